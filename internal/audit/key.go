@@ -1,0 +1,84 @@
+// Package audit decides what an access key is and what should become of it.
+//
+// It is pure: it reads no clock and does no I/O, so that the rules by which
+// somebody's key is disabled can be read, and tested, as a table.
+package audit
+
+import (
+	"strings"
+	"time"
+)
+
+// Status is IAM's own word on a key.
+type Status string
+
+// The states IAM knows of a key. Anything else is doubt, and never disabled.
+const (
+	Active   Status = "Active"
+	Inactive Status = "Inactive"
+)
+
+// Key is one access key of an IAM user. Times are UTC.
+type Key struct {
+	ID      string
+	Status  Status
+	Created time.Time
+	// LastUsed is zero for a key that was never used, or whose last use was
+	// not read because it cannot change the verdict.
+	LastUsed time.Time
+}
+
+// lastUse is the moment inactivity is counted from: a key that was never used
+// has its creation time as its last use.
+func (k Key) lastUse() time.Time {
+	if k.LastUsed.IsZero() {
+		return k.Created
+	}
+	return k.LastUsed
+}
+
+// User is an IAM user as far as Sleuth cares.
+type User struct {
+	Name    string
+	ARN     string
+	Created time.Time
+	Tags    Tags
+}
+
+// Tag is one IAM tag.
+type Tag struct{ Key, Value string }
+
+// Tags are a user's tags.
+type Tags []Tag
+
+// The tags that Sleuth reads.
+const (
+	TagName       = "Name"
+	TagSlack      = "Slack"
+	TagAutoExpire = "KeyAutoExpire"
+)
+
+// Value returns the value of the tag called name. As in IAM itself, a tag's
+// name is the same in upper and in lower case.
+func (tags Tags) Value(name string) (value string, found bool) {
+	for _, tag := range tags {
+		if strings.EqualFold(tag.Key, name) {
+			return tag.Value, true
+		}
+	}
+	return "", false
+}
+
+// DisplayName is the Name tag, or the user name where there is none.
+func (u User) DisplayName() string {
+	if name, _ := u.Tags.Value(TagName); strings.TrimSpace(name) != "" {
+		return name
+	}
+	return u.Name
+}
+
+// Slack is the Slack tag without surrounding space: whom to mention.
+func (u User) Slack() string {
+	id, _ := u.Tags.Value(TagSlack)
+	return strings.TrimSpace(id)
+}

@@ -1,0 +1,249 @@
+package audit
+
+import (
+	"slices"
+	"time"
+)
+
+// Policy is what may be done about a verdict.
+type Policy struct {
+	// AutoExpire allows disabling. Without it, people are only told.
+	AutoExpire bool
+	// OwnKey is the id of the key that Sleuth itself signs with, if it is an
+	// IAM user's. Disabling it would end the run halfway.
+	OwnKey string
+	// RemindAt lists the days left at which to warn; empty means on every run.
+	RemindAt []int
+	// MinNoticeDays is how many days must lie between a key's first delivered
+	// warning and its disabling.
+	MinNoticeDays int
+}
+
+// Action is what is to be done about a key.
+type Action uint8
+
+// The actions.
+const (
+	Nothing Action = iota
+	Warn
+	Disable
+)
+
+// String returns the action's name.
+func (a Action) String() string {
+	switch a {
+	case Warn:
+		return "warn"
+	case Disable:
+		return "disable"
+	}
+	return "nothing"
+}
+
+// Hold says why a key past its limit is not disabled.
+type Hold uint8
+
+// The holds, the first that applies.
+const (
+	NotHeld           Hold = iota
+	HeldByPolicy           // ENABLE_AUTO_EXPIRE is not true
+	HeldByDoubt            // the KeyAutoExpire tag is unreadable
+	HeldAsOwnKey           // Sleuth signs with this very key
+	HeldForNotice          // MIN_NOTICE_DAYS have not passed
+	HeldAsJustChanged      // Sleuth disabled it moments ago; IAM may lag behind
+)
+
+// String returns the hold as it is said in logs and reports.
+func (h Hold) String() string {
+	switch h {
+	case HeldByPolicy:
+		return "auto-expire is off"
+	case HeldByDoubt:
+		return "its KeyAutoExpire tag is unreadable"
+	case HeldAsOwnKey:
+		return "Sleuth itself runs with it"
+	case HeldForNotice:
+		return "its owner's minimum notice has not passed"
+	case HeldAsJustChanged:
+		return "Sleuth disabled it moments ago"
+	}
+	return ""
+}
+
+// Warned is one limit that an owner was warned of.
+type Warned struct {
+	Deadline time.Time // the limit as it stood (UTC)
+	First    time.Time // when the first warning of it was delivered (UTC)
+	DaysLeft int       // as told in the newest warning
+}
+
+// History is what earlier runs told a key's owner: one entry a limit.
+type History struct {
+	Creation, Inactivity Warned
+}
+
+// firstWarned is when the owner first heard of the limit that put the key in
+// its state; zero where nobody did. A limit that has moved since, because the
+// key was used or the rules were changed, is a new one.
+func (h History) firstWarned(v Verdict) time.Time {
+	warned, deadline := h.Creation, v.ExpiresAt
+	if v.State.Reason() == Inactivity {
+		warned, deadline = h.Inactivity, v.StagnatesAt
+	}
+	if !warned.Deadline.Equal(deadline) {
+		return time.Time{}
+	}
+	return warned.First
+}
+
+// Decision is what is to be done about one key, and why.
+type Decision struct {
+	Action Action
+	Hold   Hold
+	// DaysLeft and At (UTC) say when the key will be disabled, minimum notice
+	// included. DaysLeft is zero for a key past its limit that nothing but a
+	// person or a setting holds.
+	DaysLeft int
+	At       time.Time
+}
+
+// Decide turns a verdict into a decision.
+func Decide(key Key, v Verdict, rules Rules, history History, policy Policy, now time.Time) Decision {
+	if !v.State.Warned() && !v.State.PastLimit() {
+		return Decision{}
+	}
+	d := Decision{Action: Warn, DaysLeft: max(0, v.DaysLeft()), At: v.Deadline()}
+	if noticeEnds := noticeEnd(v, history, policy, now); noticeEnds.After(d.At) {
+		d.At = noticeEnds
+		d.DaysLeft = max(d.DaysLeft, daysUntil(noticeEnds, now))
+	}
+	if v.State.PastLimit() {
+		d.Hold = hold(key, v, policy, d.At, now)
+		if d.Hold == NotHeld {
+			d.Action = Disable
+			return d
+		}
+		if d.Hold != HeldForNotice {
+			d.DaysLeft = 0
+		}
+	}
+	if !due(v, rules, history, policy, d) {
+		d.Action = Nothing
+	}
+	return d
+}
+
+func hold(key Key, v Verdict, policy Policy, at, now time.Time) Hold {
+	switch {
+	case !policy.AutoExpire:
+		return HeldByPolicy
+	case v.Doubt:
+		return HeldByDoubt
+	case policy.OwnKey != "" && key.ID == policy.OwnKey:
+		return HeldAsOwnKey
+	case at.After(now):
+		return HeldForNotice
+	}
+	return NotHeld
+}
+
+// noticeEnd is the first moment at which the owner has had the minimum notice.
+func noticeEnd(v Verdict, history History, policy Policy, now time.Time) time.Time {
+	if policy.MinNoticeDays == 0 {
+		return time.Time{}
+	}
+	first := history.firstWarned(v)
+	if first.IsZero() {
+		first = now
+	}
+	return first.Add(time.Duration(policy.MinNoticeDays) * day)
+}
+
+// due reports whether a warning is to be sent on this run: always without a
+// ladder, else when a limit in sight has passed a rung since its owner last
+// heard of it.
+func due(v Verdict, rules Rules, history History, policy Policy, d Decision) bool {
+	if len(policy.RemindAt) == 0 {
+		return true
+	}
+	for _, limit := range limitsInSight(v, rules, history) {
+		left := limit.daysLeft
+		if v.State.PastLimit() {
+			left = d.DaysLeft
+		}
+		rung, onLadder := rungFor(left, policy.RemindAt)
+		if !onLadder {
+			continue
+		}
+		if limit.warned.First.IsZero() || !limit.warned.Deadline.Equal(limit.deadline) {
+			return true
+		}
+		if last, _ := rungFor(limit.warned.DaysLeft, policy.RemindAt); rung < last {
+			return true
+		}
+	}
+	return false
+}
+
+// limit is one of the two deadlines, with what its owner knows of it.
+type limit struct {
+	deadline time.Time
+	daysLeft int
+	warned   Warned
+}
+
+// limitsInSight are the limits whose warning age the key has reached.
+func limitsInSight(v Verdict, rules Rules, history History) []limit {
+	var limits []limit
+	if v.Age >= rules.WarningAge {
+		limits = append(limits, limit{v.ExpiresAt, v.ExpiresIn, history.Creation})
+	}
+	if v.IdleAge >= rules.InactivityWarningAge {
+		limits = append(limits, limit{v.StagnatesAt, v.StagnatesIn, history.Inactivity})
+	}
+	return limits
+}
+
+// rungFor is the lowest rung that a number of days left has passed. A key past
+// its limit stands on rung zero, below them all.
+func rungFor(daysLeft int, ladder []int) (rung int, onLadder bool) {
+	if daysLeft <= 0 {
+		return 0, true
+	}
+	passed := slices.DeleteFunc(slices.Clone(ladder), func(r int) bool { return r < daysLeft })
+	if len(passed) == 0 {
+		return 0, false
+	}
+	return slices.Min(passed), true
+}
+
+// daysUntil rounds up, so that nobody is told fewer days than there are.
+func daysUntil(t, now time.Time) int {
+	return int((t.Sub(now) + day - 1) / day)
+}
+
+// Told is the history after a warning about v was delivered at now.
+func (h History) Told(v Verdict, rules Rules, daysLeft int, now time.Time) History {
+	update := func(w Warned, deadline time.Time, left int) Warned {
+		if w.First.IsZero() || !w.Deadline.Equal(deadline) {
+			w = Warned{Deadline: deadline, First: now}
+		}
+		w.DaysLeft = left
+		return w
+	}
+	if v.Age >= rules.WarningAge {
+		left := v.ExpiresIn
+		if v.State.PastLimit() {
+			left = daysLeft
+		}
+		h.Creation = update(h.Creation, v.ExpiresAt, left)
+	}
+	if v.IdleAge >= rules.InactivityWarningAge {
+		left := v.StagnatesIn
+		if v.State.PastLimit() {
+			left = daysLeft
+		}
+		h.Inactivity = update(h.Inactivity, v.StagnatesAt, left)
+	}
+	return h
+}

@@ -1,0 +1,196 @@
+package audit
+
+import (
+	"fmt"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+// Rules are the thresholds in force, in days. A valid set has
+// 0 <= WarningAge < ExpirationAge, InactivityAge <= ExpirationAge and
+// 0 <= InactivityWarningAge < InactivityAge.
+type Rules struct {
+	ExpirationAge        int
+	WarningAge           int
+	InactivityAge        int
+	InactivityWarningAge int
+}
+
+// State is what a key is under the rules at one moment.
+type State uint8
+
+// The states, from harmless to due.
+const (
+	Good           State = iota // nothing to do
+	Stagnant                    // unused for so long that its owner is warned
+	Old                         // so old that its owner is warned
+	StagnantExpire              // unused up to the limit: to be disabled
+	Expire                      // old up to the limit: to be disabled
+	Disabled                    // Inactive already
+)
+
+var stateNames = [...]string{"good", "stagnant", "old", "stagnant_expire", "expire", "disabled"}
+
+// States lists every state, from harmless to due.
+func States() []State { return []State{Good, Stagnant, Old, StagnantExpire, Expire, Disabled} }
+
+// String returns the state as users of the original know it.
+func (s State) String() string {
+	if int(s) < len(stateNames) {
+		return stateNames[s]
+	}
+	return "unknown"
+}
+
+// MarshalText makes a State readable in JSON, as a value and as a map's key.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// ParseState is the reverse of String.
+func ParseState(name string) (State, bool) {
+	for i, known := range stateNames {
+		if known == name {
+			return State(i), true
+		}
+	}
+	return Good, false
+}
+
+// PastLimit reports whether a key in this state has reached a limit.
+func (s State) PastLimit() bool { return s == Expire || s == StagnantExpire }
+
+// Warned reports whether the owner of a key in this state is to be warned.
+func (s State) Warned() bool { return s == Old || s == Stagnant }
+
+// Reason is which of the two ages a state comes from.
+type Reason uint8
+
+// The reasons.
+const (
+	NoReason    Reason = iota
+	CreationAge        // how long ago the key was made
+	Inactivity         // how long ago it was last used
+)
+
+// String returns the reason in the words of the messages.
+func (r Reason) String() string {
+	switch r {
+	case CreationAge:
+		return "creation age"
+	case Inactivity:
+		return "inactivity"
+	}
+	return ""
+}
+
+// Reason returns which age put a key in this state.
+func (s State) Reason() Reason {
+	switch s {
+	case Old, Expire:
+		return CreationAge
+	case Stagnant, StagnantExpire:
+		return Inactivity
+	}
+	return NoReason
+}
+
+// Verdict is the judgement on one key at one moment.
+type Verdict struct {
+	State State
+	// Exempt keys are Good; Underlying says what they would be otherwise. For
+	// all other keys Underlying equals State.
+	Exempt     bool
+	Underlying State
+	// Doubt: the KeyAutoExpire tag is unreadable, so that the key must not be
+	// disabled whatever its state.
+	Doubt bool
+
+	// Age and IdleAge are whole days since creation and since last use.
+	Age, IdleAge int
+	// ExpiresAt and StagnatesAt are the two deadlines (UTC): creation plus
+	// ExpirationAge, last use plus InactivityAge.
+	ExpiresAt, StagnatesAt time.Time
+	// ExpiresIn and StagnatesIn are the whole days left to each limit; zero or
+	// less once it is reached.
+	ExpiresIn, StagnatesIn int
+}
+
+// DaysLeft is the days left under the verdict's own reason, and zero for a
+// state that has none.
+func (v Verdict) DaysLeft() int {
+	switch v.State.Reason() {
+	case CreationAge:
+		return v.ExpiresIn
+	case Inactivity:
+		return v.StagnatesIn
+	}
+	return 0
+}
+
+// Deadline is the moment (UTC) at which the key reaches the first of its two
+// limits.
+func (v Verdict) Deadline() time.Time {
+	if v.StagnatesAt.Before(v.ExpiresAt) {
+		return v.StagnatesAt
+	}
+	return v.ExpiresAt
+}
+
+// Judge says what a key is at now. It is the table in docs/verdicts.md, first
+// match wins, and the only place where that is decided.
+func Judge(key Key, exemption Exemption, rules Rules, now time.Time) Verdict {
+	v := Verdict{
+		Age:         wholeDays(key.Created, now),
+		IdleAge:     wholeDays(key.lastUse(), now),
+		ExpiresAt:   key.Created.Add(time.Duration(rules.ExpirationAge) * day),
+		StagnatesAt: key.lastUse().Add(time.Duration(rules.InactivityAge) * day),
+		Doubt:       exemption.Unreadable,
+	}
+	v.ExpiresIn = rules.ExpirationAge - v.Age
+	v.StagnatesIn = rules.InactivityAge - v.IdleAge
+	v.Underlying = stateByAge(v.Age, v.IdleAge, rules)
+
+	switch {
+	case key.Status != Active:
+		v.State, v.Underlying = Disabled, Disabled
+	case exemption.Holds(now):
+		v.State, v.Exempt = Good, true
+	default:
+		v.State = v.Underlying
+	}
+	return v
+}
+
+func stateByAge(age, idleAge int, rules Rules) State {
+	switch {
+	case age >= rules.ExpirationAge:
+		return Expire
+	case idleAge >= rules.InactivityAge:
+		return StagnantExpire
+	case age >= rules.WarningAge:
+		return Old
+	case idleAge >= rules.InactivityWarningAge:
+		return Stagnant
+	}
+	return Good
+}
+
+// wholeDays counts full days from a moment to now. A moment that lies a little
+// ahead, as IAM's clock may be, counts as now.
+func wholeDays(from, now time.Time) int {
+	return max(0, int(now.Sub(from)/day))
+}
+
+// MarshalText writes a Reason for JSON.
+func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (r *Reason) UnmarshalText(text []byte) error {
+	for _, known := range []Reason{NoReason, CreationAge, Inactivity} {
+		if known.String() == string(text) {
+			*r = known
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown reason %q", text)
+}

@@ -1,0 +1,108 @@
+package notify
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// Channel is one way to reach people. Implementations are safe for use by one
+// goroutine at a time.
+type Channel interface {
+	// Name is the channel's name in logs, reports and receipts. It never
+	// changes and holds no secret.
+	Name() string
+	// Compose writes the messages for a bulletin, each within the channel's
+	// limits, leaving out no notice. It does no I/O.
+	Compose(Bulletin) []Message
+	// Send delivers one message, retrying where that can help, until ctx ends.
+	// A nil error means that the service has taken the message. An error names
+	// no secret; it says what to do where that is known.
+	Send(context.Context, Message) error
+}
+
+// Message is one delivery: what goes over the wire, and the notices it tells.
+type Message struct {
+	Subject string // empty where the channel has none
+	Body    string
+	Notices []Notice
+}
+
+// Post is a bulletin on its way to a channel.
+type Post struct {
+	Channel  Channel
+	Bulletin Bulletin
+}
+
+// Delivery is what became of a post.
+type Delivery struct {
+	Channel string
+	// Sent counts messages, Told the notices in them.
+	Sent, Told int
+	// Failures are the messages that did not get through, or whose receipt
+	// could not be recorded.
+	Failures []Failure
+}
+
+// Failure is one message that was not delivered.
+type Failure struct {
+	Notices []Notice
+	Err     error
+}
+
+// Receipt records that a channel has taken a message. It is called once a
+// message, from one goroutine a channel.
+type Receipt func(ctx context.Context, channel string, told Message) error
+
+// Deliver hands every post to its channel, all channels at once and each on
+// its own: one that fails, hangs or panics stops no other. A channel that
+// fails at one message is still given the next.
+func Deliver(ctx context.Context, posts []Post, receipt Receipt) []Delivery {
+	deliveries := make([]Delivery, len(posts))
+	var wg sync.WaitGroup
+	for i, post := range posts {
+		wg.Go(func() { deliveries[i] = deliver(ctx, post, receipt) })
+	}
+	wg.Wait()
+	return deliveries
+}
+
+func deliver(ctx context.Context, post Post, receipt Receipt) (d Delivery) {
+	d.Channel = post.Channel.Name()
+	if post.Bulletin.Empty() {
+		return d
+	}
+	for _, m := range compose(post, &d) {
+		if err := send(ctx, post.Channel, m); err != nil {
+			d.Failures = append(d.Failures, Failure{m.Notices, err})
+			continue
+		}
+		d.Sent++
+		d.Told += len(m.Notices)
+		if err := receipt(ctx, d.Channel, m); err != nil {
+			err = fmt.Errorf("record that %s took a message: %w", d.Channel, err)
+			d.Failures = append(d.Failures, Failure{m.Notices, err})
+		}
+	}
+	return d
+}
+
+func compose(post Post, d *Delivery) (messages []Message) {
+	defer func() {
+		if p := recover(); p != nil {
+			messages = nil
+			err := fmt.Errorf("compose messages for %s: panic: %v", d.Channel, p)
+			d.Failures = append(d.Failures, Failure{post.Bulletin.Notices, err})
+		}
+	}()
+	return post.Channel.Compose(post.Bulletin)
+}
+
+func send(ctx context.Context, channel Channel, m Message) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("send through %s: panic: %v", channel.Name(), p)
+		}
+	}()
+	return channel.Send(ctx, m)
+}
