@@ -1,0 +1,247 @@
+package awsfake
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The services, as a signature's credential scope names them.
+const (
+	serviceIAM = "iam"
+	serviceSTS = "sts"
+	serviceSNS = "sns"
+)
+
+// maxRequest is well above what any action served here takes.
+const maxRequest = 1 << 20
+
+// api is a version of a service's query API.
+type api struct {
+	service   string
+	version   string
+	namespace string
+	actions   map[string]action
+}
+
+// action does what one call asks for and writes its result. The server is
+// locked while it runs.
+type action func(rq *request, x *xmlWriter) *apiError
+
+func apis() []*api {
+	return []*api{
+		{serviceIAM, "2010-05-08", "https://iam.amazonaws.com/doc/2010-05-08/", iamActions()},
+		{serviceSTS, "2011-06-15", "https://sts.amazonaws.com/doc/2011-06-15/", stsActions()},
+		{serviceSNS, "2010-03-31", "http://sns.amazonaws.com/doc/2010-03-31/", snsActions()},
+	}
+}
+
+// servedAPIs is a table of functions: nothing in it changes.
+var servedAPIs = apis()
+
+// request is one call, as an action sees it.
+type request struct {
+	server  *Server
+	account *Account
+	caller  caller
+	region  string
+	params  url.Values
+	now     time.Time
+}
+
+// apiError is an error as AWS answers it.
+type apiError struct {
+	status  int
+	code    string
+	message string
+}
+
+func fail(status int, code, format string, args ...any) *apiError {
+	return &apiError{status: status, code: code, message: fmt.Sprintf(format, args...)}
+}
+
+// writers are reused from call to call, since a page of users is large.
+var writers = sync.Pool{New: func() any { return new(xmlWriter) }}
+
+// ServeHTTP answers one call.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	params, err := readParams(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	keyID, region, service := credentialScope(r.Header.Get("Authorization"))
+	api := findAPI(service, params.Get("Version"))
+
+	call := &Call{
+		Service:     cmp.Or(api.service, service),
+		Action:      params.Get("Action"),
+		AccessKeyID: keyID,
+		User:        params.Get("UserName"),
+		KeyID:       params.Get("AccessKeyId"),
+		Params:      params,
+	}
+	caller, refusal := s.identify(keyID, call)
+
+	latency, throttled, faults := s.traffic.begin(call, time.Now())
+	status, code := 0, ""
+	defer func() { s.traffic.end(call, status, code) }()
+
+	if !s.pause(r.Context(), latency) {
+		panic(http.ErrAbortHandler)
+	}
+	x := writers.Get().(*xmlWriter)
+	defer writers.Put(x)
+	x.start(api, call)
+
+	if throttled {
+		refusal = fail(http.StatusBadRequest, "Throttling", "Rate exceeded")
+	}
+	fault := s.apply(faults, func() {
+		refusal = s.perform(api, caller, region, call, x)
+	}, refusal != nil)
+	switch {
+	case fault == nil:
+	case fault.Hang:
+		s.hang(r.Context())
+		panic(http.ErrAbortHandler)
+	case fault.Drop:
+		panic(http.ErrAbortHandler)
+	case fault.Body != "":
+		status = cmp.Or(fault.Status, http.StatusOK)
+		code = fault.Code
+		x.raw(fault.Body)
+	default:
+		refusal = fault.err()
+	}
+
+	if status == 0 && refusal != nil {
+		status, code = refusal.status, refusal.code
+		x.fail(api, call, refusal)
+	}
+	if status == 0 {
+		status = http.StatusOK
+		x.finish(call)
+	}
+	header := w.Header()
+	header.Set("Content-Type", "text/xml")
+	header.Set("Content-Length", strconv.Itoa(len(x.buf)))
+	header.Set("X-Amzn-Requestid", requestID(call.Seq))
+	w.WriteHeader(status)
+	_, _ = w.Write(x.buf) // a client that went away is no fault of the server's
+}
+
+// apply runs the hooks of the faults that hit a call and lets it take effect
+// unless it is refused or a fault keeps it from that. It returns the fault
+// that answers, if one does.
+func (s *Server) apply(faults []Fault, effect func(), refused bool) *Fault {
+	var answering *Fault
+	for i := range faults {
+		if faults[i].Do != nil {
+			faults[i].Do()
+		}
+		if answering == nil && faults[i].answers() {
+			answering = &faults[i]
+		}
+	}
+	if !refused && (answering == nil || answering.AfterEffect) {
+		effect()
+	}
+	return answering
+}
+
+// perform runs the action that a call names.
+func (s *Server) perform(api *api, caller caller, region string, call *Call, x *xmlWriter) *apiError {
+	act, ok := api.actions[call.Action]
+	if !ok {
+		return fail(http.StatusBadRequest, "InvalidAction",
+			"Could not find operation %s for version %s", call.Action, call.Params.Get("Version"))
+	}
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return act(&request{
+		server: s, account: s.account(call.Account), caller: caller,
+		region: cmp.Or(region, s.region()), params: call.Params, now: now,
+	}, x)
+}
+
+// pause waits, and says whether anyone is still there to be answered.
+func (s *Server) pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-s.done:
+	}
+	return false
+}
+
+func (s *Server) hang(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-s.done:
+	}
+}
+
+// readParams reads a query-protocol request: a form in the body, or a query
+// string.
+func readParams(r *http.Request) (url.Values, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxRequest))
+	if err != nil {
+		return nil, fmt.Errorf("reading the request: %w", err)
+	}
+	form := string(body)
+	if form == "" {
+		form = r.URL.RawQuery
+	}
+	params, err := url.ParseQuery(form)
+	if err != nil {
+		return nil, fmt.Errorf("parsing the request: %w", err)
+	}
+	return params, nil
+}
+
+// credentialScope reads who signed a request, and for what, from its
+// Authorization header:
+// AWS4-HMAC-SHA256 Credential=ID/DATE/REGION/SERVICE/aws4_request, ...
+func credentialScope(authorization string) (keyID, region, service string) {
+	_, scope, ok := strings.Cut(authorization, "Credential=")
+	if !ok {
+		return "", "", ""
+	}
+	scope, _, _ = strings.Cut(scope, ",")
+	parts := strings.Split(scope, "/")
+	if len(parts) < 4 {
+		return parts[0], "", ""
+	}
+	return parts[0], parts[2], parts[3]
+}
+
+// findAPI is the API a call is for: that of the service it is signed for, or
+// else of its version. An API with no actions stands for any other.
+func findAPI(service, version string) *api {
+	for _, api := range servedAPIs {
+		if api.service == service {
+			return api
+		}
+	}
+	for _, api := range servedAPIs {
+		if api.version == version && service == "" {
+			return api
+		}
+	}
+	return &api{}
+}
