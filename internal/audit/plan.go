@@ -72,14 +72,16 @@ func (h Hold) String() string {
 
 // Warned is one limit that an owner was warned of.
 type Warned struct {
-	Deadline time.Time // the limit as it stood (UTC)
-	First    time.Time // when the first warning of it was delivered (UTC)
-	DaysLeft int       // as told in the newest warning
+	Deadline time.Time `json:"deadline"`  // the limit as it stood (UTC)
+	First    time.Time `json:"first"`     // when the first warning of it was delivered (UTC)
+	Last     time.Time `json:"last"`      // when the newest was (UTC)
+	DaysLeft int       `json:"days_left"` // as told in the newest
 }
 
 // History is what earlier runs told a key's owner: one entry a limit.
 type History struct {
-	Creation, Inactivity Warned
+	Creation   Warned `json:"creation,omitzero"`
+	Inactivity Warned `json:"inactivity,omitzero"`
 }
 
 // firstWarned is when the owner first heard of the limit that put the key in
@@ -228,7 +230,7 @@ func (h History) Told(v Verdict, rules Rules, daysLeft int, now time.Time) Histo
 		if w.First.IsZero() || !w.Deadline.Equal(deadline) {
 			w = Warned{Deadline: deadline, First: now}
 		}
-		w.DaysLeft = left
+		w.Last, w.DaysLeft = now, left
 		return w
 	}
 	if v.Age >= rules.WarningAge {

@@ -1,0 +1,154 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/iam-sleuth/sleuth/internal/secret"
+)
+
+// checker collects the problems of a set of settings.
+type checker struct{ problems Problems }
+
+// newChecker also gives every empty setting its default, so that a flag given
+// as "" counts as unset, as an empty variable does.
+func newChecker(s *Settings) *checker {
+	fillDefaults(reflect.ValueOf(s).Elem())
+	return &checker{}
+}
+
+func fillDefaults(v reflect.Value) {
+	for i := range v.NumField() {
+		field, value := v.Type().Field(i), v.Field(i)
+		switch {
+		case field.Anonymous && field.Type.Kind() == reflect.Struct:
+			fillDefaults(value)
+		case value.Kind() == reflect.String && strings.TrimSpace(value.String()) == "":
+			value.SetString(field.Tag.Get("default"))
+		}
+	}
+}
+
+func (c *checker) add(variable, value, allowed string, args ...any) {
+	c.problems = append(c.problems, Problem{variable, value, fmt.Sprintf(allowed, args...)})
+}
+
+func (c *checker) whole(variable, text string, lowest, highest int, unit string) int {
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || n < lowest || n > highest {
+		c.add(variable, text, "must be a whole number of %s from %d to %d", unit, lowest, highest)
+		return lowest
+	}
+	return n
+}
+
+func (c *checker) boolean(variable, text string) bool {
+	on, err := strconv.ParseBool(strings.ToLower(strings.TrimSpace(text)))
+	if err != nil {
+		c.add(variable, text, "must be true or false")
+	}
+	return on
+}
+
+// ladder reads days left such as "30,14,7,3,1", in any order.
+func (c *checker) ladder(variable, text string) []int {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	var days []int
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(part))
+		if err != nil || n < 1 || n > MaxAgeDays {
+			c.add(variable, text, "must be whole numbers of days left from 1 to %d, separated by commas, such as 30,14,7,3,1", MaxAgeDays)
+			return nil
+		}
+		days = append(days, n)
+	}
+	slices.Sort(days)
+	slices.Reverse(days)
+	return slices.Compact(days)
+}
+
+func (c *checker) limit(variable, text string) Cap {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return Cap{}
+	}
+	number, isPercent := strings.CutSuffix(text, "%")
+	n, err := strconv.Atoi(strings.TrimSpace(number))
+	switch {
+	case err == nil && isPercent && n >= 1 && n <= 100:
+		return Cap{Set: true, Percent: n, Text: text}
+	case err == nil && !isPercent && n >= 0 && n <= maxInt:
+		return Cap{Set: true, Keys: n, Text: text}
+	}
+	c.add(variable, text, "must be a whole number of keys from 0, or a share from 1%% to 100%%, such as 25 or 10%%")
+	return Cap{}
+}
+
+// SlackTest is the SLACK_URL that prints messages instead of sending them.
+const SlackTest = "test"
+
+func (c *checker) slackURL(given SecretText) Secret {
+	text := strings.TrimSpace(given.Reveal())
+	s, isReference, err := parseReference(text)
+	if isReference || text == "" {
+		if err != nil {
+			c.add("SLACK_URL", secret.Redacted, "%s", err)
+		}
+		return s
+	}
+	if err := CheckSlackURL(text); err != nil {
+		c.add("SLACK_URL", secret.Redacted, "%s", err)
+	}
+	return Secret{Value: secret.New(text)}
+}
+
+// CheckSlackURL reports whether a text, given as a setting or fetched from
+// where the setting pointed to, can be a webhook. The error does not hold it.
+func CheckSlackURL(text string) error {
+	if text == SlackTest {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		return fmt.Errorf("must be the https:// URL of a Slack incoming webhook, %q, ssm:/parameter/name or secretsmanager:secret-id", SlackTest)
+	}
+	return nil
+}
+
+var topicARN = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$`)
+
+func (c *checker) topic(text string) string {
+	text = strings.TrimSpace(text)
+	if text == "" || topicARN.MatchString(text) {
+		return text
+	}
+	c.add("SNS_TOPIC", text, "must be the ARN of a topic, such as arn:aws:sns:us-east-1:123456789012:keys")
+	return ""
+}
+
+var tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
+
+func (c *checker) state(text string) StateChoice {
+	text = strings.TrimSpace(text)
+	kind, name, _ := strings.Cut(text, ":")
+	name = strings.TrimSpace(name)
+	switch {
+	case text == "":
+		return StateChoice{}
+	case text == "none":
+		return StateChoice{Kind: StateNone}
+	case kind == "file" && name != "":
+		return StateChoice{StateFile, name}
+	case kind == "dynamodb" && tableName.MatchString(name):
+		return StateChoice{StateDynamoDB, name}
+	}
+	c.add("STATE", text, "must be file:PATH, dynamodb:TABLE or none")
+	return StateChoice{}
+}

@@ -1,0 +1,161 @@
+package config
+
+import (
+	"math"
+	"strings"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+)
+
+// MaxAgeDays is the largest age that is taken for meant: a hundred years.
+const MaxAgeDays = 36500
+
+// Config is every setting, checked.
+type Config struct {
+	Rules       audit.Rules
+	Policy      audit.Policy // OwnKey is not a setting, and left empty
+	MaxDisable  Cap
+	Creation    notify.Heading
+	Inactivity  notify.Heading
+	SlackURL    Secret
+	SNSTopic    string
+	Concurrency int
+	State       StateChoice
+	Debug       bool
+}
+
+// Cap limits how many keys one run may disable. The zero Cap is no limit.
+type Cap struct {
+	Set     bool
+	Keys    int // absolute
+	Percent int // of the Active keys; used where Keys is zero and Percent is not
+	Text    string
+}
+
+// Exceeded reports whether disabling so many of the account's Active keys is
+// more than the cap allows.
+func (c Cap) Exceeded(disable, active int) bool {
+	switch {
+	case !c.Set:
+		return false
+	case c.Percent > 0:
+		return disable*100 > c.Percent*active
+	}
+	return disable > c.Keys
+}
+
+// StateKind is where state is kept.
+type StateKind uint8
+
+// The kinds of state.
+const (
+	StateUnset StateKind = iota // the default of the place Sleuth runs in
+	StateNone
+	StateFile
+	StateDynamoDB
+)
+
+// StateChoice is where state is kept: a kind, and a path or a table's name.
+type StateChoice struct {
+	Kind StateKind
+	Name string
+}
+
+// Check checks every setting, and returns all Problems at once.
+func Check(s Settings) (Config, error) {
+	c := newChecker(&s)
+	cfg := Config{
+		Rules: c.rules(s.Limits),
+		Policy: audit.Policy{
+			AutoExpire:    c.boolean("ENABLE_AUTO_EXPIRE", string(s.EnableAutoExpire)),
+			RemindAt:      c.ladder("REMIND_AT", s.RemindAt),
+			MinNoticeDays: c.whole("MIN_NOTICE_DAYS", s.MinNoticeDays, 0, MaxAgeDays, "days"),
+		},
+		MaxDisable:  c.limit("MAX_DISABLE", s.MaxDisable),
+		Creation:    notify.Heading{Title: s.ExpireTitle, Text: s.ExpireText},
+		Inactivity:  notify.Heading{Title: s.InactiveTitle, Text: s.InactiveText},
+		SlackURL:    c.slackURL(s.SlackURL),
+		SNSTopic:    c.topic(s.SNSTopic),
+		Concurrency: c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
+		State:       c.state(s.State),
+		Debug:       debugging(string(s.Debug)),
+	}
+	if cfg.State.Kind == StateNone {
+		c.needsState("REMIND_AT", s.RemindAt, len(cfg.Policy.RemindAt) > 0)
+		c.needsState("MIN_NOTICE_DAYS", s.MinNoticeDays, cfg.Policy.MinNoticeDays > 0)
+	}
+	if len(c.problems) > 0 {
+		return Config{}, c.problems
+	}
+	return cfg, nil
+}
+
+// CheckLimits checks the settings that decide a verdict, for the commands that
+// only read, and returns all Problems at once.
+func CheckLimits(l Limits, r Reading, d Logging) (Config, error) {
+	s := Settings{Limits: l, Reading: r, Logging: d}
+	c := newChecker(&s)
+	cfg := Config{
+		Rules:       c.rules(s.Limits),
+		Concurrency: c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
+		Debug:       debugging(string(s.Debug)),
+	}
+	if len(c.problems) > 0 {
+		return Config{}, c.problems
+	}
+	return cfg, nil
+}
+
+func (c *checker) rules(l Limits) audit.Rules {
+	before := len(c.problems)
+	rules := audit.Rules{
+		ExpirationAge: c.whole("EXPIRATION_AGE", l.ExpirationAge, 1, MaxAgeDays, "days"),
+		WarningAge:    c.whole("WARNING_AGE", l.WarningAge, 0, MaxAgeDays, "days"),
+	}
+	if len(c.problems) == before && rules.WarningAge >= rules.ExpirationAge {
+		c.add("WARNING_AGE", l.WarningAge, "must be lower than EXPIRATION_AGE (%d)", rules.ExpirationAge)
+	}
+	age, warning := strings.TrimSpace(l.InactivityAge), strings.TrimSpace(l.InactivityWarningAge)
+	switch {
+	case age == "" && warning == "":
+		rules.InactivityAge, rules.InactivityWarningAge = rules.ExpirationAge, rules.WarningAge
+		return rules
+	case warning == "":
+		c.add("INACTIVITY_WARNING_AGE", "", "required where INACTIVITY_AGE (%s) is set; give a number of days lower than it", age)
+	case age == "":
+		c.add("INACTIVITY_AGE", "", "required where INACTIVITY_WARNING_AGE (%s) is set; give a number of days higher than it", warning)
+	}
+	before = len(c.problems)
+	if age != "" {
+		rules.InactivityAge = c.whole("INACTIVITY_AGE", age, 1, MaxAgeDays, "days")
+		if len(c.problems) == before && rules.ExpirationAge > 0 && rules.InactivityAge > rules.ExpirationAge {
+			c.add("INACTIVITY_AGE", age, "must be at most EXPIRATION_AGE (%d)", rules.ExpirationAge)
+		}
+	}
+	if warning != "" {
+		rules.InactivityWarningAge = c.whole("INACTIVITY_WARNING_AGE", warning, 0, MaxAgeDays, "days")
+		if len(c.problems) == before && age != "" && rules.InactivityWarningAge >= rules.InactivityAge {
+			c.add("INACTIVITY_WARNING_AGE", warning, "must be lower than INACTIVITY_AGE (%d)", rules.InactivityAge)
+		}
+	}
+	return rules
+}
+
+func (c *checker) needsState(variable, value string, asked bool) {
+	if asked {
+		c.add(variable, value, "needs state to know who was told; set STATE to file:PATH or dynamodb:TABLE")
+	}
+}
+
+// debugging follows the original, where any value turned DEBUG on, but for
+// the values that say no.
+func debugging(text string) bool {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "", "0", "f", "false", "n", "no", "off":
+		return false
+	}
+	return true
+}
+
+const maxInt = math.MaxInt32

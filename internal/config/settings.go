@@ -1,0 +1,131 @@
+// Package config turns flags and environment variables into a checked Config.
+//
+// Every setting is declared once, as a field of one of the structs below: its
+// flag, its environment variable, its default, what it means. The command
+// line, its help, the reference documentation and the deployment modules are
+// all held against these declarations.
+package config
+
+import (
+	"github.com/alecthomas/kong"
+
+	"github.com/iam-sleuth/sleuth/internal/secret"
+)
+
+// Settings is every setting as text, before it is checked. Empty is unset.
+type Settings struct {
+	Limits   `group:"limits"`
+	Enforce  `group:"enforce"`
+	Reminder `group:"remind"`
+	Wording  `group:"wording"`
+	Channels `group:"channels"`
+	Reading  `group:"reading"`
+	Memory   `group:"memory"`
+	Logging  `group:"logging"`
+}
+
+// Limits are the ages that decide a verdict.
+type Limits struct {
+	ExpirationAge        string `setting:"EXPIRATION_AGE" default:"90" placeholder:"DAYS" help:"Age since creation at which a key is disabled."`
+	WarningAge           string `setting:"WARNING_AGE" default:"80" placeholder:"DAYS" help:"Age since creation from which the owner is warned. Lower than EXPIRATION_AGE."`
+	InactivityAge        string `setting:"INACTIVITY_AGE" placeholder:"DAYS" help:"Age since last use at which a key is disabled. At most EXPIRATION_AGE, which is also its default. Goes together with INACTIVITY_WARNING_AGE."`
+	InactivityWarningAge string `setting:"INACTIVITY_WARNING_AGE" placeholder:"DAYS" help:"Age since last use from which the owner is warned. Lower than INACTIVITY_AGE. Defaults to WARNING_AGE where INACTIVITY_AGE is unset."`
+}
+
+// Enforce says what may be done to a key past its limit.
+type Enforce struct {
+	EnableAutoExpire Switch `setting:"ENABLE_AUTO_EXPIRE" default:"false" help:"Disable keys past a limit. Without it people are only told."`
+	MaxDisable       string `setting:"MAX_DISABLE" placeholder:"N|N%" help:"Disable nothing, tell the channels and fail where one run would disable more than this many keys, or this share of the Active ones. Unset: no limit."`
+	MinNoticeDays    string `setting:"MIN_NOTICE_DAYS" default:"0" placeholder:"DAYS" help:"Disable no key until so many days after its owner's first delivered warning, however old it is. Needs STATE."`
+}
+
+// Reminder says how often owners are warned.
+type Reminder struct {
+	RemindAt string `setting:"REMIND_AT" placeholder:"DAYS,..." help:"Warn only as a key passes each of these days left, such as 30,14,7,3,1, rather than on every run. Needs STATE."`
+}
+
+// Wording is the administrator's own words in the messages.
+type Wording struct {
+	ExpireTitle   string `name:"expire-notification-title" setting:"EXPIRE_NOTIFICATION_TITLE" default:"AWS IAM Key Expiration Report" placeholder:"TEXT" help:"Title above the keys that are due by creation age."`
+	ExpireText    string `name:"expire-notification-text" setting:"EXPIRE_NOTIFICATION_TEXT" placeholder:"TEXT" help:"Instructions on how to rotate a key."`
+	InactiveTitle string `name:"inactive-notification-title" setting:"INACTIVE_NOTIFICATION_TITLE" default:"AWS IAM Key Inactivity Report" placeholder:"TEXT" help:"Title above the keys that are due by inactivity."`
+	InactiveText  string `name:"inactive-notification-text" setting:"INACTIVE_NOTIFICATION_TEXT" placeholder:"TEXT" help:"Instructions on how to use a key so that it does not expire."`
+}
+
+// Channels is where people are told.
+type Channels struct {
+	SlackURL SecretText `name:"slack-url" setting:"SLACK_URL" placeholder:"URL" help:"Slack incoming webhook. 'test' prints the messages instead. May be ssm:/parameter/name or secretsmanager:secret-id."`
+	SNSTopic string     `name:"sns-topic" setting:"SNS_TOPIC" placeholder:"ARN" help:"SNS topic to publish to."`
+}
+
+// Reading is how the account is read.
+type Reading struct {
+	Concurrency string `setting:"CONCURRENCY" default:"32" placeholder:"N" help:"How many IAM calls may be under way at once, 1 to 256."`
+}
+
+// Memory is what is remembered between runs.
+type Memory struct {
+	State string `setting:"STATE" placeholder:"file:PATH|dynamodb:TABLE|none" help:"Where to remember who was warned, what was disabled and which notices are still owed. Default: a file in the user's state folder; in Lambda, none."`
+}
+
+// Logging is what Sleuth says of its own work.
+type Logging struct {
+	Debug Switch `setting:"DEBUG" default:"false" help:"Log more, and print the key table and the Slack messages. On when set to anything but a false value."`
+}
+
+// Groups titles the groups above, in the order of the help.
+func Groups() []kong.Group {
+	return []kong.Group{
+		{Key: "limits", Title: "Limits:"},
+		{Key: "enforce", Title: "Enforcing:"},
+		{Key: "remind", Title: "Reminding:"},
+		{Key: "wording", Title: "Wording:"},
+		{Key: "channels", Title: "Channels:"},
+		{Key: "reading", Title: "Reading:"},
+		{Key: "memory", Title: "Remembering:"},
+		{Key: "logging", Title: "Logging:"},
+	}
+}
+
+// Switch is the text of a setting that is on or off. As a flag it may stand
+// without a value.
+type Switch string
+
+// IsBool lets a flag stand without a value.
+func (*Switch) IsBool() bool { return true }
+
+// Decode reads a flag's value.
+func (s *Switch) Decode(ctx *kong.DecodeContext) error {
+	if ctx.Scan.Peek().Type == kong.FlagValueToken {
+		text, err := textOf(ctx)
+		*s = Switch(text)
+		return err
+	}
+	*s = "true"
+	return nil
+}
+
+// SecretText is the text of a setting that must never be printed.
+type SecretText struct{ secret.Value }
+
+// Decode reads a flag's value.
+func (s *SecretText) Decode(ctx *kong.DecodeContext) error {
+	text, err := textOf(ctx)
+	s.Value = secret.New(text)
+	return err
+}
+
+func textOf(ctx *kong.DecodeContext) (string, error) {
+	var text string
+	if token := ctx.Scan.Peek(); token.Type == kong.FlagValueToken {
+		if value, ok := token.Value.(bool); ok { // the resolver's or default's own
+			ctx.Scan.Pop()
+			if value {
+				return "true", nil
+			}
+			return "false", nil
+		}
+	}
+	err := ctx.Scan.PopValueInto("string", &text)
+	return text, err
+}

@@ -1,0 +1,142 @@
+// Package state remembers between runs: who was warned, what was disabled, and
+// which notices are still owed.
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+)
+
+// Version is the version of Record that this Sleuth writes. A record of a
+// newer version is not understood, and left as it is.
+const Version = 1
+
+// Record is what is remembered of one key in one account. Times are UTC.
+type Record struct {
+	Version int    `json:"version"`
+	Account string `json:"account"`
+	KeyID   string `json:"key_id"`
+	User    string `json:"user"`
+
+	// Told is which limits the owner was warned of, by delivered warnings.
+	Told audit.History `json:"told,omitzero"`
+
+	// Intent is written before a key is disabled and stands until it is known
+	// what became of it.
+	Intent *Intent `json:"intent,omitempty"`
+	// Disabled is written once IAM has taken the change.
+	Disabled *Disabled `json:"disabled,omitempty"`
+	// Final is the final notice, kept so that it can be sent again.
+	Final *notify.Notice `json:"final,omitempty"`
+	// Receipts is when each channel took the final notice.
+	Receipts map[string]time.Time `json:"receipts,omitempty"`
+	// Settled is when nothing was owed any more.
+	Settled time.Time `json:"settled,omitzero"`
+
+	// Changed is when the record was last written.
+	Changed time.Time `json:"changed"`
+	// Revision counts the writes, so that a writer that has not seen the
+	// newest is refused. It is the store's to keep.
+	Revision int64 `json:"revision"`
+}
+
+// Intent is a key about to be disabled.
+type Intent struct {
+	At     time.Time    `json:"at"`
+	Run    string       `json:"run"`
+	Reason audit.Reason `json:"reason"`
+	// Notice is the final notice to give should it turn out that the key was
+	// disabled.
+	Notice notify.Notice `json:"notice"`
+}
+
+// Disabled is a key that Sleuth has disabled.
+type Disabled struct {
+	At     time.Time    `json:"at"`
+	Run    string       `json:"run"`
+	Reason audit.Reason `json:"reason"`
+}
+
+// Owed reports whether somebody is still to be told, or something still to be
+// found out, about the key.
+func (r Record) Owed() bool {
+	return r.Intent != nil || (r.Disabled != nil && r.Settled.IsZero())
+}
+
+// keep is how long a record with nothing owed is remembered. It outlasts any
+// sensible expiration age, so that no ladder or minimum notice forgets.
+const keep = 400 * 24 * time.Hour
+
+// Expires is when the record may be forgotten; zero while something is owed.
+func (r Record) Expires() time.Time {
+	if r.Owed() {
+		return time.Time{}
+	}
+	return r.Changed.Add(keep)
+}
+
+// Store keeps records and leases. Implementations are safe for concurrent use
+// by several goroutines, and by several processes.
+type Store interface {
+	// Load returns the records of one account, in the order of their key ids.
+	// A record that cannot be understood is left out and named in the error, a
+	// join of *DamagedError, beside the records that can; any other error
+	// comes without records.
+	Load(ctx context.Context, account string) ([]Record, error)
+	// List is Load for every account.
+	List(ctx context.Context) ([]Record, error)
+	// Put writes records; they survive a crash of the process and the machine
+	// from the moment it returns nil. Each must have the Revision that it was
+	// loaded with, zero for a new one, or it is refused with ErrConflict and
+	// left as it is; on success Revision is advanced in place. With several
+	// records an error may leave some written: those whose Revision advanced.
+	Put(ctx context.Context, records ...*Record) error
+	// Delete forgets one record. One that is not there is no error.
+	Delete(ctx context.Context, account, keyID string) error
+
+	// Acquire takes or renews the lease on an account for holder, from now
+	// until now plus ttl. A lease that another holds and that has not expired
+	// at now gives a *LeasedError. Of several that try at once, one wins.
+	Acquire(ctx context.Context, account, holder string, now time.Time, ttl time.Duration) error
+	// Release gives up the lease if holder still has it.
+	Release(ctx context.Context, account, holder string) error
+
+	// String names the store for people, such as "file:/var/lib/sleuth.db".
+	String() string
+	// Close releases the store.
+	Close() error
+}
+
+// ErrConflict is returned by Put for a record that somebody else has written
+// since it was read.
+var ErrConflict = errors.New("the record was changed by another run")
+
+// LeasedError says that another run has the account.
+type LeasedError struct {
+	Account, Holder string
+	Until           time.Time
+}
+
+func (e *LeasedError) Error() string {
+	return fmt.Sprintf("another run (%s) is at work on account %s until %s; wait for it, or for that moment if it is dead",
+		e.Holder, e.Account, e.Until.UTC().Format(time.RFC3339))
+}
+
+// DamagedError names a record that cannot be understood. It is never
+// overwritten.
+type DamagedError struct {
+	Store, Account, KeyID string
+	Err                   error
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("the record of key %s of account %s in %s cannot be understood: %v; mend it, or remove it with 'sleuth state forget %s'",
+		e.KeyID, e.Account, e.Store, e.Err, e.KeyID)
+}
+
+func (e *DamagedError) Unwrap() error { return e.Err }
