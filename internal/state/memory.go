@@ -11,49 +11,60 @@ import (
 // Memory is a Store that forgets everything when the process ends: the
 // original's way.
 type Memory struct {
-	mu      sync.Mutex
-	records map[recordID]Record
-	leases  map[string]lease
+	mu     sync.Mutex
+	texts  map[recordID][]byte
+	leases leases
 }
 
 type recordID struct{ account, keyID string }
 
-type lease struct {
-	Holder string    `json:"holder"`
-	Until  time.Time `json:"until"`
-}
-
-// heldAgainst reports whether the lease keeps holder out at now.
-func (l lease) heldAgainst(holder string, now time.Time) bool {
-	return l.Holder != "" && l.Holder != holder && now.Before(l.Until)
-}
-
 // NewMemory returns an empty Memory.
-func NewMemory() *Memory {
-	return &Memory{records: map[recordID]Record{}, leases: map[string]lease{}}
-}
+func NewMemory() *Memory { return &Memory{texts: map[recordID][]byte{}} }
 
 // Load implements Store.
-func (m *Memory) Load(_ context.Context, account string) ([]Record, error) {
-	return m.matching(func(id recordID) bool { return id.account == account }), nil
+func (m *Memory) Load(ctx context.Context, account string) ([]Record, error) {
+	return m.matching(ctx, func(id recordID) bool { return id.account == account })
 }
 
 // List implements Store.
-func (m *Memory) List(context.Context) ([]Record, error) {
-	return m.matching(func(recordID) bool { return true }), nil
+func (m *Memory) List(ctx context.Context) ([]Record, error) {
+	return m.matching(ctx, func(recordID) bool { return true })
 }
 
-func (m *Memory) matching(wanted func(recordID) bool) []Record {
+func (m *Memory) matching(ctx context.Context, wanted func(recordID) bool) ([]Record, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var found []Record
-	for id, r := range m.records {
-		if wanted(id) {
-			found = append(found, r)
+	for id := range m.texts {
+		if !wanted(id) {
+			continue
 		}
+		r, err := m.record(id)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, r)
 	}
 	sortRecords(found)
-	return found
+	return found, nil
+}
+
+// record returns the record kept under id, or the zero Record. Records are
+// kept encoded, as in the lasting stores, so that nothing is shared with a
+// caller.
+func (m *Memory) record(id recordID) (Record, error) {
+	text, found := m.texts[id]
+	if !found {
+		return Record{}, nil
+	}
+	r, err := decode(text, id.account, id.keyID)
+	if err != nil {
+		return Record{}, &DamagedError{Store: m.String(), Account: id.account, KeyID: id.keyID, Err: err}
+	}
+	return r, nil
 }
 
 func sortRecords(records []Record) {
@@ -62,56 +73,56 @@ func sortRecords(records []Record) {
 	})
 }
 
-// Put implements Store.
-func (m *Memory) Put(_ context.Context, records ...*Record) error {
+// Put implements Store; of several records it writes all or none.
+func (m *Memory) Put(ctx context.Context, records ...*Record) error {
+	if err := cmp.Or(ctx.Err(), checkPut(records)); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, r := range records {
-		if m.records[recordID{r.Account, r.KeyID}].Revision != r.Revision {
-			return ErrConflict
-		}
-		// Through the same encoding as the lasting stores, so that nothing is
-		// shared with the caller.
-		r.Revision++
-		text, err := encode(*r)
+	batch := make([]revised, len(records))
+	for i, r := range records {
+		stored, err := m.record(recordID{r.Account, r.KeyID})
 		if err != nil {
 			return err
 		}
-		kept, err := decode(text, r.Account, r.KeyID)
-		if err != nil {
+		// Nothing expires here: no process lives that long.
+		if batch[i], err = revise(stored, *r, time.Time{}); err != nil {
 			return err
 		}
-		m.records[recordID{r.Account, r.KeyID}] = kept
+	}
+	for i, r := range records {
+		m.texts[recordID{r.Account, r.KeyID}] = batch[i].text
+		r.Revision = batch[i].revision
 	}
 	return nil
 }
 
 // Delete implements Store.
-func (m *Memory) Delete(_ context.Context, account, keyID string) error {
+func (m *Memory) Delete(ctx context.Context, account, keyID string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.records, recordID{account, keyID})
+	delete(m.texts, recordID{account, keyID})
 	return nil
 }
 
 // Acquire implements Store.
-func (m *Memory) Acquire(_ context.Context, account, holder string, now time.Time, ttl time.Duration) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if l := m.leases[account]; l.heldAgainst(holder, now) {
-		return &LeasedError{account, l.Holder, l.Until}
+func (m *Memory) Acquire(ctx context.Context, account, holder string, now time.Time, ttl time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	m.leases[account] = lease{holder, now.Add(ttl)}
-	return nil
+	return m.leases.acquire(account, holder, now, ttl)
 }
 
 // Release implements Store.
-func (m *Memory) Release(_ context.Context, account, holder string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.leases[account].Holder == holder {
-		delete(m.leases, account)
+func (m *Memory) Release(ctx context.Context, account, holder string) error {
+	if err := ctx.Err(); err != nil {
+		return err
 	}
+	m.leases.release(account, holder)
 	return nil
 }
 

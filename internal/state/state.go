@@ -14,6 +14,11 @@ import (
 
 // Version is the version of Record that this Sleuth writes. A record of a
 // newer version is not understood, and left as it is.
+//
+// Fields that this Sleuth does not know in a record of its own version are
+// passed over, and lost when it writes the record again. So a field may be
+// added within a version only if losing it does no harm; anything else takes a
+// new version.
 const Version = 1
 
 // Record is what is remembered of one key in one account. Times are UTC.
@@ -72,12 +77,19 @@ func (r Record) Owed() bool {
 // sensible expiration age, so that no ladder or minimum notice forgets.
 const keep = 400 * 24 * time.Hour
 
-// Expires is when the record may be forgotten; zero while something is owed.
+// Expires is when the record may be forgotten; zero while something is owed,
+// and for a record that does not say when it was written.
 func (r Record) Expires() time.Time {
-	if r.Owed() {
+	if r.Owed() || r.Changed.IsZero() {
 		return time.Time{}
 	}
 	return r.Changed.Add(keep)
+}
+
+// forgotten reports whether the record is to be treated as not there at now.
+func (r Record) forgotten(now time.Time) bool {
+	expires := r.Expires()
+	return !expires.IsZero() && expires.Before(now)
 }
 
 // Store keeps records and leases. Implementations are safe for concurrent use
@@ -95,6 +107,8 @@ type Store interface {
 	// loaded with, zero for a new one, or it is refused with ErrConflict and
 	// left as it is; on success Revision is advanced in place. With several
 	// records an error may leave some written: those whose Revision advanced.
+	// A stored record that cannot be understood is not overwritten: that is a
+	// *DamagedError.
 	Put(ctx context.Context, records ...*Record) error
 	// Delete forgets one record. One that is not there is no error.
 	Delete(ctx context.Context, account, keyID string) error
@@ -115,6 +129,35 @@ type Store interface {
 // ErrConflict is returned by Put for a record that somebody else has written
 // since it was read.
 var ErrConflict = errors.New("the record was changed by another run")
+
+// ErrReadOnly is returned by everything that writes to a store that was opened
+// for reading only. A lease is a write as well.
+var ErrReadOnly = errors.New("the state was opened for reading only")
+
+// Option changes how a lasting store is opened.
+type Option func(*options)
+
+type options struct {
+	readOnly bool
+	now      func() time.Time
+}
+
+// ReadOnly opens a store for reading only: whatever would change it is refused
+// with ErrReadOnly, and a file that is not there is not made, and reads as
+// empty.
+func ReadOnly() Option { return func(o *options) { o.readOnly = true } }
+
+// Clock is where a store takes the time from to tell which records have
+// expired. The default is time.Now.
+func Clock(now func() time.Time) Option { return func(o *options) { o.now = now } }
+
+func chosen(opts []Option) options {
+	o := options{now: time.Now}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	return o
+}
 
 // LeasedError says that another run has the account.
 type LeasedError struct {
@@ -140,3 +183,20 @@ func (e *DamagedError) Error() string {
 }
 
 func (e *DamagedError) Unwrap() error { return e.Err }
+
+// Damaged takes the error of Load apart: the records that cannot be
+// understood, and whatever else went wrong.
+func Damaged(err error) (damaged []*DamagedError, other error) {
+	var one *DamagedError
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			more, rest := Damaged(e)
+			damaged, other = append(damaged, more...), errors.Join(other, rest)
+		}
+		return damaged, other
+	}
+	if errors.As(err, &one) {
+		return []*DamagedError{one}, nil
+	}
+	return nil, err
+}
