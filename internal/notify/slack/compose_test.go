@@ -1,0 +1,330 @@
+package slack_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+)
+
+var account = notify.Account{ID: "123456789012", Alias: "acme"}
+
+// message is a Slack message as Slack reads it.
+type message struct {
+	Text        string
+	Attachments []attachment
+}
+
+type attachment struct {
+	Title, Text *string
+	Color       string
+	Fields      []struct{ Title, Value string }
+}
+
+func composed(t testing.TB, b notify.Bulletin) ([]notify.Message, []message) {
+	t.Helper()
+	sent := (&slack.Webhook{}).Compose(b)
+	read := make([]message, len(sent))
+	for i, m := range sent {
+		if err := json.Unmarshal([]byte(m.Body), &read[i]); err != nil {
+			t.Fatalf("message %d is not JSON: %v\n%s", i, err, m.Body)
+		}
+	}
+	return sent, read
+}
+
+// unordered reads JSON for a comparison in which the order of keys is nothing.
+func unordered(t testing.TB, text string) (value any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatalf("not JSON: %v\n%s", err, text)
+	}
+	return value
+}
+
+func expiring(user, tag string, days int, reason audit.Reason) notify.Notice {
+	return notify.Notice{
+		KeyID: "AKIA" + strings.ToUpper(user), User: user, SlackTag: tag,
+		Kind: notify.Expiring, Reason: reason, DaysLeft: days,
+	}
+}
+
+func TestTheOriginalsMessage(t *testing.T) {
+	t.Parallel()
+	sent, _ := composed(t, notify.Bulletin{
+		Account:    account,
+		Creation:   notify.Heading{Title: "AWS IAM Key Report"},
+		Inactivity: notify.Heading{Title: "AWS IAM Key Inactivity Report"},
+		Notices:    []notify.Notice{expiring("sleuth-test2", "sleuth-test2", 30, audit.Inactivity)},
+	})
+	if len(sent) != 1 {
+		t.Fatalf("%d messages, want 1", len(sent))
+	}
+	want := unordered(t, `{
+		"text": "AWS account 123456789012 (acme)",
+		"attachments": [
+			{"title": "AWS IAM Key Inactivity Report", "text": ""},
+			{"title": "IAM users with access keys expiring due to inactivity. \n Please login to AWS to prevent key from being disabled",
+			 "color": "#ffff00",
+			 "fields": [{"title": "Users", "value": "sleuth-test2's key expires in 30 days due to inactivity."}]}
+		]}`)
+	if diff := cmp.Diff(want, unordered(t, sent[0].Body)); diff != "" {
+		t.Errorf("message (-want +got):\n%s", diff)
+	}
+}
+
+func TestEverySection(t *testing.T) {
+	t.Parallel()
+	b := notify.Bulletin{
+		Account:      account,
+		Creation:     notify.Heading{Title: "Key <Rotation> & more", Text: "Run <https://wiki/?a=1&b=2|this> & <!channel>\n ```aws-vault rotate```"},
+		Inactivity:   notify.Heading{Title: "Unused", Text: "Ask <@U1>"},
+		Announcement: "first run < of many\nsecond line",
+		Notices: []notify.Notice{
+			expiring("b", "UB1", 3, audit.CreationAge),
+			expiring("a", " subteam-SA1 ", 5, audit.CreationAge),
+			{KeyID: "AKIA1", User: "c", NameKey: true, Kind: notify.Disabled, Reason: audit.CreationAge},
+			{KeyID: "AKIA2", User: "d", Kind: notify.PastLimit, Reason: audit.Inactivity, Aside: "Tag <!here> & co.\n"},
+		},
+	}
+	sent, _ := composed(t, b)
+	if len(sent) != 1 {
+		t.Fatalf("%d messages, want 1", len(sent))
+	}
+	want := unordered(t, `{"text": "AWS account 123456789012 (acme)", "attachments": [
+		{"text": "first run &lt; of many\nsecond line"},
+		{"title": "Key &lt;Rotation&gt; &amp; more",
+		 "text": "Run <https://wiki/?a=1&amp;b=2|this> &amp; &lt;!channel&gt;\n `+"```aws-vault rotate```"+`"},
+		{"title": "IAM users with access keys expiring due to creation age. \n Please rotate the key to prevent key from being disabled",
+		 "color": "#ffff00",
+		 "fields": [{"title": "Users", "value": "a (<!subteam^SA1>)'s key expires in 5 days due to creation age.\n<@UB1>'s key expires in 3 days due to creation age."}]},
+		{"title": "IAM users with access keys disabled due to creation age. \n This is the final notice",
+		 "color": "#ff0000",
+		 "fields": [{"title": "Users", "value": "c's key AKIA1 is disabled due to creation age."}]},
+		{"title": "Unused", "text": "Ask <@U1>"},
+		{"title": "IAM users with access keys past their limit due to inactivity. \n Please login to AWS; the key is still active",
+		 "color": "#ff0000",
+		 "fields": [{"title": "Users", "value": "d's key is past its limit due to inactivity. Tag &lt;!here&gt; &amp; co. "}]}
+	]}`)
+	if diff := cmp.Diff(want, unordered(t, sent[0].Body)); diff != "" {
+		t.Errorf("message (-want +got):\n%s", diff)
+	}
+	if len(sent[0].Notices) != len(b.Notices) {
+		t.Errorf("%d notices told, want all %d", len(sent[0].Notices), len(b.Notices))
+	}
+	if strings.Contains(sent[0].Body, `\u0026`) || strings.Contains(sent[0].Body, `\u003c`) {
+		t.Errorf("& and < are not readable: %s", sent[0].Body)
+	}
+}
+
+func TestNothingToSay(t *testing.T) {
+	t.Parallel()
+	if sent, _ := composed(t, notify.Bulletin{Account: account, Creation: notify.Heading{Title: "x"}}); len(sent) != 0 {
+		t.Errorf("an empty bulletin became %d messages", len(sent))
+	}
+	sent, read := composed(t, notify.Bulletin{Account: account, Announcement: "hello"})
+	if len(sent) != 1 || len(read[0].Attachments) != 1 || *read[0].Attachments[0].Text != "hello" {
+		t.Errorf("an announcement alone became %+v", sent)
+	}
+}
+
+func TestNoHeading(t *testing.T) {
+	t.Parallel()
+	_, read := composed(t, notify.Bulletin{
+		Account: account, Notices: []notify.Notice{expiring("a", "", 1, audit.CreationAge)},
+	})
+	if len(read) != 1 || len(read[0].Attachments) != 1 || len(read[0].Attachments[0].Fields) != 1 {
+		t.Errorf("without a heading there is more than the list: %+v", read)
+	}
+}
+
+// crowd is a bulletin of n notices of every kind.
+func crowd(n int) notify.Bulletin {
+	b := notify.Bulletin{
+		Account:    account,
+		Creation:   notify.Heading{Title: "Rotate", Text: "How to rotate."},
+		Inactivity: notify.Heading{Title: "Log in", Text: "How to log in."},
+	}
+	kinds := []notify.Kind{notify.Expiring, notify.PastLimit, notify.Disabled}
+	for i := range n {
+		notice := notify.Notice{
+			KeyID: fmt.Sprintf("AKIA%016d", i), User: fmt.Sprintf("user-%05d-%s", i, strings.Repeat("x", i%53)),
+			NameKey: i%3 == 0, Kind: kinds[i%3], Reason: audit.CreationAge, DaysLeft: i % 30,
+		}
+		if i%2 == 0 {
+			notice.Reason = audit.Inactivity
+		}
+		if i%5 == 0 {
+			notice.SlackTag = fmt.Sprintf("U%09d", i)
+		}
+		b.Notices = append(b.Notices, notice)
+	}
+	return b
+}
+
+// lines are all the lines of all lists of messages.
+func lines(read ...message) (all []string) {
+	for _, m := range read {
+		for _, a := range m.Attachments {
+			for _, f := range a.Fields {
+				all = append(all, strings.Split(f.Value, "\n")...)
+			}
+		}
+	}
+	return all
+}
+
+// within reports every limit that a message breaks.
+func within(t testing.TB, m message) {
+	t.Helper()
+	if len(m.Attachments) > 20 {
+		t.Errorf("%d attachments in a message, want at most 20", len(m.Attachments))
+	}
+	total := utf8.RuneCountInString(m.Text)
+	for _, a := range m.Attachments {
+		texts := []string{}
+		for _, text := range []*string{a.Title, a.Text} {
+			if text != nil {
+				texts = append(texts, *text)
+			}
+		}
+		for _, f := range a.Fields {
+			texts = append(texts, f.Title, f.Value)
+		}
+		for _, text := range texts {
+			size := utf8.RuneCountInString(text)
+			if total += size; size > 3000 {
+				t.Errorf("a text of %d characters, want at most 3,000", size)
+			}
+		}
+	}
+	if total > 12_000 {
+		t.Errorf("a message of %d characters, want at most 12,000", total)
+	}
+}
+
+func TestFiveThousandLines(t *testing.T) {
+	t.Parallel()
+	b := crowd(5000)
+	sent, read := composed(t, b)
+	told := map[string]int{}
+	for i, m := range read {
+		within(t, m)
+		if m.Text != b.Account.String() {
+			t.Errorf("message %d begins with %q, not with the account", i, m.Text)
+		}
+		if first := m.Attachments[0]; first.Title == nil || first.Text == nil {
+			t.Errorf("message %d does not begin with its section's header", i)
+		}
+		shown := lines(m)
+		if len(shown) != len(sent[i].Notices) {
+			t.Errorf("message %d shows %d lines for %d notices", i, len(shown), len(sent[i].Notices))
+		}
+		for j, n := range sent[i].Notices {
+			told[n.KeyID]++
+			mention, _ := slack.Mention(n.User, n.SlackTag)
+			if want := n.Line(mention); shown[j] != want {
+				t.Fatalf("message %d shows %q where it tells %q", i, shown[j], want)
+			}
+		}
+	}
+	for _, n := range b.Notices {
+		if told[n.KeyID] != 1 {
+			t.Errorf("%s is told %d times, want once", n.KeyID, told[n.KeyID])
+		}
+	}
+	if len(sent) > 45 { // some 380 KB of lines at 12,000 a message
+		t.Errorf("%d messages for 5,000 lines", len(sent))
+	}
+}
+
+func TestLongHeadings(t *testing.T) {
+	t.Parallel()
+	for name, heading := range map[string]notify.Heading{
+		"text of lines":        {Title: "Rotate", Text: strings.Repeat("Do this, then that.\n", 400)},
+		"text without a break": {Title: "Rotate", Text: strings.Repeat("字", 9_000)},
+		"text past a message":  {Title: "Rotate", Text: strings.Repeat("word ", 8_000)},
+		"title":                {Title: strings.Repeat("title & ", 1_000), Text: "x"},
+		"links":                {Title: "Rotate", Text: strings.Repeat("<https://example.com/a?b=1&c=2|a b c> ", 200)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := crowd(600)
+			b.Creation = heading
+			sent, read := composed(t, b)
+			var text, title strings.Builder
+			notices := 0
+			for i, m := range read {
+				within(t, m)
+				notices += len(sent[i].Notices)
+			}
+			// The header as it first stands, before the first list.
+			for _, m := range read {
+				for _, a := range m.Attachments {
+					if len(a.Fields) > 0 {
+						goto shown
+					}
+					if a.Title != nil {
+						title.WriteString(*a.Title)
+					}
+					if a.Text != nil {
+						text.WriteString(*a.Text)
+						if strings.Count(*a.Text, "<") != strings.Count(*a.Text, ">") {
+							t.Errorf("a link was cut in two: %q", *a.Text)
+						}
+					}
+				}
+			}
+		shown:
+			unescape := strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">")
+			if got := unescape.Replace(text.String()); got != heading.Text {
+				t.Errorf("the text was changed: %d characters of %d", len(got), len(heading.Text))
+			}
+			if got := unescape.Replace(title.String()); got != heading.Title {
+				t.Errorf("the title was changed: %d characters of %d", len(got), len(heading.Title))
+			}
+			if notices != len(b.Notices) {
+				t.Errorf("%d notices told, want %d", notices, len(b.Notices))
+			}
+		})
+	}
+}
+
+func TestALineLongerThanAField(t *testing.T) {
+	t.Parallel()
+	b := notify.Bulletin{Account: account, Notices: []notify.Notice{
+		expiring(strings.Repeat("<", 5_000), "", 1, audit.CreationAge),
+		expiring("next", "", 1, audit.CreationAge),
+	}}
+	sent, read := composed(t, b)
+	notices := 0
+	for i, m := range read {
+		within(t, m)
+		notices += len(sent[i].Notices)
+	}
+	all := strings.Join(lines(read...), "")
+	if strings.Count(all, "&lt;") != 5_000 || notices != 2 {
+		t.Errorf("%d of 5000 characters are shown, %d of 2 notices told", strings.Count(all, "&lt;"), notices)
+	}
+}
+
+func BenchmarkCompose(b *testing.B) {
+	for _, n := range []int{10, 1_000, 10_000} {
+		b.Run(fmt.Sprintf("notices=%d", n), func(b *testing.B) {
+			bulletin := crowd(n)
+			b.ReportAllocs()
+			for b.Loop() {
+				if messages := (&slack.Webhook{}).Compose(bulletin); len(messages) == 0 {
+					b.Fatal("no messages")
+				}
+			}
+		})
+	}
+}
