@@ -50,6 +50,7 @@ const (
 	HeldByDoubt            // the KeyAutoExpire tag is unreadable
 	HeldAsOwnKey           // Sleuth signs with this very key
 	HeldForNotice          // MIN_NOTICE_DAYS have not passed
+	HeldByCap              // the run would disable more than MAX_DISABLE
 	HeldAsJustChanged      // Sleuth disabled it moments ago; IAM may lag behind
 )
 
@@ -64,6 +65,8 @@ func (h Hold) String() string {
 		return "Sleuth itself runs with it"
 	case HeldForNotice:
 		return "its owner's minimum notice has not passed"
+	case HeldByCap:
+		return "the run would have disabled more than MAX_DISABLE allows"
 	case HeldAsJustChanged:
 		return "Sleuth disabled it moments ago"
 	}

@@ -101,6 +101,8 @@ type Verdict struct {
 	// all other keys Underlying equals State.
 	Exempt     bool
 	Underlying State
+	// ExemptionHolds: the user is exempt, whether or not this key needs it.
+	ExemptionHolds bool
 	// Doubt: the KeyAutoExpire tag is unreadable, so that the key must not be
 	// disabled whatever its state.
 	Doubt bool
@@ -145,6 +147,8 @@ func Judge(key Key, exemption Exemption, rules Rules, now time.Time) Verdict {
 		ExpiresAt:   key.Created.Add(time.Duration(rules.ExpirationAge) * day),
 		StagnatesAt: key.lastUse().Add(time.Duration(rules.InactivityAge) * day),
 		Doubt:       exemption.Unreadable,
+
+		ExemptionHolds: exemption.Holds(now),
 	}
 	v.ExpiresIn = rules.ExpirationAge - v.Age
 	v.StagnatesIn = rules.InactivityAge - v.IdleAge
@@ -153,7 +157,7 @@ func Judge(key Key, exemption Exemption, rules Rules, now time.Time) Verdict {
 	switch {
 	case key.Status != Active:
 		v.State, v.Underlying = Disabled, Disabled
-	case exemption.Holds(now):
+	case v.ExemptionHolds:
 		v.State, v.Exempt = Good, true
 	default:
 		v.State = v.Underlying

@@ -55,6 +55,32 @@ func (c *checker) boolean(variable, text string) bool {
 	return on
 }
 
+// days is an age that was given, to be compared with others. One that could
+// not be read was reported, and is compared with none.
+type days struct {
+	variable string
+	n        int
+	readable bool
+}
+
+func (c *checker) days(variable, text string, lowest int) days {
+	before := len(c.problems)
+	n := c.whole(variable, text, lowest, MaxAgeDays, "days")
+	return days{variable, n, len(c.problems) == before}
+}
+
+func (c *checker) lower(a, b days) {
+	if a.readable && b.readable && a.n >= b.n {
+		c.add(a.variable, strconv.Itoa(a.n), "must be lower than %s (%d)", b.variable, b.n)
+	}
+}
+
+func (c *checker) atMost(a, b days) {
+	if a.readable && b.readable && a.n > b.n {
+		c.add(a.variable, strconv.Itoa(a.n), "must be at most %s (%d)", b.variable, b.n)
+	}
+}
+
 // ladder reads days left such as "30,14,7,3,1", in any order.
 func (c *checker) ladder(variable, text string) []int {
 	if strings.TrimSpace(text) == "" {
@@ -135,13 +161,13 @@ func (c *checker) topic(text string) string {
 
 var tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
 
-func (c *checker) state(text string) StateChoice {
+func (c *checker) state(text string, unset StateChoice) StateChoice {
 	text = strings.TrimSpace(text)
 	kind, name, _ := strings.Cut(text, ":")
 	name = strings.TrimSpace(name)
 	switch {
 	case text == "":
-		return StateChoice{}
+		return unset
 	case text == "none":
 		return StateChoice{Kind: StateNone}
 	case kind == "file" && name != "":

@@ -3,6 +3,7 @@ package config
 import (
 	"math"
 	"strings"
+	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -22,6 +23,7 @@ type Config struct {
 	SNSTopic    string
 	Concurrency int
 	State       StateChoice
+	Lease       time.Duration
 	Debug       bool
 }
 
@@ -62,8 +64,9 @@ type StateChoice struct {
 	Name string
 }
 
-// Check checks every setting, and returns all Problems at once.
-func Check(s Settings) (Config, error) {
+// Check checks every setting, and returns all Problems at once. Where STATE is
+// unset, unset is where state is kept.
+func Check(s Settings, unset StateChoice) (Config, error) {
 	c := newChecker(&s)
 	cfg := Config{
 		Rules: c.rules(s.Limits),
@@ -78,7 +81,8 @@ func Check(s Settings) (Config, error) {
 		SlackURL:    c.slackURL(s.SlackURL),
 		SNSTopic:    c.topic(s.SNSTopic),
 		Concurrency: c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
-		State:       c.state(s.State),
+		State:       c.state(s.State, unset),
+		Lease:       time.Duration(c.whole("LEASE_SECONDS", s.LeaseSeconds, 1, 900, "seconds")) * time.Second,
 		Debug:       debugging(string(s.Debug)),
 	}
 	if cfg.State.Kind == StateNone {
@@ -108,38 +112,31 @@ func CheckLimits(l Limits, r Reading, d Logging) (Config, error) {
 }
 
 func (c *checker) rules(l Limits) audit.Rules {
-	before := len(c.problems)
-	rules := audit.Rules{
-		ExpirationAge: c.whole("EXPIRATION_AGE", l.ExpirationAge, 1, MaxAgeDays, "days"),
-		WarningAge:    c.whole("WARNING_AGE", l.WarningAge, 0, MaxAgeDays, "days"),
-	}
-	if len(c.problems) == before && rules.WarningAge >= rules.ExpirationAge {
-		c.add("WARNING_AGE", l.WarningAge, "must be lower than EXPIRATION_AGE (%d)", rules.ExpirationAge)
-	}
-	age, warning := strings.TrimSpace(l.InactivityAge), strings.TrimSpace(l.InactivityWarningAge)
-	switch {
+	expiration := c.days("EXPIRATION_AGE", l.ExpirationAge, 1)
+	warning := c.days("WARNING_AGE", l.WarningAge, 0)
+	c.lower(warning, expiration)
+
+	inactivity, inactivityWarning := expiration, warning
+	switch age, warning := strings.TrimSpace(l.InactivityAge), strings.TrimSpace(l.InactivityWarningAge); {
 	case age == "" && warning == "":
-		rules.InactivityAge, rules.InactivityWarningAge = rules.ExpirationAge, rules.WarningAge
-		return rules
-	case warning == "":
-		c.add("INACTIVITY_WARNING_AGE", "", "required where INACTIVITY_AGE (%s) is set; give a number of days lower than it", age)
 	case age == "":
+		c.days("INACTIVITY_WARNING_AGE", warning, 0)
 		c.add("INACTIVITY_AGE", "", "required where INACTIVITY_WARNING_AGE (%s) is set; give a number of days higher than it", warning)
+	case warning == "":
+		c.atMost(c.days("INACTIVITY_AGE", age, 1), expiration)
+		c.add("INACTIVITY_WARNING_AGE", "", "required where INACTIVITY_AGE (%s) is set; give a number of days lower than it", age)
+	default:
+		inactivity = c.days("INACTIVITY_AGE", age, 1)
+		inactivityWarning = c.days("INACTIVITY_WARNING_AGE", warning, 0)
+		c.atMost(inactivity, expiration)
+		c.lower(inactivityWarning, inactivity)
 	}
-	before = len(c.problems)
-	if age != "" {
-		rules.InactivityAge = c.whole("INACTIVITY_AGE", age, 1, MaxAgeDays, "days")
-		if len(c.problems) == before && rules.ExpirationAge > 0 && rules.InactivityAge > rules.ExpirationAge {
-			c.add("INACTIVITY_AGE", age, "must be at most EXPIRATION_AGE (%d)", rules.ExpirationAge)
-		}
+	return audit.Rules{
+		ExpirationAge:        expiration.n,
+		WarningAge:           warning.n,
+		InactivityAge:        inactivity.n,
+		InactivityWarningAge: inactivityWarning.n,
 	}
-	if warning != "" {
-		rules.InactivityWarningAge = c.whole("INACTIVITY_WARNING_AGE", warning, 0, MaxAgeDays, "days")
-		if len(c.problems) == before && age != "" && rules.InactivityWarningAge >= rules.InactivityAge {
-			c.add("INACTIVITY_WARNING_AGE", warning, "must be lower than INACTIVITY_AGE (%d)", rules.InactivityAge)
-		}
-	}
-	return rules
 }
 
 func (c *checker) needsState(variable, value string, asked bool) {

@@ -35,11 +35,16 @@ func Resolver(lookup Lookup) kong.Resolver {
 	})
 }
 
-// HelpWithVariable shows a flag's environment variable behind its help.
+// HelpWithVariable shows a flag's default and environment variable behind its
+// help.
 func HelpWithVariable(value *kong.Value) string {
 	variable := value.Tag.Get("setting")
 	if variable == "" {
 		return value.Help
 	}
-	return strings.TrimSpace(value.Help + " ($" + variable + ")")
+	help := value.Help
+	if value.HasDefault {
+		help += " Default: " + value.Default + "."
+	}
+	return strings.TrimSpace(help + " ($" + variable + ")")
 }

@@ -65,7 +65,8 @@ type Reading struct {
 
 // Memory is what is remembered between runs.
 type Memory struct {
-	State string `setting:"STATE" placeholder:"file:PATH|dynamodb:TABLE|none" help:"Where to remember who was warned, what was disabled and which notices are still owed. Default: a file in the user's state folder; in Lambda, none."`
+	State        string `setting:"STATE" placeholder:"file:PATH|dynamodb:TABLE|none" help:"Where to remember who was warned, what was disabled and which notices are still owed. Default: a file in the user's state folder; in Lambda, none."`
+	LeaseSeconds string `setting:"LEASE_SECONDS" default:"60" placeholder:"SECONDS" help:"How long a run that died keeps others off its account, 1 to 900. A living run renews its lease."`
 }
 
 // Logging is what Sleuth says of its own work.

@@ -3,6 +3,7 @@ package notify
 import (
 	"context"
 	"fmt"
+	"io"
 	"sync"
 )
 
@@ -105,4 +106,16 @@ func send(ctx context.Context, channel Channel, m Message) (err error) {
 		}
 	}()
 	return channel.Send(ctx, m)
+}
+
+// Preview is a channel that prints its messages instead of sending them.
+type Preview struct {
+	Channel
+	Out io.Writer
+}
+
+// Send implements Channel.
+func (p Preview) Send(_ context.Context, m Message) error {
+	_, err := fmt.Fprintf(p.Out, "%s message: %s\n%s\n", p.Name(), m.Subject, m.Body)
+	return err
 }

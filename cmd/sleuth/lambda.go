@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/iam-sleuth/sleuth/internal/config"
+	sleuth "github.com/iam-sleuth/sleuth/internal/run"
+)
+
+// serveLambda does what run does, once for every event, until the runtime
+// ends the process. Settings that cannot be used are the event's error rather
+// than the process's, so that they are reported and not a crash loop.
+func (a *app) serveLambda() int {
+	lambda.StartWithOptions(a.onEvent, lambda.WithContext(a.ctx))
+	return exitWhole
+}
+
+// onEvent answers the schedule. The event itself is not looked at: nothing in
+// it can change what the settings say.
+func (a *app) onEvent(ctx context.Context, _ json.RawMessage) (*sleuth.Summary, error) {
+	cli, _, _, err := a.parse([]string{"run"})
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Check(cli.Run.Settings, config.StateChoice{Kind: config.StateNone})
+	if err != nil {
+		return nil, err
+	}
+	summary, err := a.once(ctx, cfg, false)
+	if err != nil {
+		return nil, err
+	}
+	return summary, nil
+}

@@ -1,0 +1,100 @@
+// Package cloud connects to AWS: credentials, retries, and who we are there.
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+)
+
+const (
+	// maxAttempts is enough for a call to outlast a busy account: throttled
+	// calls wait for the rate that the adaptive retryer has measured.
+	maxAttempts = 10
+	maxBackoff  = 5 * time.Second
+	// attemptTimeout bounds one attempt, so that an answer that never comes
+	// costs a retry and not the run.
+	attemptTimeout = 30 * time.Second
+	// fallbackRegion serves where none is set: IAM has one endpoint in the
+	// partition, whatever the region.
+	fallbackRegion = "us-east-1"
+)
+
+// Connect loads credentials, region and endpoint as every AWS tool does.
+// Concurrency is how many calls will be under way at once.
+func Connect(ctx context.Context, concurrency int) (aws.Config, error) {
+	client := awshttp.NewBuildableClient().WithTimeout(attemptTimeout).WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConns, t.MaxIdleConnsPerHost = 2*concurrency, 2*concurrency
+	})
+	cfg, err := awsconfig.LoadDefaultConfig(ctx,
+		awsconfig.WithHTTPClient(client),
+		awsconfig.WithRetryer(newRetryer),
+		awsconfig.WithDefaultRegion(fallbackRegion),
+	)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("load the AWS settings: %w", err)
+	}
+	return cfg, nil
+}
+
+// newRetryer is called once a client, so that all calls to one service of one
+// account slow down together. The standard retry quota is left out: it gives
+// up when many calls are throttled at once.
+func newRetryer() aws.Retryer {
+	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
+		o.StandardOptions = append(o.StandardOptions, func(s *retry.StandardOptions) {
+			s.MaxAttempts, s.MaxBackoff, s.RateLimiter = maxAttempts, maxBackoff, ratelimit.None
+		})
+	})
+}
+
+// Identity is who we are in AWS.
+type Identity struct {
+	Account notify.Account
+	// Partition is aws, aws-us-gov or aws-cn.
+	Partition string
+	// AccessKeyID is the key that we sign with. It may be an IAM user's own.
+	AccessKeyID string
+}
+
+// Identify asks AWS who we are. An alias that cannot be read is not an error:
+// it is left out, and aliasErr says why.
+func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err error) {
+	credentials, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return Identity{}, nil, fmt.Errorf("find AWS credentials: %w; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is given", err)
+	}
+	caller, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return Identity{}, nil, fmt.Errorf("ask AWS which account this is: %w", err)
+	}
+	id.AccessKeyID = credentials.AccessKeyID
+	id.Account.ID = aws.ToString(caller.Account)
+	if id.Account.ID == "" {
+		return Identity{}, nil, errors.New("ask AWS which account this is: the answer does not say")
+	}
+	if parts := strings.Split(aws.ToString(caller.Arn), ":"); len(parts) > 1 {
+		id.Partition = parts[1]
+	}
+	aliases, err := iam.NewFromConfig(cfg).ListAccountAliases(ctx, &iam.ListAccountAliasesInput{})
+	if err != nil {
+		return id, fmt.Errorf("read the account's alias: %w", err), nil
+	}
+	if len(aliases.AccountAliases) > 0 {
+		id.Account.Alias = aliases.AccountAliases[0]
+	}
+	return id, nil, nil
+}

@@ -1,0 +1,63 @@
+package report
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// WriteJSON writes the report as docs/json.md describes it.
+func WriteJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	return nil
+}
+
+// WriteCSV writes the rows as CSV: the table's columns first, then the rest.
+func WriteCSV(w io.Writer, rows []Row) error {
+	out := csv.NewWriter(w)
+	header := append(columns[:len(columns):len(columns)],
+		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At")
+	_ = out.Write(header) // csv.Writer keeps the error for the end
+	for _, row := range rows {
+		lastUsed := ""
+		if row.LastUsed != nil {
+			lastUsed = row.LastUsed.Format(time.RFC3339)
+		}
+		cells := row.cells()
+		record := append(cells[:],
+			row.DisplayName, fmt.Sprint(row.Exempt), row.Underlying.String(), fmt.Sprint(row.DaysLeft),
+			row.Created.Format(time.RFC3339), lastUsed,
+			row.ExpiresAt.Format(time.RFC3339), row.StagnatesAt.Format(time.RFC3339))
+		for i := range record {
+			record[i] = harmless(record[i])
+		}
+		_ = out.Write(record)
+	}
+	out.Flush()
+	if err := out.Error(); err != nil {
+		return fmt.Errorf("write CSV: %w", err)
+	}
+	return nil
+}
+
+// harmless keeps a spreadsheet from running a cell as a formula. A user name
+// may begin with = + - or @, and a tag with more.
+// https://owasp.org/www-community/attacks/CSV_Injection
+func harmless(cell string) string {
+	if _, err := strconv.Atoi(cell); err == nil {
+		return cell
+	}
+	if strings.IndexAny(cell, "=+-@\t\r\n|%") == 0 || strings.HasPrefix(strings.TrimSpace(cell), "=") {
+		return "'" + cell
+	}
+	return cell
+}

@@ -1,0 +1,151 @@
+// Package report shows what was found and done: as a table, JSON or CSV.
+package report
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+)
+
+// Schema is the version of the JSON that Report and Summary are written as.
+// Fields may be added within a version; none is renamed or removed.
+const Schema = 1
+
+// Report is what an audit found in one account. Times are UTC, ages and days
+// left are whole days.
+type Report struct {
+	Schema  int            `json:"schema"`
+	Account notify.Account `json:"account"`
+	At      time.Time      `json:"at"`
+	Rules   Rules          `json:"rules"`
+	Tally
+	Rows     []Row     `json:"rows"`
+	Problems []Problem `json:"problems"`
+}
+
+// Rules are the limits in force, in days.
+type Rules struct {
+	ExpirationAge        int `json:"expiration_age"`
+	WarningAge           int `json:"warning_age"`
+	InactivityAge        int `json:"inactivity_age"`
+	InactivityWarningAge int `json:"inactivity_warning_age"`
+}
+
+// Tally counts users, and keys by state.
+type Tally struct {
+	Users  int                 `json:"users"`
+	Keys   int                 `json:"keys"`
+	States map[audit.State]int `json:"states"`
+	Exempt int                 `json:"exempt"`
+}
+
+// NewTally returns a Tally in which every state has a count, if only zero.
+func NewTally() Tally {
+	t := Tally{States: map[audit.State]int{}}
+	for _, s := range audit.States() {
+		t.States[s] = 0
+	}
+	return t
+}
+
+// Count adds one key.
+func (t *Tally) Count(v audit.Verdict) {
+	t.Keys++
+	t.States[v.State]++
+	if v.Exempt {
+		t.Exempt++
+	}
+}
+
+// Active counts the keys that are not disabled.
+func (t Tally) Active() int { return t.Keys - t.States[audit.Disabled] }
+
+// Row is one key.
+type Row struct {
+	User        string `json:"user"`
+	DisplayName string `json:"display_name"`
+	// SlackID is the Slack tag, or the user name where there is none, as the
+	// original shows it.
+	SlackID    string      `json:"slack_id"`
+	KeyID      string      `json:"key_id"`
+	AutoExpire AutoExpire  `json:"auto_expire"`
+	State      audit.State `json:"state"`
+	// Exempt keys are good; Underlying is what they would be otherwise.
+	Exempt     bool         `json:"exempt"`
+	Underlying audit.State  `json:"underlying"`
+	Reason     audit.Reason `json:"reason,omitempty"`
+	Age        int          `json:"age_days"`
+	IdleAge    int          `json:"last_access_age_days"`
+	DaysLeft   int          `json:"days_left"`
+	Created    time.Time    `json:"created"`
+	LastUsed   *time.Time   `json:"last_used"` // null for a key never used
+	// ExpiresAt and StagnatesAt are the limits by creation and by last use.
+	ExpiresAt   time.Time `json:"expires_at"`
+	StagnatesAt time.Time `json:"stagnates_at"`
+}
+
+// AutoExpire is whether a user's keys expire by themselves, as the table says.
+type AutoExpire string
+
+// The values of AutoExpire.
+const (
+	AutoExpireTrue       AutoExpire = "TRUE"
+	AutoExpireFalse      AutoExpire = "FALSE"
+	AutoExpireUnreadable AutoExpire = "UNREADABLE"
+)
+
+// Problem is something that could not be read or done.
+type Problem struct {
+	User  string `json:"user,omitempty"`
+	KeyID string `json:"key_id,omitempty"`
+	Text  string `json:"text"`
+}
+
+// RowOf shows a verdict.
+func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
+	row := Row{
+		User:        user.Name,
+		DisplayName: user.DisplayName(),
+		SlackID:     cmp.Or(user.Slack(), user.Name),
+		KeyID:       key.ID,
+		AutoExpire:  AutoExpireTrue,
+		State:       v.State,
+		Exempt:      v.Exempt,
+		Underlying:  v.Underlying,
+		Reason:      v.State.Reason(),
+		Age:         v.Age,
+		IdleAge:     v.IdleAge,
+		DaysLeft:    v.DaysLeft(),
+		Created:     key.Created,
+		ExpiresAt:   v.ExpiresAt,
+		StagnatesAt: v.StagnatesAt,
+	}
+	if !key.LastUsed.IsZero() {
+		row.LastUsed = &key.LastUsed
+	}
+	switch {
+	case v.Doubt:
+		row.AutoExpire = AutoExpireUnreadable
+	case v.ExemptionHolds:
+		row.AutoExpire = AutoExpireFalse
+	}
+	return row
+}
+
+// Sort orders the rows by user and key.
+func (r *Report) Sort() {
+	slices.SortFunc(r.Rows, func(a, b Row) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+	})
+	slices.SortStableFunc(r.Problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+	})
+}
+
+// HasState reports whether some key has one of the states.
+func (r Report) HasState(states []audit.State) bool {
+	return slices.ContainsFunc(states, func(s audit.State) bool { return r.States[s] > 0 })
+}

@@ -1,0 +1,63 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/report"
+)
+
+// Auditor reads and judges. It has nothing to write or send with.
+type Auditor struct {
+	Reader  inventory.Reader // Now and Rules set
+	Account notify.Account
+	// Progress is called after each user read; may be nil.
+	Progress func(users int)
+}
+
+// Audit reads every user and key and judges them. The report is whole but for
+// its Problems, which the error sums up.
+func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
+	rules := a.Reader.Rules
+	found := report.Report{
+		Schema:  report.Schema,
+		Account: a.Account,
+		At:      a.Reader.Now,
+		Rules:   report.Rules(rules),
+		Tally:   report.NewTally(),
+		// Written as [] rather than null.
+		Rows:     []report.Row{},
+		Problems: []report.Problem{},
+	}
+	a.Reader.Everything = true
+	err := a.Reader.Read(ctx, func(s inventory.Subject) {
+		found.Users++
+		if s.Err != nil {
+			found.Problems = append(found.Problems, report.Problem{User: s.User.Name, Text: s.Err.Error()})
+		}
+		for _, key := range s.Keys {
+			if key.Err != nil {
+				found.Problems = append(found.Problems, report.Problem{User: s.User.Name, KeyID: key.ID, Text: key.Err.Error()})
+				continue
+			}
+			v := audit.Judge(key.Key, audit.ExemptionOf(s.User), rules, a.Reader.Now)
+			found.Count(v)
+			found.Rows = append(found.Rows, report.RowOf(s.User, key.Key, v))
+		}
+		if a.Progress != nil {
+			a.Progress(found.Users)
+		}
+	})
+	if err != nil {
+		found.Problems = append(found.Problems, report.Problem{Text: fmt.Sprintf("%v; users after the first %d were not seen", err, found.Users)})
+	}
+	found.Sort()
+	if len(found.Problems) > 0 {
+		return found, errors.New("the audit is not whole")
+	}
+	return found, nil
+}

@@ -1,0 +1,363 @@
+// Package run is one pass over one account, from reading to reporting. The
+// command line and the Lambda both come through here.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/enforce"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+// IAM is the calls a run makes to IAM.
+type IAM interface {
+	inventory.IAM
+	enforce.IAM
+}
+
+// Runner has what a run needs. Everything is injected, time included.
+type Runner struct {
+	ID       string // names this run in state and logs
+	Account  notify.Account
+	Config   config.Config // Policy.OwnKey set
+	IAM      IAM
+	Channels []notify.Channel
+	Store    state.Store
+	Log      *slog.Logger
+	Now      func() time.Time // UTC
+	// DryRun writes nothing and sends nothing; Channels are expected to show
+	// what they are given.
+	DryRun bool
+	// Table keeps a row for every key, for showing them.
+	Table bool
+	// Progress is called after each user read; may be nil.
+	Progress func(users int)
+}
+
+// Run makes the pass. The summary is whole even where the error is not nil;
+// the error then says, in one line each, what was not done. No failure of one
+// user, key or channel stops the others.
+func (r Runner) Run(ctx context.Context) (Summary, error) {
+	p := r.newPass()
+	err := p.underLease(ctx, func(ctx context.Context) error {
+		if err := p.load(ctx); err != nil {
+			return err
+		}
+		p.settle(ctx)
+		p.read(ctx)
+		p.plan()
+		p.enforce(ctx)
+		p.tell(ctx)
+		return nil
+	})
+	if err != nil {
+		p.problem(report.Problem{Text: err.Error()})
+	}
+	return p.finish()
+}
+
+// pass is the working state of one run.
+type pass struct {
+	Runner
+	started time.Time
+	reader  inventory.Reader
+	policy  audit.Policy
+
+	mu      sync.Mutex // guards what follows
+	records map[string]*state.Record
+	damaged map[string]bool // keys whose record cannot be understood
+	steps   []*step
+	finals  []*state.Record // final notices owed, of this run and earlier ones
+	summary Summary
+}
+
+// step is one key that something may have to be done about.
+type step struct {
+	user     audit.User
+	key      audit.Key
+	keys     int // how many keys the user has
+	verdict  audit.Verdict
+	decision audit.Decision
+	failed   bool // was to be disabled, and was not
+}
+
+func (r Runner) newPass() *pass {
+	now := r.Now().UTC()
+	p := &pass{
+		Runner:  r,
+		started: now,
+		policy:  r.Config.Policy,
+		reader: inventory.Reader{
+			IAM:         r.IAM,
+			Concurrency: r.Config.Concurrency,
+			Rules:       r.Config.Rules,
+			Now:         now,
+			Everything:  r.Table,
+		},
+		records: map[string]*state.Record{},
+		damaged: map[string]bool{},
+	}
+	p.summary = Summary{Schema: report.Schema, Run: r.ID, Account: r.Account, At: now, DryRun: r.DryRun, Tally: report.NewTally()}
+	return p
+}
+
+func (p *pass) load(ctx context.Context) error {
+	records, err := p.Store.Load(ctx, p.Account.ID)
+	for i := range records {
+		p.records[records[i].KeyID] = &records[i]
+	}
+	if err == nil {
+		return nil
+	}
+	damaged, others := state.Damaged(err)
+	if others != nil {
+		return fmt.Errorf("read what earlier runs have left in %s: %w", p.Store, err)
+	}
+	for _, d := range damaged {
+		p.damaged[d.KeyID] = true
+		p.problem(report.Problem{KeyID: d.KeyID, Text: d.Error()})
+	}
+	return nil
+}
+
+// settle finds out what became of what an earlier run left half done, and
+// sends the notices it still owes.
+func (p *pass) settle(ctx context.Context) {
+	for _, record := range p.records {
+		if record.Intent != nil && !p.DryRun {
+			outcome, err := p.enforcer().Settle(ctx, record)
+			if err != nil {
+				p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: err.Error()})
+			}
+			if outcome == enforce.Disabled {
+				p.Log.WarnContext(ctx, "an earlier run disabled this key and did not live to tell", "user", record.User, "key", record.KeyID)
+			}
+		}
+		if record.Disabled != nil && record.Settled.IsZero() {
+			p.finals = append(p.finals, record)
+		}
+	}
+	if len(p.finals) == 0 {
+		return
+	}
+	p.Log.InfoContext(ctx, "an earlier run owes final notices", "notices", len(p.finals))
+	p.deliver(ctx, nil, "")
+	p.finals = nil // what could not be delivered is owed to the next run
+}
+
+func (p *pass) read(ctx context.Context) {
+	err := p.reader.Read(ctx, func(s inventory.Subject) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.judge(ctx, s)
+		if p.Progress != nil {
+			p.Progress(p.summary.Users)
+		}
+	})
+	if err != nil {
+		p.problem(report.Problem{Text: fmt.Sprintf("%v; users after the first %d were not seen", err, p.summary.Users)})
+	}
+}
+
+// judge takes in one user. The lock is held.
+func (p *pass) judge(ctx context.Context, s inventory.Subject) {
+	p.summary.Users++
+	if s.Err != nil {
+		p.problemLocked(report.Problem{User: s.User.Name, Text: s.Err.Error()})
+		return
+	}
+	exemption := audit.ExemptionOf(s.User)
+	if exemption.Unreadable {
+		value, _ := s.User.Tags.Value(audit.TagAutoExpire)
+		p.Log.ErrorContext(ctx, "a KeyAutoExpire tag is unreadable; the user's keys are not disabled. Use False, True or 'False until YYYY-MM-DD'",
+			"user", s.User.Name, "value", value)
+		p.summary.UnreadableTags = append(p.summary.UnreadableTags, s.User.Name)
+	}
+	for _, key := range s.Keys {
+		if key.Err != nil {
+			p.problemLocked(report.Problem{User: s.User.Name, KeyID: key.ID, Text: key.Err.Error()})
+			continue
+		}
+		v := audit.Judge(key.Key, exemption, p.Config.Rules, p.started)
+		p.summary.Count(v)
+		if p.Table {
+			p.summary.Rows = append(p.summary.Rows, report.RowOf(s.User, key.Key, v))
+		}
+		if !p.damaged[key.ID] && audit.NeedsTags(v) {
+			p.steps = append(p.steps, &step{user: s.User, key: key.Key, keys: len(s.Keys), verdict: v})
+		}
+	}
+}
+
+// plan turns verdicts into decisions, and applies the cap.
+func (p *pass) plan() {
+	disable := 0
+	for _, s := range p.steps {
+		s.decision = p.decide(s.key, s.verdict, p.started)
+		if s.decision.Action == audit.Disable {
+			disable++
+		}
+		if s.decision.Hold > audit.HeldByPolicy {
+			p.Log.Warn("a key past its limit is not disabled", "user", s.user.Name, "key", s.key.ID, "because", s.decision.Hold.String())
+			p.summary.Held++
+		}
+	}
+	if !p.Config.MaxDisable.Exceeded(disable, p.summary.Active()) {
+		return
+	}
+	p.summary.Announcement = fmt.Sprintf("No key was disabled: this run would have disabled %d of %d active keys, more than MAX_DISABLE=%s allows. "+
+		"Check the settings, then raise MAX_DISABLE for one run.", disable, p.summary.Active(), p.Config.MaxDisable.Text)
+	p.problem(report.Problem{Text: p.summary.Announcement})
+	for _, s := range p.steps {
+		if s.decision.Action == audit.Disable {
+			s.decision = audit.Decision{Action: audit.Warn, Hold: audit.HeldByCap}
+			p.summary.Held++
+		}
+	}
+}
+
+// decide judges by what is remembered of the key as well.
+func (p *pass) decide(key audit.Key, v audit.Verdict, now time.Time) audit.Decision {
+	var history audit.History
+	if record := p.records[key.ID]; record != nil {
+		if record.Disabled != nil && key.Status == audit.Active {
+			if now.Sub(record.Disabled.At) < enforce.Lag {
+				return audit.Decision{Hold: audit.HeldAsJustChanged}
+			}
+			// A person has enabled it again: a new story, judged afresh.
+		} else {
+			history = record.Told
+		}
+	}
+	return audit.Decide(key, v, p.Config.Rules, history, p.policy, now)
+}
+
+func (p *pass) enforcer() enforce.Enforcer {
+	return enforce.Enforcer{
+		IAM:    p.IAM,
+		Reader: p.reader,
+		Ledger: p.Store,
+		Now:    func() time.Time { return p.Now().UTC() },
+		Run:    p.ID,
+		Decide: func(user audit.User, key audit.Key, now time.Time) (audit.Verdict, audit.Decision) {
+			v := audit.Judge(key, audit.ExemptionOf(user), p.Config.Rules, now)
+			return v, p.decideLocking(key, v, now)
+		},
+	}
+}
+
+func (p *pass) decideLocking(key audit.Key, v audit.Verdict, now time.Time) audit.Decision {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.decide(key, v, now)
+}
+
+// enforce disables what the plan says, several keys side by side but those of
+// one user one after the other.
+func (p *pass) enforce(ctx context.Context) {
+	byUser := map[string][]*step{}
+	var users []string
+	for _, s := range p.steps {
+		if s.decision.Action != audit.Disable {
+			continue
+		}
+		if byUser[s.user.Name] == nil {
+			users = append(users, s.user.Name)
+		}
+		byUser[s.user.Name] = append(byUser[s.user.Name], s)
+	}
+	var disabling errgroup.Group
+	disabling.SetLimit(max(1, p.Config.Concurrency))
+	for _, user := range users {
+		disabling.Go(func() error {
+			for _, s := range byUser[user] {
+				p.disable(ctx, s)
+			}
+			return nil
+		})
+	}
+	_ = disabling.Wait() // failures are problems of the pass, not errors
+}
+
+func (p *pass) disable(ctx context.Context, s *step) {
+	record := p.recordFor(s)
+	if p.DryRun {
+		final := p.finalNotice(s)(s.user, s.verdict)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		record.Final = &final
+		p.finals = append(p.finals, record)
+		p.summary.Disabled++
+		return
+	}
+	outcome, err := p.enforcer().Disable(ctx, s.user, s.key, s.verdict, p.finalNotice(s), record)
+	if err != nil {
+		p.problem(report.Problem{User: s.user.Name, KeyID: s.key.ID, Text: err.Error()})
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch outcome {
+	case enforce.Disabled:
+		p.Log.InfoContext(ctx, "disabled a key", "user", s.user.Name, "key", s.key.ID, "because", record.Disabled.Reason.String(),
+			"age_days", s.verdict.Age, "last_access_age_days", s.verdict.IdleAge)
+		p.finals = append(p.finals, record)
+		p.summary.Disabled++
+		p.summary.DisabledKeys = append(p.summary.DisabledKeys, KeyRef{s.user.Name, s.key.ID})
+	case enforce.Changed:
+		p.Log.InfoContext(ctx, "a key is no longer due, and was left alone", "user", s.user.Name, "key", s.key.ID)
+		p.summary.Changed++
+	default:
+		s.failed = true
+	}
+}
+
+// recordFor returns the key's record; for a key that a person has enabled
+// again, one that starts anew.
+func (p *pass) recordFor(s *step) *state.Record {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	record := p.records[s.key.ID]
+	switch {
+	case record == nil:
+		record = &state.Record{Account: p.Account.ID, KeyID: s.key.ID, User: s.user.Name}
+		p.records[s.key.ID] = record
+	case record.Disabled != nil:
+		*record = state.Record{Account: record.Account, KeyID: record.KeyID, User: s.user.Name, Revision: record.Revision}
+	}
+	return record
+}
+
+// errNotWhole heads the error of a run that did not do all it should.
+var errNotWhole = errors.New("the run was not whole")
+
+func (p *pass) finish() (Summary, error) {
+	p.summary.Finished = p.Now().UTC()
+	p.summary.sort()
+	if len(p.summary.Problems) == 0 {
+		return p.summary, nil
+	}
+	return p.summary, fmt.Errorf("%w: %s", errNotWhole, p.summary.firstProblems())
+}
+
+func (p *pass) problem(problem report.Problem) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.problemLocked(problem)
+}
+
+func (p *pass) problemLocked(problem report.Problem) {
+	p.Log.Error(problem.Text, "user", problem.User, "key", problem.KeyID)
+	p.summary.Problems = append(p.summary.Problems, problem)
+}

@@ -1,0 +1,110 @@
+package run
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/report"
+)
+
+// Summary is what one run found and did; the Lambda's result. Times are UTC.
+type Summary struct {
+	Schema   int            `json:"schema"`
+	Run      string         `json:"run"`
+	Account  notify.Account `json:"account"`
+	At       time.Time      `json:"at"`
+	Finished time.Time      `json:"finished"`
+	DryRun   bool           `json:"dry_run"`
+	report.Tally
+
+	// Warned counts the keys whose owners are warned by this run, Disabled the
+	// keys it disabled (in a dry run: would).
+	Warned   int `json:"warned"`
+	Disabled int `json:"disabled"`
+	// Held counts keys past their limit that were left active though
+	// ENABLE_AUTO_EXPIRE is true; Changed those that were no longer due when
+	// they were read once more.
+	Held    int `json:"held"`
+	Changed int `json:"changed"`
+	// Failed counts the problems; a run with any is not whole.
+	Failed int `json:"failed"`
+	// NoticesSent counts notices taken by channels, each channel on its own;
+	// MessagesSent the messages they were in.
+	NoticesSent   int `json:"notices_sent"`
+	NoticesFailed int `json:"notices_failed"`
+	MessagesSent  int `json:"messages_sent"`
+
+	DisabledKeys   []KeyRef         `json:"disabled_keys"`
+	UnreadableTags []string         `json:"unreadable_tags"`
+	Announcement   string           `json:"announcement,omitempty"`
+	Problems       []report.Problem `json:"problems"`
+
+	// Rows is kept only where the table is wanted.
+	Rows []report.Row `json:"-"`
+}
+
+// KeyRef names a key.
+type KeyRef struct {
+	User  string `json:"user"`
+	KeyID string `json:"key_id"`
+}
+
+func (s *Summary) sort() {
+	slices.SortFunc(s.DisabledKeys, func(a, b KeyRef) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+	})
+	slices.Sort(s.UnreadableTags)
+	slices.SortStableFunc(s.Problems, func(a, b report.Problem) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+	})
+	slices.SortFunc(s.Rows, func(a, b report.Row) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+	})
+	s.Failed = len(s.Problems)
+	// Lists are written as [] rather than null.
+	s.DisabledKeys = append([]KeyRef{}, s.DisabledKeys...)
+	s.UnreadableTags = append([]string{}, s.UnreadableTags...)
+	s.Problems = append([]report.Problem{}, s.Problems...)
+}
+
+// firstProblems is the problems in one line, as many as a reader can take in.
+func (s Summary) firstProblems() string {
+	const most = 5
+	var texts []string
+	for i, problem := range s.Problems {
+		if i == most {
+			texts = append(texts, fmt.Sprintf("and %d more", len(s.Problems)-most))
+			break
+		}
+		texts = append(texts, problem.Text)
+	}
+	return strings.Join(texts, "; ")
+}
+
+// String is the summary for people, a few short lines.
+func (s Summary) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s\n", s.Account, s.Tally)
+	would := ""
+	if s.DryRun {
+		would = "would be "
+	}
+	fmt.Fprintf(&b, "%swarned %d, %sdisabled %d", would, s.Warned, would, s.Disabled)
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{s.Held, "held"}, {s.Changed, "changed meanwhile"}, {s.NoticesSent, "notices sent"}, {s.Failed, "failed"}} {
+		if c.n > 0 {
+			fmt.Fprintf(&b, ", %s %d", c.what, c.n)
+		}
+	}
+	b.WriteString("\n")
+	for _, problem := range s.Problems {
+		fmt.Fprintf(&b, "failed: %s\n", problem.Text)
+	}
+	return b.String()
+}

@@ -1,0 +1,207 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+// tell sends what this run has to say.
+func (p *pass) tell(ctx context.Context) {
+	warnings := map[string]*step{}
+	var notices []notify.Notice
+	for _, s := range p.steps {
+		p.checkTags(ctx, s)
+		if s.decision.Action == audit.Warn {
+			notices = append(notices, p.warning(s))
+			warnings[s.key.ID] = s
+		}
+	}
+	p.summary.Warned = len(notices)
+	p.deliver(ctx, &warned{notices, warnings}, p.summary.Announcement)
+}
+
+// warned is the warnings of a run, and the steps they come from by key id.
+type warned struct {
+	notices []notify.Notice
+	steps   map[string]*step
+}
+
+// deliver hands every channel the final notices it has no receipt for, the
+// warnings and the announcement, and records what it took.
+func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
+	if w == nil {
+		w = &warned{}
+	}
+	var posts []notify.Post
+	for _, channel := range p.Channels {
+		bulletin := notify.Bulletin{
+			Account:      p.Account,
+			Creation:     p.Config.Creation,
+			Inactivity:   p.Config.Inactivity,
+			Announcement: announcement,
+			Notices:      slices.Clone(w.notices),
+		}
+		for _, record := range p.finals {
+			if _, told := record.Receipts[channel.Name()]; !told && record.Final != nil {
+				bulletin.Notices = append(bulletin.Notices, *record.Final)
+			}
+		}
+		posts = append(posts, notify.Post{Channel: channel, Bulletin: bulletin})
+	}
+	deliveries := notify.Deliver(ctx, posts, func(ctx context.Context, channel string, m notify.Message) error {
+		return p.receipt(ctx, channel, m, w.steps)
+	})
+	for _, d := range deliveries {
+		p.summary.MessagesSent += d.Sent
+		p.summary.NoticesSent += d.Told
+		for _, failure := range d.Failures {
+			p.summary.NoticesFailed += len(failure.Notices)
+			p.problem(report.Problem{Text: fmt.Sprintf("%s was not told of %s: %v", d.Channel, keysIn(failure.Notices), failure.Err)})
+		}
+	}
+	if len(p.Channels) == 0 {
+		p.settleUntold(ctx)
+	}
+}
+
+// receipt records that a channel took a message. Receipts of one run come from
+// several channels at once; records are written under one lock.
+func (p *pass) receipt(ctx context.Context, channel string, m notify.Message, steps map[string]*step) error {
+	if p.DryRun {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.Now().UTC()
+	var changed []*state.Record
+	for _, n := range m.Notices {
+		record := p.records[n.KeyID]
+		switch {
+		case n.Kind == notify.Disabled && record != nil && record.Disabled != nil:
+			if record.Receipts == nil {
+				record.Receipts = map[string]time.Time{}
+			}
+			record.Receipts[channel] = now
+			if p.toldEverywhere(record) {
+				record.Settled = now
+			}
+		case n.Kind != notify.Disabled && steps[n.KeyID] != nil:
+			s := steps[n.KeyID]
+			if record == nil {
+				record = &state.Record{Account: p.Account.ID, KeyID: n.KeyID, User: n.User}
+				p.records[n.KeyID] = record
+			}
+			if record.Disabled != nil { // enabled again by a person: a new story
+				*record = state.Record{Account: record.Account, KeyID: record.KeyID, User: n.User, Revision: record.Revision}
+			}
+			record.Told = record.Told.Told(s.verdict, p.Config.Rules, s.decision.DaysLeft, p.started)
+		default:
+			continue
+		}
+		record.Changed = now
+		changed = append(changed, record)
+	}
+	return p.Store.Put(ctx, changed...)
+}
+
+func (p *pass) toldEverywhere(record *state.Record) bool {
+	return !slices.ContainsFunc(p.Channels, func(c notify.Channel) bool {
+		_, told := record.Receipts[c.Name()]
+		return !told
+	})
+}
+
+// settleUntold closes the records of keys that were disabled where nobody is
+// to be told, so that a channel set up later does not begin with old news.
+func (p *pass) settleUntold(ctx context.Context) {
+	if p.DryRun || len(p.finals) == 0 {
+		return
+	}
+	p.Log.WarnContext(ctx, "keys were disabled and nobody is told, as neither SLACK_URL nor SNS_TOPIC is set", "keys", len(p.finals))
+	now := p.Now().UTC()
+	for _, record := range p.finals {
+		record.Settled, record.Changed = now, now
+	}
+	if err := p.Store.Put(ctx, p.finals...); err != nil {
+		p.problem(report.Problem{Text: fmt.Sprintf("record that nothing is owed: %v", err)})
+	}
+}
+
+// checkTags says in the log which tags a person to be told lacks.
+func (p *pass) checkTags(ctx context.Context, s *step) {
+	if s.decision.Action == audit.Nothing {
+		return
+	}
+	if _, ok := slack.Mention(s.user.Name, s.user.Slack()); !ok {
+		p.Log.ErrorContext(ctx, "the Slack tag is missing or is no Slack id, so the plain user name stands in the message; "+
+			"set it to U... for a person or subteam-S... for a group", "user", s.user.Name, "slack", s.user.Slack())
+	}
+	if name, _ := s.user.Tags.Value(audit.TagName); strings.TrimSpace(name) == "" {
+		p.Log.ErrorContext(ctx, "the Name tag is missing", "user", s.user.Name)
+	}
+}
+
+func (p *pass) warning(s *step) notify.Notice {
+	n := p.notice(s, s.user, s.verdict)
+	n.Kind, n.DaysLeft, n.At = notify.Expiring, s.decision.DaysLeft, s.decision.At
+	switch {
+	case s.verdict.State.PastLimit() && s.decision.Hold != audit.HeldForNotice:
+		n.Kind, n.DaysLeft = notify.PastLimit, 0
+		if s.decision.Hold != audit.HeldByPolicy {
+			n.Aside = "It was not disabled: " + s.decision.Hold.String() + "."
+		}
+	case s.verdict.State == audit.Old && s.verdict.StagnatesIn < n.DaysLeft && p.policy.MinNoticeDays < s.verdict.StagnatesIn:
+		n.Sooner = &notify.Sooner{Reason: audit.Inactivity, DaysLeft: s.verdict.StagnatesIn}
+	case s.verdict.State == audit.Stagnant && s.verdict.ExpiresIn < n.DaysLeft && p.policy.MinNoticeDays < s.verdict.ExpiresIn:
+		n.Sooner = &notify.Sooner{Reason: audit.CreationAge, DaysLeft: s.verdict.ExpiresIn}
+	}
+	return n
+}
+
+func (p *pass) finalNotice(s *step) func(audit.User, audit.Verdict) notify.Notice {
+	return func(user audit.User, v audit.Verdict) notify.Notice {
+		n := p.notice(s, user, v)
+		n.Kind = notify.Disabled
+		return n
+	}
+}
+
+func (p *pass) notice(s *step, user audit.User, v audit.Verdict) notify.Notice {
+	return notify.Notice{
+		KeyID:    s.key.ID,
+		User:     user.Name,
+		SlackTag: user.Slack(),
+		NameKey:  s.keys > 1,
+		Reason:   v.State.Reason(),
+	}
+}
+
+// keysIn names the keys of notices, for an error.
+func keysIn(notices []notify.Notice) string {
+	if len(notices) == 0 {
+		return "this run's announcement"
+	}
+	const most = 20
+	sorted := slices.SortedFunc(slices.Values(notices), func(a, b notify.Notice) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+	})
+	var names []string
+	for _, n := range sorted {
+		if len(names) == most {
+			names = append(names, fmt.Sprintf("and %d more", len(notices)-most))
+			break
+		}
+		names = append(names, fmt.Sprintf("key %s of user %s", n.KeyID, n.User))
+	}
+	return strings.Join(names, ", ")
+}
