@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -143,7 +144,7 @@ func TestContractTagPages(t *testing.T) {
 	contract(t, func(t *testing.T, c *cloud) {
 		want := map[string]string{}
 		for i := range 5 {
-			want[fmt.Sprintf("tag-%d", i)] = fmt.Sprint(i)
+			want[fmt.Sprintf("tag-%d", i)] = strconv.Itoa(i)
 		}
 		c.addUsers(t, awsfake.User{Name: "ada", Tags: want})
 		got := map[string]string{}

@@ -8,7 +8,8 @@ import (
 // Fault makes calls go wrong. The first group of fields chooses the calls (""
 // matches all), the second which of the matching calls are hit, the third what
 // happens to them. A fault with nothing in the third group but Do leaves the
-// answer as it is.
+// answer as it is. Calls that the rate limit turns away match no fault; where
+// several faults hit one call, each one's Do runs and the first answers.
 type Fault struct {
 	Service string // iam, sts or sns
 	Action  string

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -35,16 +34,14 @@ type api struct {
 // locked while it runs.
 type action func(rq *request, x *xmlWriter) *apiError
 
-func apis() []*api {
+// servedAPIs is every API that the server has.
+func servedAPIs() []*api {
 	return []*api{
 		{serviceIAM, "2010-05-08", "https://iam.amazonaws.com/doc/2010-05-08/", iamActions()},
 		{serviceSTS, "2011-06-15", "https://sts.amazonaws.com/doc/2011-06-15/", stsActions()},
 		{serviceSNS, "2010-03-31", "http://sns.amazonaws.com/doc/2010-03-31/", snsActions()},
 	}
 }
-
-// servedAPIs is a table of functions: nothing in it changes.
-var servedAPIs = apis()
 
 // request is one call, as an action sees it.
 type request struct {
@@ -67,9 +64,6 @@ func fail(status int, code, format string, args ...any) *apiError {
 	return &apiError{status: status, code: code, message: fmt.Sprintf(format, args...)}
 }
 
-// writers are reused from call to call, since a page of users is large.
-var writers = sync.Pool{New: func() any { return new(xmlWriter) }}
-
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	params, err := readParams(r)
@@ -78,7 +72,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	keyID, region, service := credentialScope(r.Header.Get("Authorization"))
-	api := findAPI(service, params.Get("Version"))
+	api := s.findAPI(service, params.Get("Version"))
 
 	call := &Call{
 		Service:     cmp.Or(api.service, service),
@@ -97,8 +91,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.pause(r.Context(), latency) {
 		panic(http.ErrAbortHandler)
 	}
-	x := writers.Get().(*xmlWriter)
-	defer writers.Put(x)
+	x := s.writers.Get().(*xmlWriter)
+	defer s.writers.Put(x)
 	x.start(api, call)
 
 	if throttled {
@@ -232,13 +226,13 @@ func credentialScope(authorization string) (keyID, region, service string) {
 
 // findAPI is the API a call is for: that of the service it is signed for, or
 // else of its version. An API with no actions stands for any other.
-func findAPI(service, version string) *api {
-	for _, api := range servedAPIs {
+func (s *Server) findAPI(service, version string) *api {
+	for _, api := range s.apis {
 		if api.service == service {
 			return api
 		}
 	}
-	for _, api := range servedAPIs {
+	for _, api := range s.apis {
 		if api.version == version && service == "" {
 			return api
 		}

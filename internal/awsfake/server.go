@@ -29,6 +29,8 @@ type Server struct {
 	partition string
 	homeID    string
 	now       func() time.Time
+	apis      []*api
+	writers   sync.Pool // of *xmlWriter, as a page of users is large
 
 	listener net.Listener
 	http     *http.Server
@@ -86,6 +88,8 @@ func Start(options ...Option) (*Server, error) {
 		partition: "aws",
 		homeID:    DefaultHome,
 		now:       time.Now,
+		apis:      servedAPIs(),
+		writers:   sync.Pool{New: func() any { return new(xmlWriter) }},
 		done:      make(chan struct{}),
 		accounts:  map[string]*Account{},
 		owners:    map[string]*user{},
@@ -96,7 +100,7 @@ func Start(options ...Option) (*Server, error) {
 		option(s)
 	}
 
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // nothing to wait for on a loopback port
 	if err != nil {
 		return nil, fmt.Errorf("listening on the loopback interface: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -305,13 +306,15 @@ func TestCallsAreRecorded(t *testing.T) {
 	if len(got) != 1 {
 		t.Fatalf("%d calls recorded, want 1", len(got))
 	}
+	if id := got[0].Params.Get("AccessKeyId"); id != u.Keys[0].ID {
+		t.Errorf("recorded with parameters %v", got[0].Params)
+	}
 	got[0].Params = nil
 	want := awsfake.Call{
 		Seq: 1, Service: "iam", Action: "GetAccessKeyLastUsed", Account: "222222222222",
 		AccessKeyID: id, User: "ada", KeyID: u.Keys[0].ID, Status: http.StatusOK,
 	}
-	if got[0].Seq != want.Seq || got[0].User != want.User || got[0].Account != want.Account || got[0].KeyID != want.KeyID ||
-		got[0].AccessKeyID != want.AccessKeyID || got[0].Service != want.Service || got[0].Action != want.Action || got[0].Status != want.Status {
+	if !reflect.DeepEqual(got[0], want) {
 		t.Errorf("got %+v, want %+v", got[0], want)
 	}
 

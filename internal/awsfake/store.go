@@ -277,21 +277,25 @@ func (s *Server) nextSerial() uint64 {
 
 func (s *Server) newID(prefix string) string { return idFrom(prefix, s.nextSerial()) }
 
-// idFrom makes an id of 20 characters. The serial is scrambled, one to one, so
-// that ids look like AWS's and yet never clash; the same steps give the same
-// ids on every run.
+// idFrom is appendID where the id stands alone.
 func idFrom(prefix string, serial uint64) string {
+	return string(appendID(make([]byte, 0, 20), prefix, serial))
+}
+
+// appendID makes an id of 20 characters. The serial is scrambled, one to one,
+// so that ids look like AWS's and yet never clash; the same steps give the same
+// ids on every run.
+func appendID(id []byte, prefix string, serial uint64) []byte {
 	z := serial * 0x9E3779B97F4A7C15
 	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
 	z = (z ^ z>>27) * 0x94D049BB133111EB
 	z ^= z >> 31
-	id := make([]byte, 0, 20)
 	id = append(id, prefix...)
-	for i := len(prefix); i < 20; i++ {
+	for range 20 - len(prefix) {
 		id = append(id, idAlphabet[z&31])
 		z = z>>5 | z<<59
 	}
-	return string(id)
+	return id
 }
 
 // secretFor is the secret that belongs to an access key id. Nobody checks it.

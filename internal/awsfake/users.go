@@ -346,8 +346,13 @@ func (rq *request) tags() ([]tag, *apiError) {
 func (x *xmlWriter) user(u *user) {
 	x.text("Path", u.path)
 	x.text("UserName", u.name)
-	x.text("UserId", u.id())
-	x.text("Arn", u.arn())
+	x.open("UserId")
+	x.buf = appendID(x.buf, "AIDA", u.serial)
+	x.close("UserId")
+	x.add("<Arn>arn:", u.account.server.partition, ":iam::", u.account.id, ":user")
+	x.escape(u.path)
+	x.escape(u.name)
+	x.close("Arn")
 	x.time("CreateDate", u.created.time())
 	if u.passwordLastUsed != 0 {
 		x.time("PasswordLastUsed", u.passwordLastUsed.time())

@@ -3,7 +3,6 @@ package awsfake
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -93,8 +92,8 @@ func (x *xmlWriter) time(tag string, value time.Time) {
 // escape writes text so that it reads back as it was. What XML cannot hold
 // becomes U+FFFD.
 func (x *xmlWriter) escape(value string) {
-	if !strings.ContainsFunc(value, needsEscape) {
-		x.add(value)
+	if isPlain(value) {
+		x.buf = append(x.buf, value...)
 		return
 	}
 	for _, r := range value {
@@ -124,8 +123,15 @@ func (x *xmlWriter) escape(value string) {
 	}
 }
 
-func needsEscape(r rune) bool {
-	return r < ' ' || r == '&' || r == '<' || r == '>' || r == '"' || r == '\'' || r >= 0xFFFD
+// isPlain says that text is ASCII with nothing in it to escape.
+func isPlain(value string) bool {
+	for i := range len(value) {
+		switch c := value[i]; {
+		case c < ' ', c > '~', c == '&', c == '<', c == '>', c == '"', c == '\'':
+			return false
+		}
+	}
+	return true
 }
 
 // requestID names a call, in the form of a UUID.

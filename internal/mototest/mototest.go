@@ -139,7 +139,7 @@ func launch(ctx context.Context, options []Option) (*Moto, error) {
 	}
 
 	m := &Moto{stderr: &output{}, client: &http.Client{Timeout: startTimeout}}
-	m.process = exec.CommandContext(ctx, python, "-c", program, string(arguments))
+	m.process = exec.CommandContext(ctx, python, "-c", program, string(arguments)) //nolint:gosec // our own program
 	m.process.Env = withoutAWS(os.Environ())
 	m.process.Stderr = m.stderr
 	stdin, err := m.process.StdinPipe() // open for as long as this process lives

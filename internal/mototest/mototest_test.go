@@ -1,9 +1,12 @@
 package mototest_test
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -121,10 +124,61 @@ func TestStartResetAndEnd(t *testing.T) {
 	if host == "" {
 		t.SkipNow() // as the part above was
 	}
-	if c, err := net.Dial("tcp", host); err == nil {
-		_ = c.Close()
+	if listens(t, host) {
 		t.Error("moto still listens after the test that started it")
 	}
+}
+
+// listens says whether a server still takes connections.
+func listens(t *testing.T, host string) bool {
+	t.Helper()
+	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", host)
+	if err != nil {
+		return false
+	}
+	_ = c.Close()
+	return true
+}
+
+// TestOutlivesNobody kills a process that has started moto, as a test binary
+// may be killed, and waits for moto to be gone too.
+func TestOutlivesNobody(t *testing.T) {
+	const inChild = "MOTOTEST_IN_CHILD"
+	if os.Getenv(inChild) != "" {
+		fmt.Println(mototest.Shared(t).URL)
+		select {}
+	}
+	t.Parallel()
+	mototest.Shared(t) // or skip
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOutlivesNobody$") //nolint:gosec // this very binary
+	child.Env = append(os.Environ(), inChild+"=1")
+	stdout, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	_ = child.Process.Kill()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait() // killed
+
+	u, err := url.Parse(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range 3000 {
+		if !listens(t, u.Host) {
+			return
+		}
+		<-tick.C
+	}
+	t.Error("moto outlives the process that started it")
 }
 
 func TestEnvLeadsNowhereElse(t *testing.T) {
