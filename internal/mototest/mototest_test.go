@@ -149,7 +149,7 @@ func TestOutlivesNobody(t *testing.T) {
 		select {}
 	}
 	t.Parallel()
-	mototest.Shared(t) // or skip
+	mototest.Shared(t)                                                                      // or skip
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOutlivesNobody$") //nolint:gosec // this very binary
 	child.Env = append(os.Environ(), inChild+"=1")
 	stdout, err := child.StdoutPipe()
