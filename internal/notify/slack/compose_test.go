@@ -11,6 +11,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 )
 
@@ -145,30 +146,6 @@ func TestNoHeading(t *testing.T) {
 	}
 }
 
-// crowd is a bulletin of n notices of every kind.
-func crowd(n int) notify.Bulletin {
-	b := notify.Bulletin{
-		Account:    account,
-		Creation:   notify.Heading{Title: "Rotate", Text: "How to rotate."},
-		Inactivity: notify.Heading{Title: "Log in", Text: "How to log in."},
-	}
-	kinds := []notify.Kind{notify.Expiring, notify.PastLimit, notify.Disabled}
-	for i := range n {
-		notice := notify.Notice{
-			KeyID: fmt.Sprintf("AKIA%016d", i), User: fmt.Sprintf("user-%05d-%s", i, strings.Repeat("x", i%53)),
-			NameKey: i%3 == 0, Kind: kinds[i%3], Reason: audit.CreationAge, DaysLeft: i % 30,
-		}
-		if i%2 == 0 {
-			notice.Reason = audit.Inactivity
-		}
-		if i%5 == 0 {
-			notice.SlackTag = fmt.Sprintf("U%09d", i)
-		}
-		b.Notices = append(b.Notices, notice)
-	}
-	return b
-}
-
 // lines are all the lines of all lists of messages.
 func lines(read ...message) (all []string) {
 	for _, m := range read {
@@ -212,7 +189,7 @@ func within(t testing.TB, m message) {
 
 func TestFiveThousandLines(t *testing.T) {
 	t.Parallel()
-	b := crowd(5000)
+	b := notifytest.Crowd(5000)
 	sent, read := composed(t, b)
 	told := map[string]int{}
 	for i, m := range read {
@@ -256,38 +233,20 @@ func TestLongHeadings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := crowd(600)
+			b := notifytest.Crowd(600)
 			b.Creation = heading
 			sent, read := composed(t, b)
-			var text, title strings.Builder
 			notices := 0
 			for i, m := range read {
 				within(t, m)
 				notices += len(sent[i].Notices)
 			}
-			// The header as it first stands, before the first list.
-			for _, m := range read {
-				for _, a := range m.Attachments {
-					if len(a.Fields) > 0 {
-						goto shown
-					}
-					if a.Title != nil {
-						title.WriteString(*a.Title)
-					}
-					if a.Text != nil {
-						text.WriteString(*a.Text)
-						if strings.Count(*a.Text, "<") != strings.Count(*a.Text, ">") {
-							t.Errorf("a link was cut in two: %q", *a.Text)
-						}
-					}
-				}
-			}
-		shown:
+			title, text := firstHeader(t, read)
 			unescape := strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">")
-			if got := unescape.Replace(text.String()); got != heading.Text {
+			if got := unescape.Replace(text); got != heading.Text {
 				t.Errorf("the text was changed: %d characters of %d", len(got), len(heading.Text))
 			}
-			if got := unescape.Replace(title.String()); got != heading.Title {
+			if got := unescape.Replace(title); got != heading.Title {
 				t.Errorf("the title was changed: %d characters of %d", len(got), len(heading.Title))
 			}
 			if notices != len(b.Notices) {
@@ -295,6 +254,29 @@ func TestLongHeadings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// firstHeader is the title and the text that stand before the first list, put
+// together from all their pieces.
+func firstHeader(t *testing.T, read []message) (title, text string) {
+	t.Helper()
+	for _, m := range read {
+		for _, a := range m.Attachments {
+			if len(a.Fields) > 0 {
+				return title, text
+			}
+			if a.Title != nil {
+				title += *a.Title
+			}
+			if a.Text != nil {
+				text += *a.Text
+				if strings.Count(*a.Text, "<") != strings.Count(*a.Text, ">") {
+					t.Errorf("a link was cut in two: %q", *a.Text)
+				}
+			}
+		}
+	}
+	return title, text
 }
 
 func TestALineLongerThanAField(t *testing.T) {
@@ -318,7 +300,7 @@ func TestALineLongerThanAField(t *testing.T) {
 func BenchmarkCompose(b *testing.B) {
 	for _, n := range []int{10, 1_000, 10_000} {
 		b.Run(fmt.Sprintf("notices=%d", n), func(b *testing.B) {
-			bulletin := crowd(n)
+			bulletin := notifytest.Crowd(n)
 			b.ReportAllocs()
 			for b.Loop() {
 				if messages := (&slack.Webhook{}).Compose(bulletin); len(messages) == 0 {

@@ -1,0 +1,54 @@
+package slack_test
+
+import (
+	"testing"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
+	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/secret"
+)
+
+func startServer(t *testing.T, options notifytest.SlackOptions) *notifytest.SlackServer {
+	t.Helper()
+	server, err := notifytest.StartSlack(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	return server
+}
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	notifytest.Contract(t, notifytest.Harness{
+		Start: func(t *testing.T, setup notifytest.Setup) (notify.Channel, notifytest.Service) {
+			server := startServer(t, notifytest.SlackOptions{Interval: slack.Interval, Now: setup.Now})
+			webhook, err := slack.NewWebhook(secret.New(server.URL()), slack.Options{
+				Now:   setup.Now,
+				Retry: retry.Policy{Sleep: setup.Sleep, Timeout: setup.Timeout},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if refusals := server.Refusals(); t.Name() == "TestContract/splitting" && len(refusals) > 0 {
+					t.Errorf("paced messages were refused: %v", refusals)
+				}
+				for _, m := range server.Messages() {
+					if m.Cut {
+						t.Error("Slack would cut a message")
+					}
+				}
+			})
+			return webhook, server
+		},
+		Line: func(n notify.Notice) string {
+			mention, _ := slack.Mention(n.User, n.SlackTag)
+			n.Aside = slack.Escape(n.Aside)
+			return n.Line(mention)
+		},
+		Never: []string{"<!here", "<!channel", "<!everyone"},
+	})
+}
