@@ -28,13 +28,16 @@ func WriteCSV(w io.Writer, rows []Row) error {
 		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At")
 	_ = out.Write(header) // csv.Writer keeps the error for the end
 	for _, row := range rows {
-		lastUsed := ""
+		lastUsed, daysLeft := "", ""
 		if row.LastUsed != nil {
 			lastUsed = row.LastUsed.Format(time.RFC3339)
 		}
+		if row.DaysLeft != nil {
+			daysLeft = strconv.Itoa(*row.DaysLeft)
+		}
 		cells := row.cells()
 		record := append(cells[:],
-			row.DisplayName, fmt.Sprint(row.Exempt), row.Underlying.String(), fmt.Sprint(row.DaysLeft),
+			row.DisplayName, fmt.Sprint(row.Exempt), row.Underlying.String(), daysLeft,
 			row.Created.Format(time.RFC3339), lastUsed,
 			row.ExpiresAt.Format(time.RFC3339), row.StagnatesAt.Format(time.RFC3339))
 		for i := range record {

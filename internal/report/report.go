@@ -79,9 +79,11 @@ type Row struct {
 	Reason     audit.Reason `json:"reason,omitempty"`
 	Age        int          `json:"age_days"`
 	IdleAge    int          `json:"last_access_age_days"`
-	DaysLeft   int          `json:"days_left"`
-	Created    time.Time    `json:"created"`
-	LastUsed   *time.Time   `json:"last_used"` // null for a key never used
+	// DaysLeft is the days to the first of the two limits, below zero past it;
+	// null where no limit applies, as the key is exempt or disabled.
+	DaysLeft *int       `json:"days_left"`
+	Created  time.Time  `json:"created"`
+	LastUsed *time.Time `json:"last_used"` // null for a key never used
 	// ExpiresAt and StagnatesAt are the limits by creation and by last use.
 	ExpiresAt   time.Time `json:"expires_at"`
 	StagnatesAt time.Time `json:"stagnates_at"`
@@ -118,10 +120,13 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 		Reason:      v.State.Reason(),
 		Age:         v.Age,
 		IdleAge:     v.IdleAge,
-		DaysLeft:    v.DaysLeft(),
 		Created:     key.Created,
 		ExpiresAt:   v.ExpiresAt,
 		StagnatesAt: v.StagnatesAt,
+	}
+	if v.State != audit.Disabled && !v.Exempt {
+		left := min(v.ExpiresIn, v.StagnatesIn)
+		row.DaysLeft = &left
 	}
 	if !key.LastUsed.IsZero() {
 		row.LastUsed = &key.LastUsed
