@@ -29,7 +29,7 @@ func (a *app) onEvent(ctx context.Context, _ json.RawMessage) (*sleuth.Summary, 
 	if err != nil {
 		return nil, err
 	}
-	summary, err := a.once(ctx, cfg, false)
+	summary, err := a.once(ctx, cfg, false, a.logger(cfg.Debug))
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/iam-sleuth/sleuth/internal/cloud"
@@ -29,7 +30,7 @@ func (c *runCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	summary, err := a.once(a.ctx, cfg, c.DryRun)
+	summary, err := a.once(a.ctx, cfg, c.DryRun, a.logger(cfg.Debug))
 	if summary == nil {
 		return err
 	}
@@ -47,14 +48,18 @@ func (c *runCommand) Run(a *app) error {
 
 // once makes one run with settings that were checked. Without a summary the
 // run did not begin, and nothing was changed.
-func (a *app) once(ctx context.Context, cfg config.Config, dryRun bool) (*sleuth.Summary, error) {
-	id := runID(a.now())
-	log := a.logger(cfg.Debug).With("run", id)
-
+func (a *app) once(ctx context.Context, cfg config.Config, dryRun bool, log *slog.Logger) (*sleuth.Summary, error) {
 	aws, err := cloud.Connect(ctx, cfg.Concurrency)
 	if err != nil {
 		return nil, err
 	}
+	return a.onceIn(ctx, aws, cfg, dryRun, log)
+}
+
+// onceIn is once in an AWS that we are connected to.
+func (a *app) onceIn(ctx context.Context, aws aws.Config, cfg config.Config, dryRun bool, log *slog.Logger) (*sleuth.Summary, error) {
+	id := runID(a.now())
+	log = log.With("run", id)
 	identity, aliasErr, err := cloud.Identify(ctx, aws)
 	if err != nil {
 		return nil, err

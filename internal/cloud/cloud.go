@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
@@ -36,11 +37,8 @@ const (
 // Connect loads credentials, region and endpoint as every AWS tool does.
 // Concurrency is how many calls will be under way at once.
 func Connect(ctx context.Context, concurrency int) (aws.Config, error) {
-	client := awshttp.NewBuildableClient().WithTimeout(attemptTimeout).WithTransportOptions(func(t *http.Transport) {
-		t.MaxIdleConns, t.MaxIdleConnsPerHost = 2*concurrency, 2*concurrency
-	})
 	cfg, err := awsconfig.LoadDefaultConfig(ctx,
-		awsconfig.WithHTTPClient(client),
+		awsconfig.WithHTTPClient(httpClient(concurrency)),
 		awsconfig.WithRetryer(newRetryer),
 		awsconfig.WithDefaultRegion(fallbackRegion),
 	)
@@ -48,6 +46,24 @@ func Connect(ctx context.Context, concurrency int) (aws.Config, error) {
 		return aws.Config{}, fmt.Errorf("load the AWS settings: %w", err)
 	}
 	return cfg, nil
+}
+
+// ConnectTo speaks to the AWS at one address with the given credentials and no
+// others, whatever the environment says.
+func ConnectTo(endpoint, accessKeyID, secretAccessKey string, concurrency int) aws.Config {
+	return aws.Config{
+		BaseEndpoint: aws.String(endpoint),
+		Credentials:  credentials.NewStaticCredentialsProvider(accessKeyID, secretAccessKey, ""),
+		Region:       fallbackRegion,
+		HTTPClient:   httpClient(concurrency),
+		Retryer:      newRetryer,
+	}
+}
+
+func httpClient(concurrency int) *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTimeout(attemptTimeout).WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConns, t.MaxIdleConnsPerHost = 2*concurrency, 2*concurrency
+	})
 }
 
 // newRetryer is called once a client, so that all calls to one service of one
@@ -73,7 +89,7 @@ type Identity struct {
 // Identify asks AWS who we are. An alias that cannot be read is not an error:
 // it is left out, and aliasErr says why.
 func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err error) {
-	credentials, err := cfg.Credentials.Retrieve(ctx)
+	signer, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
 		return Identity{}, nil, fmt.Errorf("find AWS credentials: %w; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is given", err)
 	}
@@ -81,7 +97,7 @@ func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err e
 	if err != nil {
 		return Identity{}, nil, fmt.Errorf("ask AWS which account this is: %w", err)
 	}
-	id.AccessKeyID = credentials.AccessKeyID
+	id.AccessKeyID = signer.AccessKeyID
 	id.Account.ID = aws.ToString(caller.Account)
 	if id.Account.ID == "" {
 		return Identity{}, nil, errors.New("ask AWS which account this is: the answer does not say")
