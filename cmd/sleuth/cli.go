@@ -25,6 +25,8 @@ type commands struct {
 	Run        runCommand        `cmd:"" help:"Read, judge, disable what is due, and tell people: the daily job."`
 	Audit      auditCommand      `cmd:"" help:"Read and judge only, and show every key. Never writes, never notifies."`
 	Demo       demoCommand       `cmd:"" help:"See the whole story on an AWS inside this process: no account, no credentials, no network."`
+	State      stateCommand      `cmd:"" help:"Show and mend what is remembered between runs."`
+	Reactivate reactivateCommand `cmd:"" help:"Enable keys again that a run has disabled, after showing them and asking."`
 	SlackUsers slackUsersCommand `cmd:"" help:"List the ids of Slack users and groups, for the Slack tag."`
 	Version    versionCommand    `cmd:"" help:"Show the version."`
 }

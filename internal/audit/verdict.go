@@ -46,6 +46,16 @@ func (s State) String() string {
 // MarshalText makes a State readable in JSON, as a value and as a map's key.
 func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText reads what MarshalText wrote.
+func (s *State) UnmarshalText(text []byte) error {
+	known, ok := ParseState(string(text))
+	if !ok {
+		return fmt.Errorf("unknown state %q", text)
+	}
+	*s = known
+	return nil
+}
+
 // ParseState is the reverse of String.
 func ParseState(name string) (State, bool) {
 	for i, known := range stateNames {

@@ -82,7 +82,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		SNSTopic:    c.topic(s.SNSTopic),
 		Concurrency: c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
 		State:       c.state(s.State, unset),
-		Lease:       time.Duration(c.whole("LEASE_SECONDS", s.LeaseSeconds, 1, 900, "seconds")) * time.Second,
+		Lease:       c.lease(s.LeaseSeconds),
 		Debug:       debugging(string(s.Debug)),
 	}
 	if cfg.State.Kind == StateNone {
@@ -137,6 +137,22 @@ func (c *checker) rules(l Limits) audit.Rules {
 		InactivityAge:        inactivity.n,
 		InactivityWarningAge: inactivityWarning.n,
 	}
+}
+
+// CheckMemory checks the settings of state alone, for the commands that show
+// or mend it, and returns all Problems at once.
+func CheckMemory(m Memory, unset StateChoice) (Config, error) {
+	s := Settings{Memory: m}
+	c := newChecker(&s)
+	cfg := Config{State: c.state(s.State, unset), Lease: c.lease(s.LeaseSeconds)}
+	if len(c.problems) > 0 {
+		return Config{}, c.problems
+	}
+	return cfg, nil
+}
+
+func (c *checker) lease(text string) time.Duration {
+	return time.Duration(c.whole("LEASE_SECONDS", text, 1, 900, "seconds")) * time.Second
 }
 
 func (c *checker) needsState(variable, value string, asked bool) {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -26,6 +27,17 @@ func (r Row) cells() [len(columns)]string {
 
 // WriteTable writes the rows as text in columns, for people and for awk.
 func WriteTable(w io.Writer, rows []Row) error {
+	cells := make([][]string, len(rows))
+	for i, row := range rows {
+		line := row.cells()
+		cells[i] = line[:]
+	}
+	return WriteColumns(w, columns[:], cells)
+}
+
+// WriteColumns writes a header and rows of cells as text in columns. Columns
+// of numbers are set to the right.
+func WriteColumns(w io.Writer, header []string, rows [][]string) error {
 	t := table.NewWriter()
 	t.SetStyle(table.Style{
 		Name:    "plain",
@@ -34,28 +46,35 @@ func WriteTable(w io.Writer, rows []Row) error {
 		Options: table.OptionsNoBordersAndSeparators,
 	})
 	t.SuppressTrailingSpaces()
-	t.AppendHeader(tableRow(columns))
-	t.SetColumnConfigs([]table.ColumnConfig{
-		{Number: 6, Align: text.AlignRight, AlignHeader: text.AlignRight},
-		{Number: 7, Align: text.AlignRight, AlignHeader: text.AlignRight},
-	})
+	t.AppendHeader(tableRow(header))
+	t.SetColumnConfigs(numbersToTheRight(rows))
 	for _, row := range rows {
-		cells := row.cells()
-		for i, cell := range cells {
-			cells[i] = onOneLine(cell)
-		}
-		t.AppendRow(tableRow(cells))
+		t.AppendRow(tableRow(row))
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err
 }
 
-func tableRow(cells [len(columns)]string) table.Row {
+func tableRow(cells []string) table.Row {
 	row := make(table.Row, len(cells))
 	for i, cell := range cells {
-		row[i] = cell
+		row[i] = onOneLine(cell)
 	}
 	return row
+}
+
+func numbersToTheRight(rows [][]string) []table.ColumnConfig {
+	if len(rows) == 0 {
+		return nil
+	}
+	var configs []table.ColumnConfig
+	for i := range rows[0] {
+		isNumber := func(row []string) bool { _, err := strconv.Atoi(row[i]); return err == nil }
+		if !slices.ContainsFunc(rows, func(row []string) bool { return !isNumber(row) }) {
+			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		}
+	}
+	return configs
 }
 
 // onOneLine keeps text that others wrote from breaking the table, or the

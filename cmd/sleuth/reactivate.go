@@ -1,0 +1,262 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/iam-sleuth/sleuth/internal/cloud"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/enforce"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	sleuth "github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+// reactivateCommand undoes what a run has disabled.
+type reactivateCommand struct {
+	Keys          []string `arg:"" optional:"" name:"key" help:"Ids of the keys to enable again."`
+	OfRun         string   `name:"run" placeholder:"ID" help:"Enable again exactly the keys that this run disabled, from state, or from --report."`
+	Report        string   `placeholder:"FILE" help:"Take the keys from the JSON summary of a run, '-' for standard input."`
+	Grace         string   `placeholder:"DAYS" help:"Also exempt the users for so many days, such as 7d, with the tag KeyAutoExpire = False until DATE."`
+	Yes           bool     `short:"y" help:"Do not ask."`
+	config.Memory `group:"memory"`
+}
+
+// Run implements the command.
+func (c *reactivateCommand) Run(a *app) error {
+	graceDays, err := parseDays("--grace", c.Grace)
+	if err != nil {
+		return &statusError{exitUsage, err}
+	}
+	if len(c.Keys) == 0 && c.OfRun == "" && c.Report == "" {
+		return &statusError{exitUsage, errors.New("name the keys, or the run (--run ID), or its report (--report FILE)")}
+	}
+	cfg, err := config.CheckMemory(c.Memory, a.stateOnThisMachine())
+	if err != nil {
+		return err
+	}
+	aws, err := cloud.Connect(a.ctx, reactivateConcurrency)
+	if err != nil {
+		return err
+	}
+	identity, _, err := cloud.Identify(a.ctx, aws)
+	if err != nil {
+		return err
+	}
+	store, err := a.openStore(a.ctx, cfg, aws, a.logger(false), false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = store.Close() }()
+
+	// No run may judge the keys while they are being enabled.
+	holder := "reactivate-" + runID(a.now())
+	if err := store.Acquire(a.ctx, identity.Account.ID, holder, a.now().UTC(), cfg.Lease); err != nil {
+		return err
+	}
+	defer func() { _ = store.Release(context.WithoutCancel(a.ctx), identity.Account.ID, holder) }()
+
+	r := reactivation{
+		app:     a,
+		store:   store,
+		account: identity.Account.ID,
+		iam:     iam.NewFromConfig(aws),
+	}
+	r.Reactivator = enforce.Reactivator{
+		IAM:       r.iam,
+		Reader:    inventory.Reader{IAM: r.iam},
+		Now:       a.now,
+		GraceDays: graceDays,
+	}
+	return r.undo(c)
+}
+
+const reactivateConcurrency = 1
+
+// reactivation is one use of the command.
+type reactivation struct {
+	*app
+	enforce.Reactivator
+	iam     *iam.Client
+	store   state.Store
+	account string
+}
+
+func (r reactivation) undo(c *reactivateCommand) error {
+	records, err := r.store.Load(r.ctx, r.account)
+	if _, other := state.Damaged(err); other != nil {
+		return other
+	}
+	keys, err := r.keysOf(c, records)
+	if err != nil {
+		return err
+	}
+	var todo []enforce.Reactivation
+	var failed []error
+	for _, key := range keys {
+		one, err := r.Prepare(r.ctx, key.User, key.KeyID)
+		switch {
+		case errors.Is(err, enforce.ErrActive):
+			fmt.Fprintf(r.stdout, "key %s of user %s is active already\n", key.KeyID, key.User)
+		case err != nil:
+			failed = append(failed, err)
+		default:
+			todo = append(todo, one)
+		}
+	}
+	if len(todo) > 0 {
+		r.announce(todo)
+		if !c.Yes && !r.confirm(fmt.Sprintf("Enable %s again?", plural(len(todo), "key"))) {
+			return errors.Join(append(failed, errors.New("nothing was changed"))...)
+		}
+	}
+	for _, one := range todo {
+		if err := r.apply(one, records); err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		fmt.Fprintf(r.stdout, "enabled key %s of user %s\n", one.KeyID, one.User.Name)
+	}
+	if len(todo) > 0 && r.GraceDays == 0 {
+		fmt.Fprintln(r.stdout, "The next run judges these keys afresh, and disables them again where they are still due; --grace 7d gives their owners time.")
+	}
+	return errors.Join(failed...)
+}
+
+func (r reactivation) announce(todo []enforce.Reactivation) {
+	fmt.Fprintf(r.stdout, "In AWS account %s:\n", r.account)
+	for _, one := range todo {
+		fmt.Fprintf(r.stdout, "  enable key %s of user %s", one.KeyID, one.User.Name)
+		switch {
+		case one.Tag != "" && one.Replaces != "":
+			fmt.Fprintf(r.stdout, ", and change the user's tag KeyAutoExpire from %q to %q", one.Replaces, one.Tag)
+		case one.Tag != "":
+			fmt.Fprintf(r.stdout, ", and tag the user with KeyAutoExpire = %q", one.Tag)
+		case r.GraceDays > 0:
+			fmt.Fprint(r.stdout, "; the user is exempt for longer already")
+		}
+		fmt.Fprintln(r.stdout)
+	}
+}
+
+// apply enables a key, and makes what is remembered of it a closed story.
+func (r reactivation) apply(one enforce.Reactivation, records []state.Record) error {
+	if err := r.Apply(r.ctx, one); err != nil {
+		return err
+	}
+	i := slices.IndexFunc(records, func(record state.Record) bool { return record.KeyID == one.KeyID })
+	if i < 0 {
+		return nil
+	}
+	anew := state.Record{
+		Account: r.account, KeyID: one.KeyID, User: one.User.Name,
+		Changed: r.now().UTC(), Revision: records[i].Revision,
+	}
+	if err := r.store.Put(r.ctx, &anew); err != nil {
+		return fmt.Errorf("key %s of user %s is enabled, but %s still remembers it as disabled: %w", one.KeyID, one.User.Name, r.store, err)
+	}
+	return nil
+}
+
+// keysOf finds the keys that are meant, each once.
+func (r reactivation) keysOf(c *reactivateCommand, records []state.Record) ([]sleuth.KeyRef, error) {
+	var keys []sleuth.KeyRef
+	switch {
+	case c.Report != "":
+		reported, err := r.keysInReport(c.Report, c.OfRun)
+		if err != nil {
+			return nil, err
+		}
+		keys = reported
+	case c.OfRun != "":
+		for _, record := range records {
+			if record.Disabled != nil && record.Disabled.Run == c.OfRun {
+				keys = append(keys, sleuth.KeyRef{User: record.User, KeyID: record.KeyID})
+			}
+		}
+		if len(keys) == 0 {
+			return nil, fmt.Errorf("%s knows of no key that run %s disabled in account %s; 'sleuth state list' shows what it knows", r.store, c.OfRun, r.account)
+		}
+	}
+	for _, id := range c.Keys {
+		out, err := r.iam.GetAccessKeyLastUsed(r.ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(id)})
+		if err != nil || aws.ToString(out.UserName) == "" {
+			return nil, fmt.Errorf("find the user of key %s in account %s: %w", id, r.account, cmp.Or(err, errors.New("it is no user's key")))
+		}
+		keys = append(keys, sleuth.KeyRef{User: *out.UserName, KeyID: id})
+	}
+	slices.SortFunc(keys, func(a, b sleuth.KeyRef) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+	})
+	return slices.Compact(keys), nil
+}
+
+func (r reactivation) keysInReport(path, ofRun string) ([]sleuth.KeyRef, error) {
+	in := r.stdin
+	if path != "-" {
+		file, err := os.Open(path) //nolint:gosec // the user's own choice
+		if err != nil {
+			return nil, &statusError{exitUsage, fmt.Errorf("read the report: %w", err)}
+		}
+		defer func() { _ = file.Close() }()
+		in = file
+	}
+	var summary sleuth.Summary
+	if err := json.NewDecoder(in).Decode(&summary); err != nil {
+		return nil, &statusError{exitUsage, fmt.Errorf("read the report: it is not the JSON summary of a run: %w", err)}
+	}
+	switch {
+	case summary.Run == "":
+		return nil, &statusError{exitUsage, errors.New("read the report: it is not the JSON summary of a run")}
+	case summary.Account.ID != r.account:
+		return nil, &statusError{exitUsage, fmt.Errorf("the report is about account %s, and these credentials are for %s", summary.Account.ID, r.account)}
+	case ofRun != "" && summary.Run != ofRun:
+		return nil, &statusError{exitUsage, fmt.Errorf("the report is of run %s, not %s", summary.Run, ofRun)}
+	case summary.DryRun:
+		return nil, &statusError{exitUsage, errors.New("the report is of a dry run, which disabled nothing")}
+	}
+	return summary.DisabledKeys, nil
+}
+
+// confirm asks, and takes nothing but a yes for a yes.
+func (a *app) confirm(question string) bool {
+	fmt.Fprintf(a.stdout, "%s [y/N] ", question)
+	answer, _ := bufio.NewReader(a.stdin).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return true
+	}
+	fmt.Fprintln(a.stdout)
+	return false
+}
+
+// parseDays reads a number of days such as 7d or 7; empty is zero.
+func parseDays(flag, text string) (int, error) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return 0, nil
+	}
+	days, err := strconv.Atoi(strings.TrimSuffix(text, "d"))
+	if err != nil || days < 1 || days > config.MaxAgeDays {
+		return 0, fmt.Errorf("%s=%q: must be a number of days from 1 to %d, such as 7d", flag, text, config.MaxAgeDays)
+	}
+	return days, nil
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
