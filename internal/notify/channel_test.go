@@ -61,11 +61,11 @@ func TestDeliver(t *testing.T) {
 		lost       []string // keys of the notices in failures
 		reason     string   // in the first failure
 	}{
-		"all goes well":         {channel{}, taken, 3, 3, nil, ""},
-		"one message fails":     {channel{send: refuses("K2")}, taken, 2, 2, []string{"K2"}, "refused"},
-		"one message panics":    {channel{send: panics("K1")}, taken, 2, 2, []string{"K1"}, "panic: oh dear"},
-		"composing panics":      {channel{compose: func(notify.Bulletin) []notify.Message { panic("no words") }}, taken, 0, 0, []string{"K1", "K2", "K3"}, "panic: no words"},
-		"the receipt is lost":   {channel{}, forgets("K3"), 3, 3, []string{"K3"}, "record that x took a message"},
+		"all goes well":       {channel{}, taken, 3, 3, nil, ""},
+		"one message fails":   {channel{send: refuses("K2")}, taken, 2, 2, []string{"K2"}, "refused"},
+		"one message panics":  {channel{send: panics("K1")}, taken, 2, 2, []string{"K1"}, "panic: oh dear"},
+		"composing panics":    {channel{compose: func(notify.Bulletin) []notify.Message { panic("no words") }}, taken, 0, 0, []string{"K1", "K2", "K3"}, "panic: no words"},
+		"the receipt is lost": {channel{}, forgets("K3"), 3, 3, []string{"K3"}, "record that x took a message"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package notifytest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -79,12 +80,12 @@ type SlackField struct {
 const slackToken = "T0STANDIN/B0STANDIN/notARealTokenButAsLong24"
 
 // StartSlack serves the stand-in on a free port of the loopback interface, until
-// Close.
-func StartSlack(options SlackOptions) (*SlackServer, error) {
+// Close; ctx only bounds the start.
+func StartSlack(ctx context.Context, options SlackOptions) (*SlackServer, error) {
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for slack messages: %w", err)
 	}

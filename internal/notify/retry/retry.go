@@ -81,10 +81,10 @@ func (p Policy) Do(ctx context.Context, attempt func(context.Context) error) err
 		if errors.As(failure, new(permanent)) {
 			return failure
 		}
-		if tried == p.Attempts && tried == 1 {
-			return failure
-		}
 		if tried == p.Attempts {
+			if tried == 1 {
+				return failure
+			}
 			return fmt.Errorf("after %d attempts: %w", tried, failure)
 		}
 		wait := p.wait(tried, failure)

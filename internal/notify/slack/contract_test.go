@@ -12,7 +12,7 @@ import (
 
 func startServer(t *testing.T, options notifytest.SlackOptions) *notifytest.SlackServer {
 	t.Helper()
-	server, err := notifytest.StartSlack(options)
+	server, err := notifytest.StartSlack(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
