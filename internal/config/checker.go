@@ -141,11 +141,15 @@ func CheckSlackURL(text string) error {
 	if text == SlackTest {
 		return nil
 	}
-	u, err := url.Parse(text)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+	if !isWebURL(text) {
 		return fmt.Errorf("must be the https:// URL of a Slack incoming webhook, %q, ssm:/parameter/name or secretsmanager:secret-id", SlackTest)
 	}
 	return nil
+}
+
+func isWebURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
 
 var topicARN = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$`)

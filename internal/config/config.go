@@ -7,6 +7,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
 // MaxAgeDays is the largest age that is taken for meant: a hundred years.
@@ -149,6 +150,30 @@ func CheckMemory(m Memory, unset StateChoice) (Config, error) {
 		return Config{}, c.problems
 	}
 	return cfg, nil
+}
+
+// CheckSlackAPI checks the settings of Slack's directory, and returns all
+// Problems at once.
+func CheckSlackAPI(api SlackAPI) (token Secret, apiURL string, err error) {
+	c := &checker{}
+	text := strings.TrimSpace(api.SlackAPIToken.Reveal())
+	token, isReference, err := parseReference(text)
+	switch {
+	case err != nil:
+		c.add("SLACK_API_TOKEN", secret.Redacted, "%s", err)
+	case text == "":
+		c.add("SLACK_API_TOKEN", "", "required: a token of a Slack app with the scopes users:read and usergroups:read")
+	case !isReference:
+		token = Secret{Value: secret.New(text)}
+	}
+	apiURL = strings.TrimSpace(api.SlackAPIURL)
+	if apiURL != "" && !isWebURL(apiURL) {
+		c.add("SLACK_API_URL", api.SlackAPIURL, "must be a https:// URL, such as https://slack-gov.com/api/")
+	}
+	if len(c.problems) > 0 {
+		return Secret{}, "", c.problems
+	}
+	return token, apiURL, nil
 }
 
 func (c *checker) lease(text string) time.Duration {

@@ -58,6 +58,13 @@ type Channels struct {
 	SNSTopic string     `name:"sns-topic" setting:"SNS_TOPIC" placeholder:"ARN" help:"SNS topic to publish to."`
 }
 
+// SlackAPI is how Slack's own directory is read, for finding ids. It belongs
+// to the command that lists them, and to no run.
+type SlackAPI struct {
+	SlackAPIToken SecretText `name:"slack-api-token" setting:"SLACK_API_TOKEN" placeholder:"TOKEN" help:"Slack token with the scopes users:read and usergroups:read. May be ssm:/parameter/name or secretsmanager:secret-id."`
+	SlackAPIURL   string     `name:"slack-api-url" setting:"SLACK_API_URL" default:"https://slack.com/api/" placeholder:"URL" help:"Where Slack's API is, for GovSlack or a proxy."`
+}
+
 // Reading is how the account is read.
 type Reading struct {
 	Concurrency string `setting:"CONCURRENCY" default:"32" placeholder:"N" help:"How many IAM calls may be under way at once, 1 to 256."`

@@ -23,11 +23,10 @@ func WriteJSON(w io.Writer, value any) error {
 
 // WriteCSV writes the rows as CSV: the table's columns first, then the rest.
 func WriteCSV(w io.Writer, rows []Row) error {
-	out := csv.NewWriter(w)
 	header := append(columns[:len(columns):len(columns)],
 		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At")
-	_ = out.Write(header) // csv.Writer keeps the error for the end
-	for _, row := range rows {
+	records := make([][]string, len(rows))
+	for i, row := range rows {
 		lastUsed, daysLeft := "", ""
 		if row.LastUsed != nil {
 			lastUsed = row.LastUsed.Format(time.RFC3339)
@@ -36,14 +35,25 @@ func WriteCSV(w io.Writer, rows []Row) error {
 			daysLeft = strconv.Itoa(*row.DaysLeft)
 		}
 		cells := row.cells()
-		record := append(cells[:],
-			row.DisplayName, fmt.Sprint(row.Exempt), row.Underlying.String(), daysLeft,
+		records[i] = append(cells[:],
+			row.DisplayName, strconv.FormatBool(row.Exempt), row.Underlying.String(), daysLeft,
 			row.Created.Format(time.RFC3339), lastUsed,
 			row.ExpiresAt.Format(time.RFC3339), row.StagnatesAt.Format(time.RFC3339))
-		for i := range record {
-			record[i] = harmless(record[i])
+	}
+	return WriteRecords(w, header, records)
+}
+
+// WriteRecords writes a header and records as CSV that is safe to open in a
+// spreadsheet.
+func WriteRecords(w io.Writer, header []string, records [][]string) error {
+	out := csv.NewWriter(w)
+	_ = out.Write(header) // csv.Writer keeps the error for the end
+	for _, record := range records {
+		cells := make([]string, len(record))
+		for i, cell := range record {
+			cells[i] = harmless(cell)
 		}
-		_ = out.Write(record)
+		_ = out.Write(cells)
 	}
 	out.Flush()
 	if err := out.Error(); err != nil {
