@@ -218,6 +218,7 @@ func faultOf(args []string) (f awsfake.Fault, err error) {
 // showKeys says what became of every key, or of those of some users.
 func showKeys(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg, "keys [USER...]")
+	say(ts, "") // with nothing to show, the last answer must not stand
 	for _, user := range worldOf(ts).aws.Home().Users() {
 		if len(args) > 0 && !slices.Contains(args, user.Name) {
 			continue
@@ -235,6 +236,7 @@ func showKeys(ts *testscript.TestScript, neg bool, args []string) {
 // showCalls counts the calls made so far, by action.
 func showCalls(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 0, "calls")
+	say(ts, "") // with nothing to show, the last answer must not stand
 	counts := map[string]int{}
 	for _, call := range worldOf(ts).aws.Calls() {
 		counts[call.Action]++
@@ -247,6 +249,7 @@ func showCalls(ts *testscript.TestScript, neg bool, args []string) {
 // showTopic shows what was published.
 func showTopic(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 0, "sns")
+	say(ts, "") // with nothing to show, the last answer must not stand
 	for i, p := range worldOf(ts).aws.Home().Published() {
 		say(ts, "== message %d: %s\n%s", i+1, p.Subject, p.Message)
 	}

@@ -13,6 +13,7 @@ import (
 // attachment below its colour and title.
 func showSlack(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 0, "slack")
+	say(ts, "") // with nothing to show, the last answer must not stand
 	for i, m := range worldOf(ts).slack.Messages() {
 		say(ts, "== message %d: %s\n", i+1, m.Text)
 		if m.Cut {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -49,10 +50,12 @@ func TestStories(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
+		UpdateScripts:       os.Getenv("SLEUTH_UPDATE_STORIES") == "1",
 		Setup:               setUpStory,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sleuth":        runSleuth,
 			"status":        wantStatus,
+			"envfile":       setFromFile,
 			"account":       setUpAccount,
 			"change":        changeAccount,
 			"fault":         injectFault,
@@ -89,7 +92,7 @@ func setUpStory(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(aws.Close)
-	slack, err := notifytest.StartSlack(notifytest.SlackOptions{})
+	slack, err := notifytest.StartSlack(context.Background(), notifytest.SlackOptions{})
 	if err != nil {
 		return err
 	}
@@ -167,6 +170,13 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if got := worldOf(ts).status; got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
+}
+
+// setFromFile sets a variable to what a file holds, for values of several
+// lines.
+func setFromFile(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "envfile NAME FILE")
+	ts.Setenv(args[0], strings.TrimSuffix(ts.ReadFile(args[1]), "\n"))
 }
 
 func usage(ts *testscript.TestScript, right bool, how string) {
