@@ -310,3 +310,22 @@ func BenchmarkCompose(b *testing.B) {
 		})
 	}
 }
+
+func TestAHeaderIsNotLeftAloneAtTheEndOfAMessage(t *testing.T) {
+	t.Parallel()
+	for size := 11_000; size < 12_000; size += 20 {
+		sent, read := composed(t, notify.Bulletin{
+			Account:      account,
+			Announcement: strings.Repeat("x", size),
+			Creation:     notify.Heading{Title: "Rotate", Text: strings.Repeat("how ", 40)},
+			Notices:      []notify.Notice{expiring("a", "", 1, audit.CreationAge)},
+		})
+		for i, m := range read {
+			within(t, m)
+			last := m.Attachments[len(m.Attachments)-1]
+			if last.Title != nil && len(last.Fields) == 0 {
+				t.Fatalf("announcement of %d: message %d of %d ends with a header", size, i+1, len(sent))
+			}
+		}
+	}
+}
