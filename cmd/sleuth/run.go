@@ -80,7 +80,9 @@ func (a *app) onceIn(ctx context.Context, aws aws.Config, cfg config.Config, dry
 	defer func() { _ = store.Close() }()
 
 	log.InfoContext(ctx, "run begins", "auto_expire", cfg.Policy.AutoExpire, "dry_run", dryRun, "state", store.String(), "rules", cfg.Rules)
+	deadline, _ := ctx.Deadline() // zero outside Lambda
 	summary, err := sleuth.Runner{
+		Deadline: deadline,
 		ID:       id,
 		Account:  identity.Account,
 		Config:   cfg,

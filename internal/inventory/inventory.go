@@ -40,6 +40,22 @@ type Reader struct {
 	// Everything reads last use and tags of all, for showing them, rather than
 	// only where a verdict or a message can depend on them.
 	Everything bool
+	// After is the user that an unfinished reading came to: the users behind
+	// it, in IAM's order, are read first.
+	After string
+	// MayStart is asked before each user is begun; on false the reading ends
+	// with an *UnfinishedError, once what was begun is done. Nil never ends it.
+	MayStart func() bool
+}
+
+// UnfinishedError says that time was up before every user was read.
+type UnfinishedError struct {
+	// Last is the user that the reading came to, for Reader.After.
+	Last string
+}
+
+func (e *UnfinishedError) Error() string {
+	return "time was up before every user was read; the last was " + e.Last
 }
 
 // Subject is one user with what could be read of them.
@@ -90,7 +106,23 @@ func (r Reader) Read(ctx context.Context, visit func(Subject)) error {
 	return err
 }
 
+// listUsers begins every user, those behind After first.
 func (r Reader) listUsers(ctx context.Context, users chan<- audit.User) error {
+	last := r.After
+	begin := func(user audit.User) error {
+		if r.MayStart != nil && !r.MayStart() {
+			return &UnfinishedError{Last: last}
+		}
+		select {
+		case users <- user:
+			last = user.Name
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("list users: %w", context.Cause(ctx))
+		}
+	}
+	var postponed []audit.User
+	behind := r.After == ""
 	pages := iam.NewListUsersPaginator(r.IAM, &iam.ListUsersInput{MaxItems: aws.Int32(pageSize)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -98,14 +130,23 @@ func (r Reader) listUsers(ctx context.Context, users chan<- audit.User) error {
 			return fmt.Errorf("list users: %w", err)
 		}
 		for _, u := range page.Users {
-			if aws.ToString(u.UserName) == "" {
+			user := audit.User{Name: aws.ToString(u.UserName), ARN: aws.ToString(u.Arn), Created: aws.ToTime(u.CreateDate)}
+			switch {
+			case user.Name == "":
 				return errors.New("list users: a user came without a name")
+			case !behind:
+				postponed = append(postponed, user)
+				behind = user.Name == r.After
+			default:
+				if err := begin(user); err != nil {
+					return err
+				}
 			}
-			select {
-			case users <- audit.User{Name: *u.UserName, ARN: aws.ToString(u.Arn), Created: aws.ToTime(u.CreateDate)}:
-			case <-ctx.Done():
-				return fmt.Errorf("list users: %w", context.Cause(ctx))
-			}
+		}
+	}
+	for _, user := range postponed {
+		if err := begin(user); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -237,4 +278,3 @@ func (r Reader) tags(ctx context.Context, userName string) (audit.Tags, error) {
 	}
 	return tags, nil
 }
-

@@ -42,6 +42,9 @@ type Runner struct {
 	DryRun bool
 	// Table keeps a row for every key, for showing them.
 	Table bool
+	// Deadline is when the process will be ended by others; zero for never.
+	// Work is begun only so far that what was done can be told and recorded.
+	Deadline time.Time
 	// Progress is called after each user read; may be nil.
 	Progress func(users int)
 }
@@ -90,7 +93,6 @@ type step struct {
 	keys     int // how many keys the user has
 	verdict  audit.Verdict
 	decision audit.Decision
-	failed   bool // was to be disabled, and was not
 }
 
 func (r Runner) newPass() *pass {
@@ -158,6 +160,8 @@ func (p *pass) settle(ctx context.Context) {
 }
 
 func (p *pass) read(ctx context.Context) {
+	p.reader.After = p.bookmark(ctx)
+	p.reader.MayStart = func() bool { return p.timeFor(reading) }
 	err := p.reader.Read(ctx, func(s inventory.Subject) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -166,8 +170,16 @@ func (p *pass) read(ctx context.Context) {
 			p.Progress(p.summary.Users)
 		}
 	})
-	if err != nil {
+	var unfinished *inventory.UnfinishedError
+	switch {
+	case errors.As(err, &unfinished):
+		p.summary.Incomplete = true
+		p.problem(report.Problem{Text: fmt.Sprintf("%v, %d users in; the next run begins behind it", err, p.summary.Users)})
+		p.setBookmark(ctx, unfinished.Last)
+	case err != nil:
 		p.problem(report.Problem{Text: fmt.Sprintf("%v; users after the first %d were not seen", err, p.summary.Users)})
+	case p.reader.After != "":
+		p.setBookmark(ctx, "")
 	}
 }
 
@@ -278,20 +290,28 @@ func (p *pass) enforce(ctx context.Context) {
 		}
 		byUser[s.user.Name] = append(byUser[s.user.Name], s)
 	}
-	var disabling errgroup.Group
-	disabling.SetLimit(max(1, p.Config.Concurrency))
+	var group errgroup.Group
+	group.SetLimit(max(1, p.Config.Concurrency))
 	for _, user := range users {
-		disabling.Go(func() error {
+		group.Go(func() error {
 			for _, s := range byUser[user] {
 				p.disable(ctx, s)
 			}
 			return nil
 		})
 	}
-	_ = disabling.Wait() // failures are problems of the pass, not errors
+	_ = group.Wait() // failures are problems of the pass, not errors
 }
 
 func (p *pass) disable(ctx context.Context, s *step) {
+	if !p.timeFor(disabling) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.summary.Incomplete = true
+		p.problemLocked(report.Problem{User: s.user.Name, KeyID: s.key.ID,
+			Text: fmt.Sprintf("time was up before key %s of user %s could be disabled; it is left to the next run", s.key.ID, s.user.Name)})
+		return
+	}
 	record := p.recordFor(s)
 	if p.DryRun {
 		final := p.finalNotice(s)(s.user, s.verdict)
@@ -318,8 +338,6 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	case enforce.Changed:
 		p.Log.InfoContext(ctx, "a key is no longer due, and was left alone", "user", s.user.Name, "key", s.key.ID)
 		p.summary.Changed++
-	default:
-		s.failed = true
 	}
 }
 

@@ -32,6 +32,8 @@ type Summary struct {
 	Changed int `json:"changed"`
 	// Failed counts the problems; a run with any is not whole.
 	Failed int `json:"failed"`
+	// Incomplete: time was up before everything was read or done.
+	Incomplete bool `json:"incomplete"`
 	// NoticesSent counts notices taken by channels, each channel on its own;
 	// MessagesSent the messages they were in.
 	NoticesSent   int `json:"notices_sent"`

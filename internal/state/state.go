@@ -126,6 +126,15 @@ type Store interface {
 	Close() error
 }
 
+// Bookmarks is a Store that also remembers, for an account, the user that an
+// unfinished run came to. Without one, the next run begins anew.
+type Bookmarks interface {
+	// Bookmark returns the user's name, empty where there is none.
+	Bookmark(ctx context.Context, account string) (user string, err error)
+	// SetBookmark remembers the user's name; empty forgets it.
+	SetBookmark(ctx context.Context, account, user string) error
+}
+
 // ErrConflict is returned by Put for a record that somebody else has written
 // since it was read.
 var ErrConflict = errors.New("the record was changed by another run")

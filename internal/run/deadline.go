@@ -1,0 +1,64 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+// work is a kind of work that takes time.
+type work uint8
+
+const (
+	reading work = iota
+	disabling
+)
+
+// Time is kept back from the end of the process: for disabling and telling
+// once reading has stopped, and for telling alone. Slack takes a message a
+// second, and a call that meets trouble is retried for half a minute; a short
+// life keeps back a share of itself instead.
+const (
+	keptFromReading   = 120 * time.Second
+	keptFromDisabling = 60 * time.Second
+	shareFromReading  = 4
+)
+
+// timeFor reports whether there is time left to begin more of the work.
+func (p *pass) timeFor(w work) bool {
+	if p.Deadline.IsZero() {
+		return true
+	}
+	life := p.Deadline.Sub(p.started)
+	kept := min(keptFromReading, life/shareFromReading)
+	if w == disabling {
+		kept = min(keptFromDisabling, life/(2*shareFromReading))
+	}
+	return p.Now().Before(p.Deadline.Add(-kept))
+}
+
+// bookmark is the user that the last run came to before its time was up.
+func (p *pass) bookmark(ctx context.Context) string {
+	marks, ok := p.Store.(state.Bookmarks)
+	if !ok {
+		return ""
+	}
+	user, err := marks.Bookmark(ctx, p.Account.ID)
+	if err != nil {
+		p.problem(report.Problem{Text: fmt.Sprintf("read how far the last run came: %v", err)})
+	}
+	return user
+}
+
+func (p *pass) setBookmark(ctx context.Context, user string) {
+	marks, ok := p.Store.(state.Bookmarks)
+	if !ok || p.DryRun {
+		return
+	}
+	if err := marks.SetBookmark(ctx, p.Account.ID, user); err != nil {
+		p.problem(report.Problem{Text: fmt.Sprintf("record how far this run came: %v", err)})
+	}
+}
