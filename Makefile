@@ -1,0 +1,68 @@
+# What one does with Sleuth's source. 'make' alone lists the targets.
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 30s
+BENCHTIME ?= 1s
+# What 'make test' hands on to go test, such as TESTFLAGS='-race -short'.
+TESTFLAGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test race lint fmt fmt-check vet tidy-check fuzz bench docs clean ci
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+
+build: ## Build ./sleuth, one static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o sleuth ./cmd/sleuth
+
+demo: ## Show the whole story: no account, no credentials, no network
+	@CGO_ENABLED=0 go run ./cmd/sleuth demo
+
+test: ## Run the tests; those whose parts this machine lacks are skipped
+	@python3 -c 'import moto.server' >/dev/null 2>&1 || \
+		echo "skipped: the tests against moto (no Python with moto[server] here)"
+	@command -v terraform >/dev/null 2>&1 || [ ! -d terraform ] || \
+		echo "skipped: the tests of the Terraform module (no terraform here)"
+	go test $(TESTFLAGS) ./...
+
+race: ## Run the tests with the race detector (needs a C compiler)
+	go test -race $(TESTFLAGS) ./...
+
+lint: ## Run golangci-lint with .golangci.yml
+	@command -v golangci-lint >/dev/null 2>&1 || \
+		{ echo "skipped: lint (no golangci-lint here; .ci/run installs the version that counts)"; exit 0; }; \
+	! command -v golangci-lint >/dev/null 2>&1 || golangci-lint run ./...
+
+fmt: ## Format the Go code
+	gofmt -w cmd internal
+
+fmt-check: ## Fail where Go code is not formatted
+	@unformatted=$$(gofmt -l cmd internal); \
+	[ -z "$$unformatted" ] || { echo "not formatted; run 'make fmt':"; echo "$$unformatted"; exit 1; }
+
+vet: ## Run go vet
+	go vet ./...
+
+tidy-check: ## Fail where go.mod and go.sum are not tidy
+	go mod tidy -diff
+
+fuzz: ## Run every fuzz target for FUZZTIME (30s) each
+	@grep -rl --include='*_test.go' '^func Fuzz' cmd internal | sort | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+			echo "fuzz ./$$(dirname "$$file") $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime '$(FUZZTIME)' "./$$(dirname "$$file")" || exit 1; \
+		done; \
+	done
+
+bench: ## Run every benchmark
+	go test -run '^$$' -bench . -benchmem -benchtime '$(BENCHTIME)' ./...
+
+docs: ## Write the generated parts of docs/ anew
+	go run ./internal/docscheck/generate
+
+clean: ## Remove what the targets above have made
+	rm -rf sleuth dist build coverage.out
+
+ci: ## Do what CI does, on this machine
+	.ci/run
