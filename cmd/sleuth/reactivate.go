@@ -159,11 +159,10 @@ func (r reactivation) apply(one enforce.Reactivation, records []state.Record) er
 	if i < 0 {
 		return nil
 	}
-	anew := state.Record{
-		Account: r.account, KeyID: one.KeyID, User: one.User.Name,
-		Changed: r.now().UTC(), Revision: records[i].Revision,
-	}
-	if err := r.store.Put(r.ctx, &anew); err != nil {
+	record := records[i]
+	record.StartAnew()
+	record.Changed = r.now().UTC()
+	if err := r.store.Put(r.ctx, &record); err != nil {
 		return fmt.Errorf("key %s of user %s is enabled, but %s still remembers it as disabled: %w", one.KeyID, one.User.Name, r.store, err)
 	}
 	return nil

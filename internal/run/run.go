@@ -352,7 +352,7 @@ func (p *pass) recordFor(s *step) *state.Record {
 		record = &state.Record{Account: p.Account.ID, KeyID: s.key.ID, User: s.user.Name}
 		p.records[s.key.ID] = record
 	case record.Disabled != nil:
-		*record = state.Record{Account: record.Account, KeyID: record.KeyID, User: s.user.Name, Revision: record.Revision}
+		record.StartAnew()
 	}
 	return record
 }

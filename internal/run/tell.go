@@ -96,14 +96,10 @@ func (p *pass) receipt(ctx context.Context, channel string, m notify.Message, st
 				record.Settled = now
 			}
 		case n.Kind != notify.Disabled && steps[n.KeyID] != nil:
+			if record = p.recordToWarn(n); record.Owed() {
+				continue // what is owed comes before what was warned
+			}
 			s := steps[n.KeyID]
-			if record == nil {
-				record = &state.Record{Account: p.Account.ID, KeyID: n.KeyID, User: n.User}
-				p.records[n.KeyID] = record
-			}
-			if record.Disabled != nil { // enabled again by a person: a new story
-				*record = state.Record{Account: record.Account, KeyID: record.KeyID, User: n.User, Revision: record.Revision}
-			}
 			record.Told = record.Told.Told(s.verdict, p.Config.Rules, s.decision.DaysLeft, p.started)
 		default:
 			continue
@@ -112,6 +108,20 @@ func (p *pass) receipt(ctx context.Context, channel string, m notify.Message, st
 		changed = append(changed, record)
 	}
 	return p.Store.Put(ctx, changed...)
+}
+
+// recordToWarn returns the record of a key whose owner was warned. The lock is
+// held.
+func (p *pass) recordToWarn(n notify.Notice) *state.Record {
+	record := p.records[n.KeyID]
+	switch {
+	case record == nil:
+		record = &state.Record{Account: p.Account.ID, KeyID: n.KeyID, User: n.User}
+		p.records[n.KeyID] = record
+	case record.Disabled != nil && !record.Owed():
+		record.StartAnew()
+	}
+	return record
 }
 
 func (p *pass) toldEverywhere(record *state.Record) bool {

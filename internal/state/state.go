@@ -73,6 +73,12 @@ func (r Record) Owed() bool {
 	return r.Intent != nil || (r.Disabled != nil && r.Settled.IsZero())
 }
 
+// StartAnew forgets the key's story, as a key that a person has enabled again
+// is a new one: judged afresh, and noticed again.
+func (r *Record) StartAnew() {
+	*r = Record{Account: r.Account, KeyID: r.KeyID, User: r.User, Changed: r.Changed, Revision: r.Revision}
+}
+
 // keep is how long a record with nothing owed is remembered. It outlasts any
 // sensible expiration age, so that no ladder or minimum notice forgets.
 const keep = 400 * 24 * time.Hour
