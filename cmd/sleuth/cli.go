@@ -27,6 +27,7 @@ type commands struct {
 	Demo       demoCommand       `cmd:"" help:"See the whole story on an AWS inside this process: no account, no credentials, no network."`
 	State      stateCommand      `cmd:"" help:"Show and mend what is remembered between runs."`
 	Reactivate reactivateCommand `cmd:"" help:"Enable keys again that a run has disabled, after showing them and asking."`
+	IAMPolicy  iamPolicyCommand  `cmd:"" name:"iam-policy" help:"Print the least IAM policy that the settings need."`
 	SlackUsers slackUsersCommand `cmd:"" help:"List the ids of Slack users and groups, for the Slack tag."`
 	Version    versionCommand    `cmd:"" help:"Show the version."`
 }

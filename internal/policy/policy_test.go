@@ -1,0 +1,179 @@
+package policy_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/policy"
+)
+
+const (
+	topic = "arn:aws:sns:eu-west-1:111122223333:keys"
+	key   = "arn:aws:kms:eu-west-1:111122223333:key/1"
+)
+
+var (
+	place = policy.Place{Partition: "aws", Account: "123456789012", Region: "eu-west-1"}
+	table = config.StateChoice{Kind: config.StateDynamoDB, Name: "sleuth"}
+)
+
+// always is what every run needs.
+var always = []string{
+	"iam:GetAccessKeyLastUsed arn:aws:iam::123456789012:user/*",
+	"iam:ListAccessKeys arn:aws:iam::123456789012:user/*",
+	"iam:ListAccountAliases *",
+	"iam:ListUserTags arn:aws:iam::123456789012:user/*",
+	"iam:ListUsers *",
+	"sts:GetCallerIdentity *",
+}
+
+// grants is a policy as "action resource", in order.
+func grants(doc policy.Document) []string {
+	var lines []string
+	for _, s := range doc.Statement {
+		for _, action := range s.Action {
+			for _, resource := range s.Resource {
+				lines = append(lines, action+" "+resource)
+			}
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func keptIn(keeper config.Keeper, name string) config.Config {
+	return config.Config{SlackURL: config.Secret{Keeper: keeper, Name: name}}
+}
+
+func TestForRun(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		cfg  config.Config
+		keys []string
+		want []string // beyond always
+	}{
+		"the defaults read only": {},
+		"auto-expire disables": {
+			cfg:  config.Config{Policy: audit.Policy{AutoExpire: true}},
+			want: []string{"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*"},
+		},
+		"a topic is published to, and no other": {
+			cfg:  config.Config{SNSTopic: topic},
+			want: []string{"sns:Publish " + topic},
+		},
+		"a webhook given as it is takes no permission": {
+			cfg: config.Config{SlackURL: config.Secret{}},
+		},
+		"a parameter in a folder": {
+			cfg:  keptIn(config.ParameterStore, "/sleuth/slack-url"),
+			want: []string{"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/sleuth/slack-url"},
+		},
+		"a parameter at the top": {
+			cfg:  keptIn(config.ParameterStore, "slack-url"),
+			want: []string{"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/slack-url"},
+		},
+		"a version of a parameter": {
+			cfg:  keptIn(config.ParameterStore, "/slack-url:3"),
+			want: []string{"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/slack-url"},
+		},
+		"a parameter by ARN, in another region": {
+			cfg:  keptIn(config.ParameterStore, "arn:aws:ssm:us-east-1:444455556666:parameter/slack-url:prod"),
+			want: []string{"ssm:GetParameter arn:aws:ssm:us-east-1:444455556666:parameter/slack-url"},
+		},
+		"a secret by name": {
+			cfg:  keptIn(config.SecretsManager, "sleuth/slack"),
+			want: []string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-west-1:123456789012:secret:sleuth/slack-??????"},
+		},
+		"a secret by ARN": {
+			cfg:  keptIn(config.SecretsManager, "arn:aws:secretsmanager:us-east-1:444455556666:secret:slack-a1B2c3"),
+			want: []string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:us-east-1:444455556666:secret:slack-a1B2c3"},
+		},
+		"state in a table, and in no other": {
+			cfg: config.Config{State: table},
+			want: []string{
+				"dynamodb:DeleteItem arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+				"dynamodb:PutItem arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+				"dynamodb:Query arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+			},
+		},
+		"state in a file takes no permission": {
+			cfg: config.Config{State: config.StateChoice{Kind: config.StateFile, Name: "state.db"}},
+		},
+		"a customer's key": {keys: []string{key}, want: []string{"kms:Decrypt " + key}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			place := place
+			place.KMSKeys = tt.keys
+			doc := policy.ForRun(tt.cfg, place)
+			want := slices.Sorted(slices.Values(slices.Concat(always, tt.want)))
+			if diff := cmp.Diff(want, grants(doc)); diff != "" {
+				t.Errorf("allowed (-want +got):\n%s", diff)
+			}
+			if doc.Version != "2012-10-17" {
+				t.Errorf("Version = %q", doc.Version)
+			}
+			for _, s := range doc.Statement {
+				if s.Effect != "Allow" || s.Sid == "" {
+					t.Errorf("statement %+v", s)
+				}
+			}
+		})
+	}
+}
+
+func TestPlaceLeftOpen(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		place policy.Place
+		topic string
+		want  string
+	}{
+		"nothing known":        {policy.Place{}, "", "arn:aws:iam::*:user/*"},
+		"a region of GovCloud": {policy.Place{Region: "us-gov-west-1"}, "", "arn:aws-us-gov:iam::*:user/*"},
+		"a region of China":    {policy.Place{Region: "cn-north-1"}, "", "arn:aws-cn:iam::*:user/*"},
+		"a topic in GovCloud":  {policy.Place{}, "arn:aws-us-gov:sns:us-gov-east-1:123456789012:keys", "arn:aws-us-gov:iam::*:user/*"},
+		"a partition given":    {policy.Place{Partition: "aws-cn", Account: "123456789012"}, "", "arn:aws-cn:iam::123456789012:user/*"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := grants(policy.ForRun(config.Config{SNSTopic: tt.topic}, tt.place))
+			if want := "iam:ListAccessKeys " + tt.want; !slices.Contains(got, want) {
+				t.Errorf("no %s in %q", want, got)
+			}
+		})
+	}
+}
+
+func TestForAuditWritesNothing(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff(always, grants(policy.ForAudit(place))); diff != "" {
+		t.Errorf("allowed (-want +got):\n%s", diff)
+	}
+}
+
+func TestForReactivate(t *testing.T) {
+	t.Parallel()
+	got := grants(policy.ForReactivate(table, place))
+	want := []string{
+		"dynamodb:DeleteItem arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+		"dynamodb:PutItem arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+		"dynamodb:Query arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+		"iam:GetAccessKeyLastUsed arn:aws:iam::123456789012:user/*",
+		"iam:ListAccessKeys arn:aws:iam::123456789012:user/*",
+		"iam:ListAccountAliases *",
+		"iam:ListUserTags arn:aws:iam::123456789012:user/*",
+		"iam:TagUser arn:aws:iam::123456789012:user/*",
+		"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*",
+		"sts:GetCallerIdentity *",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("allowed (-want +got):\n%s", diff)
+	}
+}
