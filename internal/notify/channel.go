@@ -73,7 +73,16 @@ func deliver(ctx context.Context, post Post, receipt Receipt) (d Delivery) {
 	if post.Bulletin.Empty() {
 		return d
 	}
-	for _, m := range compose(post, &d) {
+	messages := compose(post, &d)
+	composed := 0
+	for _, m := range messages {
+		composed += len(m.Notices)
+	}
+	if len(d.Failures) == 0 && composed < len(post.Bulletin.Notices) {
+		err := fmt.Errorf("%s composed messages for %d of %d notices", d.Channel, composed, len(post.Bulletin.Notices))
+		d.Failures = append(d.Failures, Failure{Err: err})
+	}
+	for _, m := range messages {
 		if err := send(ctx, post.Channel, m); err != nil {
 			d.Failures = append(d.Failures, Failure{m.Notices, err})
 			continue
@@ -108,11 +117,26 @@ func send(ctx context.Context, channel Channel, m Message) (err error) {
 	return channel.Send(ctx, m)
 }
 
+// Printer is a channel that may print its messages instead of sending them.
+// Nobody is told by what is only printed: it gives no receipt.
+type Printer interface {
+	PrintOnly() bool
+}
+
+// TellsPeople reports whether what the channel takes reaches anybody.
+func TellsPeople(c Channel) bool {
+	p, ok := c.(Printer)
+	return !ok || !p.PrintOnly()
+}
+
 // Preview is a channel that prints its messages instead of sending them.
 type Preview struct {
 	Channel
 	Out io.Writer
 }
+
+// PrintOnly implements Printer.
+func (Preview) PrintOnly() bool { return true }
 
 // Send implements Channel.
 func (p Preview) Send(_ context.Context, m Message) error {

@@ -76,6 +76,7 @@ type pass struct {
 	Runner
 	started time.Time
 	reader  inventory.Reader
+	tells   map[string]bool // the channels that reach people
 	policy  audit.Policy
 
 	mu      sync.Mutex // guards what follows
@@ -110,6 +111,12 @@ func (r Runner) newPass() *pass {
 		},
 		records: map[string]*state.Record{},
 		damaged: map[string]bool{},
+		tells:   map[string]bool{},
+	}
+	for _, c := range r.Channels {
+		if notify.TellsPeople(c) {
+			p.tells[c.Name()] = true
+		}
 	}
 	p.summary = Summary{Schema: report.Schema, Run: r.ID, Account: r.Account, At: now, DryRun: r.DryRun, Tally: report.NewTally()}
 	return p

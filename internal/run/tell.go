@@ -59,6 +59,9 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 		posts = append(posts, notify.Post{Channel: channel, Bulletin: bulletin})
 	}
 	deliveries := notify.Deliver(ctx, posts, func(ctx context.Context, channel string, m notify.Message) error {
+		if p.DryRun || !p.tells[channel] {
+			return nil
+		}
 		return p.receipt(ctx, channel, m, w.steps)
 	})
 	for _, d := range deliveries {
@@ -77,9 +80,6 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 // receipt records that a channel took a message. Receipts of one run come from
 // several channels at once; records are written under one lock.
 func (p *pass) receipt(ctx context.Context, channel string, m notify.Message, steps map[string]*step) error {
-	if p.DryRun {
-		return nil
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.Now().UTC()
@@ -124,11 +124,15 @@ func (p *pass) recordToWarn(n notify.Notice) *state.Record {
 	return record
 }
 
+// toldEverywhere reports whether every channel that reaches people has a
+// receipt.
 func (p *pass) toldEverywhere(record *state.Record) bool {
-	return !slices.ContainsFunc(p.Channels, func(c notify.Channel) bool {
-		_, told := record.Receipts[c.Name()]
-		return !told
-	})
+	for channel := range p.tells {
+		if _, told := record.Receipts[channel]; !told {
+			return false
+		}
+	}
+	return true
 }
 
 // settleUntold closes the records of keys that were disabled where nobody is

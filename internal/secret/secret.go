@@ -15,20 +15,34 @@ const Redacted = "<secret>"
 // Value is a string that no formatter, encoder or logger can print. Only
 // Reveal gives it away, so a search for Reveal finds every use of it. The zero
 // Value is an unset secret.
-type Value struct{ text string }
+type Value struct {
+	// A pointer, as package fmt shows its address where a Value stands in an
+	// unexported field and none of the methods below can be called.
+	text *string
+}
 
 // New wraps text.
-func New(text string) Value { return Value{text} }
+func New(text string) Value {
+	if text == "" {
+		return Value{}
+	}
+	return Value{&text}
+}
 
 // Reveal returns the text itself, for the one place that needs it.
-func (v Value) Reveal() string { return v.text }
+func (v Value) Reveal() string {
+	if v.text == nil {
+		return ""
+	}
+	return *v.text
+}
 
 // IsSet reports whether there is a text at all.
-func (v Value) IsSet() bool { return v.text != "" }
+func (v Value) IsSet() bool { return v.text != nil }
 
 // String returns Redacted, or nothing for an unset Value.
 func (v Value) String() string {
-	if v.text == "" {
+	if !v.IsSet() {
 		return ""
 	}
 	return Redacted
@@ -48,7 +62,7 @@ func (v Value) LogValue() slog.Value { return slog.StringValue(v.String()) }
 func Scrub(text string, secrets ...Value) string {
 	for _, s := range secrets {
 		if s.IsSet() {
-			text = strings.ReplaceAll(text, s.text, Redacted)
+			text = strings.ReplaceAll(text, s.Reveal(), Redacted)
 		}
 	}
 	return text

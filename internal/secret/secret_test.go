@@ -19,9 +19,10 @@ func TestNothingPrintsASecret(t *testing.T) {
 	type holder struct {
 		Token  secret.Value
 		Nested struct{ URL *secret.Value }
+		hidden secret.Value // no method of it can be called by package fmt
 	}
 	value := secret.New(hidden)
-	h := holder{Token: value}
+	h := holder{Token: value, hidden: value}
 	h.Nested.URL = &value
 
 	var printed bytes.Buffer
