@@ -14,18 +14,20 @@ type collector struct {
 	damaged []error
 }
 
+// add reads a record stored as text under account and keyID.
 func (c *collector) add(account, keyID string, text []byte) {
 	r, err := decode(text, account, keyID)
+	c.addRead(account, keyID, r, err)
+}
+
+// addRead takes a record as it was read, or why it could not be.
+func (c *collector) addRead(account, keyID string, r Record, err error) {
 	switch {
 	case err != nil:
-		c.addDamaged(account, keyID, err)
+		c.damaged = append(c.damaged, &DamagedError{Store: c.store, Account: account, KeyID: keyID, Err: err})
 	case !r.forgotten(c.now):
 		c.records = append(c.records, r)
 	}
-}
-
-func (c *collector) addDamaged(account, keyID string, err error) {
-	c.damaged = append(c.damaged, &DamagedError{Store: c.store, Account: account, KeyID: keyID, Err: err})
 }
 
 func (c *collector) result() ([]Record, error) {

@@ -223,8 +223,8 @@ func (f *File) Close() error {
 		return nil
 	case f.broken != nil:
 		// A transaction that ended in a panic may have left db's own locks
-		// taken; closing the descriptor is enough to let others in.
-		return ignoreClosed(f.handle.Close())
+		// taken, so db cannot be asked to let others in.
+		return abandon(f.handle)
 	}
 	return f.failed("close", f.db.Close())
 }

@@ -165,8 +165,7 @@ func (f *File) open() error {
 		return nil
 	}
 	if f.handle != nil {
-		// Left open where bbolt panicked.
-		err = errors.Join(err, ignoreClosed(f.handle.Close()))
+		err = errors.Join(err, abandon(f.handle)) // left open where bbolt panicked
 	}
 	var system syscall.Errno
 	switch {
@@ -188,9 +187,6 @@ func (f *File) prepare() error {
 	var fresh bool
 	err := f.view(func(tx *bolt.Tx) error {
 		fresh = recordsOf(tx) == nil
-		if err := f.checkPages(tx); err != nil {
-			return err
-		}
 		return f.checkLayout(tx)
 	})
 	if err != nil {
@@ -202,18 +198,6 @@ func (f *File) prepare() error {
 		}
 	}
 	return f.prune()
-}
-
-// checkPages looks for pages that are both free and in use, and the like: with
-// those, the next write would destroy records.
-func (f *File) checkPages(tx *bolt.Tx) error {
-	var first error
-	for err := range tx.Check() { // to the end, as it sends on an unbuffered channel
-		if first == nil {
-			first = damaged(f.path, err)
-		}
-	}
-	return first
 }
 
 func (f *File) keepPrivate() error {
@@ -313,9 +297,11 @@ func damaged(path string, cause error) error {
 	return &FileError{path, fmt.Errorf("it is damaged (%w)", cause)}
 }
 
-func ignoreClosed(err error) error {
-	if errors.Is(err, fs.ErrClosed) {
-		return nil
+// abandon closes what bbolt may have left open and locked.
+func abandon(handle *os.File) error {
+	unlock(handle)
+	if err := handle.Close(); !errors.Is(err, fs.ErrClosed) {
+		return err
 	}
-	return err
+	return nil
 }
