@@ -171,19 +171,23 @@ func due(v Verdict, rules Rules, history History, policy Policy, d Decision) boo
 	if len(policy.RemindAt) == 0 {
 		return true
 	}
-	for _, limit := range limitsInSight(v, rules, history) {
-		left := limit.daysLeft
-		if v.State.PastLimit() {
-			left = d.DaysLeft
+	ladder := policy.RemindAt
+	if policy.MinNoticeDays > 0 {
+		// The warning that begins the notice must not wait for a lower rung.
+		ladder = append(slices.Clone(ladder), policy.MinNoticeDays)
+	}
+	for _, limit := range limitsInSight(v, rules, history, d.DaysLeft) {
+		if v.State.PastLimit() && limit.reason != v.State.Reason() {
+			continue
 		}
-		rung, onLadder := rungFor(left, policy.RemindAt)
+		rung, onLadder := rungFor(limit.daysLeft, ladder)
 		if !onLadder {
 			continue
 		}
 		if limit.warned.First.IsZero() || !limit.warned.Deadline.Equal(limit.deadline) {
 			return true
 		}
-		if last, _ := rungFor(limit.warned.DaysLeft, policy.RemindAt); rung < last {
+		if last, _ := rungFor(limit.warned.DaysLeft, ladder); rung < last {
 			return true
 		}
 	}
@@ -192,19 +196,31 @@ func due(v Verdict, rules Rules, history History, policy Policy, d Decision) boo
 
 // limit is one of the two deadlines, with what its owner knows of it.
 type limit struct {
+	reason   Reason
 	deadline time.Time
-	daysLeft int
+	daysLeft int // as its owner is told
 	warned   Warned
 }
 
-// limitsInSight are the limits whose warning age the key has reached.
-func limitsInSight(v Verdict, rules Rules, history History) []limit {
+// limitsInSight are the limits whose warning age the key has reached; told is
+// the days left that its owner is told under the one that its state is named
+// for. Inactivity is out of sight where creation comes first, as then the last
+// use need not have been read.
+func limitsInSight(v Verdict, rules Rules, history History, told int) []limit {
 	var limits []limit
-	if v.Age >= rules.WarningAge {
-		limits = append(limits, limit{v.ExpiresAt, v.ExpiresIn, history.Creation})
+	add := func(l limit) {
+		if l.reason == v.State.Reason() || v.State.PastLimit() {
+			l.daysLeft = told
+		}
+		limits = append(limits, l)
 	}
-	if v.IdleAge >= rules.InactivityWarningAge {
-		limits = append(limits, limit{v.StagnatesAt, v.StagnatesIn, history.Inactivity})
+	creation := v.Age >= rules.WarningAge
+	if creation {
+		add(limit{CreationAge, v.ExpiresAt, v.ExpiresIn, history.Creation})
+	}
+	sooner := v.State != Expire && v.StagnatesAt.Before(v.ExpiresAt)
+	if v.IdleAge >= rules.InactivityWarningAge && (sooner || !creation) {
+		add(limit{Inactivity, v.StagnatesAt, v.StagnatesIn, history.Inactivity})
 	}
 	return limits
 }
@@ -229,26 +245,17 @@ func daysUntil(t, now time.Time) int {
 
 // Told is the history after a warning about v was delivered at now.
 func (h History) Told(v Verdict, rules Rules, daysLeft int, now time.Time) History {
-	update := func(w Warned, deadline time.Time, left int) Warned {
-		if w.First.IsZero() || !w.Deadline.Equal(deadline) {
-			w = Warned{Deadline: deadline, First: now}
+	for _, limit := range limitsInSight(v, rules, h, daysLeft) {
+		w := limit.warned
+		if w.First.IsZero() || !w.Deadline.Equal(limit.deadline) {
+			w = Warned{Deadline: limit.deadline, First: now}
 		}
-		w.Last, w.DaysLeft = now, left
-		return w
-	}
-	if v.Age >= rules.WarningAge {
-		left := v.ExpiresIn
-		if v.State.PastLimit() {
-			left = daysLeft
+		w.Last, w.DaysLeft = now, limit.daysLeft
+		if limit.reason == CreationAge {
+			h.Creation = w
+		} else {
+			h.Inactivity = w
 		}
-		h.Creation = update(h.Creation, v.ExpiresAt, left)
-	}
-	if v.IdleAge >= rules.InactivityWarningAge {
-		left := v.StagnatesIn
-		if v.State.PastLimit() {
-			left = daysLeft
-		}
-		h.Inactivity = update(h.Inactivity, v.StagnatesAt, left)
 	}
 	return h
 }
