@@ -1,0 +1,187 @@
+package audit_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+)
+
+func TestParseExemption(t *testing.T) {
+	t.Parallel()
+	endOf2026 := time.Date(2027, time.January, 1, 0, 0, 0, 0, time.UTC)
+	var (
+		none       = audit.Exemption{}
+		forever    = audit.Exemption{Claimed: true}
+		through26  = audit.Exemption{Claimed: true, End: endOf2026}
+		unreadable = audit.Exemption{Unreadable: true}
+	)
+	for value, want := range map[string]audit.Exemption{
+		"true": none, "True": none, "TRUE": none, "tRuE": none, "  true\t": none,
+
+		"false": forever, "False": forever, "FALSE": forever, "fAlSe": forever,
+		" false": forever, "false ": forever, "\tFalse \n": forever, "\u00a0false\u00a0": forever,
+
+		"False until 2026-12-31":       through26,
+		"false until 2026-12-31":       through26,
+		"FALSE UNTIL 2026-12-31":       through26,
+		"  False  until\t2026-12-31  ": through26,
+
+		// Everything else is doubt: what was meant cannot be known.
+		"":                                  unreadable,
+		"   ":                               unreadable,
+		"no":                                unreadable,
+		"yes":                               unreadable,
+		"0":                                 unreadable,
+		"1":                                 unreadable,
+		"f":                                 unreadable,
+		"off":                               unreadable,
+		"never":                             unreadable,
+		"flase":                             unreadable,
+		"falsefalse":                        unreadable,
+		"false.":                            unreadable,
+		"fal se":                            unreadable,
+		"not true":                          unreadable,
+		"true until 2026-12-31":             unreadable,
+		"until 2026-12-31":                  unreadable,
+		"2026-12-31":                        unreadable,
+		"false until":                       unreadable,
+		"false until tomorrow":              unreadable,
+		"false until 2026":                  unreadable,
+		"false until 2026-12":               unreadable,
+		"false until 2026-2-3":              unreadable,
+		"false until 2026-13-01":            unreadable,
+		"false until 2026-02-30":            unreadable,
+		"false until 31-12-2026":            unreadable,
+		"false until 2026/12/31":            unreadable,
+		"false until 12/31/2026":            unreadable,
+		"false until 2026-12-31T00:00":      unreadable,
+		"false until 2026-12-31 12:00":      unreadable,
+		"false until2026-12-31":             unreadable,
+		"false till 2026-12-31":             unreadable,
+		"false false until 2026-12-31":      unreadable,
+		"false until 2026-12-31 2027-12-31": unreadable,
+	} {
+		t.Run(value, func(t *testing.T) {
+			t.Parallel()
+			if got := audit.ParseExemption(value); got != want {
+				t.Errorf("%q is read as %+v, want %+v", value, got, want)
+			}
+		})
+	}
+}
+
+func TestADatedExemptionHoldsThroughItsLastDayInUTC(t *testing.T) {
+	t.Parallel()
+	e := audit.ParseExemption("False until 2026-12-31")
+	newYear := time.Date(2027, time.January, 1, 0, 0, 0, 0, time.UTC)
+	west := time.FixedZone("west", -11*60*60) // where it is still the 31st
+	for _, c := range []struct {
+		name string
+		at   time.Time
+		want bool
+	}{
+		{"long before", newYear.AddDate(-2, 0, 0), true},
+		{"as the last day begins", newYear.AddDate(0, 0, -1), true},
+		{"a nanosecond before the day is over", newYear.Add(-1), true},
+		{"as the day is over", newYear, false},
+		{"as the day is over, seen from where it is not", newYear.In(west), false},
+		{"long after", newYear.AddDate(2, 0, 0), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := e.Holds(c.at); got != c.want {
+				t.Errorf("holds: %t, want %t", got, c.want)
+			}
+		})
+	}
+	if !audit.ParseExemption("false").Holds(newYear.AddDate(500, 0, 0)) {
+		t.Error("an exemption without an end has ended")
+	}
+	for _, value := range []string{"true", "no"} {
+		if audit.ParseExemption(value).Holds(now) {
+			t.Errorf("%q exempts", value)
+		}
+	}
+}
+
+func TestExemptionOfReadsTheUsersTag(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		tags audit.Tags
+		want audit.Exemption
+	}{
+		{"no tags", nil, audit.Exemption{}},
+		{"other tags", audit.Tags{{Key: "Name", Value: "false"}, {Key: "KeyAutoExpired", Value: "false"}}, audit.Exemption{}},
+		{"the tag", audit.Tags{{Key: "Name", Value: "x"}, {Key: "KeyAutoExpire", Value: "False"}}, audit.Exemption{Claimed: true}},
+		{"the tag in other case, as IAM sees it", audit.Tags{{Key: "keyautoexpire", Value: "False"}}, audit.Exemption{Claimed: true}},
+		{"the tag with nothing in it", audit.Tags{{Key: "KeyAutoExpire"}}, audit.Exemption{Unreadable: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := audit.ExemptionOf(audit.User{Tags: c.tags}); got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWhatATagSaysOfItsUser(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name           string
+		tags           audit.Tags
+		display, slack string
+	}{
+		{"no tags", nil, "tfunke", ""},
+		{"both", audit.Tags{{Key: "Name", Value: "Tobias Funke"}, {Key: "Slack", Value: " UPML12345 "}}, "Tobias Funke", "UPML12345"},
+		{"a blank name", audit.Tags{{Key: "Name", Value: "  "}}, "tfunke", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			u := audit.User{Name: "tfunke", Tags: c.tags}
+			if u.DisplayName() != c.display || u.Slack() != c.slack {
+				t.Errorf("name %q, slack %q; want %q, %q", u.DisplayName(), u.Slack(), c.display, c.slack)
+			}
+		})
+	}
+}
+
+// FuzzParseExemption: whatever stands in the tag, it is read as one thing and
+// one thing only, and as the same with other case and space around it.
+func FuzzParseExemption(f *testing.F) {
+	for _, seed := range []string{
+		"", "true", "False", " false ", "no", "0", "False until 2026-12-31", "false until 0000-00-00",
+		"false until 9999-12-31", "FALSE UNTIL 2026-02-29", "false until \xff", "until", "false\x00",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		e := audit.ParseExemption(value)
+		if e.Claimed && e.Unreadable {
+			t.Errorf("%q is read and unreadable: %+v", value, e)
+		}
+		if !e.End.IsZero() && !e.Claimed {
+			t.Errorf("%q ends what it does not claim: %+v", value, e)
+		}
+		if e.Unreadable && e.Holds(now) {
+			t.Errorf("%q is unreadable and exempts", value)
+		}
+		if padded := audit.ParseExemption(" \t" + value + " \n"); padded != e {
+			t.Errorf("%q is %+v, with space around it %+v", value, e, padded)
+		}
+		if upper := audit.ParseExemption(strings.ToUpper(value)); !e.Unreadable && upper != e {
+			t.Errorf("%q is %+v, in capitals %+v", value, e, upper)
+		}
+		if !e.End.IsZero() && (!e.Holds(e.End.Add(-1)) || e.Holds(e.End)) {
+			t.Errorf("%q ends at %v, and does not", value, e.End)
+		}
+		// Only these two words decide; a text with neither is doubt.
+		lower := strings.ToLower(value)
+		if !e.Unreadable && !strings.Contains(lower, "true") && !strings.Contains(lower, "fal") {
+			t.Errorf("%q is readable: %+v", value, e)
+		}
+	})
+}

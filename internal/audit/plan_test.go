@@ -1,0 +1,343 @@
+package audit_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+)
+
+// in is so many days from now.
+func in(days int) time.Time { return now.Add(time.Duration(days) * day) }
+
+// decide judges a key of an untagged user and decides about it.
+func decide(key audit.Key, history audit.History, policy audit.Policy) audit.Decision {
+	return audit.Decide(key, audit.Judge(key, audit.Exemption{}, seed, now), seed, history, policy, now)
+}
+
+func TestDecideWithoutHistory(t *testing.T) {
+	t.Parallel()
+	on := audit.Policy{AutoExpire: true}
+	for _, c := range []struct {
+		name   string
+		key    audit.Key
+		tag    string
+		policy audit.Policy
+		want   audit.Decision
+	}{
+		{"good", keyOf(10, 1), "-", on, audit.Decision{}},
+		{"old", keyOf(60, 1), "-", on, audit.Decision{Action: audit.Warn, DaysLeft: 30, At: in(29)}},
+		{"stagnant", keyOf(40, 25), "-", on, audit.Decision{Action: audit.Warn, DaysLeft: 5, At: in(5)}},
+		{"expire", keyOf(95, 1), "-", on, audit.Decision{Action: audit.Disable, At: in(-5)}},
+		{"stagnant_expire", keyOf(40, 33), "-", on, audit.Decision{Action: audit.Disable, At: in(-3)}},
+
+		{"policy off, warned all the same", keyOf(60, 1), "-", audit.Policy{}, audit.Decision{Action: audit.Warn, DaysLeft: 30, At: in(29)}},
+		{"policy off", keyOf(95, 1), "-", audit.Policy{}, audit.Decision{Action: audit.Warn, Hold: audit.HeldByPolicy, At: in(-5)}},
+		{"doubt", keyOf(95, 1), "no", on, audit.Decision{Action: audit.Warn, Hold: audit.HeldByDoubt, At: in(-5)}},
+		{"own key", keyOf(95, 1), "-", audit.Policy{AutoExpire: true, OwnKey: "AKIA1"}, audit.Decision{Action: audit.Warn, Hold: audit.HeldAsOwnKey, At: in(-5)}},
+		{"another's own key", keyOf(95, 1), "-", audit.Policy{AutoExpire: true, OwnKey: "AKIA2"}, audit.Decision{Action: audit.Disable, At: in(-5)}},
+		{"minimum notice", keyOf(95, 1), "-", audit.Policy{AutoExpire: true, MinNoticeDays: 7}, audit.Decision{Action: audit.Warn, Hold: audit.HeldForNotice, DaysLeft: 7, At: in(7)}},
+
+		// The first hold that applies is the one that is named.
+		{"policy off, doubt, own key and minimum notice", keyOf(95, 1), "no", audit.Policy{OwnKey: "AKIA1", MinNoticeDays: 7}, audit.Decision{Action: audit.Warn, Hold: audit.HeldByPolicy, At: in(7)}},
+		{"doubt, own key and minimum notice", keyOf(95, 1), "no", audit.Policy{AutoExpire: true, OwnKey: "AKIA1", MinNoticeDays: 7}, audit.Decision{Action: audit.Warn, Hold: audit.HeldByDoubt, At: in(7)}},
+		{"own key and minimum notice", keyOf(95, 1), "-", audit.Policy{AutoExpire: true, OwnKey: "AKIA1", MinNoticeDays: 7}, audit.Decision{Action: audit.Warn, Hold: audit.HeldAsOwnKey, At: in(7)}},
+
+		{"exempt", keyOf(95, 1), "false", on, audit.Decision{}},
+		{"an unnamed key is nobody's own", audit.Key{Status: audit.Active, Created: in(-95)}, "-", on, audit.Decision{Action: audit.Disable, At: in(-65)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			v := audit.Judge(c.key, audit.ExemptionOf(userTagged(c.tag)), seed, now)
+			got := audit.Decide(c.key, v, seed, audit.History{}, c.policy, now)
+			if got.Action != c.want.Action || got.Hold != c.want.Hold || got.DaysLeft != c.want.DaysLeft || !got.At.Equal(c.want.At) {
+				t.Errorf("got %+v\nwant %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestMinimumNotice counts from the first warning that was delivered, for the
+// limit that the key goes for.
+func TestMinimumNotice(t *testing.T) {
+	t.Parallel()
+	old, unused := keyOf(95, 1), keyOf(40, 33)
+	created := func(first time.Time) audit.History {
+		return audit.History{Creation: audit.Warned{Deadline: in(-5), First: first, Last: now, DaysLeft: 1}}
+	}
+	idle := func(first time.Time) audit.History {
+		return audit.History{Inactivity: audit.Warned{Deadline: in(-3), First: first, Last: now, DaysLeft: 1}}
+	}
+	for _, c := range []struct {
+		name    string
+		key     audit.Key
+		history audit.History
+		action  audit.Action
+		left    int
+		at      time.Time
+		hold    audit.Hold
+	}{
+		{"older than the limit and never warned", keyOf(4000, 1), audit.History{}, audit.Warn, 7, in(7), audit.HeldForNotice},
+		{"warned just now", old, created(now), audit.Warn, 7, in(7), audit.HeldForNotice},
+		{"warned 6 days ago", old, created(in(-6)), audit.Warn, 1, in(1), audit.HeldForNotice},
+		{"warned 7 days ago but for a nanosecond", old, created(in(-7).Add(1)), audit.Warn, 1, now.Add(1), audit.HeldForNotice},
+		{"warned 7 days ago", old, created(in(-7)), audit.Disable, 0, now, audit.NotHeld},
+		{"warned long ago", old, created(in(-40)), audit.Disable, 0, in(-5), audit.NotHeld},
+		{"warned of another limit only", old, idle(in(-40)), audit.Warn, 7, in(7), audit.HeldForNotice},
+		{"warned of the limit as it was before the rules changed", old,
+			audit.History{Creation: audit.Warned{Deadline: in(-35), First: in(-40)}}, audit.Warn, 7, in(7), audit.HeldForNotice},
+		{"unused, warned 6 days ago", unused, idle(in(-6)), audit.Warn, 1, in(1), audit.HeldForNotice},
+		{"unused, warned 7 days ago", unused, idle(in(-7)), audit.Disable, 0, now, audit.NotHeld},
+		{"unused, warned of its age only", unused, created(in(-40)), audit.Warn, 7, in(7), audit.HeldForNotice},
+		{"used since it was warned", unused,
+			audit.History{Inactivity: audit.Warned{Deadline: in(-10), First: in(-40)}}, audit.Warn, 7, in(7), audit.HeldForNotice},
+		{"not yet due, and warned late", keyOf(88, 1), audit.History{}, audit.Warn, 7, in(7), audit.NotHeld},
+		{"not yet due, and warned in time", keyOf(80, 1), audit.History{}, audit.Warn, 10, in(10), audit.NotHeld},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := decide(c.key, c.history, audit.Policy{AutoExpire: true, MinNoticeDays: 7})
+			if d.Action != c.action || d.DaysLeft != c.left || !d.At.Equal(c.at) {
+				t.Errorf("%s with %d days left, at %v; want %s with %d, at %v", d.Action, d.DaysLeft, d.At, c.action, c.left, c.at)
+			}
+			if d.Hold != c.hold {
+				t.Errorf("hold %q, want %q", d.Hold, c.hold)
+			}
+		})
+	}
+}
+
+// TestRemindAt is the ladder: each rung is told once.
+func TestRemindAt(t *testing.T) {
+	t.Parallel()
+	ladder := []int{30, 14, 7, 3, 1}
+	// expiring is a key in daily use with so many days left.
+	expiring := func(left int) audit.Key { return keyOf(90-left, 0) }
+	// told is the history after a warning with so many days left.
+	told := func(key audit.Key, left int) audit.History {
+		return audit.History{Creation: audit.Warned{Deadline: key.Created.Add(90 * day), First: in(-9), Last: in(-1), DaysLeft: left}}
+	}
+	for _, c := range []struct {
+		name      string
+		left      int
+		told      int // days left as told last, 0 for never
+		wantWarns bool
+	}{
+		{"above the ladder", 31, 0, false},
+		{"on the highest rung", 30, 0, true},
+		{"on the highest rung, told", 30, 30, false},
+		{"between rungs, the one above was told", 29, 30, false},
+		{"between rungs, the one above was told late", 15, 22, false},
+		{"between rungs, nothing was told", 22, 0, true},
+		{"on the next rung", 14, 30, true},
+		{"on the next rung, told", 14, 14, false},
+		{"missed a weekend: the rung that fell due", 5, 8, true},
+		{"missed a weekend, told since", 4, 5, false},
+		{"missed two rungs: told once", 2, 14, true},
+		{"missed two rungs, told since", 2, 2, false},
+		{"on the lowest rung", 1, 3, true},
+		{"on the lowest rung, told", 1, 1, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			key, history := expiring(c.left), audit.History{}
+			if c.told != 0 {
+				history = told(key, c.told)
+			}
+			d := decide(key, history, audit.Policy{AutoExpire: true, RemindAt: ladder})
+			if got := d.Action == audit.Warn; got != c.wantWarns {
+				t.Errorf("warns: %t, want %t (%+v)", got, c.wantWarns, d)
+			}
+			if d.Action != audit.Nothing && d.DaysLeft != c.left {
+				t.Errorf("tells %d days left, want %d", d.DaysLeft, c.left)
+			}
+		})
+	}
+}
+
+// TestRemindAtPastTheLimit: a key past its limit that is not disabled stands
+// below the ladder, and its owner hears of that once.
+func TestRemindAtPastTheLimit(t *testing.T) {
+	t.Parallel()
+	key := keyOf(95, 1)
+	policy := audit.Policy{RemindAt: []int{30, 7, 1}}
+	warned := func(left int) audit.History {
+		return audit.History{Creation: audit.Warned{Deadline: in(-5), First: in(-9), Last: in(-1), DaysLeft: left}}
+	}
+	for _, c := range []struct {
+		name    string
+		history audit.History
+		want    audit.Action
+	}{
+		{"never told", audit.History{}, audit.Warn},
+		{"told on the lowest rung", warned(1), audit.Warn},
+		{"told that it is past the limit", warned(0), audit.Nothing},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if d := decide(key, c.history, policy); d.Action != c.want || d.Hold != audit.HeldByPolicy || d.DaysLeft != 0 {
+				t.Errorf("got %+v, want %s with no days left, held by policy", d, c.want)
+			}
+		})
+	}
+	if d := decide(key, warned(0), audit.Policy{AutoExpire: true, RemindAt: policy.RemindAt}); d.Action != audit.Disable {
+		t.Errorf("the ladder keeps a key from being disabled: %+v", d)
+	}
+}
+
+func TestRemindAtAMovedDeadlineIsANewStory(t *testing.T) {
+	t.Parallel()
+	policy := audit.Policy{AutoExpire: true, RemindAt: []int{30, 7, 1}}
+	key := keyOf(40, 24) // 6 days left by inactivity
+	warned := func(deadline time.Time) audit.History {
+		return audit.History{Inactivity: audit.Warned{Deadline: deadline, First: in(-30), Last: in(-25), DaysLeft: 6}}
+	}
+	if d := decide(key, warned(in(6)), policy); d.Action != audit.Nothing {
+		t.Errorf("told of this deadline at this rung, and told again: %+v", d)
+	}
+	if d := decide(key, warned(in(-15)), policy); d.Action != audit.Warn {
+		t.Errorf("used since it was told, and not told of the new deadline: %+v", d)
+	}
+}
+
+// TestRemindAtLooksAtBothLimits: an old key whose inactivity passes a rung is
+// warned about, though its creation age stands still on its own.
+func TestRemindAtLooksAtBothLimits(t *testing.T) {
+	t.Parallel()
+	policy := audit.Policy{AutoExpire: true, RemindAt: []int{30, 7, 1}}
+	key := keyOf(65, 23) // 25 days left by creation, 7 by inactivity
+	creation := audit.Warned{Deadline: in(25), First: in(-5), Last: in(-1), DaysLeft: 26}
+	inactivity := func(left int) audit.Warned {
+		return audit.Warned{Deadline: in(7), First: in(-3), Last: in(-1), DaysLeft: left}
+	}
+	if d := decide(key, audit.History{Creation: creation, Inactivity: inactivity(8)}, policy); d.Action != audit.Warn {
+		t.Errorf("its inactivity passed a rung: %+v", d)
+	}
+	if d := decide(key, audit.History{Creation: creation, Inactivity: inactivity(7)}, policy); d.Action != audit.Nothing {
+		t.Errorf("nothing passed a rung: %+v", d)
+	}
+	if d := decide(key, audit.History{Inactivity: inactivity(7)}, policy); d.Action != audit.Warn {
+		t.Errorf("its age was never told: %+v", d)
+	}
+}
+
+func TestTold(t *testing.T) {
+	t.Parallel()
+	earlier := in(-4)
+	for _, c := range []struct {
+		name   string
+		key    audit.Key
+		before audit.History
+		told   int
+		want   audit.History
+	}{
+		{
+			name: "first of one limit", key: keyOf(60, 1), told: 30,
+			want: audit.History{Creation: audit.Warned{Deadline: in(30), First: now, Last: now, DaysLeft: 30}},
+		},
+		{
+			name: "first of both", key: keyOf(65, 23), told: 25,
+			want: audit.History{
+				Creation:   audit.Warned{Deadline: in(25), First: now, Last: now, DaysLeft: 25},
+				Inactivity: audit.Warned{Deadline: in(7), First: now, Last: now, DaysLeft: 7},
+			},
+		},
+		{
+			name: "again: the first stays", key: keyOf(60, 1), told: 30,
+			before: audit.History{Creation: audit.Warned{Deadline: in(30), First: earlier, Last: earlier, DaysLeft: 34}},
+			want:   audit.History{Creation: audit.Warned{Deadline: in(30), First: earlier, Last: now, DaysLeft: 30}},
+		},
+		{
+			name: "a moved deadline begins anew", key: keyOf(40, 25), told: 5,
+			before: audit.History{Inactivity: audit.Warned{Deadline: in(-9), First: earlier, Last: earlier, DaysLeft: 1}},
+			want:   audit.History{Inactivity: audit.Warned{Deadline: in(5), First: now, Last: now, DaysLeft: 5}},
+		},
+		{
+			name: "past the limit", key: keyOf(95, 1), told: 0,
+			want: audit.History{Creation: audit.Warned{Deadline: in(-5), First: now, Last: now, DaysLeft: 0}},
+		},
+		{
+			name: "past the limit, with notice to give", key: keyOf(95, 1), told: 7,
+			want: audit.History{Creation: audit.Warned{Deadline: in(-5), First: now, Last: now, DaysLeft: 7}},
+		},
+		{
+			name: "the limit out of sight keeps its history", key: keyOf(60, 1), told: 30,
+			before: audit.History{Inactivity: audit.Warned{Deadline: in(-50), First: earlier, Last: earlier, DaysLeft: 3}},
+			want: audit.History{
+				Creation:   audit.Warned{Deadline: in(30), First: now, Last: now, DaysLeft: 30},
+				Inactivity: audit.Warned{Deadline: in(-50), First: earlier, Last: earlier, DaysLeft: 3},
+			},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			v := audit.Judge(c.key, audit.Exemption{}, seed, now)
+			if got := c.before.Told(v, seed, c.told, now); got != c.want {
+				t.Errorf("got  %+v\nwant %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestHoldsAndActionsHaveNames: they stand in logs and messages.
+func TestHoldsAndActionsHaveNames(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for hold := audit.HeldByPolicy; hold <= audit.HeldAsJustChanged; hold++ {
+		if name := hold.String(); name == "" || seen[name] {
+			t.Errorf("hold %d is called %q, which is nothing or taken", hold, name)
+		} else {
+			seen[name] = true
+		}
+	}
+	if audit.NotHeld.String() != "" {
+		t.Errorf("no hold is called %q", audit.NotHeld)
+	}
+	for action, want := range map[audit.Action]string{audit.Nothing: "nothing", audit.Warn: "warn", audit.Disable: "disable"} {
+		if action.String() != want {
+			t.Errorf("action %d is called %q, want %q", action, action, want)
+		}
+	}
+}
+
+// TestRemindAtAndMinimumNotice: under a minimum notice the ladder counts the
+// days that are told, and the warning that begins the notice is a rung itself.
+func TestRemindAtAndMinimumNotice(t *testing.T) {
+	t.Parallel()
+	policy := audit.Policy{AutoExpire: true, RemindAt: []int{3, 1}, MinNoticeDays: 7}
+	key := keyOf(400, 1)
+	var history audit.History
+	var told []int
+	for i := range 10 {
+		at := in(i)
+		v := audit.Judge(key, audit.Exemption{}, seed, at)
+		d := audit.Decide(key, v, seed, history, policy, at)
+		if d.Action == audit.Disable {
+			if i != 7 {
+				t.Errorf("disabled on day %d, want day 7", i)
+			}
+			break
+		}
+		if d.Action == audit.Warn {
+			told = append(told, d.DaysLeft)
+			history = history.Told(v, seed, d.DaysLeft, at)
+		}
+	}
+	if want := []int{7, 3, 1}; !slices.Equal(told, want) {
+		t.Errorf("told %v days left, want %v", told, want)
+	}
+}
+
+// TestRemindAtCreationPastItsLimit: what becomes of a key past its creation
+// limit has nothing to do with its use, which is then not even read.
+func TestRemindAtCreationPastItsLimit(t *testing.T) {
+	t.Parallel()
+	policy := audit.Policy{RemindAt: []int{30, 7, 1}}
+	history := audit.History{}.Told(audit.Judge(keyOf(95, 0), audit.Exemption{}, seed, now), seed, 0, now)
+	for _, used := range []int{never, 0, 19, 20, 29, 30, 40} {
+		if d := decide(keyOf(95, used), history, policy); d.Action != audit.Nothing {
+			t.Errorf("last used %d days ago: told again: %+v", used, d)
+		}
+	}
+}

@@ -1,0 +1,315 @@
+package audit_test
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+)
+
+// anyRules are valid rules, with inactivity limits of their own or without.
+func anyRules() *rapid.Generator[audit.Rules] {
+	return rapid.Custom(func(t *rapid.T) audit.Rules {
+		expiration := rapid.IntRange(1, 120).Draw(t, "EXPIRATION_AGE")
+		rules := audit.Rules{ExpirationAge: expiration, WarningAge: rapid.IntRange(0, expiration-1).Draw(t, "WARNING_AGE")}
+		rules.InactivityAge, rules.InactivityWarningAge = rules.ExpirationAge, rules.WarningAge
+		if rapid.Bool().Draw(t, "own inactivity limits") {
+			rules.InactivityAge = rapid.IntRange(1, expiration).Draw(t, "INACTIVITY_AGE")
+			rules.InactivityWarningAge = rapid.IntRange(0, rules.InactivityAge-1).Draw(t, "INACTIVITY_WARNING_AGE")
+		}
+		return rules
+	})
+}
+
+// anyKey is a key made within half a year before now and used since, or not.
+func anyKey() *rapid.Generator[audit.Key] {
+	return rapid.Custom(func(t *rapid.T) audit.Key {
+		key := audit.Key{
+			ID:      "AKIA1",
+			Status:  rapid.SampledFrom([]audit.Status{audit.Active, audit.Active, audit.Active, audit.Inactive, "Expired"}).Draw(t, "status"),
+			Created: now.Add(-anySpan(180*day).Draw(t, "made ago")),
+		}
+		if rapid.Bool().Draw(t, "used") {
+			key.LastUsed = now.Add(-anySpan(now.Sub(key.Created)).Draw(t, "used ago"))
+		}
+		return key
+	})
+}
+
+// anySpan is a duration up to longest: whole days often, as that is where the
+// limits lie, and a nanosecond off them as often.
+func anySpan(longest time.Duration) *rapid.Generator[time.Duration] {
+	return rapid.Custom(func(t *rapid.T) time.Duration {
+		span := time.Duration(rapid.IntRange(0, int(longest/day)).Draw(t, "days")) * day
+		span += rapid.SampledFrom([]time.Duration{0, 0, -1, 1, time.Hour, day - 1}).Draw(t, "off")
+		return min(max(0, span), longest)
+	})
+}
+
+func anyExemption() *rapid.Generator[audit.Exemption] {
+	return rapid.Map(rapid.SampledFrom([]string{
+		"true", "false", "no", "", "false until 2026-03-01", "false until 2026-03-02", "false until 2027-01-01",
+	}), audit.ParseExemption)
+}
+
+func anyPolicy() *rapid.Generator[audit.Policy] {
+	return rapid.Custom(func(t *rapid.T) audit.Policy {
+		return audit.Policy{
+			AutoExpire:    rapid.Bool().Draw(t, "ENABLE_AUTO_EXPIRE"),
+			OwnKey:        rapid.SampledFrom([]string{"", "AKIA1", "AKIA2"}).Draw(t, "own key"),
+			RemindAt:      rapid.SampledFrom([][]int{nil, {30, 14, 7, 3, 1}, {10}}).Draw(t, "REMIND_AT"),
+			MinNoticeDays: rapid.SampledFrom([]int{0, 0, 1, 7, 30}).Draw(t, "MIN_NOTICE_DAYS"),
+		}
+	})
+}
+
+// anyHistory is what may have been told of a key: of its limits as they are,
+// or as they were.
+func anyHistory(v audit.Verdict) *rapid.Generator[audit.History] {
+	warned := func(deadline time.Time) *rapid.Generator[audit.Warned] {
+		return rapid.Custom(func(t *rapid.T) audit.Warned {
+			if rapid.Bool().Draw(t, "never told") {
+				return audit.Warned{}
+			}
+			first := now.Add(-anySpan(60*day).Draw(t, "told ago"))
+			return audit.Warned{
+				Deadline: deadline.Add(rapid.SampledFrom([]time.Duration{0, 0, -day}).Draw(t, "moved")),
+				First:    first, Last: first, DaysLeft: rapid.IntRange(0, 40).Draw(t, "days told"),
+			}
+		})
+	}
+	return rapid.Custom(func(t *rapid.T) audit.History {
+		return audit.History{
+			Creation:   warned(v.ExpiresAt).Draw(t, "creation"),
+			Inactivity: warned(v.StagnatesAt).Draw(t, "inactivity"),
+		}
+	})
+}
+
+// TestLazinessNeverChangesAVerdict: where NeedsLastUse says that a key's last
+// use can be left unread, no last use that there can be makes a difference to
+// the key's state or to the days that its owner is told.
+func TestLazinessNeverChangesAVerdict(t *testing.T) {
+	t.Parallel()
+	unread := 0
+	rapid.Check(t, func(t *rapid.T) {
+		rules, key, exemption := anyRules().Draw(t, "rules"), anyKey().Draw(t, "key"), anyExemption().Draw(t, "exemption")
+		if audit.NeedsLastUse(key, rules, now) {
+			return
+		}
+		unread++
+		lazy := key
+		lazy.LastUsed = time.Time{}
+		a, b := audit.Judge(lazy, exemption, rules, now), audit.Judge(key, exemption, rules, now)
+		if a.State != b.State || a.Underlying != b.Underlying || a.Exempt != b.Exempt {
+			t.Errorf("unread: %s (%s), read: %s (%s)", a.State, a.Underlying, b.State, b.Underlying)
+		}
+		if a.DaysLeft() != b.DaysLeft() {
+			t.Errorf("unread: %d days left, read: %d", a.DaysLeft(), b.DaysLeft())
+		}
+		// A limit that comes before the one that the state is named for is
+		// told as well.
+		if a.State.Warned() && sooner(a) != sooner(b) {
+			t.Errorf("unread: sooner in %d days, read: in %d", sooner(a), sooner(b))
+		}
+		if policy := anyPolicy().Draw(t, "policy"); len(policy.RemindAt) == 0 && policy.MinNoticeDays == 0 {
+			c := audit.Decide(lazy, a, rules, audit.History{}, policy, now)
+			d := audit.Decide(key, b, rules, audit.History{}, policy, now)
+			if c.Action != d.Action || c.Hold != d.Hold || c.DaysLeft != d.DaysLeft {
+				t.Errorf("unread: %+v, read: %+v", c, d)
+			}
+		}
+	})
+	if unread == 0 {
+		t.Error("no key was left unread, so nothing was shown")
+	}
+}
+
+func sooner(v audit.Verdict) int { return min(v.ExpiresIn, v.StagnatesIn) }
+
+// TestLazinessNeverChangesAMessage follows a key that is used now and then
+// through its days, once reading its last use only where that is needed and
+// once always, each with what it told before. Whoever owns the key must not be
+// able to tell which of the two is at work.
+func TestLazinessNeverChangesAMessage(t *testing.T) {
+	t.Parallel()
+	messages := 0
+	rapid.Check(t, func(t *rapid.T) {
+		rules, policy := anyRules().Draw(t, "rules"), anyPolicy().Draw(t, "policy")
+		key := audit.Key{ID: "AKIA1", Status: audit.Active, Created: now.Add(-anySpan(130*day).Draw(t, "made ago"))}
+		var lazy, full audit.History
+		for i := range 60 {
+			at := now.Add(time.Duration(i) * day)
+			if rapid.IntRange(0, 9).Draw(t, "used today") == 0 {
+				key.LastUsed = at.Add(-min(time.Hour, at.Sub(key.Created)))
+			}
+			seen := key
+			if !audit.NeedsLastUse(key, rules, at) {
+				seen.LastUsed = time.Time{}
+			}
+			a, b := audit.Judge(seen, audit.Exemption{}, rules, at), audit.Judge(key, audit.Exemption{}, rules, at)
+			c, d := audit.Decide(seen, a, rules, lazy, policy, at), audit.Decide(key, b, rules, full, policy, at)
+			if c.Action != d.Action || c.Hold != d.Hold || c.DaysLeft != d.DaysLeft {
+				t.Fatalf("day %d, state %s: lazily %+v, else %+v\nhistory lazily %+v\nelse %+v", i, a.State, c, d, lazy, full)
+			}
+			switch c.Action {
+			case audit.Warn:
+				messages++
+				lazy, full = lazy.Told(a, rules, c.DaysLeft, at), full.Told(b, rules, d.DaysLeft, at)
+			case audit.Disable:
+				return
+			case audit.Nothing:
+			}
+		}
+	})
+	if messages == 0 {
+		t.Error("nobody was told anything, so nothing was shown")
+	}
+}
+
+// TestNoWrongKey: whatever the history and the policy, a key is disabled only
+// if it is Active, not exempt, beyond doubt, not our own, allowed to be, and
+// at or past a deadline under the rules.
+func TestNoWrongKey(t *testing.T) {
+	t.Parallel()
+	disabled := 0
+	rapid.Check(t, func(t *rapid.T) {
+		rules, key, exemption := anyRules().Draw(t, "rules"), anyKey().Draw(t, "key"), anyExemption().Draw(t, "exemption")
+		v := audit.Judge(key, exemption, rules, now)
+		policy, history := anyPolicy().Draw(t, "policy"), anyHistory(v).Draw(t, "history")
+		d := audit.Decide(key, v, rules, history, policy, now)
+		if d.Action != audit.Disable {
+			return
+		}
+		disabled++
+		created := key.Created.Add(time.Duration(rules.ExpirationAge) * day)
+		used := key.LastUsed
+		if used.IsZero() {
+			used = key.Created
+		}
+		used = used.Add(time.Duration(rules.InactivityAge) * day)
+		switch {
+		case key.Status != audit.Active:
+			t.Errorf("disables a key that is %s", key.Status)
+		case exemption.Holds(now):
+			t.Errorf("disables the key of an exempt user")
+		case exemption.Unreadable:
+			t.Errorf("disables in doubt")
+		case !policy.AutoExpire:
+			t.Errorf("disables though ENABLE_AUTO_EXPIRE is not true")
+		case policy.OwnKey == key.ID:
+			t.Errorf("disables the key it runs with")
+		case created.After(now) && used.After(now):
+			t.Errorf("disables before %v and %v", created, used)
+		case d.Hold != audit.NotHeld:
+			t.Errorf("disables what it holds: %s", d.Hold)
+		}
+		if policy.MinNoticeDays > 0 {
+			longAgo := now.Add(-time.Duration(policy.MinNoticeDays) * day)
+			warned := func(w audit.Warned) bool { return !w.First.IsZero() && !w.First.After(longAgo) }
+			if !warned(history.Creation) && !warned(history.Inactivity) {
+				t.Errorf("disables without %d days' notice: %+v", policy.MinNoticeDays, history)
+			}
+		}
+	})
+	if disabled == 0 {
+		t.Error("no key was disabled, so nothing was shown")
+	}
+}
+
+// TestVerdictsOnlyGetWorseWithTime, as long as nobody touches the key.
+func TestVerdictsOnlyGetWorseWithTime(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rules, key, exemption := anyRules().Draw(t, "rules"), anyKey().Draw(t, "key"), anyExemption().Draw(t, "exemption")
+		later := now.Add(anySpan(200*day).Draw(t, "later"))
+		a, b := audit.Judge(key, exemption, rules, now), audit.Judge(key, exemption, rules, later)
+		if b.State < a.State || b.Underlying < a.Underlying {
+			t.Errorf("from %s (%s) to %s (%s)", a.State, a.Underlying, b.State, b.Underlying)
+		}
+		if b.ExpiresIn > a.ExpiresIn || b.StagnatesIn > a.StagnatesIn {
+			t.Errorf("more days left: %d and %d, then %d and %d", a.ExpiresIn, a.StagnatesIn, b.ExpiresIn, b.StagnatesIn)
+		}
+		if !a.ExpiresAt.Equal(b.ExpiresAt) || !a.StagnatesAt.Equal(b.StagnatesAt) {
+			t.Error("the deadlines have moved")
+		}
+	})
+}
+
+// TestStateAndDaysAgree: a key is past a limit exactly when no days are left
+// to it, and its moment has come.
+func TestStateAndDaysAgree(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rules, key := anyRules().Draw(t, "rules"), anyKey().Draw(t, "key")
+		key.Status = audit.Active
+		v := audit.Judge(key, audit.Exemption{}, rules, now)
+		if reached := !v.Deadline().After(now); v.State.PastLimit() != reached {
+			t.Errorf("%s, but the first deadline is %v", v.State, v.Deadline())
+		}
+		if v.State.PastLimit() != (v.ExpiresIn <= 0 || v.StagnatesIn <= 0) {
+			t.Errorf("%s with %d and %d days left", v.State, v.ExpiresIn, v.StagnatesIn)
+		}
+		if v.State.Warned() && v.DaysLeft() <= 0 {
+			t.Errorf("%s with %d days left", v.State, v.DaysLeft())
+		}
+		if audit.NeedsTags(v) != (v.State != audit.Good) {
+			t.Errorf("%s: needs tags %t", v.State, audit.NeedsTags(v))
+		}
+	})
+}
+
+// TestTheDaysNeverMislead follows a key that nobody uses to its end under a
+// minimum notice: no warning on the way promises more days than there turn out
+// to be, and none is skipped that the ladder has.
+func TestTheDaysNeverMislead(t *testing.T) {
+	t.Parallel()
+	ended := 0
+	rapid.Check(t, func(t *rapid.T) {
+		rules := anyRules().Draw(t, "rules")
+		rules.InactivityAge, rules.InactivityWarningAge = rules.ExpirationAge, rules.WarningAge
+		policy := anyPolicy().Draw(t, "policy")
+		policy.AutoExpire, policy.OwnKey = true, ""
+		key := audit.Key{ID: "AKIA1", Status: audit.Active, Created: now.Add(-anySpan(180*day).Draw(t, "made ago"))}
+		var history audit.History
+		told := map[int]int{} // by day
+		for i := range 250 {
+			at := now.Add(time.Duration(i) * day)
+			v := audit.Judge(key, audit.Exemption{}, rules, at)
+			d := audit.Decide(key, v, rules, history, policy, at)
+			switch d.Action {
+			case audit.Warn:
+				told[i] = d.DaysLeft
+				history = history.Told(v, rules, d.DaysLeft, at)
+			case audit.Disable:
+				ended++
+				for on, left := range told {
+					if on+left != i {
+						t.Errorf("on day %d the owner was told of %d days; the key went on day %d", on, left, i)
+					}
+				}
+				if policy.MinNoticeDays == 0 || len(told) == 0 {
+					return
+				}
+				// Every rung from the first warning down has been told.
+				highest := 0
+				for _, left := range told {
+					highest = max(highest, left)
+				}
+				for _, rung := range policy.RemindAt {
+					if _, onRung := told[i-rung]; rung < highest && !onRung {
+						t.Errorf("the rung at %d days was never told: %v, gone on day %d", rung, told, i)
+					}
+				}
+				return
+			case audit.Nothing:
+			}
+		}
+		t.Errorf("the key was never disabled")
+	})
+	if ended == 0 {
+		t.Error("no key came to its end, so nothing was shown")
+	}
+}
