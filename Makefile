@@ -8,13 +8,16 @@ BENCHTIME ?= 1s
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint fmt fmt-check vet tidy-check fuzz bench docs clean ci
+.PHONY: help build lambda demo test race lint fmt fmt-check vet tidy-check fuzz bench docs clean ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
 build: ## Build ./sleuth, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o sleuth ./cmd/sleuth
+
+lambda: ## Build the Lambda zips and their checksums in build/lambda
+	@go run ./internal/lambdazip -version '$(VERSION)'
 
 demo: ## Show the whole story: no account, no credentials, no network
 	@CGO_ENABLED=0 go run ./cmd/sleuth demo
