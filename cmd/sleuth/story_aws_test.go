@@ -135,6 +135,21 @@ func before(now time.Time, age string) (time.Time, error) {
 	return then.Add(-more), err
 }
 
+// addCrowd adds users whose keys expire in five days.
+func addCrowd(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "crowd N")
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	home := worldOf(ts).aws.Home()
+	for i := range n {
+		home.AddUser(awsfake.User{
+			Name: fmt.Sprintf("member-%05d", i),
+			Tags: map[string]string{"Name": "Member", "Slack": fmt.Sprintf("U%05d", i)},
+			Keys: []awsfake.Key{{Active: true, Created: time.Now().AddDate(0, 0, -85)}},
+		})
+	}
+}
+
 // changeAccount does to the account what a person might do meanwhile.
 func changeAccount(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg, "change tag USER TAG=VALUE | untag USER TAG | use KEY | deactivate KEY | activate KEY | delete USER")
@@ -164,9 +179,12 @@ func changeOf(account *awsfake.Account, args []string) (func(), error) {
 
 // injectFault makes calls go wrong: which ones, and how.
 func injectFault(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, !neg && len(args) >= 2, "fault ACTION [user=NAME] [key=ID] [nth=N] [times=N] [status=N] [code=CODE] [body=TEXT] [drop] [after]")
+	usage(ts, !neg && len(args) >= 2, "fault ACTION [user=NAME] [key=ID] [nth=N] [times=N] [status=N] [code=CODE] [body=TEXT|@FILE] [drop] [after]")
 	f, err := faultOf(args)
 	ts.Check(err)
+	if file, isFile := strings.CutPrefix(f.Body, "@"); isFile {
+		f.Body = ts.ReadFile(file)
+	}
 	worldOf(ts).aws.Inject(f)
 }
 

@@ -24,6 +24,14 @@ import (
 const program = "sleuth-itself"
 
 func TestMain(m *testing.M) {
+	testscript.Main(tidy{m}, map[string]func(){program: main})
+}
+
+// tidy runs the tests, and removes what they share.
+type tidy struct{ *testing.M }
+
+func (t tidy) Run() int {
+	defer removeBinary()
 	// Stories wait for answers and back-offs far more than they compute.
 	flag.Parse()
 	chosen := false
@@ -31,14 +39,6 @@ func TestMain(m *testing.M) {
 	if !chosen {
 		_ = flag.Set("test.parallel", "16")
 	}
-	testscript.Main(tidy{m}, map[string]func(){program: main})
-}
-
-// tidy removes what the tests of this package share.
-type tidy struct{ *testing.M }
-
-func (t tidy) Run() int {
-	defer removeBinary()
 	return t.M.Run()
 }
 
@@ -57,6 +57,7 @@ func TestStories(t *testing.T) {
 			"status":        wantStatus,
 			"envfile":       setFromFile,
 			"account":       setUpAccount,
+			"crowd":         addCrowd,
 			"change":        changeAccount,
 			"fault":         injectFault,
 			"before":        changeBefore,
