@@ -40,6 +40,9 @@ type Reader struct {
 	// Everything reads last use and tags of all, for showing them, rather than
 	// only where a verdict or a message can depend on them.
 	Everything bool
+	// Report narrows the reading to the users whom the account's credential
+	// report shows to matter; nil reads every user.
+	Report *CredentialReport
 	// After is the user that an unfinished reading came to: the users behind
 	// it, in IAM's order, are read first.
 	After string
@@ -64,6 +67,9 @@ type Subject struct {
 	Keys []Key
 	// Err is set where the user could not be read; Keys is then empty.
 	Err error
+	// Passed is set for a user who was not read live, as the credential report
+	// shows that no key of theirs can be due; Keys is then empty.
+	Passed *Passed
 }
 
 // Key is one key of a subject.
@@ -78,14 +84,18 @@ type Key struct {
 // handed over with the error; Read itself fails only where the list of users
 // could not be read to its end, after handing over those it has.
 func (r Reader) Read(ctx context.Context, visit func(Subject)) error {
-	users := make(chan audit.User)
+	users := make(chan candidate)
 	subjects := make(chan Subject)
 
 	reading := new(errgroup.Group)
 	for range max(1, r.Concurrency) {
 		reading.Go(func() error {
-			for user := range users {
-				subjects <- r.subject(ctx, user)
+			for c := range users {
+				s := r.subject(ctx, c.user)
+				if c.reported && IsGone(s.Err) {
+					continue // deleted since the report was made: no user any more
+				}
+				subjects <- s
 			}
 			return nil
 		})
@@ -98,58 +108,12 @@ func (r Reader) Read(ctx context.Context, visit func(Subject)) error {
 		}
 	}()
 
-	err := r.listUsers(ctx, users)
+	err := r.handOut(ctx, r.candidates(ctx), users, subjects)
 	close(users)
 	_ = reading.Wait() // the workers hand their errors on with the subject
 	close(subjects)
 	<-visited
 	return err
-}
-
-// listUsers begins every user, those behind After first.
-func (r Reader) listUsers(ctx context.Context, users chan<- audit.User) error {
-	last := r.After
-	begin := func(user audit.User) error {
-		if r.MayStart != nil && !r.MayStart() {
-			return &UnfinishedError{Last: last}
-		}
-		select {
-		case users <- user:
-			last = user.Name
-			return nil
-		case <-ctx.Done():
-			return fmt.Errorf("list users: %w", context.Cause(ctx))
-		}
-	}
-	var postponed []audit.User
-	behind := r.After == ""
-	pages := iam.NewListUsersPaginator(r.IAM, &iam.ListUsersInput{MaxItems: aws.Int32(pageSize)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return fmt.Errorf("list users: %w", err)
-		}
-		for _, u := range page.Users {
-			user := audit.User{Name: aws.ToString(u.UserName), ARN: aws.ToString(u.Arn), Created: aws.ToTime(u.CreateDate)}
-			switch {
-			case user.Name == "":
-				return errors.New("list users: a user came without a name")
-			case !behind:
-				postponed = append(postponed, user)
-				behind = user.Name == r.After
-			default:
-				if err := begin(user); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	for _, user := range postponed {
-		if err := begin(user); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (r Reader) subject(ctx context.Context, user audit.User) Subject {
