@@ -81,12 +81,14 @@ func (a *app) onceIn(ctx context.Context, aws aws.Config, cfg config.Config, dry
 
 	log.InfoContext(ctx, "run begins", "auto_expire", cfg.Policy.AutoExpire, "dry_run", dryRun, "state", store.String(), "rules", cfg.Rules)
 	deadline, _ := ctx.Deadline() // zero outside Lambda
+	client := iam.NewFromConfig(aws)
 	summary, err := sleuth.Runner{
 		Deadline: deadline,
 		ID:       id,
 		Account:  identity.Account,
 		Config:   cfg,
-		IAM:      iam.NewFromConfig(aws),
+		IAM:      client,
+		Report:   credentialReport(cfg, client, log),
 		Channels: channels,
 		Store:    store,
 		Log:      log,

@@ -163,6 +163,18 @@ func (c *checker) topic(text string) string {
 	return ""
 }
 
+// inventory reports whether the credential report is to narrow the reading.
+func (c *checker) inventory(text string) bool {
+	switch strings.TrimSpace(text) {
+	case "live":
+		return false
+	case "credential-report":
+		return true
+	}
+	c.add("INVENTORY", text, "must be live or credential-report")
+	return false
+}
+
 var tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
 
 func (c *checker) state(text string, unset StateChoice) StateChoice {

@@ -15,13 +15,15 @@ const MaxAgeDays = 36500
 
 // Config is every setting, checked.
 type Config struct {
-	Rules       audit.Rules
-	Policy      audit.Policy // OwnKey is not a setting, and left empty
-	MaxDisable  Cap
-	Creation    notify.Heading
-	Inactivity  notify.Heading
-	SlackURL    Secret
-	SNSTopic    string
+	Rules      audit.Rules
+	Policy     audit.Policy // OwnKey is not a setting, and left empty
+	MaxDisable Cap
+	Creation   notify.Heading
+	Inactivity notify.Heading
+	SlackURL   Secret
+	SNSTopic   string
+	// ByReport: the credential report narrows the reading.
+	ByReport    bool
 	Concurrency int
 	State       StateChoice
 	Lease       time.Duration
@@ -81,6 +83,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		Inactivity:  notify.Heading{Title: s.InactiveTitle, Text: s.InactiveText},
 		SlackURL:    c.slackURL(s.SlackURL),
 		SNSTopic:    c.topic(s.SNSTopic),
+		ByReport:    c.inventory(s.Inventory),
 		Concurrency: c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
 		State:       c.state(s.State, unset),
 		Lease:       c.lease(s.LeaseSeconds),
@@ -103,6 +106,7 @@ func CheckLimits(l Limits, r Reading, d Logging) (Config, error) {
 	c := newChecker(&s)
 	cfg := Config{
 		Rules:       c.rules(s.Limits),
+		ByReport:    c.inventory(s.Inventory),
 		Concurrency: c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
 		Debug:       debugging(string(s.Debug)),
 	}

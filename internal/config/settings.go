@@ -67,6 +67,7 @@ type SlackAPI struct {
 
 // Reading is how the account is read.
 type Reading struct {
+	Inventory   string `setting:"INVENTORY" default:"live" placeholder:"live|credential-report" help:"How a run finds the users to look at: live asks for every user's keys, credential-report only for those whom the account's report shows to matter. audit and DEBUG, which show every key, always read live."`
 	Concurrency string `setting:"CONCURRENCY" default:"32" placeholder:"N" help:"How many IAM calls may be under way at once, 1 to 256."`
 }
 

@@ -60,6 +60,14 @@ func (t *Tally) Count(v audit.Verdict) {
 	}
 }
 
+// CountPassed adds the keys of a user whom the credential report shows not to
+// need a look: Active ones are good.
+func (t *Tally) CountPassed(active, inactive int) {
+	t.Keys += active + inactive
+	t.States[audit.Good] += active
+	t.States[audit.Disabled] += inactive
+}
+
 // Active counts the keys that are not disabled.
 func (t Tally) Active() int { return t.Keys - t.States[audit.Disabled] }
 

@@ -29,10 +29,12 @@ type IAM interface {
 
 // Runner has what a run needs. Everything is injected, time included.
 type Runner struct {
-	ID       string // names this run in state and logs
-	Account  notify.Account
-	Config   config.Config // Policy.OwnKey set
-	IAM      IAM
+	ID      string // names this run in state and logs
+	Account notify.Account
+	Config  config.Config // Policy.OwnKey set
+	IAM     IAM
+	// Report narrows the reading; nil reads every user.
+	Report   *inventory.CredentialReport
 	Channels []notify.Channel
 	Store    state.Store
 	Log      *slog.Logger
@@ -104,6 +106,7 @@ func (r Runner) newPass() *pass {
 		policy:  r.Config.Policy,
 		reader: inventory.Reader{
 			IAM:         r.IAM,
+			Report:      r.Report,
 			Concurrency: r.Config.Concurrency,
 			Rules:       r.Config.Rules,
 			Now:         now,
@@ -193,6 +196,10 @@ func (p *pass) read(ctx context.Context) {
 // judge takes in one user. The lock is held.
 func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 	p.summary.Users++
+	if s.Passed != nil {
+		p.summary.CountPassed(s.Passed.Active, s.Passed.Inactive)
+		return
+	}
 	if s.Err != nil {
 		p.problemLocked(report.Problem{User: s.User.Name, Text: s.Err.Error()})
 		return
