@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -15,6 +16,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/notify/sns"
 	"github.com/iam-sleuth/sleuth/internal/secret"
@@ -33,7 +35,7 @@ func (a *app) channels(ctx context.Context, cfg config.Config, aws aws.Config, d
 		channels = append(channels, channel)
 	}
 	if cfg.SNSTopic != "" {
-		channel, err := sns.NewTopic(cfg.SNSTopic, snsClient(aws, cfg.SNSTopic), sns.Options{Now: a.now})
+		channel, err := sns.NewTopic(cfg.SNSTopic, snsClient(aws, cfg.SNSTopic), sns.Options{Now: a.now, Retry: patience()})
 		if err != nil {
 			return nil, fmt.Errorf("set up SNS (SNS_TOPIC): %w", err)
 		}
@@ -61,8 +63,12 @@ func (a *app) slack(ctx context.Context, cfg config.Config, aws aws.Config, dryR
 	if cfg.Debug || url.Reveal() == slack.PrintOnly {
 		echo = a.stdout
 	}
-	return slack.NewWebhook(url.Value, slack.Options{Echo: echo, Now: a.now})
+	return slack.NewWebhook(url.Value, slack.Options{Echo: echo, Now: a.now, Retry: patience()})
 }
+
+// patience bounds what one message to a channel that never answers costs to
+// about half a minute.
+func patience() retry.Policy { return retry.Policy{Attempts: 4, Timeout: 8 * time.Second} }
 
 // snsClient speaks to the topic's own region, whatever ours is.
 func snsClient(cfg aws.Config, topic string) *awssns.Client {
