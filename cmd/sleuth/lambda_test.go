@@ -137,7 +137,7 @@ func (d *deployed) invoke(t *testing.T) (result map[string]any, failure *lambdat
 	return result, nil
 }
 
-func daysAgo(n int) time.Time { return time.Now().AddDate(0, 0, -n) }
+func daysAgo(n int) time.Time { return time.Now().UTC().AddDate(0, 0, -n) }
 
 func TestLambdaAnswersWithTheSummary(t *testing.T) {
 	t.Parallel()

@@ -145,7 +145,7 @@ func addCrowd(ts *testscript.TestScript, neg bool, args []string) {
 		home.AddUser(awsfake.User{
 			Name: fmt.Sprintf("member-%05d", i),
 			Tags: map[string]string{"Name": "Member", "Slack": fmt.Sprintf("U%05d", i)},
-			Keys: []awsfake.Key{{Active: true, Created: time.Now().AddDate(0, 0, -85)}},
+			Keys: []awsfake.Key{{Active: true, Created: time.Now().UTC().AddDate(0, 0, -85)}},
 		})
 	}
 }
