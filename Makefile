@@ -19,6 +19,9 @@ build: ## Build ./sleuth, one static binary
 lambda: ## Build the Lambda zips and their checksums in build/lambda
 	@go run ./internal/lambdazip -version '$(VERSION)'
 
+lambda: ## Build build/lambda, the zips that Lambda runs
+	go run ./internal/lambdazip -version '$(VERSION)'
+
 demo: ## Show the whole story: no account, no credentials, no network
 	@CGO_ENABLED=0 go run ./cmd/sleuth demo
 

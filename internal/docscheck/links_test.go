@@ -1,10 +1,12 @@
 package docscheck_test
 
 import (
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -49,4 +51,28 @@ func hasAnchor(page, anchor string) bool {
 		}
 	}
 	return false
+}
+
+func TestContributingShowsTheLayoutAsItIs(t *testing.T) {
+	t.Parallel()
+	named := firstColumn(t, read(t, "CONTRIBUTING.md"), "Layout")
+	for _, folder := range []string{"cmd", "internal"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(file string, entry fs.DirEntry, err error) error {
+			pkg := strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), root+"/")
+			if err != nil || entry.IsDir() || path.Ext(file) != ".go" || slices.Contains(named, pkg) {
+				return err
+			}
+			t.Errorf("CONTRIBUTING.md does not say what %s is for", pkg)
+			named = append(named, pkg)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, pkg := range named {
+		if _, err := os.Stat(filepath.Join(root, pkg)); err != nil {
+			t.Errorf("CONTRIBUTING.md has a package that is not there: %s", pkg)
+		}
+	}
 }

@@ -43,6 +43,25 @@ func TestReadmeBeginsWithTheTwoCommands(t *testing.T) {
 	}
 }
 
+func TestReadmeNamesEveryCommand(t *testing.T) {
+	t.Parallel()
+	help := exec.CommandContext(t.Context(), filepath.Join(programFolder(t), "sleuth"), "--help")
+	printed, err := help.Output()
+	if err != nil {
+		t.Fatalf("sleuth --help: %v", err)
+	}
+	_, listed, _ := strings.Cut(string(printed), "\nCommands:\n")
+	commands := regexp.MustCompile(`(?m)^  ([a-z][a-z -]*[a-z])(?:  |$)`).FindAllStringSubmatch(listed, -1)
+	if len(commands) < 5 {
+		t.Fatalf("found only %d commands in the help:\n%s", len(commands), printed)
+	}
+	for _, command := range commands {
+		if !strings.Contains(read(t, "README.md"), "`sleuth "+command[1]+"`") {
+			t.Errorf("README.md does not name the command %q", command[1])
+		}
+	}
+}
+
 // What the README shows of the demo is what the demo prints, shortened.
 func TestReadmeShowsTheDemoAsItIs(t *testing.T) {
 	t.Parallel()
