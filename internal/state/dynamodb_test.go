@@ -360,6 +360,35 @@ func testReadOnly(t *testing.T, store state.Store) {
 	}
 }
 
+// reader notes whether every read was strongly consistent. moto's always are.
+type reader struct {
+	state.DynamoDBAPI
+	consistent map[string]bool
+}
+
+func (r *reader) Query(_ context.Context, in *dynamodb.QueryInput, _ ...func(*dynamodb.Options)) (*dynamodb.QueryOutput, error) {
+	r.consistent["Query"] = aws.ToBool(in.ConsistentRead)
+	return &dynamodb.QueryOutput{}, nil
+}
+
+func (r *reader) Scan(_ context.Context, in *dynamodb.ScanInput, _ ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
+	r.consistent["Scan"] = aws.ToBool(in.ConsistentRead)
+	return &dynamodb.ScanOutput{}, nil
+}
+
+func TestDynamoDBReadsWhatWasWritten(t *testing.T) {
+	t.Parallel()
+	api := &reader{consistent: map[string]bool{}}
+	store := onTable(api)
+	load(t, store, alpha)
+	if _, err := store.List(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !api.consistent["Query"] || !api.consistent["Scan"] {
+		t.Errorf("strongly consistent: %v", api.consistent)
+	}
+}
+
 // refusing is a DynamoDB that refuses everything in the same way.
 type refusing struct {
 	state.DynamoDBAPI
