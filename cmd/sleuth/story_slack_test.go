@@ -2,6 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -81,4 +84,33 @@ func showPayload(ts *testscript.TestScript, neg bool, args []string) {
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	ts.Check(encoder.Encode(message.Attachments))
+}
+
+// slackAPIToken is the one that the story's Slack API takes.
+const slackAPIToken = "xoxb-topSecretOfTheStory"
+
+// startSlackAPI serves a small workspace, its users on two pages.
+func startSlackAPI() *httptest.Server {
+	pages := map[string]string{
+		"": `{"ok":true,"members":[{"id":"UPML12345","name":"tobias","real_name":"Tobias Funke","profile":{"email":"t@example.com"}},
+			{"id":"U0GONE","name":"gone","deleted":true}],"response_metadata":{"next_cursor":"more"}}`,
+		"more": `{"ok":true,"members":[{"id":"W0LINDSAY","name":"=lindsay","real_name":"Lindsay"},
+			{"id":"U0BOT","name":"ci","is_bot":true}],"response_metadata":{"next_cursor":""}}`,
+	}
+	mux := http.NewServeMux()
+	answer := func(method string, page func(*http.Request) string) {
+		mux.HandleFunc("/api/"+method, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if r.FormValue("token") != slackAPIToken && r.Header.Get("Authorization") != "Bearer "+slackAPIToken {
+				_, _ = fmt.Fprint(w, `{"ok":false,"error":"invalid_auth"}`)
+				return
+			}
+			_, _ = fmt.Fprint(w, page(r))
+		})
+	}
+	answer("users.list", func(r *http.Request) string { return pages[r.FormValue("cursor")] })
+	answer("usergroups.list", func(*http.Request) string {
+		return `{"ok":true,"usergroups":[{"id":"SP12345","handle":"infra","name":"Infra"}]}`
+	})
+	return httptest.NewServer(mux)
 }

@@ -99,6 +99,8 @@ func setUpStory(env *testscript.Env) error {
 	}
 	env.Defer(slack.Close)
 	aws.Home().SetAlias("acme")
+	slackAPI := startSlackAPI()
+	env.Defer(slackAPI.Close)
 
 	// testscript passes nothing of this machine's environment on but PATH.
 	for _, variable := range append(awayFromThisMachine(env.WorkDir),
@@ -107,6 +109,8 @@ func setUpStory(env *testscript.Env) error {
 		"AWS_SECRET_ACCESS_KEY="+storySecret,
 		"AWS_REGION=us-east-1",
 		"WEBHOOK="+slack.URL(),
+		"SLACK_API="+slackAPI.URL+"/api/",
+		"SLACK_TOKEN="+slackAPIToken,
 		"TOPIC="+aws.Home().AddTopic("keys"),
 	) {
 		name, value, _ := strings.Cut(variable, "=")
