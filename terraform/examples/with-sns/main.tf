@@ -1,0 +1,94 @@
+# Slack and SNS: people are told in Slack, and the same notices go through a
+# topic to whatever subscribes to it, here a queue. Keys are disabled, carefully.
+
+variable "zip_file" {
+  description = "Path of the zip, from a release or from make lambda."
+  type        = string
+}
+
+variable "region" {
+  description = "Region to deploy to. IAM is the same in all of them."
+  type        = string
+  default     = "us-east-1"
+}
+
+terraform {
+  required_version = ">= 1.9"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 7.0"
+    }
+  }
+}
+
+provider "aws" {
+  region = var.region
+}
+
+resource "aws_sns_topic" "keys" {
+  name = "access-key-notices"
+}
+
+data "aws_iam_policy_document" "keys" {
+  statement {
+    actions   = ["sqs:SendMessage"]
+    resources = ["*"] # the queue that this is the policy of
+    principals {
+      type        = "Service"
+      identifiers = ["sns.amazonaws.com"]
+    }
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_sns_topic.keys.arn]
+    }
+  }
+}
+
+resource "aws_sqs_queue" "keys" {
+  name   = "access-key-notices"
+  policy = data.aws_iam_policy_document.keys.json
+}
+
+resource "aws_sns_topic_subscription" "keys" {
+  topic_arn            = aws_sns_topic.keys.arn
+  protocol             = "sqs"
+  endpoint             = aws_sqs_queue.keys.arn
+  raw_message_delivery = true
+}
+
+# Whom the alarms tell. Not the topic above: that one is for key owners.
+resource "aws_sns_topic" "operators" {
+  name = "iam-sleuth-operators"
+}
+
+module "sleuth" {
+  source = "../.."
+
+  zip_file = var.zip_file
+
+  schedule_timezone = "Europe/Berlin"
+  alarm_actions     = [aws_sns_topic.operators.arn]
+
+  enable_auto_expire = true
+  max_disable        = "50%"
+  remind_at          = [30, 14, 7, 3, 1]
+
+  slack_url = "secretsmanager:sleuth/slack-url"
+  sns_topic = aws_sns_topic.keys.arn
+
+  tags = {
+    Service = "iam-sleuth"
+  }
+}
+
+output "function_name" {
+  description = "Name of the function."
+  value       = module.sleuth.function_name
+}
+
+output "queue_url" {
+  description = "URL of the queue that receives the notices."
+  value       = aws_sqs_queue.keys.url
+}

@@ -1,0 +1,229 @@
+# Two roles: the function's, with what Sleuth calls and what Lambda does in its
+# name, and the schedule's, which can start the function and nothing else.
+
+data "aws_partition" "current" {}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_region" "current" {}
+
+locals {
+  partition  = data.aws_partition.current.partition
+  account_id = data.aws_caller_identity.current.account_id
+  region     = data.aws_region.current.id
+  here       = "${local.region}:${local.account_id}"
+  users      = "arn:${local.partition}:iam::${local.account_id}:user/*"
+
+  slack_url = var.slack_url == null ? "" : var.slack_url
+
+  # Of each reference the name, without a version or label.
+  parameter_names = [for name in [trimprefix(local.slack_url, "ssm:")] : name if startswith(local.slack_url, "ssm:")]
+  parameters = [
+    for name in local.parameter_names : startswith(name, "arn:")
+    ? replace(name, "/^((?:[^:]*:){5}[^:]*):[^:]*$/", "$1")
+    : "arn:${local.partition}:ssm:${local.here}:parameter/${trimprefix(replace(name, "/:[^:/]+$/", ""), "/")}"
+  ]
+
+  # Secrets Manager puts a hyphen and six characters behind a secret's name.
+  secret_names = [for name in [trimprefix(local.slack_url, "secretsmanager:")] : name if startswith(local.slack_url, "secretsmanager:")]
+  secrets = [
+    for name in local.secret_names : startswith(name, "arn:") ? name : "arn:${local.partition}:secretsmanager:${local.here}:secret:${name}-??????"
+  ]
+
+  topics = [for topic in [var.sns_topic] : topic if topic != null && topic != ""]
+
+  tables = [for table in [trimprefix(local.state, "dynamodb:")] : "arn:${local.partition}:dynamodb:${local.here}:table/${table}" if table != "none"]
+
+  kms_keys = distinct(compact([var.kms_key_arn, var.secret_kms_key_arn]))
+}
+
+# What Sleuth calls: the same as 'sleuth iam-policy' prints for these settings.
+data "aws_iam_policy_document" "sleuth" {
+  statement {
+    sid       = "ListUsers"
+    actions   = ["iam:ListAccountAliases", "iam:ListUsers", "sts:GetCallerIdentity"]
+    resources = ["*"] # these take no resource
+  }
+
+  statement {
+    sid       = "ReadKeys"
+    actions   = ["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:ListUserTags"]
+    resources = [local.users]
+  }
+
+  dynamic "statement" {
+    for_each = var.enable_auto_expire ? [local.users] : []
+    content {
+      sid       = "DisableKeys"
+      actions   = ["iam:UpdateAccessKey"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.topics
+    content {
+      sid       = "PublishNotices"
+      actions   = ["sns:Publish"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.parameters
+    content {
+      sid       = "ReadParameters"
+      actions   = ["ssm:GetParameter"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.secrets
+    content {
+      sid       = "ReadSecrets"
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.tables
+    content {
+      sid       = "KeepState"
+      actions   = ["dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(local.kms_keys) > 0 ? [local.kms_keys] : []
+    content {
+      sid       = "Decrypt"
+      actions   = ["kms:Decrypt"]
+      resources = statement.value
+    }
+  }
+}
+
+# What Lambda does in the function's name.
+data "aws_iam_policy_document" "runtime" {
+  statement {
+    sid       = "WriteLog"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.sleuth.arn}:*"]
+  }
+
+  statement {
+    sid       = "KeepFailedEvents"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.dead_letters.arn]
+  }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn[*]
+    content {
+      sid       = "EncryptFailedEvents"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.vpc[*]
+    content {
+      sid = "JoinVPC"
+      actions = [
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+      ]
+      resources = ["*"] # Lambda names its interfaces itself
+    }
+  }
+}
+
+data "aws_iam_policy_document" "function_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "function" {
+  name                 = var.name
+  description          = "What ${var.name} may do."
+  assume_role_policy   = data.aws_iam_policy_document.function_trust.json
+  permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
+}
+
+resource "aws_iam_role_policy" "sleuth" {
+  name   = "sleuth"
+  role   = aws_iam_role.function.id
+  policy = data.aws_iam_policy_document.sleuth.json
+}
+
+resource "aws_iam_role_policy" "runtime" {
+  name   = "runtime"
+  role   = aws_iam_role.function.id
+  policy = data.aws_iam_policy_document.runtime.json
+}
+
+data "aws_iam_policy_document" "schedule_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["scheduler.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account_id]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "schedule" {
+  statement {
+    sid       = "StartFunction"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [aws_lambda_function.sleuth.arn]
+  }
+
+  statement {
+    sid       = "KeepFailedEvents"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.dead_letters.arn]
+  }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn[*]
+    content {
+      sid       = "UseKey"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+}
+
+resource "aws_iam_role" "schedule" {
+  name                 = "${var.name}-schedule"
+  description          = "What the schedule of ${var.name} may do."
+  assume_role_policy   = data.aws_iam_policy_document.schedule_trust.json
+  permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
+}
+
+resource "aws_iam_role_policy" "schedule" {
+  name   = "schedule"
+  role   = aws_iam_role.schedule.id
+  policy = data.aws_iam_policy_document.schedule.json
+}

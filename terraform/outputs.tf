@@ -1,0 +1,48 @@
+output "function_name" {
+  description = "Name of the function. To run it now: aws lambda invoke --function-name NAME --invocation-type Event /dev/stdout"
+  value       = aws_lambda_function.sleuth.function_name
+}
+
+output "function_arn" {
+  description = "ARN of the function."
+  value       = aws_lambda_function.sleuth.arn
+}
+
+output "role_arn" {
+  description = "ARN of the function's role, for key policies and bucket policies."
+  value       = aws_iam_role.function.arn
+}
+
+output "policy" {
+  description = "What Sleuth may call, as JSON: the same as sleuth iam-policy prints."
+  value       = data.aws_iam_policy_document.sleuth.json
+}
+
+output "state" {
+  description = "The STATE setting in force, for sleuth state list and sleuth reactivate."
+  value       = local.state
+}
+
+output "schedule_arn" {
+  description = "ARN of the schedule."
+  value       = aws_scheduler_schedule.sleuth.arn
+}
+
+output "log_group_name" {
+  description = "Name of the log group."
+  value       = aws_cloudwatch_log_group.sleuth.name
+}
+
+output "dead_letter_queue_url" {
+  description = "URL of the queue with the events of failed runs."
+  value       = aws_sqs_queue.dead_letters.url
+}
+
+output "alarm_arns" {
+  description = "ARNs of the alarms, by what they watch."
+  value = {
+    failed       = aws_cloudwatch_metric_alarm.failed.arn
+    missing      = aws_cloudwatch_metric_alarm.missing.arn
+    dead_letters = aws_cloudwatch_metric_alarm.dead_letters.arn
+  }
+}

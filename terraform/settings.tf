@@ -1,0 +1,236 @@
+# What Sleuth is told: a variable for each of its settings, and the function's
+# environment that they become.
+
+variable "expiration_age" {
+  description = "EXPIRATION_AGE: age since creation, in days, at which a key is disabled."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.expiration_age == floor(var.expiration_age) && var.expiration_age >= 1 && var.expiration_age <= 36500
+    error_message = "expiration_age must be a whole number of days from 1 to 36500."
+  }
+}
+
+variable "warning_age" {
+  description = "WARNING_AGE: age since creation, in days, from which the owner is warned. Lower than expiration_age."
+  type        = number
+  default     = 80
+  nullable    = false
+
+  validation {
+    condition     = var.warning_age == floor(var.warning_age) && var.warning_age >= 0 && var.warning_age <= 36500
+    error_message = "warning_age must be a whole number of days from 0 to 36500."
+  }
+
+  validation {
+    condition     = var.warning_age < var.expiration_age
+    error_message = "warning_age must be lower than expiration_age."
+  }
+}
+
+variable "inactivity_age" {
+  description = "INACTIVITY_AGE: age since last use, in days, at which a key is disabled. At most expiration_age, which is also its default. Goes together with inactivity_warning_age."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.inactivity_age == null ? true : var.inactivity_age == floor(var.inactivity_age) && var.inactivity_age >= 1 && var.inactivity_age <= 36500
+    error_message = "inactivity_age must be a whole number of days from 1 to 36500."
+  }
+
+  validation {
+    condition     = var.inactivity_age == null ? true : var.inactivity_age <= var.expiration_age
+    error_message = "inactivity_age must be at most expiration_age."
+  }
+}
+
+variable "inactivity_warning_age" {
+  description = "INACTIVITY_WARNING_AGE: age since last use, in days, from which the owner is warned. Lower than inactivity_age. Defaults to warning_age where inactivity_age is not set."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.inactivity_warning_age == null ? true : var.inactivity_warning_age == floor(var.inactivity_warning_age) && var.inactivity_warning_age >= 0 && var.inactivity_warning_age <= 36500
+    error_message = "inactivity_warning_age must be a whole number of days from 0 to 36500."
+  }
+
+  validation {
+    condition     = (var.inactivity_age == null) == (var.inactivity_warning_age == null)
+    error_message = "inactivity_age and inactivity_warning_age go together: set both, or neither."
+  }
+
+  validation {
+    condition     = var.inactivity_warning_age == null || var.inactivity_age == null ? true : var.inactivity_warning_age < var.inactivity_age
+    error_message = "inactivity_warning_age must be lower than inactivity_age."
+  }
+}
+
+variable "enable_auto_expire" {
+  description = "ENABLE_AUTO_EXPIRE: disable keys past a limit. Without it people are only told, and the role cannot change a key."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "max_disable" {
+  description = "MAX_DISABLE: disable nothing, tell the channels and fail where one run would disable more than this many keys (\"25\"), or this share of the active ones (\"10%\"). Null: no limit."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.max_disable == null ? true : can(regex("^$|^[0-9]{1,9}$|^([1-9][0-9]?|100)%$", var.max_disable))
+    error_message = "max_disable must be a whole number of keys from 0, or a share from 1% to 100%, such as \"25\" or \"10%\"."
+  }
+}
+
+variable "min_notice_days" {
+  description = "MIN_NOTICE_DAYS: disable no key until so many days after its owner's first delivered warning, however old it is."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.min_notice_days == floor(var.min_notice_days) && var.min_notice_days >= 0 && var.min_notice_days <= 36500
+    error_message = "min_notice_days must be a whole number of days from 0 to 36500."
+  }
+
+  validation {
+    condition     = var.min_notice_days == 0 || var.state != "none"
+    error_message = "min_notice_days needs state to know who was told: leave state at its default."
+  }
+}
+
+variable "remind_at" {
+  description = "REMIND_AT: warn only as a key passes each of these days left, such as [30, 14, 7, 3, 1], rather than on every run."
+  type        = list(number)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for days in var.remind_at : days == floor(days) && days >= 1 && days <= 36500])
+    error_message = "remind_at must be whole numbers of days left from 1 to 36500, such as [30, 14, 7, 3, 1]."
+  }
+
+  validation {
+    condition     = length(var.remind_at) == 0 || var.state != "none"
+    error_message = "remind_at needs state to know who was told: leave state at its default."
+  }
+}
+
+variable "expire_notification_title" {
+  description = "EXPIRE_NOTIFICATION_TITLE: title above the keys that are due by creation age."
+  type        = string
+  default     = "AWS IAM Key Expiration Report"
+}
+
+variable "expire_notification_text" {
+  description = "EXPIRE_NOTIFICATION_TEXT: instructions on how to rotate a key."
+  type        = string
+  default     = null
+}
+
+variable "inactive_notification_title" {
+  description = "INACTIVE_NOTIFICATION_TITLE: title above the keys that are due by inactivity."
+  type        = string
+  default     = "AWS IAM Key Inactivity Report"
+}
+
+variable "inactive_notification_text" {
+  description = "INACTIVE_NOTIFICATION_TEXT: instructions on how to use a key so that it does not expire."
+  type        = string
+  default     = null
+}
+
+variable "slack_url" {
+  description = "SLACK_URL: where the Slack incoming webhook is kept, as \"ssm:/parameter/name\" or \"secretsmanager:secret-id\", or \"test\" to print the messages to the log. The webhook itself is refused: it would be in the state and in the function's environment for all to read."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.slack_url == null ? true : can(regex("^$|^test$|^(ssm|secretsmanager):[^[:space:]]+$", var.slack_url))
+    error_message = "slack_url must be ssm:/parameter/name or secretsmanager:secret-id, naming where the webhook is kept, or test. Do not give the webhook itself: put it into a parameter or a secret first."
+  }
+}
+
+variable "sns_topic" {
+  description = "SNS_TOPIC: ARN of the SNS topic to publish to."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.sns_topic == null ? true : can(regex("^$|^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}([.]fifo)?$", var.sns_topic))
+    error_message = "sns_topic must be the ARN of a topic."
+  }
+}
+
+variable "concurrency" {
+  description = "CONCURRENCY: how many IAM calls may be under way at once, 1 to 256."
+  type        = number
+  default     = 32
+  nullable    = false
+
+  validation {
+    condition     = var.concurrency == floor(var.concurrency) && var.concurrency >= 1 && var.concurrency <= 256
+    error_message = "concurrency must be a whole number of calls from 1 to 256."
+  }
+}
+
+variable "state" {
+  description = "STATE: where to remember who was warned, what was disabled and which notices are still owed. Null makes a DynamoDB table for it; \"dynamodb:TABLE\" uses one that you have, in this account and region; \"none\" remembers nothing."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.state == null ? true : can(regex("^none$|^dynamodb:[A-Za-z0-9_.-]{3,255}$", var.state))
+    error_message = "state must be null, dynamodb:TABLE or none. A function keeps no files, so file:PATH cannot be used."
+  }
+}
+
+variable "lease_seconds" {
+  description = "LEASE_SECONDS: how long a run that died keeps others off its account, 1 to 900."
+  type        = number
+  default     = 60
+  nullable    = false
+
+  validation {
+    condition     = var.lease_seconds == floor(var.lease_seconds) && var.lease_seconds >= 1 && var.lease_seconds <= 900
+    error_message = "lease_seconds must be a whole number of seconds from 1 to 900."
+  }
+}
+
+variable "debug" {
+  description = "DEBUG: log more, and print the key table and the Slack messages."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+locals {
+  # Empty is unset, for Sleuth as well: it then uses its own default.
+  environment = {
+    for name, value in {
+      EXPIRATION_AGE              = tostring(var.expiration_age)
+      WARNING_AGE                 = tostring(var.warning_age)
+      INACTIVITY_AGE              = var.inactivity_age == null ? null : tostring(var.inactivity_age)
+      INACTIVITY_WARNING_AGE      = var.inactivity_warning_age == null ? null : tostring(var.inactivity_warning_age)
+      ENABLE_AUTO_EXPIRE          = tostring(var.enable_auto_expire)
+      MAX_DISABLE                 = var.max_disable
+      MIN_NOTICE_DAYS             = tostring(var.min_notice_days)
+      REMIND_AT                   = join(",", var.remind_at)
+      EXPIRE_NOTIFICATION_TITLE   = var.expire_notification_title
+      EXPIRE_NOTIFICATION_TEXT    = var.expire_notification_text
+      INACTIVE_NOTIFICATION_TITLE = var.inactive_notification_title
+      INACTIVE_NOTIFICATION_TEXT  = var.inactive_notification_text
+      SLACK_URL                   = var.slack_url
+      SNS_TOPIC                   = var.sns_topic
+      CONCURRENCY                 = tostring(var.concurrency)
+      STATE                       = local.state
+      LEASE_SECONDS               = tostring(var.lease_seconds)
+      DEBUG                       = tostring(var.debug)
+    } : name => value if value != null && value != ""
+  }
+
+  state = var.state == null ? "dynamodb:${var.name}" : var.state
+}
