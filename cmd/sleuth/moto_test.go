@@ -20,6 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/iam-sleuth/sleuth/internal/mototest"
@@ -110,6 +112,7 @@ func TestRunAgainstMoto(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(slack.Close)
+	keepSecret(t, account, "/sleuth/slack-url", slack.URL())
 	tap := startTap(t, moto.URL)
 
 	process := exec.CommandContext(t.Context(), binary(t), "run")
@@ -117,7 +120,7 @@ func TestRunAgainstMoto(t *testing.T) {
 	process.Env = slices.Concat(awayFromThisMachine(t.TempDir()), account.Env(), []string{
 		"AWS_ENDPOINT_URL=" + tap.url,
 		"ENABLE_AUTO_EXPIRE=true", "EXPIRATION_AGE=90", "WARNING_AGE=80", "INACTIVITY_AGE=45", "INACTIVITY_WARNING_AGE=30",
-		"SLACK_URL=" + slack.URL(), "SNS_TOPIC=" + topic,
+		"SLACK_URL=ssm:/sleuth/slack-url", "SNS_TOPIC=" + topic,
 	})
 	var stdout, stderr bytes.Buffer
 	process.Stdout, process.Stderr = &stdout, &stderr
@@ -244,6 +247,17 @@ func subscribedTopic(t *testing.T, account *mototest.Account) (topic, queue stri
 		t.Fatal(err)
 	}
 	return *madeTopic.TopicArn, *madeQueue.QueueUrl
+}
+
+// keepSecret puts a text where a setting can point to it.
+func keepSecret(t *testing.T, account *mototest.Account, name, text string) {
+	t.Helper()
+	_, err := ssm.NewFromConfig(account.Config(t.Context())).PutParameter(t.Context(), &ssm.PutParameterInput{
+		Name: &name, Value: &text, Type: ssmtypes.ParameterTypeSecureString,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // linesReceived reads the queue to its end: the lines about keys, sorted.
