@@ -58,7 +58,8 @@ func (a *app) once(ctx context.Context, cfg config.Config, dryRun bool, log *slo
 
 // onceIn is once in an AWS that we are connected to.
 func (a *app) onceIn(ctx context.Context, aws aws.Config, cfg config.Config, dryRun bool, log *slog.Logger) (*sleuth.Summary, error) {
-	id := runID(a.now())
+	began := a.now()
+	id := runID(began)
 	log = log.With("run", id)
 	identity, aliasErr, err := cloud.Identify(ctx, aws)
 	if err != nil {
@@ -83,6 +84,7 @@ func (a *app) onceIn(ctx context.Context, aws aws.Config, cfg config.Config, dry
 	deadline, _ := ctx.Deadline() // zero outside Lambda
 	client := iam.NewFromConfig(aws)
 	summary, err := sleuth.Runner{
+		Began:    began,
 		Deadline: deadline,
 		ID:       id,
 		Account:  identity.Account,

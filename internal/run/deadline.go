@@ -1,13 +1,6 @@
 package run
 
-import (
-	"context"
-	"fmt"
-	"time"
-
-	"github.com/iam-sleuth/sleuth/internal/report"
-	"github.com/iam-sleuth/sleuth/internal/state"
-)
+import "time"
 
 // work is a kind of work that takes time.
 type work uint8
@@ -38,27 +31,4 @@ func (p *pass) timeFor(w work) bool {
 		kept = min(keptFromDisabling, life/(2*shareFromReading))
 	}
 	return p.Now().Before(p.Deadline.Add(-kept))
-}
-
-// bookmark is the user that the last run came to before its time was up.
-func (p *pass) bookmark(ctx context.Context) string {
-	marks, ok := p.Store.(state.Bookmarks)
-	if !ok {
-		return ""
-	}
-	user, err := marks.Bookmark(ctx, p.Account.ID)
-	if err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("read how far the last run came: %v", err)})
-	}
-	return user
-}
-
-func (p *pass) setBookmark(ctx context.Context, user string) {
-	marks, ok := p.Store.(state.Bookmarks)
-	if !ok || p.DryRun {
-		return
-	}
-	if err := marks.SetBookmark(ctx, p.Account.ID, user); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("record how far this run came: %v", err)})
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // underLease keeps other runs off the account while work is done, and stops
@@ -24,7 +25,7 @@ func (p *pass) underLease(ctx context.Context, work func(context.Context) error)
 		defer close(renewed)
 		p.renew(working, ttl, stop)
 	}()
-	err := work(working)
+	err := p.afterOthers(working, work)
 	stop(nil)
 	<-renewed
 
@@ -35,6 +36,37 @@ func (p *pass) underLease(ctx context.Context, work func(context.Context) error)
 		p.problem(report.Problem{Text: fmt.Sprintf("give back the lease on account %s (it expires by itself): %v", p.Account.ID, err)})
 	}
 	return err
+}
+
+// longestRun bounds by how much a run that is already under way can outlast
+// the beginning of this one. What seems to have ended later than that was
+// recorded by a clock that was wrong.
+const longestRun = time.Hour
+
+// afterOthers does the work unless another run has done it since this one
+// began, as happens where a schedule fires twice.
+func (p *pass) afterOthers(ctx context.Context, work func(context.Context) error) error {
+	runs, ok := p.Store.(state.Runs)
+	if !ok {
+		return work(ctx)
+	}
+	last, err := runs.LastRun(ctx, p.Account.ID)
+	if err != nil {
+		return err
+	}
+	if last.Ended.After(p.began) && last.Ended.Before(p.began.Add(longestRun)) {
+		return fmt.Errorf("another run on account %s ended at %s, after this one began: nothing is left to do",
+			p.Account.ID, last.Ended.UTC().Format(time.RFC3339))
+	}
+	p.reader.After = last.CameTo
+	if err := work(ctx); err != nil {
+		return err
+	}
+	err = runs.SetLastRun(ctx, p.Account.ID, state.LastRun{Ended: p.Now().UTC(), CameTo: p.cameTo})
+	if err != nil {
+		return fmt.Errorf("record that this run has ended: %w", err)
+	}
+	return nil
 }
 
 // renew extends the lease well before it ends, until ctx does.

@@ -3,6 +3,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,9 @@ type Runner struct {
 	DryRun bool
 	// Table keeps a row for every key, for showing them.
 	Table bool
+	// Began is when the run was asked for, before anything was waited for; zero
+	// is now. Another run that has ended since has done the work.
+	Began time.Time
 	// Deadline is when the process will be ended by others; zero for never.
 	// Work is begun only so far that what was done can be told and recorded.
 	Deadline time.Time
@@ -76,7 +80,9 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 // pass is the working state of one run.
 type pass struct {
 	Runner
-	started time.Time
+	began   time.Time // when the process was asked to run
+	started time.Time // the moment that keys are judged at
+	cameTo  string    // the user that the reading came to, if time was up
 	reader  inventory.Reader
 	tells   map[string]bool // the channels that reach people
 	policy  audit.Policy
@@ -102,6 +108,7 @@ func (r Runner) newPass() *pass {
 	now := r.Now().UTC()
 	p := &pass{
 		Runner:  r,
+		began:   cmp.Or(r.Began.UTC(), now),
 		started: now,
 		policy:  r.Config.Policy,
 		reader: inventory.Reader{
@@ -170,7 +177,6 @@ func (p *pass) settle(ctx context.Context) {
 }
 
 func (p *pass) read(ctx context.Context) {
-	p.reader.After = p.bookmark(ctx)
 	p.reader.MayStart = func() bool { return p.timeFor(reading) }
 	err := p.reader.Read(ctx, func(s inventory.Subject) {
 		p.mu.Lock()
@@ -185,11 +191,9 @@ func (p *pass) read(ctx context.Context) {
 	case errors.As(err, &unfinished):
 		p.summary.Incomplete = true
 		p.problem(report.Problem{Text: fmt.Sprintf("%v, %d users in; the next run begins behind it", err, p.summary.Users)})
-		p.setBookmark(ctx, unfinished.Last)
+		p.cameTo = unfinished.Last
 	case err != nil:
 		p.problem(report.Problem{Text: fmt.Sprintf("%v; users after the first %d were not seen", err, p.summary.Users)})
-	case p.reader.After != "":
-		p.setBookmark(ctx, "")
 	}
 }
 
@@ -248,7 +252,7 @@ func (p *pass) plan() {
 	p.problem(report.Problem{Text: p.summary.Announcement})
 	for _, s := range p.steps {
 		if s.decision.Action == audit.Disable {
-			s.decision = audit.Decision{Action: audit.Warn, Hold: audit.HeldByCap}
+			s.decision.Action, s.decision.Hold = audit.Warn, audit.HeldByCap
 			p.summary.Held++
 		}
 	}

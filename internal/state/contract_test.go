@@ -99,6 +99,7 @@ func testContract(t *testing.T, open func(t *testing.T) state.Store) {
 		"release":                          testRelease,
 		"many who want one lease":          testManyHolders,
 		"many who want an abandoned lease": testManySuccessors,
+		"the last run":                     testLastRun,
 		"cancelled":                        testCancelled,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,9 +27,12 @@ const (
 	// since 1970.
 	attrHolder = "holder"
 	attrUntil  = "until"
+	// attrRun is the last run on an account, as JSON.
+	attrRun = "run"
 
 	keyPrefix = "key#"
 	leaseName = "lease"
+	runName   = "run"
 )
 
 // leaseLinger is how long an expired lease is left lying before DynamoDB may

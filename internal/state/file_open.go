@@ -21,6 +21,7 @@ var (
 	rootBucket    = []byte("sleuth")
 	formatKey     = []byte("format")
 	recordsBucket = []byte("records")
+	runsBucket    = []byte("runs")
 )
 
 const fileFormat = "1"

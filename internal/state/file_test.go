@@ -192,6 +192,10 @@ func TestFileReopened(t *testing.T) {
 	if err := f.Acquire(t.Context(), alpha, "one", today, time.Hour); err != nil {
 		t.Fatal(err)
 	}
+	run := state.LastRun{Ended: today, CameTo: "tfunke"}
+	if err := f.SetLastRun(t.Context(), alpha, run); err != nil {
+		t.Fatal(err)
+	}
 	closeFile(t, f)
 	if err := f.Put(t.Context(), warned(alpha, "AKIA4")); err == nil {
 		t.Error("a closed file was written to")
@@ -200,6 +204,9 @@ func TestFileReopened(t *testing.T) {
 	f = openFile(t, path)
 	if err := f.Acquire(t.Context(), alpha, "two", today, time.Hour); err != nil {
 		t.Errorf("a lease from an earlier opening: %v", err)
+	}
+	if got, err := f.LastRun(t.Context(), alpha); err != nil || got != run {
+		t.Errorf("the last run, from an earlier opening: %+v, %v; want %+v", got, err, run)
 	}
 	for keyID, kept := range map[string]bool{"AKIA1": false, "AKIA2": true, "AKIA3": true} {
 		text, err := f.Text(alpha, keyID)

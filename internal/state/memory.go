@@ -13,13 +13,14 @@ import (
 type Memory struct {
 	mu     sync.Mutex
 	texts  map[recordID][]byte
+	runs   map[string]LastRun
 	leases leases
 }
 
 type recordID struct{ account, keyID string }
 
 // NewMemory returns an empty Memory.
-func NewMemory() *Memory { return &Memory{texts: map[recordID][]byte{}} }
+func NewMemory() *Memory { return &Memory{texts: map[recordID][]byte{}, runs: map[string]LastRun{}} }
 
 // Load implements Store.
 func (m *Memory) Load(ctx context.Context, account string) ([]Record, error) {

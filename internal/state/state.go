@@ -132,13 +132,23 @@ type Store interface {
 	Close() error
 }
 
-// Bookmarks is a Store that also remembers, for an account, the user that an
-// unfinished run came to. Without one, the next run begins anew.
-type Bookmarks interface {
-	// Bookmark returns the user's name, empty where there is none.
-	Bookmark(ctx context.Context, account string) (user string, err error)
-	// SetBookmark remembers the user's name; empty forgets it.
-	SetBookmark(ctx context.Context, account, user string) error
+// LastRun is what is remembered of the last run on an account.
+type LastRun struct {
+	// Ended is when it ended (UTC). A run that began before that has done
+	// nothing yet that was not done already.
+	Ended time.Time `json:"ended"`
+	// CameTo is the user that it came to before its time was up, in IAM's
+	// order; empty where it came to the end.
+	CameTo string `json:"came_to,omitempty"`
+}
+
+// Runs is a Store that also remembers the last run on each account. Without
+// it, two runs that do not overlap know nothing of each other.
+type Runs interface {
+	// LastRun returns the last run on an account; zero where none is known.
+	LastRun(ctx context.Context, account string) (LastRun, error)
+	// SetLastRun remembers a run, in place of the one before it.
+	SetLastRun(ctx context.Context, account string, run LastRun) error
 }
 
 // ErrConflict is returned by Put for a record that somebody else has written

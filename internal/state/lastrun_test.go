@@ -1,0 +1,41 @@
+package state_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+// testLastRun holds a store to remembering the last run on each account.
+func testLastRun(t *testing.T, store state.Store) {
+	runs := store.(state.Runs)
+	want := func(account string, want state.LastRun) {
+		t.Helper()
+		got, err := runs.LastRun(t.Context(), account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the last run on %s (-want +got):\n%s", account, diff)
+		}
+	}
+	set := func(account string, run state.LastRun) {
+		t.Helper()
+		if err := runs.SetLastRun(t.Context(), account, run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(alpha, state.LastRun{})
+	set(alpha, state.LastRun{Ended: today, CameTo: "tfunke"})
+	set(beta, state.LastRun{Ended: today.Add(time.Nanosecond)})
+	want(alpha, state.LastRun{Ended: today, CameTo: "tfunke"})
+	want(beta, state.LastRun{Ended: today.Add(time.Nanosecond)})
+
+	set(alpha, state.LastRun{Ended: today.Add(time.Hour)})
+	want(alpha, state.LastRun{Ended: today.Add(time.Hour)})
+	// It is no record of a key.
+	wantIDs(t, load(t, store, alpha))
+}
