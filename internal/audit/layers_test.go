@@ -26,6 +26,7 @@ var layers = []struct {
 	{"internal/secret", nil},
 	{"internal/audit", nil},
 	{"internal/awsfake", nil},
+	{"internal/pace", nil},
 
 	// What is told, and what is remembered.
 	{"internal/notify", []string{"internal/audit", "internal/secret"}},
@@ -39,7 +40,7 @@ var layers = []struct {
 	{"internal/inventory", []string{"internal/audit"}},
 	{"internal/enforce", []string{"internal/audit", "internal/inventory", "internal/notify", "internal/state"}},
 	{"internal/report", []string{"internal/audit", "internal/notify"}},
-	{"internal/cloud", []string{"internal/config", "internal/notify", "internal/secret"}},
+	{"internal/cloud", []string{"internal/config", "internal/notify", "internal/pace", "internal/secret"}},
 	{"internal/run", []string{
 		"internal/audit", "internal/config", "internal/enforce", "internal/inventory", "internal/notify",
 		"internal/notify/slack", "internal/notify/sns", "internal/report", "internal/secret", "internal/state",

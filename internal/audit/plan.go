@@ -87,20 +87,6 @@ type History struct {
 	Inactivity Warned `json:"inactivity,omitzero"`
 }
 
-// firstWarned is when the owner first heard of the limit that put the key in
-// its state; zero where nobody did. A limit that has moved since, because the
-// key was used or the rules were changed, is a new one.
-func (h History) firstWarned(v Verdict) time.Time {
-	warned, deadline := h.Creation, v.ExpiresAt
-	if v.State.Reason() == Inactivity {
-		warned, deadline = h.Inactivity, v.StagnatesAt
-	}
-	if !warned.Deadline.Equal(deadline) {
-		return time.Time{}
-	}
-	return warned.First
-}
-
 // Decision is what is to be done about one key, and why.
 type Decision struct {
 	Action Action
@@ -110,6 +96,9 @@ type Decision struct {
 	// person or a setting holds.
 	DaysLeft int
 	At       time.Time
+	// OtherDaysLeft is the days, likewise, to the limit that the state is not
+	// named for. Where that comes sooner, the owner is told of it as well.
+	OtherDaysLeft int
 }
 
 // Decide turns a verdict into a decision.
@@ -117,10 +106,12 @@ func Decide(key Key, v Verdict, rules Rules, history History, policy Policy, now
 	if !v.State.Warned() && !v.State.PastLimit() {
 		return Decision{}
 	}
-	d := Decision{Action: Warn, DaysLeft: max(0, v.DaysLeft()), At: v.Deadline()}
-	if noticeEnds := noticeEnd(v, history, policy, now); noticeEnds.After(d.At) {
-		d.At = noticeEnds
-		d.DaysLeft = max(d.DaysLeft, daysUntil(noticeEnds, now))
+	own, other := limits(v, rules, history)
+	d := Decision{Action: Warn, At: own.takes(policy, now), DaysLeft: own.daysUntilTaken(policy, now)}
+	if d.OtherDaysLeft = other.daysUntilTaken(policy, now); v.State == Expire {
+		d.OtherDaysLeft = d.DaysLeft // past the creation limit, use is of no matter
+	} else if at := other.takes(policy, now); at.Before(d.At) {
+		d.At = at
 	}
 	if v.State.PastLimit() {
 		d.Hold = hold(key, v, policy, d.At, now)
@@ -152,18 +143,6 @@ func hold(key Key, v Verdict, policy Policy, at, now time.Time) Hold {
 	return NotHeld
 }
 
-// noticeEnd is the first moment at which the owner has had the minimum notice.
-func noticeEnd(v Verdict, history History, policy Policy, now time.Time) time.Time {
-	if policy.MinNoticeDays == 0 {
-		return time.Time{}
-	}
-	first := history.firstWarned(v)
-	if first.IsZero() {
-		first = now
-	}
-	return first.Add(time.Duration(policy.MinNoticeDays) * day)
-}
-
 // due reports whether a warning is to be sent on this run: always without a
 // ladder, else when a limit in sight has passed a rung since its owner last
 // heard of it.
@@ -176,7 +155,7 @@ func due(v Verdict, rules Rules, history History, policy Policy, d Decision) boo
 		// The warning that begins the notice must not wait for a lower rung.
 		ladder = append(slices.Clone(ladder), policy.MinNoticeDays)
 	}
-	for _, limit := range limitsInSight(v, rules, history, d.DaysLeft) {
+	for _, limit := range limitsInSight(v, rules, history, d) {
 		if v.State.PastLimit() && limit.reason != v.State.Reason() {
 			continue
 		}
@@ -184,7 +163,7 @@ func due(v Verdict, rules Rules, history History, policy Policy, d Decision) boo
 		if !onLadder {
 			continue
 		}
-		if limit.warned.First.IsZero() || !limit.warned.Deadline.Equal(limit.deadline) {
+		if limit.firstWarned().IsZero() {
 			return true
 		}
 		if last, _ := rungFor(limit.warned.DaysLeft, ladder); rung < last {
@@ -198,31 +177,70 @@ func due(v Verdict, rules Rules, history History, policy Policy, d Decision) boo
 type limit struct {
 	reason   Reason
 	deadline time.Time
-	daysLeft int // as its owner is told
+	daysLeft int
+	sightIn  int // days until the warning age; zero or less once it is reached
 	warned   Warned
 }
 
-// limitsInSight are the limits whose warning age the key has reached; told is
-// the days left that its owner is told under the one that its state is named
-// for. Inactivity is out of sight where creation comes first, as then the last
-// use need not have been read.
-func limitsInSight(v Verdict, rules Rules, history History, told int) []limit {
-	var limits []limit
-	add := func(l limit) {
-		if l.reason == v.State.Reason() || v.State.PastLimit() {
-			l.daysLeft = told
-		}
-		limits = append(limits, l)
+// limits are the one that the key's state is named for, and the other.
+func limits(v Verdict, rules Rules, history History) (own, other limit) {
+	creation := limit{CreationAge, v.ExpiresAt, v.ExpiresIn, rules.WarningAge - v.Age, history.Creation}
+	inactivity := limit{Inactivity, v.StagnatesAt, v.StagnatesIn, rules.InactivityWarningAge - v.IdleAge, history.Inactivity}
+	if v.State.Reason() == Inactivity {
+		return inactivity, creation
 	}
-	creation := v.Age >= rules.WarningAge
-	if creation {
-		add(limit{CreationAge, v.ExpiresAt, v.ExpiresIn, history.Creation})
+	return creation, inactivity
+}
+
+// limitsInSight are the limits whose warning age the key has reached, with the
+// days left that its owner is told. Inactivity is out of sight where creation
+// comes first, as then the last use need not have been read.
+func limitsInSight(v Verdict, rules Rules, history History, d Decision) []limit {
+	own, other := limits(v, rules, history)
+	own.daysLeft, other.daysLeft = d.DaysLeft, d.OtherDaysLeft
+	comesFirst := v.State != Expire && v.StagnatesAt.Before(v.ExpiresAt)
+	if other.sightIn > 0 || other.reason == Inactivity && !comesFirst {
+		return []limit{own}
 	}
-	sooner := v.State != Expire && v.StagnatesAt.Before(v.ExpiresAt)
-	if v.IdleAge >= rules.InactivityWarningAge && (sooner || !creation) {
-		add(limit{Inactivity, v.StagnatesAt, v.StagnatesIn, history.Inactivity})
+	return []limit{own, other}
+}
+
+// firstWarned is when the owner first heard of the limit; zero where nobody
+// did. A limit that has moved since, because the key was used or the rules were
+// changed, is a new one.
+func (l limit) firstWarned() time.Time {
+	if !l.warned.Deadline.Equal(l.deadline) {
+		return time.Time{}
 	}
-	return limits
+	return l.warned.First
+}
+
+// takes is when the key will be disabled for this limit: at the deadline, or
+// once the owner has had the minimum notice. That begins with the first
+// warning, which is sent now or as the key reaches the warning age.
+func (l limit) takes(policy Policy, now time.Time) time.Time {
+	if policy.MinNoticeDays == 0 {
+		return l.deadline
+	}
+	first := l.firstWarned()
+	if first.IsZero() {
+		first = now.Add(time.Duration(max(0, l.sightIn)) * day)
+	}
+	if ends := first.Add(time.Duration(policy.MinNoticeDays) * day); ends.After(l.deadline) {
+		return ends
+	}
+	return l.deadline
+}
+
+// daysUntilTaken is the days until then. To a deadline they are the verdict's
+// own; to the end of a notice they are rounded up, so that nobody is told fewer
+// than there are.
+func (l limit) daysUntilTaken(policy Policy, now time.Time) int {
+	left := max(0, l.daysLeft)
+	if at := l.takes(policy, now); at.After(l.deadline) {
+		left = max(left, int((at.Sub(now)+day-1)/day))
+	}
+	return left
 }
 
 // rungFor is the lowest rung that a number of days left has passed. A key past
@@ -238,19 +256,14 @@ func rungFor(daysLeft int, ladder []int) (rung int, onLadder bool) {
 	return slices.Min(passed), true
 }
 
-// daysUntil rounds up, so that nobody is told fewer days than there are.
-func daysUntil(t, now time.Time) int {
-	return int((t.Sub(now) + day - 1) / day)
-}
-
-// Told is the history after a warning about v was delivered at now.
-func (h History) Told(v Verdict, rules Rules, daysLeft int, now time.Time) History {
-	for _, limit := range limitsInSight(v, rules, h, daysLeft) {
-		w := limit.warned
-		if w.First.IsZero() || !w.Deadline.Equal(limit.deadline) {
-			w = Warned{Deadline: limit.deadline, First: now}
+// Told is the history after a warning about v, decided by d, was delivered at
+// now.
+func (h History) Told(v Verdict, rules Rules, d Decision, now time.Time) History {
+	for _, limit := range limitsInSight(v, rules, h, d) {
+		w := Warned{Deadline: limit.deadline, First: limit.firstWarned(), Last: now, DaysLeft: limit.daysLeft}
+		if w.First.IsZero() {
+			w.First = now
 		}
-		w.Last, w.DaysLeft = now, limit.daysLeft
 		if limit.reason == CreationAge {
 			h.Creation = w
 		} else {

@@ -45,7 +45,7 @@ func TestDecideWithoutHistory(t *testing.T) {
 		{"own key and minimum notice", keyOf(95, 1), "-", audit.Policy{AutoExpire: true, OwnKey: "AKIA1", MinNoticeDays: 7}, audit.Decision{Action: audit.Warn, Hold: audit.HeldAsOwnKey, At: in(7)}},
 
 		{"exempt", keyOf(95, 1), "false", on, audit.Decision{}},
-		{"an unnamed key is nobody's own", audit.Key{Status: audit.Active, Created: in(-95)}, "-", on, audit.Decision{Action: audit.Disable, At: in(-65)}},
+		{"an unnamed key is nobody's own", audit.Key{Status: audit.Active, Created: in(-95)}, "-", on, audit.Decision{Action: audit.Disable, At: in(-5)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -229,7 +229,8 @@ func TestTold(t *testing.T) {
 		name   string
 		key    audit.Key
 		before audit.History
-		told   int
+		told   int // days
+		other  int // days to the other limit
 		want   audit.History
 	}{
 		{
@@ -237,7 +238,7 @@ func TestTold(t *testing.T) {
 			want: audit.History{Creation: audit.Warned{Deadline: in(30), First: now, Last: now, DaysLeft: 30}},
 		},
 		{
-			name: "first of both", key: keyOf(65, 23), told: 25,
+			name: "first of both", key: keyOf(65, 23), told: 25, other: 7,
 			want: audit.History{
 				Creation:   audit.Warned{Deadline: in(25), First: now, Last: now, DaysLeft: 25},
 				Inactivity: audit.Warned{Deadline: in(7), First: now, Last: now, DaysLeft: 7},
@@ -273,7 +274,7 @@ func TestTold(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			v := audit.Judge(c.key, audit.Exemption{}, seed, now)
-			if got := c.before.Told(v, seed, c.told, now); got != c.want {
+			if got := c.before.Told(v, seed, audit.Decision{DaysLeft: c.told, OtherDaysLeft: c.other}, now); got != c.want {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
 		})
@@ -321,7 +322,7 @@ func TestRemindAtAndMinimumNotice(t *testing.T) {
 		}
 		if d.Action == audit.Warn {
 			told = append(told, d.DaysLeft)
-			history = history.Told(v, seed, d.DaysLeft, at)
+			history = history.Told(v, seed, d, at)
 		}
 	}
 	if want := []int{7, 3, 1}; !slices.Equal(told, want) {
@@ -334,10 +335,57 @@ func TestRemindAtAndMinimumNotice(t *testing.T) {
 func TestRemindAtCreationPastItsLimit(t *testing.T) {
 	t.Parallel()
 	policy := audit.Policy{RemindAt: []int{30, 7, 1}}
-	history := audit.History{}.Told(audit.Judge(keyOf(95, 0), audit.Exemption{}, seed, now), seed, 0, now)
+	history := audit.History{}.Told(audit.Judge(keyOf(95, 0), audit.Exemption{}, seed, now), seed, audit.Decision{}, now)
 	for _, used := range []int{never, 0, 19, 20, 29, 30, 40} {
 		if d := decide(keyOf(95, used), history, policy); d.Action != audit.Nothing {
 			t.Errorf("last used %d days ago: told again: %+v", used, d)
 		}
+	}
+}
+
+// TestTheSoonerLimitUnderMinimumNotice: the days to either limit are the days
+// until the key goes for it, the notice included.
+func TestTheSoonerLimitUnderMinimumNotice(t *testing.T) {
+	t.Parallel()
+	told := func(deadline, first int) audit.Warned { return audit.Warned{Deadline: in(deadline), First: in(first)} }
+	for _, c := range []struct {
+		name        string
+		key         audit.Key
+		history     audit.History
+		left, other int
+		at          time.Time
+	}{
+		{"nothing told yet", keyOf(80, 27), audit.History{}, 10, 7, in(7)},
+		{"told of both 5 days ago", keyOf(80, 27), audit.History{Creation: told(10, -5), Inactivity: told(3, -5)}, 10, 3, in(3)},
+		{"told of its use 2 days ago", keyOf(80, 27), audit.History{Inactivity: told(3, -2)}, 10, 5, in(5)},
+		{"its use not yet in sight", keyOf(50, 15), audit.History{}, 40, 15, in(15)},
+		{"held for its use, its age comes first", keyOf(85, 33), audit.History{Creation: told(5, -20)}, 7, 5, in(5)},
+		{"past its age, its use is of no matter", keyOf(95, 29), audit.History{Inactivity: told(1, -20)}, 7, 7, in(7)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := decide(c.key, c.history, audit.Policy{AutoExpire: true, MinNoticeDays: 7})
+			if d.Action != audit.Warn || d.DaysLeft != c.left || d.OtherDaysLeft != c.other || !d.At.Equal(c.at) {
+				t.Errorf("%s with %d days left and %d to the other limit, at %v; want %s with %d and %d, at %v",
+					d.Action, d.DaysLeft, d.OtherDaysLeft, d.At, audit.Warn, c.left, c.other, c.at)
+			}
+		})
+	}
+}
+
+// TestRemindAtAfterTheSoonerLimitIsGone: a key that was past its inactivity
+// limit, was not disabled and is used again still hears of its age in time.
+func TestRemindAtAfterTheSoonerLimitIsGone(t *testing.T) {
+	t.Parallel()
+	policy := audit.Policy{RemindAt: []int{30, 14, 7}}
+	past := keyOf(60, 35)
+	v := audit.Judge(past, audit.Exemption{}, seed, now)
+	history := audit.History{}.Told(v, seed, audit.Decide(past, v, seed, audit.History{}, policy, now), now)
+	at := in(16) // 14 days left by age
+	used := past
+	used.LastUsed = at
+	v = audit.Judge(used, audit.Exemption{}, seed, at)
+	if d := audit.Decide(used, v, seed, history, policy, at); d.Action != audit.Warn || d.DaysLeft != 14 {
+		t.Errorf("got %+v, want a warning of 14 days", d)
 	}
 }

@@ -75,6 +75,7 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 	if len(p.Channels) == 0 {
 		p.settleUntold(ctx)
 	}
+	p.settleTold(ctx)
 }
 
 // receipt records that a channel took a message. Receipts of one run come from
@@ -100,7 +101,7 @@ func (p *pass) receipt(ctx context.Context, channel string, m notify.Message, st
 				continue // what is owed comes before what was warned
 			}
 			s := steps[n.KeyID]
-			record.Told = record.Told.Told(s.verdict, p.Config.Rules, s.decision.DaysLeft, p.started)
+			record.Told = record.Told.Told(s.verdict, p.Config.Rules, s.decision, p.started)
 		default:
 			continue
 		}
@@ -133,6 +134,24 @@ func (p *pass) toldEverywhere(record *state.Record) bool {
 		}
 	}
 	return true
+}
+
+// settleTold closes the records whose receipts came before this run, where the
+// channel that was owed is no longer set.
+func (p *pass) settleTold(ctx context.Context) {
+	if p.DryRun || len(p.tells) == 0 {
+		return
+	}
+	now := p.Now().UTC()
+	for _, record := range p.finals {
+		if record.Disabled == nil || !record.Settled.IsZero() || !p.toldEverywhere(record) {
+			continue
+		}
+		record.Settled, record.Changed = now, now
+		if err := p.Store.Put(ctx, record); err != nil {
+			p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: fmt.Sprintf("record that nothing is owed: %v", err)})
+		}
+	}
 }
 
 // settleUntold closes the records of keys that were disabled where nobody is
@@ -174,12 +193,17 @@ func (p *pass) warning(s *step) notify.Notice {
 		if s.decision.Hold != audit.HeldByPolicy {
 			n.Aside = "It was not disabled: " + s.decision.Hold.String() + "."
 		}
-	case s.verdict.State == audit.Old && s.verdict.StagnatesIn < n.DaysLeft && p.policy.MinNoticeDays < s.verdict.StagnatesIn:
-		n.Sooner = &notify.Sooner{Reason: audit.Inactivity, DaysLeft: s.verdict.StagnatesIn}
-	case s.verdict.State == audit.Stagnant && s.verdict.ExpiresIn < n.DaysLeft && p.policy.MinNoticeDays < s.verdict.ExpiresIn:
-		n.Sooner = &notify.Sooner{Reason: audit.CreationAge, DaysLeft: s.verdict.ExpiresIn}
+	case s.decision.OtherDaysLeft < n.DaysLeft:
+		n.Sooner = &notify.Sooner{Reason: otherReason(n.Reason), DaysLeft: s.decision.OtherDaysLeft}
 	}
 	return n
+}
+
+func otherReason(r audit.Reason) audit.Reason {
+	if r == audit.CreationAge {
+		return audit.Inactivity
+	}
+	return audit.CreationAge
 }
 
 func (p *pass) finalNotice(s *step) func(audit.User, audit.Verdict) notify.Notice {
