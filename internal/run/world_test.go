@@ -1,0 +1,233 @@
+package run_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+const day = 24 * time.Hour
+
+// seed are the limits of SEED.txt's sample deployment.
+var seed = audit.Rules{ExpirationAge: 90, WarningAge: 50, InactivityAge: 30, InactivityWarningAge: 20}
+
+// world is an account, two channels and what is remembered, with a clock that
+// only the test moves.
+type world struct {
+	t     *testing.T
+	aws   *awsfake.Server
+	home  *awsfake.Account
+	store state.Store
+	slack *channel
+	sns   *channel
+	log   *bytes.Buffer
+	runs  int
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{
+		t: t, store: state.NewMemory(), slack: &channel{name: "slack"}, sns: &channel{name: "sns"}, log: &bytes.Buffer{},
+		now: time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC),
+	}
+	server, err := awsfake.Start(awsfake.WithClock(w.clock))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	w.aws, w.home = server, server.Home()
+	return w
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) sleep(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// key is an Active key of that id, made and last used so many days ago; used
+// below zero is never.
+func (w *world) key(id string, created, used int) awsfake.Key {
+	k := awsfake.Key{ID: id, Active: true, Created: w.clock().Add(-time.Duration(created) * day)}
+	if used >= 0 {
+		k.LastUsed = w.clock().Add(-time.Duration(used) * day)
+	}
+	return k
+}
+
+// user makes a user with tags given as name and value in turn.
+func (w *world) user(name string, tags []string, keys ...awsfake.Key) {
+	tagged := map[string]string{}
+	for pair := range slices.Chunk(tags, 2) {
+		tagged[pair[0]] = pair[1]
+	}
+	w.home.AddUser(awsfake.User{Name: name, Tags: tagged, Keys: keys})
+}
+
+func (w *world) iam() *iam.Client {
+	id, secret := w.home.Credentials()
+	return iam.NewFromConfig(aws.Config{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(w.aws.URL()),
+		Credentials:  credentials.NewStaticCredentialsProvider(id, secret, ""),
+		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
+	})
+}
+
+// runner is a run with the settings of a plain deployment that disables keys.
+func (w *world) runner() run.Runner {
+	w.runs++
+	return run.Runner{
+		ID:      fmt.Sprintf("run-%d", w.runs),
+		Account: notify.Account{ID: awsfake.DefaultHome, Alias: "acme"},
+		Config: config.Config{
+			Rules:       seed,
+			Policy:      audit.Policy{AutoExpire: true},
+			Concurrency: 8,
+			Lease:       time.Minute,
+		},
+		IAM:      w.iam(),
+		Channels: []notify.Channel{w.slack, w.sns},
+		Store:    w.store,
+		Log:      slog.New(slog.NewTextHandler(w.log, nil)),
+		Now:      w.clock,
+	}
+}
+
+// run makes one run, with the settings changed by each of change. Calls and
+// messages before it are forgotten.
+func (w *world) run(change ...func(*run.Runner)) (run.Summary, error) {
+	w.t.Helper()
+	r := w.runner()
+	for _, c := range change {
+		c(&r)
+	}
+	w.aws.ResetCalls()
+	w.log.Reset()
+	w.slack.forget()
+	w.sns.forget()
+	return r.Run(w.t.Context())
+}
+
+// mustRun is run for a run that is to be whole.
+func (w *world) mustRun(change ...func(*run.Runner)) run.Summary {
+	w.t.Helper()
+	s, err := w.run(change...)
+	if err != nil {
+		w.t.Fatalf("run %s: %v", s.Run, err)
+	}
+	return s
+}
+
+func (w *world) active(keyID string) bool {
+	w.t.Helper()
+	k, found := w.home.Key(keyID)
+	if !found {
+		w.t.Fatalf("key %s is gone", keyID)
+	}
+	return k.Active
+}
+
+// record is what is remembered of a key.
+func (w *world) record(keyID string) (state.Record, bool) {
+	w.t.Helper()
+	records, err := w.store.Load(w.t.Context(), awsfake.DefaultHome)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	i := slices.IndexFunc(records, func(r state.Record) bool { return r.KeyID == keyID })
+	if i < 0 {
+		return state.Record{}, false
+	}
+	return records[i], true
+}
+
+// wantLines checks what a channel was told.
+func wantLines(t *testing.T, c *channel, want ...string) {
+	t.Helper()
+	if got := c.lines(); !slices.Equal(got, want) {
+		t.Errorf("%s was told\n  %s\nwant\n  %s", c.name, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+	}
+}
+
+// channel is a channel that remembers what it was told.
+type channel struct {
+	name string
+	err  error // answered by Send, once set
+
+	mu        sync.Mutex
+	bulletins []notify.Bulletin
+	told      []notify.Notice
+	said      []string // announcements
+}
+
+func (c *channel) Name() string { return c.name }
+
+func (c *channel) Compose(b notify.Bulletin) []notify.Message {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bulletins = append(c.bulletins, b)
+	return []notify.Message{{Subject: b.Account.String(), Body: b.Announcement, Notices: b.Notices}}
+}
+
+func (c *channel) Send(_ context.Context, m notify.Message) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	c.told = append(c.told, m.Notices...)
+	if m.Body != "" {
+		c.said = append(c.said, m.Body)
+	}
+	return nil
+}
+
+func (c *channel) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bulletins, c.told, c.said = nil, nil, nil
+}
+
+// lines is every notice that the channel was told, in order of their texts.
+func (c *channel) lines() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var lines []string
+	for _, n := range c.told {
+		lines = append(lines, n.Line(n.User))
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+var errDown = errors.New("the channel is down")
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
