@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -19,13 +17,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/pace"
 )
 
 const (
-	// maxAttempts is enough for a call to outlast a busy account: throttled
-	// calls wait for the rate that the adaptive retryer has measured.
-	maxAttempts = 10
-	maxBackoff  = 5 * time.Second
 	// attemptTimeout bounds one attempt, so that an answer that never comes
 	// costs a retry and not the run.
 	attemptTimeout = 30 * time.Second
@@ -67,15 +62,8 @@ func httpClient(concurrency int) *awshttp.BuildableClient {
 }
 
 // newRetryer is called once a client, so that all calls to one service of one
-// account slow down together. The standard retry quota is left out: it gives
-// up when many calls are throttled at once.
-func newRetryer() aws.Retryer {
-	return retry.NewAdaptiveMode(func(o *retry.AdaptiveModeOptions) {
-		o.StandardOptions = append(o.StandardOptions, func(s *retry.StandardOptions) {
-			s.MaxAttempts, s.MaxBackoff, s.RateLimiter = maxAttempts, maxBackoff, ratelimit.None
-		})
-	})
-}
+// account slow down together.
+func newRetryer() aws.Retryer { return pace.NewRetryer() }
 
 // Identity is who we are in AWS.
 type Identity struct {
