@@ -62,6 +62,26 @@ func TestReadmeNamesEveryCommand(t *testing.T) {
 	}
 }
 
+func TestReadmeDeploysWithVariablesThatExist(t *testing.T) {
+	t.Parallel()
+	declared := read(t, "terraform/variables.tf") + read(t, "terraform/settings.tf")
+	given := 0
+	for _, block := range blocksOf(read(t, "README.md"), "hcl") {
+		if !strings.HasPrefix(block, "module ") {
+			continue
+		}
+		for _, argument := range regexp.MustCompile(`(?m)^  (\w+) += `).FindAllStringSubmatch(block, -1) {
+			given++
+			if argument[1] != "source" && !strings.Contains(declared, `variable "`+argument[1]+`"`) {
+				t.Errorf("README.md gives the module %s, which is no variable of it", argument[1])
+			}
+		}
+	}
+	if given < 2 {
+		t.Error("README.md does not show how to deploy")
+	}
+}
+
 // What the README shows of the demo is what the demo prints, shortened.
 func TestReadmeShowsTheDemoAsItIs(t *testing.T) {
 	t.Parallel()
