@@ -97,6 +97,10 @@ func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, v
 		return e.disabled(ctx, record)
 	}
 	freshVerdict, decision := e.Decide(freshUser, fresh, e.Now())
+	if decision.Action != audit.Disable && leftover {
+		// The key reads Active, and an earlier attempt may still show.
+		return Pending, nil
+	}
 	if decision.Action != audit.Disable {
 		return e.resolve(ctx, record, false, Changed, nil)
 	}
@@ -135,12 +139,9 @@ func (e Enforcer) Settle(ctx context.Context, record *state.Record) (Outcome, er
 }
 
 func (e Enforcer) intend(ctx context.Context, record *state.Record, reason audit.Reason, final notify.Notice) error {
-	// An intent left by an earlier run keeps its time: it is that attempt
-	// whose effect may yet show.
-	if record.Intent == nil {
-		record.Intent = &state.Intent{At: e.Now()}
-	}
-	record.Intent.Run, record.Intent.Reason, record.Intent.Notice = e.Run, reason, final
+	// This takes the place of an intent that an earlier run has left, time
+	// included: it is the newest attempt whose effect may show last.
+	record.Intent = &state.Intent{At: e.Now(), Run: e.Run, Reason: reason, Notice: final}
 	return e.put(ctx, record)
 }
 
