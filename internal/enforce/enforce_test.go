@@ -1,0 +1,402 @@
+package enforce_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/enforce"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+const day = 24 * time.Hour
+
+var (
+	now   = time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
+	rules = audit.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 30, InactivityWarningAge: 20}
+
+	errBroken = errors.New("broken")
+	errDisk   = errors.New("disk full")
+)
+
+// aws is one key in IAM, and a diary of what the protocol asked for.
+type aws struct {
+	user audit.User
+	key  audit.Key
+
+	readErr, writeErr error
+	putErr            map[int]error // by the number of the put, from 1
+	puts              int
+	diary             []string
+	stored            []state.Record // each record as it was put
+}
+
+func (a *aws) Fresh(_ context.Context, user audit.User, keyID string) (audit.User, audit.Key, error) {
+	a.diary = append(a.diary, "read")
+	if user.Name != a.user.Name || keyID != a.key.ID {
+		return user, audit.Key{}, errors.New("asked for another key")
+	}
+	return a.user, a.key, a.readErr
+}
+
+func (a *aws) UpdateAccessKey(_ context.Context, in *iam.UpdateAccessKeyInput, _ ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error) {
+	a.diary = append(a.diary, "write")
+	if *in.UserName != a.user.Name || *in.AccessKeyId != a.key.ID || in.Status != types.StatusTypeInactive {
+		return nil, errors.New("wrote to another key")
+	}
+	if a.writeErr != nil {
+		return nil, a.writeErr
+	}
+	a.key.Status = audit.Inactive
+	return &iam.UpdateAccessKeyOutput{}, nil
+}
+
+func (a *aws) Put(_ context.Context, records ...*state.Record) error {
+	a.puts++
+	if err := a.putErr[a.puts]; err != nil {
+		a.diary = append(a.diary, "put fails")
+		return err
+	}
+	for _, r := range records {
+		r.Revision++
+		a.stored = append(a.stored, *r)
+		switch {
+		case r.Intent != nil:
+			a.diary = append(a.diary, "intent")
+		case r.Disabled != nil:
+			a.diary = append(a.diary, "disabled")
+		default:
+			a.diary = append(a.diary, "nothing")
+		}
+	}
+	return nil
+}
+
+// last is the record as it is stored.
+func (a *aws) last() state.Record {
+	if len(a.stored) == 0 {
+		return state.Record{}
+	}
+	return a.stored[len(a.stored)-1]
+}
+
+func (a *aws) enforcer() enforce.Enforcer {
+	return enforce.Enforcer{
+		IAM: a, Reader: a, Ledger: a, Run: "run-2",
+		Now: func() time.Time { return now },
+		Decide: func(user audit.User, key audit.Key, now time.Time) (audit.Verdict, audit.Decision) {
+			v := audit.Judge(key, audit.ExemptionOf(user), rules, now)
+			return v, audit.Decide(key, v, rules, audit.History{}, audit.Policy{AutoExpire: true}, now)
+		},
+	}
+}
+
+// due is an account with a key that is past its creation limit.
+func due() *aws {
+	return &aws{
+		user: audit.User{Name: "bot"},
+		key:  audit.Key{ID: "AKIA1", Status: audit.Active, Created: now.Add(-95 * day), LastUsed: now.Add(-day)},
+	}
+}
+
+func final(user audit.User, v audit.Verdict) notify.Notice {
+	return notify.Notice{KeyID: "AKIA1", User: user.Name, SlackTag: user.Slack(), Kind: notify.Disabled, Reason: v.State.Reason()}
+}
+
+func blank() *state.Record {
+	return &state.Record{Account: "123456789012", KeyID: "AKIA1", User: "bot"}
+}
+
+// leftover is the record that a run left which died after writing its intent.
+func leftover(ago time.Duration) *state.Record {
+	r := blank()
+	r.Intent = &state.Intent{
+		At: now.Add(-ago), Run: "run-1", Reason: audit.Inactivity,
+		Notice: notify.Notice{KeyID: "AKIA1", User: "bot", Kind: notify.Disabled, Reason: audit.Inactivity},
+	}
+	r.Revision = 1
+	return r
+}
+
+func (a *aws) disable(t *testing.T, record *state.Record) (enforce.Outcome, error) {
+	t.Helper()
+	v := audit.Judge(audit.Key{Status: audit.Active, Created: now.Add(-95 * day)}, audit.Exemption{}, rules, now)
+	return a.enforcer().Disable(t.Context(), audit.User{Name: "bot"}, audit.Key{ID: "AKIA1", Status: audit.Active}, v, final, record)
+}
+
+var gone = &types.NoSuchEntityException{}
+
+// TestDisable: what is done, in which order, and what is left behind, for
+// everything that can go wrong on the way.
+func TestDisable(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		record  *state.Record
+		world   func(*aws)
+		outcome enforce.Outcome
+		err     string // a part of it, "" for none
+		diary   []string
+		active  bool
+		owed    bool // as stored
+	}{
+		{
+			name: "the way it should be", outcome: enforce.Disabled,
+			diary: []string{"intent", "read", "write", "disabled"}, owed: true,
+		},
+		{
+			name: "the intent cannot be written", world: func(a *aws) { a.putErr = map[int]error{1: errDisk} },
+			outcome: enforce.Failed, err: "so it is left active", diary: []string{"put fails"}, active: true,
+		},
+		{
+			name: "the key cannot be read", world: func(a *aws) { a.readErr = errBroken },
+			outcome: enforce.Failed, err: "so it is left active", diary: []string{"intent", "read"}, active: true, owed: true,
+		},
+		{
+			name: "the key is gone", world: func(a *aws) { a.readErr = inventory.ErrKeyGone },
+			outcome: enforce.Gone, err: "no longer exists", diary: []string{"intent", "read", "nothing"}, active: true,
+		},
+		{
+			name: "the user is gone", world: func(a *aws) { a.readErr = gone },
+			outcome: enforce.Gone, err: "NoSuchEntity", diary: []string{"intent", "read", "nothing"}, active: true,
+		},
+		{
+			name: "the key is gone, and an earlier run may have disabled it", record: leftover(day),
+			world:   func(a *aws) { a.readErr = gone },
+			outcome: enforce.Disabled, diary: []string{"intent", "read", "disabled"}, active: true, owed: true,
+		},
+		{
+			name: "exempted meanwhile", world: func(a *aws) { a.user.Tags = audit.Tags{{Key: "KeyAutoExpire", Value: "False"}} },
+			outcome: enforce.Changed, diary: []string{"intent", "read", "nothing"}, active: true,
+		},
+		{
+			name: "the tag made unreadable meanwhile", world: func(a *aws) { a.user.Tags = audit.Tags{{Key: "KeyAutoExpire", Value: "?"}} },
+			outcome: enforce.Changed, diary: []string{"intent", "read", "nothing"}, active: true,
+		},
+		{
+			name: "younger than was thought", world: func(a *aws) { a.key.Created = now.Add(-10 * day) },
+			outcome: enforce.Changed, diary: []string{"intent", "read", "nothing"}, active: true,
+		},
+		{
+			name: "disabled by a person meanwhile", world: func(a *aws) { a.key.Status = audit.Inactive },
+			outcome: enforce.Changed, diary: []string{"intent", "read", "nothing"},
+		},
+		{
+			name: "disabled by an earlier run after all", record: leftover(time.Minute),
+			world:   func(a *aws) { a.key.Status = audit.Inactive },
+			outcome: enforce.Disabled, diary: []string{"intent", "read", "disabled"}, owed: true,
+		},
+		{
+			name: "an earlier attempt that came to nothing", record: leftover(day),
+			outcome: enforce.Disabled, diary: []string{"intent", "read", "write", "disabled"}, owed: true,
+		},
+		{
+			name: "an earlier attempt, and exempted since: the attempt may yet show", record: leftover(time.Minute),
+			world:   func(a *aws) { a.user.Tags = audit.Tags{{Key: "KeyAutoExpire", Value: "False"}} },
+			outcome: enforce.Pending, diary: []string{"intent", "read"}, active: true, owed: true,
+		},
+		{
+			name: "IAM refuses", world: func(a *aws) { a.writeErr = errBroken },
+			outcome: enforce.Failed, err: "disable key AKIA1 of user bot: broken", diary: []string{"intent", "read", "write"}, active: true, owed: true,
+		},
+		{
+			name: "gone between the read and the write", world: func(a *aws) { a.writeErr = gone },
+			outcome: enforce.Gone, err: "NoSuchEntity", diary: []string{"intent", "read", "write", "nothing"}, active: true,
+		},
+		{
+			name: "disabled, and that cannot be written down", world: func(a *aws) { a.putErr = map[int]error{2: errDisk} },
+			outcome: enforce.Disabled, err: "its owner may hear of it twice", diary: []string{"intent", "read", "write", "put fails"}, owed: true,
+		},
+		{
+			name: "not due, and that cannot be written down",
+			world: func(a *aws) {
+				a.key.Created, a.putErr = now.Add(-10*day), map[int]error{2: errDisk}
+			},
+			outcome: enforce.Changed, err: "take back the intent", diary: []string{"intent", "read", "put fails"}, active: true, owed: true,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a, record := due(), blank()
+			if c.record != nil {
+				copied := *c.record
+				intent := *c.record.Intent
+				copied.Intent, record = &intent, &copied
+			}
+			if c.world != nil {
+				c.world(a)
+			}
+			outcome, err := a.disable(t, record)
+			if outcome != c.outcome {
+				t.Errorf("outcome %d, want %d (%v)", outcome, c.outcome, err)
+			}
+			wantError(t, err, c.err)
+			if !slices.Equal(a.diary, c.diary) {
+				t.Errorf("did %v, want %v", a.diary, c.diary)
+			}
+			if got := a.key.Status == audit.Active; got != c.active {
+				t.Errorf("the key is Active: %t, want %t", got, c.active)
+			}
+			if got := a.last().Owed(); got != c.owed {
+				t.Errorf("stored as owed: %t, want %t: %+v", got, c.owed, a.last())
+			}
+			if outcome == enforce.Disabled && (record.Final == nil || record.Disabled == nil || record.Intent != nil) {
+				t.Errorf("disabled, without the notice to give: %+v", record)
+			}
+		})
+	}
+}
+
+func wantError(t *testing.T, err error, part string) {
+	t.Helper()
+	switch {
+	case part == "" && err != nil:
+		t.Errorf("error %v", err)
+	case part != "" && (err == nil || !strings.Contains(err.Error(), part)):
+		t.Errorf("error %v, want one with %q", err, part)
+	}
+}
+
+// TestTheFinalNoticeIsOfTheFreshRead: reason, mention and moment are those of
+// the deed, not of the plan.
+func TestTheFinalNoticeIsOfTheFreshRead(t *testing.T) {
+	t.Parallel()
+	a := due()
+	a.user.Tags = audit.Tags{{Key: "Slack", Value: "UNEW"}}
+	a.key.Created, a.key.LastUsed = now.Add(-60*day), now.Add(-40*day)
+	record := blank()
+	if outcome, err := a.disable(t, record); outcome != enforce.Disabled || err != nil {
+		t.Fatalf("outcome %d, %v", outcome, err)
+	}
+	if i := a.stored[0].Intent; i == nil || i.Run != "run-2" || !i.At.Equal(now) {
+		t.Errorf("the intent was %+v", a.stored[0].Intent)
+	}
+	want := notify.Notice{KeyID: "AKIA1", User: "bot", SlackTag: "UNEW", Kind: notify.Disabled, Reason: audit.Inactivity, At: now}
+	if *record.Final != want {
+		t.Errorf("the notice is %+v, want %+v", *record.Final, want)
+	}
+	if d := a.last().Disabled; d == nil || d.Reason != audit.Inactivity || d.Run != "run-2" || !d.At.Equal(now) {
+		t.Errorf("recorded is %+v", d)
+	}
+}
+
+// TestANewAttemptTakesThePlaceOfAnOlder: it is the newest whose effect may show
+// last, so that Settle waits from there.
+func TestANewAttemptTakesThePlaceOfAnOlder(t *testing.T) {
+	t.Parallel()
+	a, record := due(), leftover(day)
+	a.writeErr = errBroken
+	if outcome, _ := a.disable(t, record); outcome != enforce.Failed {
+		t.Fatalf("outcome %d", outcome)
+	}
+	if i := a.last().Intent; i == nil || !i.At.Equal(now) || i.Run != "run-2" || i.Reason != audit.CreationAge {
+		t.Errorf("the intent is %+v, want one of this run and moment", i)
+	}
+}
+
+// TestANewStoryOwesEveryChannelAgain: receipts are for one deed.
+func TestANewStoryOwesEveryChannelAgain(t *testing.T) {
+	t.Parallel()
+	a, record := due(), blank()
+	record.Receipts, record.Settled = map[string]time.Time{"slack": now.Add(-day)}, now.Add(-day)
+	if outcome, err := a.disable(t, record); outcome != enforce.Disabled || err != nil {
+		t.Fatalf("outcome %d, %v", outcome, err)
+	}
+	if last := a.last(); len(last.Receipts) != 0 || !last.Settled.IsZero() || !last.Owed() {
+		t.Errorf("stored %+v", last)
+	}
+}
+
+// TestSettle: what became of an intent that an earlier run left.
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		ago     time.Duration
+		world   func(*aws)
+		outcome enforce.Outcome
+		err     string
+		diary   []string
+		owed    bool
+	}{
+		{
+			name: "it took effect", ago: day, world: func(a *aws) { a.key.Status = audit.Inactive },
+			outcome: enforce.Disabled, diary: []string{"read", "disabled"}, owed: true,
+		},
+		{
+			name: "it took effect moments ago", ago: time.Second, world: func(a *aws) { a.key.Status = audit.Inactive },
+			outcome: enforce.Disabled, diary: []string{"read", "disabled"}, owed: true,
+		},
+		{
+			name: "the key is Active, and may not show it yet", ago: enforce.Lag - 1,
+			outcome: enforce.Pending, diary: []string{"read"}, owed: true,
+		},
+		{
+			name: "the key is Active, and would show it by now", ago: enforce.Lag,
+			outcome: enforce.Changed, diary: []string{"read", "nothing"},
+		},
+		{
+			name: "the user is gone", ago: day, world: func(a *aws) { a.readErr = gone },
+			outcome: enforce.Disabled, diary: []string{"read", "disabled"}, owed: true,
+		},
+		{
+			name: "the key is gone", ago: day, world: func(a *aws) { a.readErr = inventory.ErrKeyGone },
+			outcome: enforce.Disabled, diary: []string{"read", "disabled"}, owed: true,
+		},
+		{
+			name: "it cannot be known", ago: day, world: func(a *aws) { a.readErr = errBroken },
+			outcome: enforce.Pending, err: "find out whether an earlier run disabled key AKIA1 of user bot: broken", diary: []string{"read"}, owed: true,
+		},
+		{
+			name: "it took effect, and that cannot be written down", ago: day,
+			world: func(a *aws) {
+				a.key.Status, a.putErr = audit.Inactive, map[int]error{1: errDisk}
+			},
+			outcome: enforce.Disabled, err: "disk full", diary: []string{"read", "put fails"}, owed: true,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a, record := due(), leftover(c.ago)
+			a.stored = []state.Record{*record}
+			if c.world != nil {
+				c.world(a)
+			}
+			outcome, err := a.enforcer().Settle(t.Context(), record)
+			if outcome != c.outcome {
+				t.Errorf("outcome %d, want %d (%v)", outcome, c.outcome, err)
+			}
+			wantError(t, err, c.err)
+			if !slices.Equal(a.diary, c.diary) {
+				t.Errorf("did %v, want %v", a.diary, c.diary)
+			}
+			if got := a.last().Owed(); got != c.owed {
+				t.Errorf("stored as owed: %t, want %t", got, c.owed)
+			}
+			if outcome == enforce.Disabled && (record.Final == nil || record.Final.Reason != audit.Inactivity || !record.Final.At.Equal(now)) {
+				t.Errorf("the notice to give is %+v", record.Final)
+			}
+		})
+	}
+}
+
+// TestSettleWritesNothingToIAM, whatever it finds.
+func TestSettleWritesNothingToIAM(t *testing.T) {
+	t.Parallel()
+	for _, ago := range []time.Duration{0, enforce.Lag, 100 * day} {
+		a := due()
+		_, _ = a.enforcer().Settle(t.Context(), leftover(ago))
+		if slices.Contains(a.diary, "write") {
+			t.Errorf("%v later: %v", ago, a.diary)
+		}
+	}
+}
