@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/metrics"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
 )
 
@@ -29,7 +30,13 @@ func (a *app) onEvent(ctx context.Context, _ json.RawMessage) (*sleuth.Summary, 
 	if err != nil {
 		return nil, err
 	}
-	summary, err := a.once(ctx, cfg, false, a.logger(cfg.Debug))
+	log := a.logger(cfg.Debug)
+	summary, err := a.once(ctx, cfg, false, log)
+	if summary != nil { // even of a run that was not whole
+		if err := metrics.Write(a.stdout, *summary); err != nil {
+			log.ErrorContext(ctx, "the metrics are lost", "error", err.Error())
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

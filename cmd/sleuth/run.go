@@ -58,6 +58,7 @@ func (a *app) once(ctx context.Context, cfg config.Config, dryRun bool, log *slo
 
 // onceIn is once in an AWS that we are connected to.
 func (a *app) onceIn(ctx context.Context, aws aws.Config, cfg config.Config, dryRun bool, log *slog.Logger) (*sleuth.Summary, error) {
+	traffic := cloud.Count(&aws)
 	began := a.now()
 	id := runID(began)
 	log = log.With("run", id)
@@ -98,6 +99,7 @@ func (a *app) onceIn(ctx context.Context, aws aws.Config, cfg config.Config, dry
 		DryRun:   dryRun,
 		Table:    cfg.Debug,
 	}.Run(ctx)
+	summary.APICalls, summary.Throttles = traffic.Calls(), traffic.Throttles()
 	log.InfoContext(ctx, "run ends", "summary", summary)
 	return &summary, err
 }

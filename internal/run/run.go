@@ -380,6 +380,11 @@ var errNotWhole = errors.New("the run was not whole")
 
 func (p *pass) finish() (Summary, error) {
 	p.summary.Finished = p.Now().UTC()
+	for _, record := range p.records {
+		if record.Owed() {
+			p.summary.NoticesOwed++
+		}
+	}
 	p.summary.sort()
 	if len(p.summary.Problems) == 0 {
 		return p.summary, nil

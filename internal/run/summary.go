@@ -39,6 +39,13 @@ type Summary struct {
 	NoticesSent   int `json:"notices_sent"`
 	NoticesFailed int `json:"notices_failed"`
 	MessagesSent  int `json:"messages_sent"`
+	// NoticesOwed counts the disabled keys whose final notice some channel has
+	// not taken yet; the next run sends it again.
+	NoticesOwed int `json:"notices_owed"`
+	// APICalls counts the calls to AWS, each attempt, and Throttles those of
+	// them that were turned away as too many. Both are set by who connected.
+	APICalls  int `json:"api_calls"`
+	Throttles int `json:"throttles"`
 
 	DisabledKeys   []KeyRef         `json:"disabled_keys"`
 	UnreadableTags []string         `json:"unreadable_tags"`
