@@ -52,6 +52,15 @@ data "aws_iam_policy_document" "sleuth" {
   }
 
   dynamic "statement" {
+    for_each = var.inventory == "credential-report" ? ["*"] : []
+    content {
+      sid       = "ReadCredentialReport"
+      actions   = ["iam:GenerateCredentialReport", "iam:GetCredentialReport"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
     for_each = var.enable_auto_expire ? [local.users] : []
     content {
       sid       = "DisableKeys"

@@ -165,6 +165,18 @@ variable "sns_topic" {
   }
 }
 
+variable "inventory" {
+  description = "INVENTORY: how a run finds the users to look at. live asks for every user's keys, credential-report only for those whom the account's report shows to matter."
+  type        = string
+  default     = "live"
+  nullable    = false
+
+  validation {
+    condition     = contains(["live", "credential-report"], var.inventory)
+    error_message = "inventory must be live or credential-report."
+  }
+}
+
 variable "concurrency" {
   description = "CONCURRENCY: how many IAM calls may be under way at once, 1 to 256."
   type        = number
@@ -225,6 +237,7 @@ locals {
       INACTIVE_NOTIFICATION_TEXT  = var.inactive_notification_text
       SLACK_URL                   = var.slack_url
       SNS_TOPIC                   = var.sns_topic
+      INVENTORY                   = var.inventory
       CONCURRENCY                 = tostring(var.concurrency)
       STATE                       = local.state
       LEASE_SECONDS               = tostring(var.lease_seconds)

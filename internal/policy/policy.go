@@ -42,6 +42,9 @@ type Place struct {
 func ForRun(cfg config.Config, place Place) Document {
 	place = place.settled(cfg.SNSTopic)
 	doc := reading(place)
+	if cfg.ByReport {
+		doc.allow("ReadCredentialReport", "*", "iam:GenerateCredentialReport", "iam:GetCredentialReport")
+	}
 	if cfg.Policy.AutoExpire {
 		doc.allow("DisableKeys", place.users(), "iam:UpdateAccessKey")
 	}

@@ -61,6 +61,10 @@ func TestForRun(t *testing.T) {
 			cfg:  config.Config{Policy: audit.Policy{AutoExpire: true}},
 			want: []string{"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*"},
 		},
+		"the credential report is made and read": {
+			cfg:  config.Config{ByReport: true},
+			want: []string{"iam:GenerateCredentialReport *", "iam:GetCredentialReport *"},
+		},
 		"a topic is published to, and no other": {
 			cfg:  config.Config{SNSTopic: topic},
 			want: []string{"sns:Publish " + topic},
