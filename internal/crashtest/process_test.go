@@ -93,6 +93,8 @@ type process struct {
 	attempts int
 	// eachRecordAlone writes records one by one, as DynamoDB does.
 	eachRecordAlone bool
+	// knowsItself: the process need not ask AWS which account this is.
+	knowsItself bool
 	// watch sees every IAM call of the process, in the moment it takes effect.
 	watch *witness
 
@@ -333,9 +335,13 @@ func (p *process) run(ctx context.Context) (run.Summary, error) {
 
 	patience := retry.Policy{Sleep: withoutWaiting}
 	cfg := p.awsConfig(p.w.aws.URL(), p.awsWire())
-	identity, _, err := cloud.Identify(p.ctx, cfg)
-	if err != nil {
-		return run.Summary{}, err
+	// The weather leaves out who we are: a run that does not know does not begin.
+	identity := cloud.Identity{Account: notify.Account{ID: p.w.home.ID()}}
+	if !p.knowsItself {
+		var err error
+		if identity, _, err = cloud.Identify(p.ctx, cfg); err != nil {
+			return run.Summary{}, err
+		}
 	}
 	webhook, err := slack.NewWebhook(secret.New(p.w.slack.URL()), slack.Options{
 		HTTP: &http.Client{Transport: p.slackWire()}, Retry: patience, Now: p.w.Now,
@@ -367,7 +373,8 @@ func (p *process) run(ctx context.Context) (run.Summary, error) {
 	}.Run(p.ctx)
 }
 
-// gated is a store whose calls pass the gate of a process.
+// gated is a store whose calls pass the gate of a process. It remembers runs
+// as well, as all real stores do.
 type gated struct {
 	state.Store
 	p *process
@@ -429,6 +436,24 @@ func (g gated) Acquire(ctx context.Context, account, holder string, now time.Tim
 
 func (g gated) Release(ctx context.Context, account, holder string) error {
 	return g.p.pass("state Release", func() error { return g.Store.Release(ctx, account, holder) })
+}
+
+func (g gated) LastRun(ctx context.Context, account string) (last state.LastRun, err error) {
+	err = g.p.pass("state LastRun", func() error {
+		var err error
+		last, err = g.Store.(state.Runs).LastRun(ctx, account)
+		return err
+	})
+	if err != nil {
+		return state.LastRun{}, err
+	}
+	return last, nil
+}
+
+func (g gated) SetLastRun(ctx context.Context, account string, last state.LastRun) error {
+	return g.p.pass("state SetLastRun", func() error {
+		return g.Store.(state.Runs).SetLastRun(ctx, account, last)
+	})
 }
 
 // witness sees what a process asks of IAM, and what was true at that moment.

@@ -1,7 +1,9 @@
 package crashtest
 
 import (
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"testing"
 
@@ -12,6 +14,12 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/mototest"
 	"github.com/iam-sleuth/sleuth/internal/state"
 )
+
+// TestMain has the many short-lived worlds of these tests collected less often.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // inFile keeps state in a real file. Every process opens it anew.
 func inFile(t *testing.T, w *world) opener {
