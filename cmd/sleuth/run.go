@@ -81,7 +81,7 @@ func (a *app) onceIn(ctx context.Context, aws aws.Config, cfg config.Config, dry
 	}
 	defer func() { _ = store.Close() }()
 
-	log.InfoContext(ctx, "run begins", "auto_expire", cfg.Policy.AutoExpire, "dry_run", dryRun, "state", store.String(), "rules", cfg.Rules)
+	log.InfoContext(ctx, "run begins", "auto_expire", cfg.Policy.AutoExpire, "dry_run", dryRun, "state", store.String(), "rules", report.Rules(cfg.Rules))
 	deadline, _ := ctx.Deadline() // zero outside Lambda
 	client := iam.NewFromConfig(aws)
 	summary, err := sleuth.Runner{

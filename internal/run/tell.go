@@ -65,8 +65,10 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 		return p.receipt(ctx, channel, m, w.steps)
 	})
 	for _, d := range deliveries {
-		p.summary.MessagesSent += d.Sent
-		p.summary.NoticesSent += d.Told
+		if p.tells[d.Channel] { // what is only printed is not sent
+			p.summary.MessagesSent += d.Sent
+			p.summary.NoticesSent += d.Told
+		}
 		for _, failure := range d.Failures {
 			p.summary.NoticesFailed += len(failure.Notices)
 			p.problem(report.Problem{Text: fmt.Sprintf("%s was not told of %s: %v", d.Channel, keysIn(failure.Notices), failure.Err)})
