@@ -134,6 +134,15 @@ func (a *Account) AddUsers(t testing.TB, users []User) []User {
 	return made
 }
 
+// FunctionZip is the zip that a Lambda function of the account was made with.
+// AWS gives a URL to fetch it from; moto gives one that leads nowhere.
+func (a *Account) FunctionZip(t testing.TB, region, function string) []byte {
+	t.Helper()
+	var answer struct{ Zip []byte }
+	a.moto.control(t, "/function", map[string]string{"account": a.ID, "region": region, "function": function}, &answer)
+	return answer.Zip
+}
+
 // Env is what a process needs in its environment to reach the account with any
 // AWS tool, and nothing else: put it after what the process inherits, so that
 // it wins. Variables that could lead elsewhere are set to nothing.

@@ -4,6 +4,7 @@ Prints one line of JSON with the two ports once it is ready, and ends when its
 standard input does: so it never outlives the process that started it.
 """
 
+import base64
 import json
 import logging
 import os
@@ -17,6 +18,7 @@ MISSING = 3  # exit status: moto is not installed
 sys.path = [folder for folder in sys.path if folder]  # nothing from where tests run
 
 try:
+    from moto.awslambda.models import lambda_backends
     from moto.core.config import default_user_config
     from moto.iam.models import AccessKeyLastUsed, iam_backends
     from moto.server import ThreadedMotoServer
@@ -44,14 +46,14 @@ def set_dates(key, created, last_used, service=None, region=None):
 
 
 def backdate(asked):
-    for account in list(iam_backends.values()):
-        for user in list(account["aws"].users.values()):
-            for key in user.access_keys:
-                if key.access_key_id == asked["key"]:
-                    set_dates(key, asked["created"], asked["lastUsed"])
-                    # A key is never older than its user.
-                    user.create_date = min(user.create_date, key.create_date)
-                    return {}
+    partitions = [p for account in list(iam_backends.values()) for p in list(account.values())]
+    for user in [u for partition in partitions for u in list(partition.users.values())]:
+        for key in user.access_keys:
+            if key.access_key_id == asked["key"]:
+                set_dates(key, asked["created"], asked["lastUsed"])
+                # A key is never older than its user.
+                user.create_date = min(user.create_date, key.create_date)
+                return {}
     raise LookupError(f"no access key {asked['key']}")
 
 
@@ -94,7 +96,19 @@ def add_account(asked):
     }
 
 
-ACTIONS = {"/backdate": backdate, "/users": add_users, "/account": add_account}
+def function_code(asked):
+    """The zip that a Lambda function was made with, which moto keeps to itself."""
+    backend = lambda_backends[asked["account"]][asked["region"]]
+    code = backend.get_function(asked["function"]).code_bytes
+    return {"zip": base64.b64encode(code).decode()}
+
+
+ACTIONS = {
+    "/backdate": backdate,
+    "/users": add_users,
+    "/account": add_account,
+    "/function": function_code,
+}
 LOCK = threading.Lock()
 
 
