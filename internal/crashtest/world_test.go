@@ -8,7 +8,6 @@ package crashtest
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -102,7 +101,7 @@ func (w *world) config() config.Config {
 	}
 }
 
-func quietLog() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // event is one thing that happened in the world and cannot be taken back.
 type event struct {
