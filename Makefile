@@ -4,6 +4,8 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 30s
 BENCHTIME ?= 1s
+# What 'make bench' hands on: -quick, -full, -users N; see internal/bench.
+BENCHFLAGS ?=
 # What 'make test' hands on to go test, such as TESTFLAGS='-race -short'.
 TESTFLAGS ?=
 
@@ -61,7 +63,8 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s) each
 		done; \
 	done
 
-bench: ## Run every benchmark
+bench: ## Run every benchmark, and measure whole runs (BENCHFLAGS=-full, -quick, ...)
+	@go run ./internal/bench $(BENCHFLAGS)
 	go test -run '^$$' -bench . -benchmem -benchtime '$(BENCHTIME)' ./...
 
 docs: ## Write the generated parts of docs/ anew

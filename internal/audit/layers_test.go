@@ -51,6 +51,10 @@ var layers = []struct {
 	{"internal/docscheck", []string{"internal/config", "internal/policy", "internal/report", "internal/run", "internal/state"}},
 	{"internal/docscheck/generate", []string{"internal/docscheck"}},
 	{"internal/lambdazip", nil},
+	{"internal/bench", []string{
+		"internal/audit", "internal/awsfake", "internal/cloud", "internal/config", "internal/inventory", "internal/notify",
+		"internal/run", "internal/state",
+	}},
 
 	// What only tests import.
 	{"internal/mototest", nil},
