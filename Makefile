@@ -69,6 +69,7 @@ bench: ## Run every benchmark, and measure whole runs (BENCHFLAGS=-full, -quick,
 
 docs: ## Write the generated parts of docs/ anew
 	go run ./internal/docscheck/generate
+	go test ./internal/deploytest -run 'Tables$$' -update
 
 clean: ## Remove what the targets above have made
 	rm -rf sleuth dist build coverage.out

@@ -14,7 +14,7 @@ locals {
   here       = "${local.region}:${local.account_id}"
   users      = "arn:${local.partition}:iam::${local.account_id}:user/*"
 
-  slack_url = var.slack_url == null ? "" : var.slack_url
+  slack_url = nonsensitive(var.slack_url == null ? "" : var.slack_url)
 
   # Of each reference the name, without a version or label.
   parameter_names = [for name in [trimprefix(local.slack_url, "ssm:")] : name if startswith(local.slack_url, "ssm:")]

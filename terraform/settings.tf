@@ -147,6 +147,7 @@ variable "slack_url" {
   description = "SLACK_URL: where the Slack incoming webhook is kept, as \"ssm:/parameter/name\" or \"secretsmanager:secret-id\", or \"test\" to print the messages to the log. The webhook itself is refused: it would be in the state and in the function's environment for all to read."
   type        = string
   default     = null
+  sensitive   = true # so that a webhook given by mistake is not printed
 
   validation {
     condition     = var.slack_url == null ? true : can(regex("^$|^test$|^(ssm|secretsmanager):[^[:space:]]+$", var.slack_url))
@@ -235,7 +236,7 @@ locals {
       EXPIRE_NOTIFICATION_TEXT    = var.expire_notification_text
       INACTIVE_NOTIFICATION_TITLE = var.inactive_notification_title
       INACTIVE_NOTIFICATION_TEXT  = var.inactive_notification_text
-      SLACK_URL                   = var.slack_url
+      SLACK_URL                   = nonsensitive(var.slack_url)
       SNS_TOPIC                   = var.sns_topic
       INVENTORY                   = var.inventory
       CONCURRENCY                 = tostring(var.concurrency)

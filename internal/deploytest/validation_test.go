@@ -1,0 +1,238 @@
+package deploytest
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// refusal is variables that the module must refuse, and what it must say.
+type refusal struct {
+	variables map[string]string // as -var takes them
+	message   string
+	// allowedBySleuth: Sleuth itself has no objection, only a deployment has.
+	allowedBySleuth bool
+}
+
+// one is a refusal of one variable.
+func one(name, value, message string) refusal {
+	return refusal{variables: map[string]string{name: value}, message: message}
+}
+
+func strict(r refusal) refusal {
+	r.allowedBySleuth = true
+	return r
+}
+
+// refusals are one for every validation, and more where one has two ends.
+var refusals = []refusal{
+	one("expiration_age", "0", "expiration_age must be a whole number of days from 1 to 36500."),
+	one("min_notice_days", "-1", "min_notice_days must be a whole number of days from 0 to 36500."),
+	one("remind_at", "[30,0]", "remind_at must be whole numbers of days left from 1 to 36500, such as [30, 14, 7, 3, 1]."),
+	one("concurrency", "0", "concurrency must be a whole number of calls from 1 to 256."),
+	one("lease_seconds", "0", "lease_seconds must be a whole number of seconds from 1 to 900."),
+	one("max_disable", "0%", "max_disable must be a whole number of keys from 0, or a share from 1% to 100%, such as \"25\" or \"10%\"."),
+	one("inventory", "csv", "inventory must be live or credential-report."),
+	one("sns_topic", "access-key-notices", "sns_topic must be the ARN of a topic."),
+	strict(one("slack_url", "https://hooks.slack.com/services/T0/B0/x", "Do not give the webhook itself: put it into a parameter or a secret first.")),
+	strict(one("state", "file:/tmp/state.db", "A function keeps no files, so file:PATH cannot be used.")),
+	one("name", "1st", "name must be 3 to 40 letters, digits, hyphens and underscores, and begin with a letter."),
+	one("architecture", "x86", "architecture must be arm64 or x86_64."),
+	one("memory_size", "127", "memory_size must be a whole number of MB from 128 to 10240."),
+	one("timeout", "59", "timeout must be a whole number of seconds from 60 to 900."),
+	one("reserved_concurrency", "2", "reserved_concurrency must be 1, or -1 to reserve nothing."),
+	one("retry_attempts", "3", "retry_attempts must be 0, 1 or 2."),
+	one("schedule_expression", "every day", "schedule_expression must be cron(...) or rate(...)."),
+	one("schedule_timezone", "", "schedule_timezone must be a time zone by name, such as UTC or Europe/Berlin."),
+	one("missing_after_days", "8", "missing_after_days must be a whole number of days from 1 to 7."),
+	one("alarm_actions", `["operators"]`, "alarm_actions must be ARNs."),
+	one("log_retention_days", "42", "log_retention_days must be a number of days that CloudWatch Logs knows, such as 30, 90 or 365."),
+	one("kms_key_arn", "alias/sleuth", "kms_key_arn must be the ARN of a KMS key (not of an alias)."),
+	one("secret_kms_key_arn", "arn:aws:kms:us-east-1:123456789012:alias/sleuth", "secret_kms_key_arn must be the ARN of a KMS key (not of an alias)."),
+	one("vpc", `{subnet_ids=[],security_group_ids=["sg-1"]}`, "vpc must name at least one subnet and one security group."),
+	one("permissions_boundary", "boundary", "permissions_boundary must be the ARN of an IAM policy."),
+	one("zip_file", "no/such.zip", "zip_file must be the path of a file that exists: download it from a release, or run make lambda."),
+	one("expiration_age", "36501", "expiration_age must be a whole number of days from 1 to 36500."),
+	{
+		variables: map[string]string{"inactivity_age": "0", "inactivity_warning_age": "0"},
+		message:   "inactivity_age must be a whole number of days from 1 to 36500.",
+	},
+	{
+		variables: map[string]string{"inactivity_age": "30", "inactivity_warning_age": "-1"},
+		message:   "inactivity_warning_age must be a whole number of days from 0 to 36500.",
+	},
+	one("warning_age", "1.5", "warning_age must be a whole number of days from 0 to 36500."),
+	one("min_notice_days", "36501", "min_notice_days must be a whole number of days from 0 to 36500."),
+	one("concurrency", "257", "concurrency must be a whole number of calls from 1 to 256."),
+	one("lease_seconds", "901", "lease_seconds must be a whole number of seconds from 1 to 900."),
+	one("max_disable", "101%", "max_disable must be a whole number of keys from 0, or a share from 1% to 100%, such as \"25\" or \"10%\"."),
+	one("slack_url", "ssm:", "slack_url must be ssm:/parameter/name or secretsmanager:secret-id, naming where the webhook is kept, or test."),
+	one("state", "dynamodb:x", "state must be null, dynamodb:TABLE or none."),
+	strict(refusal{
+		variables: map[string]string{"zip_file": "settings.tf", "zip_s3": `{bucket="releases",key="sleuth.zip"}`},
+		message:   "Give the zip either as zip_file, a path, or as zip_s3, a bucket and key.",
+	}),
+	one("memory_size", "10241", "memory_size must be a whole number of MB from 128 to 10240."),
+	one("timeout", "901", "timeout must be a whole number of seconds from 60 to 900."),
+	{
+		variables: map[string]string{"warning_age": "90", "expiration_age": "90"},
+		message:   "warning_age must be lower than expiration_age.",
+	},
+	{
+		variables: map[string]string{"inactivity_age": "91", "inactivity_warning_age": "20"},
+		message:   "inactivity_age must be at most expiration_age.",
+	},
+	{
+		variables: map[string]string{"min_notice_days": "7", "state": "none"},
+		message:   "min_notice_days needs state to know who was told: leave state at its default.",
+	},
+	{
+		variables: map[string]string{"remind_at": "[7]", "state": "none"},
+		message:   "remind_at needs state to know who was told: leave state at its default.",
+	},
+	one("inactivity_age", "30", "inactivity_age and inactivity_warning_age go together: set both, or neither."),
+	one("inactivity_warning_age", "20", "inactivity_age and inactivity_warning_age go together: set both, or neither."),
+	{
+		variables: map[string]string{"inactivity_age": "30", "inactivity_warning_age": "30"},
+		message:   "inactivity_warning_age must be lower than inactivity_age.",
+	},
+}
+
+// accepted are values that neither the module nor Sleuth may refuse, at their
+// limits.
+var accepted = []map[string]string{
+	{"zip_file": "settings.tf"},
+	{
+		"zip_s3": `{bucket="releases",key="sleuth.zip"}`, "expiration_age": "36500", "warning_age": "0",
+		"inactivity_age": "36500", "inactivity_warning_age": "0", "max_disable": "100%", "min_notice_days": "36500",
+		"remind_at": "[1,36500]", "slack_url": "secretsmanager:sleuth/slack", "concurrency": "256", "lease_seconds": "900",
+		"sns_topic": "arn:aws-us-gov:sns:us-gov-west-1:123456789012:keys.fifo", "state": "dynamodb:a.b",
+		"inventory": "credential-report", "vpc": `{subnet_ids=["subnet-1"],security_group_ids=["sg-1"]}`,
+		"permissions_boundary": "arn:aws-cn:iam::aws:policy/PowerUserAccess", "schedule_expression": "rate(1 day)",
+	},
+	{
+		"zip_file": "settings.tf", "max_disable": "0", "slack_url": "test", "sns_topic": "", "state": "none", "concurrency": "1",
+		"lease_seconds": "1", "expiration_age": "1", "warning_age": "0", "schedule_timezone": "America/Argentina/Buenos_Aires",
+	},
+}
+
+// withVariablesOnly is the module's variables without its resources: planning
+// them takes neither a provider nor an AWS.
+func withVariablesOnly(t *testing.T) workspace {
+	t.Helper()
+	w := workspace{folder: t.TempDir()}
+	for _, file := range []string{"settings.tf", "variables.tf"} {
+		if err := os.WriteFile(filepath.Join(w.folder, file), []byte(read(t, "terraform/"+file)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+func (w workspace) plan(t *testing.T, variables map[string]string) (said string, status int) {
+	t.Helper()
+	arguments := []string{"plan", "-lock=false", "-compact-warnings"}
+	for name, value := range variables {
+		arguments = append(arguments, "-var="+name+"="+value)
+	}
+	said, status = w.try(t, arguments...)
+	return strings.Join(strings.Fields(strings.Map(withoutFrames, said)), " "), status
+}
+
+// withoutFrames drops what Terraform draws around its errors.
+func withoutFrames(r rune) rune {
+	if strings.ContainsRune("╷│╵", r) {
+		return ' '
+	}
+	return r
+}
+
+// environmentOf is what the module would make of the variables.
+func environmentOf(variables map[string]string) map[string]string {
+	environment := map[string]string{}
+	for name, value := range variables {
+		environment[strings.ToUpper(name)] = strings.Trim(value, "[]")
+	}
+	if environment["STATE"] == "" {
+		environment["STATE"] = "dynamodb:iam-sleuth"
+	}
+	return environment
+}
+
+func TestModuleRefusesBadValues(t *testing.T) {
+	t.Parallel()
+	isSetting := map[string]bool{}
+	for _, name := range settingNames() {
+		isSetting[strings.ToLower(name)] = true
+	}
+	w := withVariablesOnly(t)
+	for _, r := range refusals {
+		t.Run(fmt.Sprint(r.variables), func(t *testing.T) {
+			t.Parallel()
+			variables, settings := maps.Clone(r.variables), map[string]string{}
+			if _, given := variables["zip_file"]; !given {
+				variables["zip_file"] = "settings.tf" // any file
+			}
+			said, status := w.plan(t, variables)
+			if status != 1 || !strings.Contains(said, r.message) || strings.Count(said, "Error: ") != 1 {
+				t.Errorf("terraform plan: exit status %d, want 1 and the one error %q: %s", status, r.message, said)
+			}
+			if webhook, found := r.variables["slack_url"]; found && strings.Contains(said, webhook+`"`) {
+				t.Errorf("the webhook is printed: %s", said)
+			}
+			// The module refuses nothing that Sleuth takes, unless it is meant to.
+			for name, value := range r.variables {
+				if isSetting[name] {
+					settings[name] = value
+				}
+			}
+			if len(settings) == 0 || r.allowedBySleuth {
+				return
+			}
+			if _, err := checked(environmentOf(settings)); err == nil {
+				t.Errorf("%v is fine for Sleuth", settings)
+			}
+		})
+	}
+}
+
+func TestModuleAcceptsGoodValues(t *testing.T) {
+	t.Parallel()
+	w := withVariablesOnly(t)
+	for _, variables := range accepted {
+		if said, status := w.plan(t, variables); status != 0 {
+			t.Errorf("%v: %s", variables, said)
+		}
+		if _, err := checked(environmentOf(variables)); err != nil {
+			t.Errorf("%v: %v", variables, err)
+		}
+	}
+}
+
+// Every validation is seen to refuse something.
+func TestEveryValidationIsTested(t *testing.T) {
+	t.Parallel()
+	var messages []string
+	for _, r := range refusals {
+		messages = append(messages, r.message)
+	}
+	for _, v := range readModule(t, "terraform").variables {
+		for line := range strings.Lines(v.text) {
+			_, message, found := strings.Cut(line, "error_message = ")
+			if !found {
+				continue
+			}
+			message = strings.ReplaceAll(strings.Trim(strings.TrimSpace(message), `"`), `\"`, `"`)
+			tested := false
+			for _, m := range messages {
+				tested = tested || strings.Contains(message, m)
+			}
+			if !tested {
+				t.Errorf("nothing tests that %s is refused with %q", v.name, message)
+			}
+		}
+	}
+}
