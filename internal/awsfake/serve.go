@@ -17,17 +17,20 @@ const (
 	serviceIAM = "iam"
 	serviceSTS = "sts"
 	serviceSNS = "sns"
+
+	serviceOrganizations = "organizations"
 )
 
 // maxRequest is well above what any action served here takes.
 const maxRequest = 1 << 20
 
-// api is a version of a service's query API.
+// api is a version of a service's query API, or of one that speaks JSON.
 type api struct {
 	service   string
 	version   string
 	namespace string
 	actions   map[string]action
+	json      bool
 }
 
 // action does what one call asks for and writes its result. The server is
@@ -37,9 +40,10 @@ type action func(rq *request, x *xmlWriter) *apiError
 // servedAPIs is every API that the server has.
 func servedAPIs() []*api {
 	return []*api{
-		{serviceIAM, "2010-05-08", "https://iam.amazonaws.com/doc/2010-05-08/", iamActions()},
-		{serviceSTS, "2011-06-15", "https://sts.amazonaws.com/doc/2011-06-15/", stsActions()},
-		{serviceSNS, "2010-03-31", "http://sns.amazonaws.com/doc/2010-03-31/", snsActions()},
+		{service: serviceIAM, version: "2010-05-08", namespace: "https://iam.amazonaws.com/doc/2010-05-08/", actions: iamActions()},
+		{service: serviceSTS, version: "2011-06-15", namespace: "https://sts.amazonaws.com/doc/2011-06-15/", actions: stsActions()},
+		{service: serviceSNS, version: "2010-03-31", namespace: "http://sns.amazonaws.com/doc/2010-03-31/", actions: snsActions()},
+		{service: serviceOrganizations, version: "2016-11-28", actions: organizationsActions(), json: true},
 	}
 }
 
@@ -118,14 +122,23 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	if status == 0 && refusal != nil {
 		status, code = refusal.status, refusal.code
-		x.fail(api, call, refusal)
+		if api.json {
+			x.failInJSON(refusal)
+		} else {
+			x.fail(api, call, refusal)
+		}
 	}
 	if status == 0 {
 		status = http.StatusOK
-		x.finish(call)
+		if !api.json {
+			x.finish(call)
+		}
 	}
 	header := w.Header()
 	header.Set("Content-Type", "text/xml")
+	if api.json {
+		header.Set("Content-Type", "application/x-amz-json-1.1")
+	}
 	header.Set("Content-Length", strconv.Itoa(len(x.buf)))
 	header.Set("X-Amzn-Requestid", requestID(call.Seq))
 	w.WriteHeader(status)
@@ -191,11 +204,14 @@ func (s *Server) hang(ctx context.Context) {
 }
 
 // readParams reads a query-protocol request: a form in the body, or a query
-// string.
+// string. A request that names its action in a header is one in JSON.
 func readParams(r *http.Request) (url.Values, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxRequest))
 	if err != nil {
 		return nil, fmt.Errorf("reading the request: %w", err)
+	}
+	if target := r.Header.Get("X-Amz-Target"); strings.HasPrefix(target, organizationsTarget) {
+		return jsonParams(target, body)
 	}
 	form := string(body)
 	if form == "" {

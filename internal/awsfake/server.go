@@ -1,6 +1,6 @@
-// Package awsfake is a small AWS inside the process: IAM, STS and SNS over
-// real HTTP on the loopback interface, in AWS's query protocol, for tests,
-// benchmarks and the demo.
+// Package awsfake is a small AWS inside the process: IAM, STS, SNS and
+// Organizations over real HTTP on the loopback interface, in AWS's protocols,
+// for tests, benchmarks and the demo.
 //
 // It follows AWS's documentation in what it answers and refuses, and adds
 // what only a fake can offer: keys of any age, switches for latency, rate
@@ -38,14 +38,15 @@ type Server struct {
 	serving  sync.WaitGroup
 	closing  sync.Once
 
-	mu          sync.Mutex // guards all accounts and what follows
-	accounts    map[string]*Account
-	owners      map[string]*user   // by access key id
-	sessions    map[string]session // by access key id: account credentials and assumed roles
-	minted      uint64             // ids made so far
-	lag         time.Duration
-	pageLimit   int
-	reportPolls int
+	mu           sync.Mutex // guards all accounts and what follows
+	accounts     map[string]*Account
+	organization *Organization      // nil for none
+	owners       map[string]*user   // by access key id
+	sessions     map[string]session // by access key id: account credentials and assumed roles
+	minted       uint64             // ids made so far
+	lag          time.Duration
+	pageLimit    int
+	reportPolls  int
 
 	traffic traffic
 }
