@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,6 +57,7 @@ func TestStories(t *testing.T) {
 			"sleuth":        runSleuth,
 			"status":        wantStatus,
 			"envfile":       setFromFile,
+			"envmatch":      setFromStdout,
 			"account":       setUpAccount,
 			"crowd":         addCrowd,
 			"change":        changeAccount,
@@ -194,4 +196,15 @@ func usage(ts *testscript.TestScript, right bool, how string) {
 func say(ts *testscript.TestScript, format string, args ...any) {
 	_, err := fmt.Fprintf(ts.Stdout(), format, args...)
 	ts.Check(err)
+}
+
+// setFromStdout sets a variable to the first text in the last command's
+// standard output that matches.
+func setFromStdout(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "envmatch NAME REGEXP")
+	found := regexp.MustCompile(args[1]).FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("standard output has nothing like %s", args[1])
+	}
+	ts.Setenv(args[0], found)
 }

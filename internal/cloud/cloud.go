@@ -70,6 +70,8 @@ type Identity struct {
 	Account notify.Account
 	// Partition is aws, aws-us-gov or aws-cn.
 	Partition string
+	// PrincipalARN is the user or role that policies are attached to.
+	PrincipalARN string
 	// AccessKeyID is the key that we sign with. It may be an IAM user's own.
 	AccessKeyID string
 }
@@ -93,6 +95,7 @@ func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err e
 	if parts := strings.Split(aws.ToString(caller.Arn), ":"); len(parts) > 1 {
 		id.Partition = parts[1]
 	}
+	id.PrincipalARN = principalOf(aws.ToString(caller.Arn))
 	aliases, err := iam.NewFromConfig(cfg).ListAccountAliases(ctx, &iam.ListAccountAliasesInput{})
 	if err != nil {
 		return id, fmt.Errorf("read the account's alias: %w", err), nil
@@ -101,4 +104,15 @@ func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err e
 		id.Account.Alias = aliases.AccountAliases[0]
 	}
 	return id, nil, nil
+}
+
+// principalOf turns the ARN of an assumed role's session into the role's own,
+// and leaves that of a user alone.
+func principalOf(caller string) string {
+	head, session, found := strings.Cut(caller, ":assumed-role/")
+	if !found {
+		return caller
+	}
+	role, _, _ := strings.Cut(session, "/")
+	return strings.Replace(head, ":sts:", ":iam:", 1) + ":role/" + role
 }
