@@ -23,9 +23,26 @@ func WriteJSON(w io.Writer, value any) error {
 
 // WriteCSV writes the rows as CSV: the table's columns first, then the rest.
 func WriteCSV(w io.Writer, rows []Row) error {
-	header := append(columns[:len(columns):len(columns)],
+	header, records := csvOf(rows)
+	return WriteRecords(w, header, records)
+}
+
+// WriteReportCSV is WriteCSV, and in a forecast each row says for when it is.
+func WriteReportCSV(w io.Writer, r Report) error {
+	header, records := csvOf(r.Rows)
+	if r.Forecast != nil {
+		header = append(header, "Forecast For")
+		for i := range records {
+			records[i] = append(records[i], r.At.Format(time.RFC3339))
+		}
+	}
+	return WriteRecords(w, header, records)
+}
+
+func csvOf(rows []Row) (header []string, records [][]string) {
+	header = append(columns[:len(columns):len(columns)],
 		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At")
-	records := make([][]string, len(rows))
+	records = make([][]string, len(rows))
 	for i, row := range rows {
 		lastUsed, daysLeft := "", ""
 		if row.LastUsed != nil {
@@ -40,7 +57,7 @@ func WriteCSV(w io.Writer, rows []Row) error {
 			row.Created.Format(time.RFC3339), lastUsed,
 			row.ExpiresAt.Format(time.RFC3339), row.StagnatesAt.Format(time.RFC3339))
 	}
-	return WriteRecords(w, header, records)
+	return header, records
 }
 
 // WriteRecords writes a header and records as CSV that is safe to open in a

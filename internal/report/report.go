@@ -1,4 +1,5 @@
-// Package report shows what was found and done: as a table, JSON or CSV.
+// Package report shows what was found and done: as a table, JSON, CSV,
+// Markdown or a page of HTML.
 package report
 
 import (
@@ -20,7 +21,11 @@ type Report struct {
 	Schema  int            `json:"schema"`
 	Account notify.Account `json:"account"`
 	At      time.Time      `json:"at"`
-	Rules   Rules          `json:"rules"`
+	// Forecast is set where At lies ahead, and nil for what is so now.
+	Forecast *Forecast `json:"forecast,omitempty"`
+	// Filter is set where some keys were left out on purpose.
+	Filter *Filter `json:"filter,omitempty"`
+	Rules  Rules   `json:"rules"`
 	Tally
 	Rows     []Row     `json:"rows"`
 	Problems []Problem `json:"problems"`
@@ -82,11 +87,15 @@ type Row struct {
 	AutoExpire AutoExpire  `json:"auto_expire"`
 	State      audit.State `json:"state"`
 	// Exempt keys are good; Underlying is what they would be otherwise.
-	Exempt     bool         `json:"exempt"`
-	Underlying audit.State  `json:"underlying"`
-	Reason     audit.Reason `json:"reason,omitempty"`
-	Age        int          `json:"age_days"`
-	IdleAge    int          `json:"last_access_age_days"`
+	Exempt bool `json:"exempt"`
+	// ExemptUntil is the first moment at which a dated exemption no longer
+	// holds; ExemptReason is the KeyAutoExpireReason tag. Of exempt keys only.
+	ExemptUntil  *time.Time   `json:"exempt_until,omitempty"`
+	ExemptReason string       `json:"exempt_reason,omitempty"`
+	Underlying   audit.State  `json:"underlying"`
+	Reason       audit.Reason `json:"reason,omitempty"`
+	Age          int          `json:"age_days"`
+	IdleAge      int          `json:"last_access_age_days"`
 	// DaysLeft is the days to the first of the two limits, below zero past it;
 	// null where no limit applies, as the key is exempt or disabled.
 	DaysLeft *int       `json:"days_left"`
@@ -106,6 +115,9 @@ const (
 	AutoExpireFalse      AutoExpire = "FALSE"
 	AutoExpireUnreadable AutoExpire = "UNREADABLE"
 )
+
+// tagReason says, for people alone, why a user is exempt.
+const tagReason = "KeyAutoExpireReason"
 
 // Problem is something that could not be read or done.
 type Problem struct {
@@ -135,6 +147,12 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 	if v.State != audit.Disabled && !v.Exempt {
 		left := min(v.ExpiresIn, v.StagnatesIn)
 		row.DaysLeft = &left
+	}
+	if v.Exempt {
+		if end := audit.ExemptionOf(user).End; !end.IsZero() {
+			row.ExemptUntil = &end
+		}
+		row.ExemptReason, _ = user.Tags.Value(tagReason)
 	}
 	if !key.LastUsed.IsZero() {
 		row.LastUsed = &key.LastUsed

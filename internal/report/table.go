@@ -26,18 +26,18 @@ func (r Row) cells() [len(columns)]string {
 }
 
 // WriteTable writes the rows as text in columns, for people and for awk.
-func WriteTable(w io.Writer, rows []Row) error {
-	cells := make([][]string, len(rows))
-	for i, row := range rows {
-		line := row.cells()
-		cells[i] = line[:]
-	}
-	return WriteColumns(w, columns[:], cells)
-}
+func WriteTable(w io.Writer, rows []Row) error { return WriteTableOn(w, rows, Screen{}) }
 
 // WriteColumns writes a header and rows of cells as text in columns. Columns
 // of numbers are set to the right.
 func WriteColumns(w io.Writer, header []string, rows [][]string) error {
+	_, err := io.WriteString(w, inColumns(header, rows, nil))
+	return err
+}
+
+// inColumns lays out a header and rows of cells. Paint, which may be nil,
+// colours a cell of a row.
+func inColumns(header []string, rows [][]string, paint func(row, column int, text string) string) string {
 	t := table.NewWriter()
 	t.SetStyle(table.Style{
 		Name:    "plain",
@@ -48,11 +48,16 @@ func WriteColumns(w io.Writer, header []string, rows [][]string) error {
 	t.SuppressTrailingSpaces()
 	t.AppendHeader(tableRow(header))
 	t.SetColumnConfigs(numbersToTheRight(rows))
-	for _, row := range rows {
-		t.AppendRow(tableRow(row))
+	for i, cells := range rows {
+		row := tableRow(cells)
+		if paint != nil {
+			for j := range row {
+				row[j] = paint(i, j, row[j].(string))
+			}
+		}
+		t.AppendRow(row)
 	}
-	_, err := fmt.Fprintln(w, t.Render())
-	return err
+	return t.Render() + "\n"
 }
 
 func tableRow(cells []string) table.Row {

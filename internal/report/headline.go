@@ -1,0 +1,107 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+)
+
+// figures are what a report comes down to.
+type figures struct {
+	Active   int // keys that are not disabled
+	Past     int // past a limit
+	Warned   int // whose owners are warned
+	Exempt   int
+	NoEnd    int // exempt without an end
+	Disabled int
+	Oldest   int // age in days of the oldest Active key that is not exempt
+	Never    int // Active keys that were never used
+}
+
+func figuresOf(r Report) figures {
+	f := figures{Active: r.Active(), Disabled: r.States[audit.Disabled]}
+	for _, row := range r.Rows {
+		if row.State == audit.Disabled {
+			continue
+		}
+		switch {
+		case row.State.PastLimit():
+			f.Past++
+		case row.State.Warned():
+			f.Warned++
+		case row.Exempt:
+			f.Exempt++
+			if row.ExemptUntil == nil {
+				f.NoEnd++
+			}
+		}
+		if !row.Exempt {
+			f.Oldest = max(f.Oldest, row.Age)
+		}
+		if row.LastUsed == nil {
+			f.Never++
+		}
+	}
+	return f
+}
+
+// share is how much of the Active keys is within policy, in whole percent and
+// rounded down, so that 100 % means every one.
+func (f figures) share() string {
+	if f.Active == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%d %%", 100*(f.Active-f.Past)/f.Active)
+}
+
+// inOneSentence is the report for those who read no further. Named writes a
+// user's name.
+func inOneSentence(f figures, weeks []week, r Report, named func(user string) string) string {
+	if f.Active == 0 {
+		return "There is no active access key."
+	}
+	is := func(n int) string {
+		switch {
+		case r.Forecast != nil:
+			return "will be"
+		case n == 1:
+			return "is"
+		}
+		return "are"
+	}
+	var said strings.Builder
+	switch {
+	case f.Past == 0 && f.Active == 1:
+		fmt.Fprintf(&said, "The one active key %s within policy.", is(1))
+	case f.Past == 0:
+		fmt.Fprintf(&said, "All %d active keys %s within policy.", f.Active, is(f.Active))
+	default:
+		fmt.Fprintf(&said, "%d of %s %s past a limit.", f.Past, count(f.Active, "active key"), is(f.Past))
+	}
+	n, first := dueWithin(weeks, r.At, 30)
+	switch n {
+	case 0:
+		said.WriteString(" None reaches a limit within 30 days.")
+	case 1:
+		fmt.Fprintf(&said, " One more reaches a limit within 30 days: that of %s, on %s.", named(first.User), dayInWords(first.At))
+	default:
+		fmt.Fprintf(&said, " %d more reach a limit within 30 days; the first, that of %s, on %s.", n, named(first.User), dayInWords(first.At))
+	}
+	return said.String()
+}
+
+// whatIsDue says how the calendar counts.
+const whatIsDue = "By the day on which a key that is not rotated reaches its limit. Its limit by last use counts once its owner is warned of it."
+
+// whatStatesMean explains the states under the rules in force.
+func whatStatesMean(r Rules) [][2]string {
+	return [][2]string{
+		{"expire", fmt.Sprintf("created %d or more days ago: past the limit", r.ExpirationAge)},
+		{"stagnant_expire", fmt.Sprintf("not used for %d or more days: past the limit", r.InactivityAge)},
+		{"old", fmt.Sprintf("created %d or more days ago: its owner is warned", r.WarningAge)},
+		{"stagnant", fmt.Sprintf("not used for %d or more days: its owner is warned", r.InactivityWarningAge)},
+		{"good", "within policy, or exempt by the KeyAutoExpire tag of its user"},
+		{"disabled", "Inactive in IAM; it opens nothing"},
+	}
+}

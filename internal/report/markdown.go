@@ -1,0 +1,172 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// WriteMarkdown writes the report for a pull request or a wiki. All text that
+// others wrote, such as a user's name, stands in code spans: there it can
+// neither mention anyone, nor link, nor break the page.
+func WriteMarkdown(w io.Writer, r Report) error {
+	out := bufio.NewWriter(w)
+	line := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
+	f := figuresOf(r)
+	past, weeks := calendar(r)
+
+	line("# Access keys of %s\n", accountInMarkdown(r))
+	if r.Forecast != nil {
+		line("> **FORECAST for %s**, from keys read on %s. It assumes that %s.\n",
+			inWords(r.At), inWords(r.Forecast.ReadAt), r.Forecast.Assumes)
+	} else {
+		line("As of %s.\n", inWords(r.At))
+	}
+	if r.Filter != nil {
+		line("Shown are only some keys: %s.\n", codeSpan(r.Filter.String()))
+	}
+	line("%s\n", inOneSentence(f, weeks, r, codeSpan))
+
+	markdownTable(out, []string{"Active keys", "Past a limit", "Warned", "Exempt", "Disabled"}, "rrrrr",
+		[][]string{{strconv.Itoa(f.Active), strconv.Itoa(f.Past), strconv.Itoa(f.Warned), strconv.Itoa(f.Exempt), strconv.Itoa(f.Disabled)}})
+
+	if len(r.Problems) > 0 {
+		line("## Could not be read\n")
+		line("The audit is not whole:\n")
+		for _, problem := range r.Problems {
+			line("- %s", codeSpan(problem.Text))
+		}
+		line("")
+	}
+	dueInMarkdown(out, past, weeks)
+	exemptionsInMarkdown(out, r.Rows)
+
+	line("## Keys\n")
+	if len(r.Rows) == 0 {
+		line("None.")
+		return out.Flush()
+	}
+	cells := make([][]string, len(r.Rows))
+	for i, row := range r.Rows {
+		left := "–"
+		if row.DaysLeft != nil {
+			left = strconv.Itoa(*row.DaysLeft)
+		}
+		cells[i] = []string{
+			codeSpan(row.User), codeSpan(row.SlackID), codeSpan(row.KeyID), stateInMarkdown(row),
+			strconv.Itoa(row.Age), strconv.Itoa(row.IdleAge), left, dateOf(row),
+		}
+	}
+	markdownTable(out, []string{"User", "Slack", "Key", "State", "Age", "Unused for", "Days left", "Limit on"}, "llllrrrl", cells)
+	return out.Flush()
+}
+
+func accountInMarkdown(r Report) string {
+	if r.Account.ID == "" {
+		return "an AWS account"
+	}
+	return "AWS account " + codeSpan(strings.TrimSuffix(r.Account.ID+" "+r.Account.Alias, " "))
+}
+
+func dueInMarkdown(out io.Writer, past []due, weeks []week) {
+	var cells [][]string
+	add := func(when string, keys []due) {
+		if len(keys) == 0 {
+			return
+		}
+		names, more := who(keys, 5)
+		for i, name := range names {
+			names[i] = codeSpan(name)
+		}
+		whose := strings.Join(names, ", ")
+		if more > 0 {
+			whose += fmt.Sprintf(" and %d more", more)
+		}
+		cells = append(cells, []string{when, strconv.Itoa(len(keys)), whose})
+	}
+	add("Past a limit", past)
+	for _, w := range weeks {
+		add(fmt.Sprintf("%s to %s", dayInWords(w.From), dayInWords(w.To)), w.Keys)
+	}
+	fmt.Fprintf(out, "## Due in the next %d days\n\n%s\n\n", horizon, whatIsDue)
+	if len(cells) == 0 {
+		fmt.Fprint(out, "Nothing.\n\n")
+		return
+	}
+	markdownTable(out, []string{"When (UTC)", "Keys", "Whose"}, "lrl", cells)
+}
+
+func exemptionsInMarkdown(out io.Writer, rows []Row) {
+	var cells [][]string
+	for _, row := range rows {
+		if row.Exempt {
+			cells = append(cells, []string{codeSpan(row.User), codeSpan(row.KeyID), row.Underlying.String(), exemptThrough(row), codeSpan(row.ExemptReason)})
+		}
+	}
+	if len(cells) == 0 {
+		return
+	}
+	fmt.Fprint(out, "## Exempt\n\n")
+	markdownTable(out, []string{"User", "Key", "Would be", "Through", "Reason"}, "lllll", cells)
+}
+
+// exemptThrough is the last day of an exemption.
+func exemptThrough(row Row) string {
+	if row.ExemptUntil == nil {
+		return "no end"
+	}
+	return dayInWords(row.ExemptUntil.Add(-time.Nanosecond))
+}
+
+func stateInMarkdown(row Row) string {
+	switch {
+	case row.Exempt:
+		return "good (exempt)"
+	case row.State.PastLimit():
+		return "**" + row.State.String() + "**"
+	}
+	return row.State.String()
+}
+
+// dateOf is the day of the limit that a key reaches first, as numbers.
+func dateOf(row Row) string {
+	if when, ever := limitAt(row); ever {
+		return when.UTC().Format(time.DateOnly)
+	}
+	return "–"
+}
+
+// markdownTable writes a table of cells that are safe already; align holds l
+// or r for each column.
+func markdownTable(out io.Writer, header []string, align string, rows [][]string) {
+	rules := make([]string, len(header))
+	for i := range rules {
+		rules[i] = map[byte]string{'l': "---", 'r': "---:"}[align[i]]
+	}
+	for _, cells := range append([][]string{header, rules}, rows...) {
+		fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | "))
+	}
+	fmt.Fprintln(out)
+}
+
+// codeSpan sets text as code, where Markdown has no meaning: no backtick in it
+// can end the span, and no bar a table's cell. (A bar can't be written in a
+// table so that every reader of Markdown understands it. No name in AWS holds
+// one.)
+func codeSpan(s string) string {
+	s = strings.TrimSpace(strings.ReplaceAll(onOneLine(s), "|", "¦"))
+	if s == "" {
+		return ""
+	}
+	fence := "`"
+	for strings.Contains(s, fence) {
+		fence += "`"
+	}
+	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
+		s = " " + s + " "
+	}
+	return fence + s + fence
+}
