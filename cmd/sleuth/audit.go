@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
@@ -22,14 +25,29 @@ type auditCommand struct {
 	config.Reading `group:"reading"`
 	config.Logging `group:"logging"`
 
-	Output string `short:"o" default:"table" enum:"table,json,csv" help:"How to show the keys: ${enum}."`
-	FailOn string `placeholder:"STATE,..." help:"Exit with status 3 where a key has one of these states: good, stagnant, old, stagnant_expire, expire, disabled."`
+	Output   string   `short:"o" default:"table" enum:"table,html,markdown,json,csv" help:"How to show the keys: ${enum}. html is one file that needs nothing else."`
+	User     []string `sep:"none" placeholder:"NAME|GLOB" help:"Show only keys of these users. May be given several times."`
+	State    []string `sep:"none" placeholder:"STATE,..." help:"Show only keys in these states: good, stagnant, old, stagnant_expire, expire, disabled."`
+	DaysLeft string   `placeholder:"N" help:"Show only keys that reach a limit within this many days, and those that have."`
+	Sort     string   `placeholder:"ORDER" help:"Sort by user, age, last-used, days-left or state; --sort=-age for the reverse. Default: user; in html and markdown, days-left."`
+	AsOf     string   `placeholder:"DATE|+Nd" help:"Forecast: judge the keys as of a day to come, such as 2027-01-15 or +30d, if none is used or rotated meanwhile."`
+	FailOn   string   `placeholder:"STATE,..." help:"Exit with status 3 where a key that is shown has one of these states."`
+}
+
+// view is how the audit is to be shown, once checked.
+type view struct {
+	output string
+	filter report.Filter
+	order  report.Order
+	asOf   time.Time // zero for now
+	failOn []audit.State
 }
 
 // Run implements the command.
 func (c *auditCommand) Run(a *app) error {
+	now := a.now().UTC()
 	cfg, settingsErr := config.CheckLimits(c.Limits, c.Reading, c.Logging)
-	failOn, err := parseStates(c.FailOn)
+	shown, err := c.view(now)
 	if err := errors.Join(settingsErr, err); err != nil {
 		return &statusError{exitUsage, err}
 	}
@@ -49,17 +67,60 @@ func (c *auditCommand) Run(a *app) error {
 			IAM:         iam.NewFromConfig(aws),
 			Concurrency: cfg.Concurrency,
 			Rules:       cfg.Rules,
-			Now:         a.now().UTC(),
+			Now:         cmp.Or(shown.asOf, now),
 		},
 	}.Audit(a.ctx)
 	bar.clear()
-	if err := errors.Join(a.show(found, c.Output), err); err != nil {
+	if !shown.asOf.IsZero() {
+		found.Forecast = report.NewForecast(now)
+	}
+	found = found.Only(shown.filter)
+	found.SortBy(shown.order)
+	if err := errors.Join(a.show(found, shown.output), err); err != nil {
 		return err
 	}
-	if found.HasState(failOn) {
+	if found.HasState(shown.failOn) {
 		return &statusError{exitFailOn, fmt.Errorf("some keys are in a state that --fail-on names (%s)", c.FailOn)}
 	}
 	return nil
+}
+
+// view checks how the audit is to be shown, and names all that is wrong.
+func (c *auditCommand) view(now time.Time) (view, error) {
+	shown := view{output: c.Output, filter: report.Filter{Users: c.User}}
+	var problems []error
+	wrong := func(flag string, err error) {
+		if err != nil {
+			problems = append(problems, fmt.Errorf("--%s=%w", flag, err))
+		}
+	}
+	var err error
+	for _, glob := range c.User {
+		wrong("user", report.CheckUserGlob(glob))
+	}
+	shown.filter.States, err = parseStates(c.State...)
+	wrong("state", err)
+	shown.failOn, err = parseStates(c.FailOn)
+	wrong("fail-on", err)
+	if c.DaysLeft != "" {
+		days, err := strconv.Atoi(c.DaysLeft)
+		if err != nil {
+			wrong("days-left", fmt.Errorf("%q is no whole number of days", c.DaysLeft))
+		}
+		shown.filter.DaysLeft = &days
+	}
+	if shown.output == "html" || shown.output == "markdown" {
+		shown.order = report.MostUrgent()
+	}
+	if c.Sort != "" {
+		shown.order, err = report.ParseOrder(c.Sort)
+		wrong("sort", err)
+	}
+	if c.AsOf != "" {
+		shown.asOf, err = report.ParseAsOf(c.AsOf, now)
+		wrong("as-of", err)
+	}
+	return shown, errors.Join(problems...)
 }
 
 func (a *app) show(found report.Report, output string) error {
@@ -67,29 +128,32 @@ func (a *app) show(found report.Report, output string) error {
 		fmt.Fprintf(a.stderr, "failed: %s\n", problem.Text)
 	}
 	switch output {
+	case "html":
+		return report.WriteHTML(a.stdout, found)
+	case "markdown":
+		return report.WriteMarkdown(a.stdout, found)
 	case "json":
 		return report.WriteJSON(a.stdout, found)
 	case "csv":
-		return report.WriteCSV(a.stdout, found.Rows)
+		return report.WriteReportCSV(a.stdout, found)
 	}
-	if err := report.WriteTable(a.stdout, found.Rows); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(a.stdout, "%s: %s\n", found.Account, found.Tally)
-	return err
+	return report.WriteText(a.stdout, found, newScreen(a.stdout, a.lookup))
 }
 
-func parseStates(list string) ([]audit.State, error) {
-	if strings.TrimSpace(list) == "" {
-		return nil, nil
-	}
+// parseStates reads lists of states, separated by commas.
+func parseStates(lists ...string) ([]audit.State, error) {
 	var states []audit.State
-	for name := range strings.SplitSeq(list, ",") {
-		state, known := audit.ParseState(strings.TrimSpace(name))
-		if !known {
-			return nil, fmt.Errorf("--fail-on=%q: %q is no state; use good, stagnant, old, stagnant_expire, expire or disabled, separated by commas", list, name)
+	for _, list := range lists {
+		if strings.TrimSpace(list) == "" {
+			continue
 		}
-		states = append(states, state)
+		for name := range strings.SplitSeq(list, ",") {
+			state, known := audit.ParseState(strings.TrimSpace(name))
+			if !known {
+				return nil, fmt.Errorf("%q: %q is no state; use good, stagnant, old, stagnant_expire, expire or disabled, separated by commas", list, name)
+			}
+			states = append(states, state)
+		}
 	}
 	return states, nil
 }
