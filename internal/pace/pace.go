@@ -15,11 +15,15 @@ import (
 )
 
 const (
-	// A throttle halves a rate that nothing speaks for yet; once so many calls
-	// in a row as proof were taken, it takes a little: the share of calls that
-	// were turned away since the last one, within these bounds.
-	halve     = 0.5
-	proof     = 20
+	// The limit is searched for first: a throttle halves the rate until so many
+	// calls in a row as proof are taken; then each adds stride, until a throttle
+	// takes overshot, and the limit counts as found.
+	halve    = 0.5
+	proof    = 10
+	stride   = 0.03
+	overshot = 0.3
+	// From then on a throttle takes a little: the share of calls that were
+	// turned away since the last one, within these bounds.
 	leastLeft = 0.9
 	mostLeft  = 0.97
 	// grow is what every call that was taken adds to the rate, and impatience
@@ -46,7 +50,7 @@ type Pace struct {
 	held  bool      // the last call had to wait for it
 	era   int       // how often the rate was lowered
 	row   int       // calls taken since then
-	found bool      // so many that the rate is near the limit
+	found bool      // the rate is near the limit
 	begun flow
 }
 
@@ -86,9 +90,12 @@ func (p *Pace) Taken(era int) {
 		return
 	}
 	p.row++
-	p.found = p.found || p.row >= proof
-	if p.held { // else it is not the pace that holds the calls back
+	switch {
+	case !p.held: // it is not the pace that holds the calls back
+	case p.found:
 		p.rate *= 1 + grow*(1+float64(p.row)/impatience)
+	case p.row >= proof:
+		p.rate *= 1 + stride
 	}
 }
 
@@ -102,10 +109,14 @@ func (p *Pace) Throttled(era int, now time.Time) {
 	if p.rate == 0 {
 		p.rate, p.next = p.begun.perSecond(now), now
 	}
-	if p.found {
+	switch {
+	case p.found:
 		p.rate *= min(mostLeft, max(leastLeft, float64(p.row)/float64(p.row+1)))
-	} else {
+	case p.row < proof:
 		p.rate *= halve
+	default:
+		p.rate *= 1 - overshot
+		p.found = true
 	}
 	p.rate = max(slowest, p.rate)
 	p.era++
