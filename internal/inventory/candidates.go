@@ -122,6 +122,9 @@ func (r Reader) listPages(ctx context.Context, out chan<- []types.User) error {
 		if err != nil {
 			return fmt.Errorf("list users: %w", err)
 		}
+		if page.Users == nil {
+			return fmt.Errorf("list users: %w", errNoList)
+		}
 		select {
 		case out <- page.Users:
 		case <-ctx.Done():

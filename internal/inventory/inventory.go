@@ -173,6 +173,11 @@ func IsGone(err error) bool {
 	return errors.Is(err, ErrKeyGone) || errors.As(err, &noSuchEntity)
 }
 
+// errNoList says that IAM's answer lacks its list. With nothing to list there
+// is an empty one; without, as in an answer with no body, which the SDK lets
+// pass, nobody knows: an exempt user would look like one without tags.
+var errNoList = errors.New("the answer has no list")
+
 func (r Reader) keys(ctx context.Context, userName string) ([]Key, error) {
 	var keys []Key
 	pages := iam.NewListAccessKeysPaginator(r.IAM, &iam.ListAccessKeysInput{UserName: aws.String(userName)})
@@ -180,6 +185,9 @@ func (r Reader) keys(ctx context.Context, userName string) ([]Key, error) {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("list the access keys of user %s: %w", userName, err)
+		}
+		if page.AccessKeyMetadata == nil {
+			return nil, fmt.Errorf("list the access keys of user %s: %w", userName, errNoList)
 		}
 		for _, k := range page.AccessKeyMetadata {
 			key, err := keyOf(k)
@@ -235,6 +243,9 @@ func (r Reader) tags(ctx context.Context, userName string) (audit.Tags, error) {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("read the tags of user %s: %w", userName, err)
+		}
+		if page.Tags == nil {
+			return nil, fmt.Errorf("read the tags of user %s: %w", userName, errNoList)
 		}
 		for _, tag := range page.Tags {
 			tags = append(tags, audit.Tag{Key: aws.ToString(tag.Key), Value: aws.ToString(tag.Value)})
