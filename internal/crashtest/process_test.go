@@ -46,11 +46,12 @@ func (c call) String() string { return fmt.Sprintf("%s #%d", c.label, c.nth) }
 // fate is what becomes of one call. The zero fate is that nothing happens to
 // it.
 type fate struct {
-	before func() // happens in the world just before the call gets there
-	takes  effect // what the call does
-	then   sequel // what the process sees of it
-	status int    // of the answer where the sequel is answered
-	code   string // and its error code
+	before func()  // happens in the world just before the call gets there
+	takes  effect  // what the call does
+	then   sequel  // what the process sees of it
+	status int     // of the answer where the sequel is answered
+	code   string  // and its error code,
+	body   *string // or this text as it is
 }
 
 type effect uint8
@@ -154,6 +155,7 @@ func (p *process) take(do func() error) error {
 type answered struct {
 	status int
 	code   string
+	body   *string
 }
 
 func (a *answered) Error() string { return fmt.Sprintf("answered %d %s", a.status, a.code) }
@@ -181,7 +183,7 @@ func (p *process) pass(label string, do func() error) error {
 	case seesTimeout:
 		return errTimeout{}
 	case isAnswered:
-		return &answered{f.status, f.code}
+		return &answered{f.status, f.code, f.body}
 	}
 	return err
 }
@@ -212,6 +214,9 @@ func (n wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	var refusal *answered
 	if errors.As(err, &refusal) {
 		contentType, text := n.refuse(refusal.code)
+		if refusal.body != nil {
+			text = *refusal.body
+		}
 		response := httptest.NewRecorder()
 		response.Header().Set("Content-Type", contentType)
 		response.WriteHeader(refusal.status)
