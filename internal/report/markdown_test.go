@@ -1,0 +1,179 @@
+package report_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/iam-sleuth/sleuth/internal/report"
+)
+
+func markdownOf(t *testing.T, r report.Report) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := report.WriteMarkdown(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestMarkdown(t *testing.T) {
+	t.Parallel()
+	r := reportOf(audited,
+		one{user: "chen", age: 97, used: 2, slack: "U03CHEN"},
+		one{user: "bjorn", age: 83, used: 1},
+		one{user: "dolores", age: 60, used: 38},
+		one{user: "backup", age: 412, used: 0, exempt: "False until 2026-10-20", because: "cannot take a role"},
+		one{user: "grace", age: 210, used: 150, inactive: true},
+	)
+	r.Problems = []report.Problem{{User: "zoe", Text: "read zoe: AccessDenied"}}
+	want := "# Access keys of AWS account `123456789012 acme`\n" + `
+As of Mon 5 Oct 2026, 14:03 UTC.
+
+1 of 4 active keys is past a limit. 3 more reach a limit within 30 days; the first, that of §bjorn§, on Mon 12 Oct 2026.
+
+| Active keys | Past a limit | Warned | Exempt | Disabled |
+| ---: | ---: | ---: | ---: | ---: |
+| 4 | 1 | 2 | 1 | 1 |
+
+## Could not be read
+
+The audit is not whole:
+
+- §read zoe: AccessDenied§
+
+## Due in the next 90 days
+
+By the day on which a key that is not rotated reaches its limit. Its limit by last use counts once its owner is warned of it.
+
+| When (UTC) | Keys | Whose |
+| --- | ---: | --- |
+| Past a limit | 1 | §chen§ |
+| Mon 12 Oct 2026 to Sun 18 Oct 2026 | 2 | §bjorn§, §dolores§ |
+| Mon 19 Oct 2026 to Sun 25 Oct 2026 | 1 | §backup§ |
+
+## Exempt
+
+| User | Key | Would be | Through | Reason |
+| --- | --- | --- | --- | --- |
+| §backup§ | §KEY-backup§ | expire | Tue 20 Oct 2026 | §cannot take a role§ |
+
+## Keys
+
+| User | Slack | Key | State | Age | Unused for | Days left | Limit on |
+| --- | --- | --- | --- | ---: | ---: | ---: | --- |
+| §chen§ | §U03CHEN§ | §KEY-chen§ | **expire** | 97 | 2 | -7 | 2026-09-28 |
+| §bjorn§ | §bjorn§ | §KEY-bjorn§ | old | 83 | 1 | 7 | 2026-10-12 |
+| §dolores§ | §dolores§ | §KEY-dolores§ | stagnant | 60 | 38 | 7 | 2026-10-12 |
+| §backup§ | §backup§ | §KEY-backup§ | good (exempt) | 412 | 0 | – | 2026-10-21 |
+| §grace§ | §grace§ | §KEY-grace§ | disabled | 210 | 150 | – | – |
+
+`
+	want = strings.ReplaceAll(want, "§", "`")
+	for _, row := range r.Rows {
+		want = strings.ReplaceAll(want, "KEY-"+row.User, row.KeyID)
+	}
+	if got := markdownOf(t, r); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestMarkdownOfAForecastAndAFilter(t *testing.T) {
+	t.Parallel()
+	r := everyState(audited.AddDate(0, 0, 30)).Only(report.Filter{Users: []string{"nobody"}})
+	r.Forecast = report.NewForecast(audited)
+	got := markdownOf(t, r)
+	for _, said := range []string{
+		"> **FORECAST for Wed 4 Nov 2026, 14:03 UTC**, from keys read on Mon 5 Oct 2026, 14:03 UTC. It assumes that no key is used, rotated",
+		"Shown are only some keys: `user nobody`.",
+		"There is no active access key.",
+		"## Keys\n\nNone.\n",
+	} {
+		if !strings.Contains(got, said) {
+			t.Errorf("does not say %q:\n%s", said, got)
+		}
+	}
+}
+
+func TestMarkdownInjection(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"a|b", "``` x", "`", "``", "a`b``c", "@everyone", "[x](https://evil.example)", "<script>alert(1)</script>",
+		"two\nlines\n# heading", "![x](https://evil.example/x.png)", "**bold**", "\u202eolleh", " ", `\|`, `\`, "&lt;b&gt;",
+	} {
+		r := reportOf(audited, one{user: name, age: 97, used: 2, slack: name, name: name, exempt: "False", because: name})
+		r.Problems = []report.Problem{{Text: name}}
+		plain := reportOf(audited, one{user: "plain", age: 97, used: 2, slack: "plain", name: "plain", exempt: "False", because: "plain"})
+		plain.Problems = []report.Problem{{Text: "plain"}}
+		got, want := outsideCode(markdownOf(t, r)), outsideCode(markdownOf(t, plain))
+		if name == " " { // nothing is left to set as code
+			want = strings.ReplaceAll(want, "CODE", "")
+			got = strings.ReplaceAll(got, "CODE", "")
+		}
+		if got != want {
+			t.Errorf("%q changes the page around it:\n%s\nwant\n%s", name, got, want)
+		}
+	}
+}
+
+// outsideCode takes code spans out as CommonMark finds them: from a run of
+// backticks to the next run that is as long.
+func outsideCode(markdown string) string {
+	var out strings.Builder
+	for markdown != "" {
+		start := strings.IndexByte(markdown, '`')
+		if start < 0 {
+			return out.String() + markdown
+		}
+		out.WriteString(markdown[:start])
+		markdown = markdown[start:]
+		fence := markdown[:len(markdown)-len(strings.TrimLeft(markdown, "`"))]
+		markdown = markdown[len(fence):]
+		end := endOfSpan(markdown, len(fence))
+		if end < 0 {
+			return out.String() + "UNCLOSED" + markdown
+		}
+		if strings.ContainsAny(markdown[:end], "|\n") {
+			out.WriteString("BROKEN")
+		}
+		out.WriteString("CODE")
+		markdown = markdown[end+len(fence):]
+	}
+	return out.String()
+}
+
+func endOfSpan(text string, length int) int {
+	for i := 0; i < len(text); {
+		if text[i] != '`' {
+			i++
+			continue
+		}
+		run := len(text[i:]) - len(strings.TrimLeft(text[i:], "`"))
+		if run == length {
+			return i
+		}
+		i += run
+	}
+	return -1
+}
+
+func TestReportsSayWhereTheyCannotBeWritten(t *testing.T) {
+	t.Parallel()
+	for name, write := range map[string]func(brokenPipe, report.Report) error{
+		"markdown": func(w brokenPipe, r report.Report) error { return report.WriteMarkdown(w, r) },
+		"html":     func(w brokenPipe, r report.Report) error { return report.WriteHTML(w, r) },
+		"text":     func(w brokenPipe, r report.Report) error { return report.WriteText(w, r, report.Screen{}) },
+		"csv":      func(w brokenPipe, r report.Report) error { return report.WriteReportCSV(w, r) },
+	} {
+		if err := write(brokenPipe{}, everyState(audited)); !errors.Is(err, errPipe) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+var errPipe = errors.New("broken pipe")
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errPipe }
