@@ -15,7 +15,9 @@ const (
 	maxSubject = 100
 )
 
-var topicNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}(\.fifo)?$`)
+var topicNamePattern = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.fifo)?$`)
+
+const maxTopicName = 256
 
 func snsActions() map[string]action {
 	return map[string]action{
@@ -34,7 +36,7 @@ func (a *Account) topicARN(region, name string) string {
 
 func createTopic(rq *request, x *xmlWriter) *apiError {
 	name := rq.params.Get("Name")
-	if !topicNamePattern.MatchString(name) {
+	if len(strings.TrimSuffix(name, ".fifo")) > maxTopicName || !topicNamePattern.MatchString(name) {
 		return invalidParameter("Topic Name")
 	}
 	arn := rq.account.topicARN(rq.region, name)

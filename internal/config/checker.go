@@ -160,11 +160,18 @@ func isWebURL(text string) bool {
 	return u.Scheme == "https" || (u.Scheme == "http" && onThisMachine)
 }
 
-var topicARN = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$`)
+// Lengths are checked apart from the patterns: counted repetitions make a
+// pattern slow to compile, at every start.
+var topicARN = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:([A-Za-z0-9_-]+)(\.fifo)?$`)
+
+const maxTopicName = 256
 
 func (c *checker) topic(text string) string {
 	text = strings.TrimSpace(text)
-	if text == "" || topicARN.MatchString(text) {
+	if text == "" {
+		return ""
+	}
+	if parts := topicARN.FindStringSubmatch(text); parts != nil && len(parts[1]) <= maxTopicName {
 		return text
 	}
 	c.add("SNS_TOPIC", text, "must be the ARN of a topic, such as arn:aws:sns:us-east-1:123456789012:keys")
@@ -183,7 +190,9 @@ func (c *checker) inventory(text string) bool {
 	return false
 }
 
-var tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
+var tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+
+const minTableName, maxTableName = 3, 255
 
 func (c *checker) state(text string, unset StateChoice) StateChoice {
 	text = strings.TrimSpace(text)
@@ -196,7 +205,7 @@ func (c *checker) state(text string, unset StateChoice) StateChoice {
 		return StateChoice{Kind: StateNone}
 	case kind == "file" && name != "":
 		return StateChoice{StateFile, name}
-	case kind == "dynamodb" && tableName.MatchString(name):
+	case kind == "dynamodb" && tableName.MatchString(name) && len(name) >= minTableName && len(name) <= maxTableName:
 		return StateChoice{StateDynamoDB, name}
 	}
 	c.add("STATE", text, "must be file:PATH, dynamodb:TABLE or none")

@@ -12,8 +12,10 @@ var (
 	partition = regexp.MustCompile(`^aws(-[a-z]+)*$`)
 	region    = regexp.MustCompile(`^[a-z]{2,}(-[a-z]+)+-[0-9]+$`)
 	accountID = regexp.MustCompile(`^[0-9]{12}$`)
-	topicName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
+	topicName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 )
+
+const maxTopicName = 256
 
 const fifo = ".fifo"
 
@@ -36,7 +38,7 @@ func RegionOf(topic string) (string, error) {
 		return "", fmt.Errorf("sns topic %q: %q is not an account id of 12 digits", topic, a.AccountID)
 	case strings.Contains(name, ":"):
 		return "", fmt.Errorf("sns topic %q: the ARN is of a subscription, not of a topic", topic)
-	case !topicName.MatchString(name):
+	case len(name) > maxTopicName || !topicName.MatchString(name):
 		return "", fmt.Errorf("sns topic %q: %q is not the name of a topic", topic, a.Resource)
 	}
 	return a.Region, nil
