@@ -1,0 +1,75 @@
+package run_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/cloud"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+// Whether the credential report narrows the reading or not, a run says and
+// does the same; only the calls are fewer.
+func TestNarrowedRunSaysTheSame(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	of := func(byReport bool) (run.Summary, int) {
+		aws, err := awsfake.Start(awsfake.WithClock(func() time.Time { return noon }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer aws.Close()
+		for i, ages := range [][]int{{95, 10}, {85}, {5, 20}, {}, {300}, {40}} {
+			user := awsfake.User{Name: fmt.Sprintf("user-%d", i), Created: noon.AddDate(-1, 0, 0)}
+			for _, age := range ages {
+				user.Keys = append(user.Keys, awsfake.Key{
+					ID: fmt.Sprintf("AKIA%012d%04d", i, age), Active: age != 300,
+					Created: noon.AddDate(0, 0, -age), LastUsed: noon.Add(-time.Hour),
+				})
+			}
+			aws.Home().AddUser(user)
+		}
+		id, secret := aws.Home().Credentials()
+		client := iam.NewFromConfig(cloud.ConnectTo(aws.URL(), id, secret, 4))
+		runner := run.Runner{
+			ID: "one", Account: notify.Account{ID: aws.Home().ID()}, IAM: client, Store: state.NewMemory(),
+			Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return noon },
+			Config: config.Config{
+				Rules:  audit.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 90, InactivityWarningAge: 80},
+				Policy: audit.Policy{AutoExpire: true}, Concurrency: 4, Lease: time.Minute,
+			},
+		}
+		if byReport {
+			runner.Report = &inventory.CredentialReport{IAM: client, Sleep: func(context.Context, time.Duration) error { return nil }, Log: runner.Log}
+		}
+		summary, err := runner.Run(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return summary, aws.Count("ListAccessKeys")
+	}
+	live, liveCalls := of(false)
+	narrowed, narrowedCalls := of(true)
+	if diff := cmp.Diff(live, narrowed); diff != "" {
+		t.Errorf("summaries (-live +by the report):\n%s", diff)
+	}
+	if live.Users != 6 || live.Keys != 7 || live.States[audit.Disabled] != 1 || live.Disabled != 1 || live.Warned != 1 {
+		t.Errorf("%d users, %d keys (%v), disabled %d, warned %d: not the account that was made", live.Users, live.Keys, live.States, live.Disabled, live.Warned)
+	}
+	// Six users and one read again before disabling; two users and that one.
+	if liveCalls != 7 || narrowedCalls != 3 {
+		t.Errorf("keys were listed %d and %d times, want 7 and 3", liveCalls, narrowedCalls)
+	}
+}
