@@ -250,8 +250,8 @@ func TestDryRun(t *testing.T) {
 		}
 	}
 	// What would have been is what then is.
-	if real := w.mustRun(); real.Disabled != s.Disabled || real.Warned != s.Warned {
-		t.Errorf("dry: disabled %d, warned %d; real: %d, %d", s.Disabled, s.Warned, real.Disabled, real.Warned)
+	if done := w.mustRun(); done.Disabled != s.Disabled || done.Warned != s.Warned {
+		t.Errorf("dry: disabled %d, warned %d; done: %d, %d", s.Disabled, s.Warned, done.Disabled, done.Warned)
 	}
 }
 
