@@ -10,7 +10,7 @@ BENCHFLAGS ?=
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build lambda demo test race lint fmt fmt-check vet tidy-check fuzz bench docs clean ci
+.PHONY: help build lambda demo test race lint fmt fmt-check vet tidy-check fuzz bench docs pictures clean ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,9 @@ bench: ## Run every benchmark, and measure whole runs (BENCHFLAGS=-full, -quick,
 docs: ## Write the generated parts of docs/ anew
 	go run ./internal/docscheck/generate
 	go test ./internal/deploytest -run 'Tables$$' -update
+
+pictures: ## Take the pictures in docs/pictures anew (needs Chromium; looks best with the font Inter)
+	SLEUTH_REQUIRE_ALL=1 SLEUTH_PICTURES='$(CURDIR)/docs/pictures' go test -count=1 -run '^TestPictures$$' ./internal/browsertest
 
 clean: ## Remove what the targets above have made
 	rm -rf sleuth dist build coverage.out
