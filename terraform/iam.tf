@@ -14,7 +14,7 @@ locals {
   here       = "${local.region}:${local.account_id}"
   users      = "arn:${local.partition}:iam::${local.account_id}:user/*"
 
-  slack_url = nonsensitive(var.slack_url == null ? "" : var.slack_url)
+  slack_url = var.slack_url == null ? "" : var.slack_url
 
   # Of each reference the name, without a version or label.
   parameter_names = [for name in [trimprefix(local.slack_url, "ssm:")] : name if startswith(local.slack_url, "ssm:")]
@@ -66,6 +66,32 @@ data "aws_iam_policy_document" "sleuth" {
       sid       = "DisableKeys"
       actions   = ["iam:UpdateAccessKey"]
       resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = contains(var.accounts, "organization") ? ["*"] : [] # these take no resource that would narrow them
+    content {
+      sid = "ListAccounts"
+      actions = [
+        "organizations:DescribeOrganization",
+        "organizations:ListAccounts",
+        "organizations:ListAccountsForParent",
+        "organizations:ListOrganizationalUnitsForParent",
+      ]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.accounts) > 0 ? [[
+      for account in contains(var.accounts, "organization") ? ["*"] : var.accounts :
+      "arn:${local.partition}:iam::${account}:role/${var.member_role == null ? "" : var.member_role}"
+    ]] : []
+    content {
+      sid       = "EnterAccounts"
+      actions   = ["sts:AssumeRole"]
+      resources = statement.value
     }
   }
 

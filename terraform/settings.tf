@@ -147,7 +147,6 @@ variable "slack_url" {
   description = "SLACK_URL: where the Slack incoming webhook is kept, as \"ssm:/parameter/name\" or \"secretsmanager:secret-id\", or \"test\" to print the messages to the log. The webhook itself is refused: it would be in the state and in the function's environment for all to read."
   type        = string
   default     = null
-  sensitive   = true # so that a webhook given by mistake is not printed
 
   validation {
     condition     = var.slack_url == null ? true : can(regex("^$|^test$|^(ssm|secretsmanager):[^[:space:]]+$", var.slack_url))
@@ -188,6 +187,53 @@ variable "concurrency" {
     condition     = var.concurrency == floor(var.concurrency) && var.concurrency >= 1 && var.concurrency <= 256
     error_message = "concurrency must be a whole number of calls from 1 to 256."
   }
+}
+
+variable "accounts" {
+  description = "ACCOUNTS: the accounts to cover, as a list of ids, or [\"organization\"] for every active one of the organization. Empty: the function's own account alone."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "ous" {
+  description = "OUS: with accounts = [\"organization\"], only the accounts in these organizational units, and in those nested in them."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "exclude_accounts" {
+  description = "EXCLUDE_ACCOUNTS: accounts of the organization to leave out."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "member_role" {
+  description = "MEMBER_ROLE: name of the role to assume in each account; required with accounts."
+  type        = string
+  default     = null
+}
+
+variable "external_id" {
+  description = "EXTERNAL_ID: external id that the role in each account asks for."
+  type        = string
+  default     = null
+}
+
+variable "account_concurrency" {
+  description = "ACCOUNT_CONCURRENCY: how many accounts are worked on at once, 1 to 100; each makes up to concurrency calls."
+  type        = number
+  default     = 8
+  nullable    = false
+}
+
+variable "notify" {
+  description = "NOTIFY: with accounts, a message for each account (\"account\"), or one digest of all of them (\"digest\")."
+  type        = string
+  default     = "account"
+  nullable    = false
 }
 
 variable "state" {
@@ -236,10 +282,17 @@ locals {
       EXPIRE_NOTIFICATION_TEXT    = var.expire_notification_text
       INACTIVE_NOTIFICATION_TITLE = var.inactive_notification_title
       INACTIVE_NOTIFICATION_TEXT  = var.inactive_notification_text
-      SLACK_URL                   = nonsensitive(var.slack_url)
+      SLACK_URL                   = var.slack_url
       SNS_TOPIC                   = var.sns_topic
       INVENTORY                   = var.inventory
       CONCURRENCY                 = tostring(var.concurrency)
+      ACCOUNTS                    = join(",", var.accounts)
+      OUS                         = join(",", var.ous)
+      EXCLUDE_ACCOUNTS            = join(",", var.exclude_accounts)
+      MEMBER_ROLE                 = var.member_role
+      EXTERNAL_ID                 = var.external_id
+      ACCOUNT_CONCURRENCY         = tostring(var.account_concurrency)
+      NOTIFY                      = var.notify
       STATE                       = local.state
       LEASE_SECONDS               = tostring(var.lease_seconds)
       DEBUG                       = tostring(var.debug)

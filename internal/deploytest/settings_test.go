@@ -45,12 +45,8 @@ func settingNames() []string {
 
 // checked is the settings in an environment, checked as Lambda does.
 func checked(environment map[string]string) (config.Config, error) {
-	var entries []string
-	for name, value := range environment {
-		entries = append(entries, name+"="+value)
-	}
 	var given struct{ config.Settings }
-	parser, err := kong.New(&given, kong.Resolvers(config.Resolver(config.LookupIn(entries))), kong.ExplicitGroups(config.Groups()))
+	parser, err := kong.New(&given, kong.Resolvers(config.Resolver(config.LookupIn(entries(environment)))), kong.ExplicitGroups(config.Groups()))
 	if err != nil {
 		return config.Config{}, err
 	}

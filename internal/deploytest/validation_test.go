@@ -180,9 +180,6 @@ func TestModuleRefusesBadValues(t *testing.T) {
 			if status != 1 || !strings.Contains(said, r.message) || strings.Count(said, "Error: ") != 1 {
 				t.Errorf("terraform plan: exit status %d, want 1 and the one error %q: %s", status, r.message, said)
 			}
-			if webhook, found := r.variables["slack_url"]; found && strings.Contains(said, webhook+`"`) {
-				t.Errorf("the webhook is printed: %s", said)
-			}
 			// The module refuses nothing that Sleuth takes, unless it is meant to.
 			for name, value := range r.variables {
 				if isSetting[name] {

@@ -1,0 +1,270 @@
+package deploytest
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/mototest"
+	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
+	"github.com/iam-sleuth/sleuth/internal/policy"
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+// witness stands before an AWS and writes down which actions are called on
+// what: the truth that policies are held against.
+type witness struct {
+	mu    sync.Mutex
+	calls map[string]map[string]bool // action to resources; "" where it takes none
+}
+
+// serve passes every call on to the AWS at a URL.
+func (w *witness) serve(t *testing.T, to string) string {
+	t.Helper()
+	target, err := url.Parse(to)
+	check(t, err)
+	pass := httputil.NewSingleHostReverseProxy(target)
+	server := httptest.NewServer(http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
+		body, err := io.ReadAll(request.Body)
+		if err != nil {
+			http.Error(response, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.note(request, string(body))
+		request.Body, request.ContentLength = io.NopCloser(strings.NewReader(string(body))), int64(len(body))
+		pass.ServeHTTP(response, request)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// signedFor is the service in a signature's scope.
+var signedFor = regexp.MustCompile(`Credential=[^/]+/[0-9]+/[^/]+/([^/]+)/aws4_request`)
+
+func (w *witness) note(request *http.Request, body string) {
+	service := "unsigned"
+	if scope := signedFor.FindStringSubmatch(request.Header.Get("Authorization")); scope != nil {
+		service = scope[1]
+	}
+	action, resource := "", ""
+	if _, target, found := strings.Cut(request.Header.Get("X-Amz-Target"), "."); found {
+		action = target
+		for _, name := range []string{"TableName", "Name", "SecretId"} {
+			if at := regexp.MustCompile(`"` + name + `":"([^"]*)"`).FindStringSubmatch(body); at != nil {
+				resource = at[1]
+			}
+		}
+	} else if form, err := url.ParseQuery(body); err == nil {
+		action = form.Get("Action")
+		if topic := form.Get("TopicArn"); topic != "" {
+			resource = topic
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.calls == nil {
+		w.calls = map[string]map[string]bool{}
+	}
+	name := service + ":" + action
+	if w.calls[name] == nil {
+		w.calls[name] = map[string]bool{}
+	}
+	w.calls[name][resource] = true
+}
+
+// actions is every action that was called.
+func (w *witness) actions() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Sorted(maps.Keys(w.calls))
+}
+
+// compare holds a policy against what was seen: nothing else may be called,
+// and nothing may be allowed that was not.
+func (w *witness) compare(t *testing.T, doc policy.Document, spare ...string) {
+	t.Helper()
+	allowed := map[string][]string{}
+	for _, s := range doc.Statement {
+		for _, action := range s.Action {
+			allowed[action] = append(allowed[action], s.Resource...)
+		}
+	}
+	for _, action := range w.actions() {
+		if allowed[action] == nil {
+			t.Errorf("%s was called, and is not allowed", action)
+			continue
+		}
+		for resource := range w.calls[action] {
+			within := slices.ContainsFunc(allowed[action], func(arn string) bool {
+				return arn == "*" || strings.Contains(strings.TrimSuffix(arn, "-??????"), resource)
+			})
+			if !within {
+				t.Errorf("%s was called on %s, and is allowed on %v only", action, resource, allowed[action])
+			}
+		}
+	}
+	for action := range allowed {
+		if w.calls[action] == nil && !slices.Contains(spare, action) {
+			t.Errorf("%s is allowed, and was never called", action)
+		}
+	}
+}
+
+// The program that Lambda runs is  settings in which all that
+// a policy can allow is used, and holds what it calls against the policy.
+func TestPolicyIsWhatIsCalled(t *testing.T) {
+	t.Parallel()
+	const table, parameter, kept = "sleuth-state", "/sleuth/slack-url", "sleuth/slack"
+	tests := map[string]struct {
+		settings map[string]string
+		topic    bool // SNS_TOPIC is set
+		fake     bool // the AWS in the process, which has IAM, STS and SNS, instead of moto
+		// spare is what is allowed for when something goes wrong, and was not
+		// needed.
+		spare []string
+	}{
+		"nothing but reading": {settings: map[string]string{}},
+		"disabling, a parameter, a topic, a table": {
+			settings: map[string]string{"ENABLE_AUTO_EXPIRE": "true", "SLACK_URL": "ssm:" + parameter, "STATE": "dynamodb:" + table},
+			topic:    true,
+		},
+		"a secret, by credential report": {
+			settings: map[string]string{"SLACK_URL": "secretsmanager:" + kept, "INVENTORY": "credential-report"},
+		},
+		"the AWS in the process, reading":              {settings: map[string]string{}, fake: true},
+		"the AWS in the process, by credential report": {settings: map[string]string{"INVENTORY": "credential-report"}, fake: true, spare: []string{"iam:ListUsers"}},
+		"the AWS in the process, disabling":            {settings: map[string]string{"ENABLE_AUTO_EXPIRE": "true"}, fake: true, topic: true},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			settings := maps.Clone(tt.settings)
+			settings["CONCURRENCY"] = "4"
+			settings["INACTIVITY_AGE"], settings["INACTIVITY_WARNING_AGE"] = "30", "20"
+			w := &witness{}
+			var environment []string
+			if tt.fake {
+				environment = inProcess(t, w, settings, tt.topic)
+			} else {
+				environment = onMoto(t, w, settings, tt.topic, table, parameter, kept)
+			}
+			a := serveOnce(t, program(t), append(environment, entries(settings)...))
+			if a.err != nil {
+				t.Fatalf("the run failed: %v\n%v", a.err, a.log)
+			}
+			cfg, err := checked(settings)
+			check(t, err)
+			w.compare(t, policy.ForRun(cfg, policy.Place{}), tt.spare...)
+		})
+	}
+}
+
+// The commands that people run have policies of their own.
+func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
+	t.Parallel()
+	const table = "sleuth-state"
+	w := &witness{}
+	settings := map[string]string{"STATE": "dynamodb:" + table}
+	p := place{mototest.Shared(t).Account(t), mototest.Region}
+	p.makeTable(t, table)
+	users := p.AddUsers(t, []mototest.User{
+		{Name: "active", Keys: []mototest.Key{{Active: true, Created: time.Now().Add(-85 * day)}}},
+		{Name: "disabled", Keys: []mototest.Key{{Created: time.Now().Add(-200 * day)}}},
+	})
+	environment := append(p.env(), "AWS_ENDPOINT_URL="+w.serve(t, *p.config(t).BaseEndpoint), "HOME="+t.TempDir())
+	command := func(arguments ...string) {
+		t.Helper()
+		c := exec.CommandContext(t.Context(), program(t), arguments...)
+		c.Env = append(environment, entries(settings)...)
+		if said, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("sleuth %v: %v\n%s", arguments, err, said)
+		}
+	}
+	command("audit")
+	w.compare(t, policy.ForAudit(policy.Place{}))
+
+	*w = witness{}
+	cfg, err := checked(settings)
+	check(t, err)
+	statePutter := state.NewDynamoDB(dynamodb.NewFromConfig(p.config(t)), table)
+	check(t, statePutter.Put(t.Context(), &state.Record{
+		Account: p.ID, KeyID: users[1].Keys[0].ID, User: "disabled",
+		Disabled: &state.Disabled{At: time.Now().Add(-day), Run: "run-1"}, Changed: time.Now(), Settled: time.Now(),
+	}))
+	command("reactivate", "--run", "run-1", "--grace", "7d", "--yes")
+	w.compare(t, policy.ForReactivate(cfg.State, policy.Place{}))
+}
+
+// program is what is in the zip.
+func program(t *testing.T) string {
+	t.Helper()
+	zipped, err := os.ReadFile(lambdaZip(t))
+	check(t, err)
+	return unpacked(t, zipped)
+}
+
+func (p place) makeTable(t *testing.T, name string) {
+	t.Helper()
+	_, err := dynamodb.NewFromConfig(p.config(t)).CreateTable(t.Context(), state.TableDefinition(name))
+	check(t, err)
+}
+
+// onMoto is an account in which every call has a reason to be made.
+func onMoto(t *testing.T, w *witness, settings map[string]string, topic bool, table, parameter, kept string) []string {
+	t.Helper()
+	slack, err := notifytest.StartSlack(t.Context(), notifytest.SlackOptions{})
+	check(t, err)
+	t.Cleanup(slack.Close)
+	p := place{mototest.Shared(t).Account(t), mototest.Region}
+	p.makeTable(t, table)
+	p.keep(t, "ssm:"+parameter, slack.URL())
+	p.keep(t, "secretsmanager:"+kept, slack.URL())
+	if topic {
+		made, err := sns.NewFromConfig(p.config(t)).CreateTopic(t.Context(), &sns.CreateTopicInput{Name: aws.String("keys")})
+		check(t, err)
+		settings["SNS_TOPIC"] = *made.TopicArn
+	}
+	now := time.Now()
+	p.AddUsers(t, []mototest.User{
+		{Name: "past", Keys: []mototest.Key{{Active: true, Created: now.Add(-200 * day), LastUsed: now.Add(-day)}}},
+		{Name: "soon", Keys: []mototest.Key{{Active: true, Created: now.Add(-85 * day), LastUsed: now.Add(-day)}}},
+		{Name: "idle", Keys: []mototest.Key{{Active: true, Created: now.Add(-60 * day), LastUsed: now.Add(-25 * day)}}},
+	})
+	return append(p.env(), "AWS_ENDPOINT_URL="+w.serve(t, *p.config(t).BaseEndpoint))
+}
+
+// inProcess is the same in the AWS in the process.
+func inProcess(t *testing.T, w *witness, settings map[string]string, topic bool) []string {
+	t.Helper()
+	server, err := awsfake.Start()
+	check(t, err)
+	t.Cleanup(server.Close)
+	if topic {
+		settings["SNS_TOPIC"] = server.Home().AddTopic("keys")
+	}
+	now := time.Now()
+	for name, age := range map[string]time.Duration{"past": 200, "soon": 85, "idle": 60} {
+		server.Home().AddUser(awsfake.User{Name: name, Keys: []awsfake.Key{{Active: true, Created: now.Add(-age * day), LastUsed: now.Add(-25 * day)}}})
+	}
+	id, secret := server.Home().Credentials()
+	return []string{
+		"AWS_ENDPOINT_URL=" + w.serve(t, server.URL()), "AWS_ACCESS_KEY_ID=" + id, "AWS_SECRET_ACCESS_KEY=" + secret,
+		"AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
+	}
+}
