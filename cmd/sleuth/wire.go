@@ -27,8 +27,9 @@ import (
 // anything is changed: a run that cannot tell people does not begin.
 func (a *app) channels(ctx context.Context, cfg config.Config, aws aws.Config, dryRun bool) ([]notify.Channel, error) {
 	var channels []notify.Channel
+	paper := &lockedWriter{out: a.stdout} // channels print side by side
 	if cfg.SlackURL.IsSet() {
-		channel, err := a.slack(ctx, cfg, aws, dryRun)
+		channel, err := a.slack(ctx, cfg, aws, dryRun, paper)
 		if err != nil {
 			return nil, fmt.Errorf("set up Slack (SLACK_URL): %w", err)
 		}
@@ -40,7 +41,7 @@ func (a *app) channels(ctx context.Context, cfg config.Config, aws aws.Config, d
 			return nil, fmt.Errorf("set up SNS (SNS_TOPIC): %w", err)
 		}
 		if dryRun {
-			channels = append(channels, notify.Preview{Channel: channel, Out: a.stdout})
+			channels = append(channels, notify.Preview{Channel: channel, Out: paper})
 		} else {
 			channels = append(channels, channel)
 		}
@@ -48,7 +49,7 @@ func (a *app) channels(ctx context.Context, cfg config.Config, aws aws.Config, d
 	return channels, nil
 }
 
-func (a *app) slack(ctx context.Context, cfg config.Config, aws aws.Config, dryRun bool) (notify.Channel, error) {
+func (a *app) slack(ctx context.Context, cfg config.Config, aws aws.Config, dryRun bool, paper io.Writer) (notify.Channel, error) {
 	url, err := cfg.SlackURL.Fetch(ctx, cloud.Fetchers(aws))
 	if err != nil {
 		return nil, err
@@ -61,7 +62,7 @@ func (a *app) slack(ctx context.Context, cfg config.Config, aws aws.Config, dryR
 	}
 	var echo io.Writer
 	if cfg.Debug || url.Reveal() == slack.PrintOnly {
-		echo = a.stdout
+		echo = paper
 	}
 	return slack.NewWebhook(url.Value, slack.Options{Echo: echo, Now: a.now, Retry: patience()})
 }

@@ -86,7 +86,7 @@ func harmless(cell string) string {
 	if _, err := strconv.Atoi(cell); err == nil {
 		return cell
 	}
-	if strings.IndexAny(cell, "=+-@\t\r\n|%") == 0 || strings.HasPrefix(strings.TrimSpace(cell), "=") {
+	if strings.IndexAny(cell, "\t\r\n|%") == 0 || strings.IndexAny(strings.TrimSpace(cell), "=+-@") == 0 {
 		return "'" + cell
 	}
 	return cell
