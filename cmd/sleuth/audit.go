@@ -27,11 +27,11 @@ type auditCommand struct {
 
 	Output   string   `short:"o" default:"table" enum:"table,html,markdown,json,csv" help:"How to show the keys: ${enum}. html is one file that needs nothing else."`
 	User     []string `sep:"none" placeholder:"NAME|GLOB" help:"Show only keys of these users. May be given several times."`
-	State    []string `sep:"none" placeholder:"STATE,..." help:"Show only keys in these states: good, stagnant, old, stagnant_expire, expire, disabled."`
+	State    []string `sep:"none" placeholder:"STATE,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Show only keys in these states: good, stagnant, old, stagnant_expire, expire, disabled."`
 	DaysLeft string   `placeholder:"N" help:"Show only keys that reach a limit within this many days, and those that have."`
-	Sort     string   `placeholder:"ORDER" help:"Sort by user, age, last-used, days-left or state; --sort=-age for the reverse. Default: user; in html and markdown, days-left."`
+	Sort     string   `placeholder:"ORDER" complete:"user,age,last-used,days-left,state,-user,-age,-last-used,-days-left,-state" help:"Sort by user, age, last-used, days-left or state; --sort=-age for the reverse. Default: user; in html and markdown, days-left."`
 	AsOf     string   `placeholder:"DATE|+Nd" help:"Forecast: judge the keys as of a day to come, such as 2027-01-15 or +30d, if none is used or rotated meanwhile."`
-	FailOn   string   `placeholder:"STATE,..." help:"Exit with status 3 where a key that is shown has one of these states."`
+	FailOn   string   `placeholder:"STATE,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Exit with status 3 where a key that is shown has one of these states."`
 }
 
 // view is how the audit is to be shown, once checked.
