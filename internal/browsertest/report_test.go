@@ -3,6 +3,7 @@ package browsertest
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -314,4 +315,26 @@ const faintTexts = `(() => {
 func withoutScripts(ctx context.Context, _ *chromedp.Target) error {
 	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	return err
+}
+
+// TestPrintsEveryKey prints for real: what is on other pages of the screen's
+// table must be on paper too.
+func TestPrintsEveryKey(t *testing.T) {
+	t.Parallel()
+	people := make([]person, 400)
+	for i := range people {
+		people[i] = person{name: fmt.Sprintf("member-%03d", i), age: i % 70, idle: i % 20}
+	}
+	pages := func(people []person) int {
+		v := open(t, reportOf(people, today))
+		pdf, err := chromedp.Run(v, chromedp.PrintToPDF(chromedp.PDFPaper(chromedp.PaperA4), chromedp.PDFPreferCSSPageSize()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(regexp.MustCompile(`/Type ?/Page\b`).FindAll(pdf, -1))
+	}
+	some, all := pages(people[:100]), pages(people)
+	if some < 2 || all < 2*some {
+		t.Errorf("100 keys take %d pages and 400 take %d", some, all)
+	}
 }
