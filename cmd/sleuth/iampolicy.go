@@ -15,7 +15,7 @@ import (
 // iamPolicyCommand prints what Sleuth must be allowed to do.
 type iamPolicyCommand struct {
 	config.Settings
-	For       string   `default:"run" enum:"run,audit,reactivate" help:"The command to allow: ${enum}."`
+	For       string   `default:"run" enum:"run,audit,reactivate,member" help:"The command to allow: ${enum}; member is what MEMBER_ROLE needs in each account."`
 	Partition string   `default:"" enum:",aws,aws-us-gov,aws-cn" placeholder:"NAME" help:"aws, aws-us-gov or aws-cn. Default: that of the region or the topic."`
 	Account   string   `placeholder:"ID" help:"Account, 12 digits. Default: any."`
 	Region    string   `placeholder:"NAME" help:"Region of parameters, secrets and the state table. Default: any."`
@@ -33,6 +33,8 @@ func (c *iamPolicyCommand) Run(a *app) error {
 	switch c.For {
 	case "audit":
 		doc = policy.ForAudit(place)
+	case "member":
+		doc = policy.ForMember(cfg, place)
 	case "reactivate":
 		doc = policy.ForReactivate(cfg.State, place)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -21,7 +22,7 @@ func (a *app) serveLambda() int {
 
 // onEvent answers the schedule. The event itself is not looked at: nothing in
 // it can change what the settings say.
-func (a *app) onEvent(ctx context.Context, _ json.RawMessage) (*sleuth.Summary, error) {
+func (a *app) onEvent(ctx context.Context, _ json.RawMessage) (any, error) {
 	cli, _, _, err := a.parse([]string{"run"})
 	if err != nil {
 		return nil, err
@@ -31,14 +32,31 @@ func (a *app) onEvent(ctx context.Context, _ json.RawMessage) (*sleuth.Summary, 
 		return nil, err
 	}
 	log := a.logger(cfg.Debug)
+	if cfg.Scope.Several() {
+		summary, err := a.overAccounts(ctx, cfg, false, log)
+		if summary != nil {
+			a.measure(ctx, log, summary.Accounts...)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return summary, nil
+	}
 	summary, err := a.once(ctx, cfg, false, log)
 	if summary != nil { // even of a run that was not whole
-		if err := metrics.Write(a.stdout, *summary); err != nil {
-			log.ErrorContext(ctx, "the metrics are lost", "error", err.Error())
-		}
+		a.measure(ctx, log, *summary)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return summary, nil
+}
+
+// measure writes the metrics of runs.
+func (a *app) measure(ctx context.Context, log *slog.Logger, runs ...sleuth.Summary) {
+	for _, summary := range runs {
+		if err := metrics.Write(a.stdout, summary); err != nil {
+			log.ErrorContext(ctx, "the metrics are lost", "error", err.Error())
+		}
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -30,6 +29,9 @@ func (c *runCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Scope.Several() {
+		return c.overAccounts(a, cfg)
+	}
 	summary, err := a.once(a.ctx, cfg, c.DryRun, a.logger(cfg.Debug))
 	if summary == nil {
 		return err
@@ -38,6 +40,18 @@ func (c *runCommand) Run(a *app) error {
 		if err := report.WriteTable(a.stdout, summary.Rows); err != nil {
 			return err
 		}
+	}
+	fmt.Fprint(a.stdout, summary)
+	if err != nil { // the summary has said it
+		return &statusError{status: exitNotWhole}
+	}
+	return nil
+}
+
+func (c *runCommand) overAccounts(a *app, cfg config.Config) error {
+	summary, err := a.overAccounts(a.ctx, cfg, c.DryRun, a.logger(cfg.Debug))
+	if summary == nil {
+		return err
 	}
 	fmt.Fprint(a.stdout, summary)
 	if err != nil { // the summary has said it
@@ -62,45 +76,18 @@ func (a *app) onceIn(ctx context.Context, aws aws.Config, cfg config.Config, dry
 	began := a.now()
 	id := runID(began)
 	log = log.With("run", id)
-	identity, aliasErr, err := cloud.Identify(ctx, aws)
+	identity, err := identify(ctx, aws, log)
 	if err != nil {
 		return nil, err
 	}
 	log = log.With("account", identity.Account.ID)
-	if aliasErr != nil {
-		log.WarnContext(ctx, "the account's alias is left out of the messages", "error", aliasErr.Error())
-	}
-	cfg.Policy.OwnKey = identity.AccessKeyID
-	channels, err := a.channels(ctx, cfg, aws, dryRun)
-	if err != nil {
+	s := &session{app: a, id: id, began: began, cfg: cfg, dryRun: dryRun, log: log}
+	s.deadline, _ = ctx.Deadline() // zero outside Lambda
+	if err := s.open(ctx, aws); err != nil {
 		return nil, err
 	}
-	store, err := a.openStore(ctx, cfg, aws, log, dryRun)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = store.Close() }()
-
-	log.InfoContext(ctx, "run begins", "auto_expire", cfg.Policy.AutoExpire, "dry_run", dryRun, "state", store.String(), "rules", report.Rules(cfg.Rules))
-	deadline, _ := ctx.Deadline() // zero outside Lambda
-	client := iam.NewFromConfig(aws)
-	summary, err := sleuth.Runner{
-		Began:    began,
-		Deadline: deadline,
-		ID:       id,
-		Account:  identity.Account,
-		Config:   cfg,
-		IAM:      client,
-		Report:   credentialReport(cfg, client, log),
-		Channels: channels,
-		Store:    store,
-		Log:      log,
-		Now:      a.now,
-		DryRun:   dryRun,
-		Table:    cfg.Debug,
-	}.Run(ctx)
-	summary.APICalls, summary.Throttles = traffic.Calls(), traffic.Throttles()
-	log.InfoContext(ctx, "run ends", "summary", summary)
+	defer func() { _ = s.store.Close() }()
+	summary, err := s.runIn(ctx, aws, traffic, identity, log)
 	return &summary, err
 }
 

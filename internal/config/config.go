@@ -25,9 +25,12 @@ type Config struct {
 	// ByReport: the credential report narrows the reading.
 	ByReport    bool
 	Concurrency int
-	State       StateChoice
-	Lease       time.Duration
-	Debug       bool
+	Scope       Scope
+	// Digest: all accounts of the scope are told of in one message.
+	Digest bool
+	State  StateChoice
+	Lease  time.Duration
+	Debug  bool
 }
 
 // Cap limits how many keys one run may disable. The zero Cap is no limit.
@@ -85,6 +88,8 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		SNSTopic:    c.topic(s.SNSTopic),
 		ByReport:    c.inventory(s.Inventory),
 		Concurrency: c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
+		Scope:       c.scope(s.Estate),
+		Digest:      c.digest(s.Notify, s.Accounts),
 		State:       c.state(s.State, unset),
 		Lease:       c.lease(s.LeaseSeconds),
 		Debug:       debugging(string(s.Debug)),
@@ -102,12 +107,18 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 // CheckLimits checks the settings that decide a verdict, for the commands that
 // only read, and returns all Problems at once.
 func CheckLimits(l Limits, r Reading, d Logging) (Config, error) {
-	s := Settings{Limits: l, Reading: r, Logging: d}
+	return CheckLimitsOf(Estate{}, l, r, d)
+}
+
+// CheckLimitsOf is CheckLimits with the settings of the accounts.
+func CheckLimitsOf(e Estate, l Limits, r Reading, d Logging) (Config, error) {
+	s := Settings{Limits: l, Reading: r, Estate: e, Logging: d}
 	c := newChecker(&s)
 	cfg := Config{
 		Rules:       c.rules(s.Limits),
 		ByReport:    c.inventory(s.Inventory),
 		Concurrency: c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
+		Scope:       c.scope(s.Estate),
 		Debug:       debugging(string(s.Debug)),
 	}
 	if len(c.problems) > 0 {
@@ -147,9 +158,14 @@ func (c *checker) rules(l Limits) audit.Rules {
 // CheckMemory checks the settings of state alone, for the commands that show
 // or mend it, and returns all Problems at once.
 func CheckMemory(m Memory, unset StateChoice) (Config, error) {
-	s := Settings{Memory: m}
+	return CheckMemoryOf(Estate{}, m, unset)
+}
+
+// CheckMemoryOf is CheckMemory with the settings of the accounts.
+func CheckMemoryOf(e Estate, m Memory, unset StateChoice) (Config, error) {
+	s := Settings{Estate: e, Memory: m}
 	c := newChecker(&s)
-	cfg := Config{State: c.state(s.State, unset), Lease: c.lease(s.LeaseSeconds)}
+	cfg := Config{Scope: c.scope(s.Estate), State: c.state(s.State, unset), Lease: c.lease(s.LeaseSeconds)}
 	if len(c.problems) > 0 {
 		return Config{}, c.problems
 	}

@@ -20,6 +20,7 @@ type Settings struct {
 	Wording  `group:"wording"`
 	Channels `group:"channels"`
 	Reading  `group:"reading"`
+	Estate   `group:"estate"`
 	Memory   `group:"memory"`
 	Logging  `group:"logging"`
 }
@@ -56,6 +57,7 @@ type Wording struct {
 type Channels struct {
 	SlackURL SecretText `name:"slack-url" setting:"SLACK_URL" placeholder:"URL" help:"Slack incoming webhook. 'test' prints the messages instead. May be ssm:/parameter/name or secretsmanager:secret-id."`
 	SNSTopic string     `name:"sns-topic" setting:"SNS_TOPIC" placeholder:"ARN" help:"SNS topic to publish to."`
+	Notify   string     `setting:"NOTIFY" default:"account" placeholder:"account|digest" help:"With ACCOUNTS: a message for each account, or one digest of all of them, grouped by account."`
 }
 
 // SlackAPI is how Slack's own directory is read, for finding ids. It belongs
@@ -69,6 +71,16 @@ type SlackAPI struct {
 type Reading struct {
 	Inventory   string `setting:"INVENTORY" default:"live" placeholder:"live|credential-report" help:"How a run finds the users to look at: live asks for every user's keys, credential-report only for those whom the account's report shows to matter. audit and DEBUG, which show every key, always read live."`
 	Concurrency string `setting:"CONCURRENCY" default:"32" placeholder:"N" help:"How many IAM calls may be under way at once, 1 to 256."`
+}
+
+// Estate is which accounts are covered, and how they are entered.
+type Estate struct {
+	Accounts           string `setting:"ACCOUNTS" placeholder:"organization|ID,..." help:"Cover these accounts: 'organization' for every active one of the organization, or a list of ids. Unset: the account of the credentials alone."`
+	OUs                string `name:"ous" setting:"OUS" placeholder:"OU,..." help:"With ACCOUNTS=organization: only the accounts in these organizational units, and in those nested in them."`
+	ExcludeAccounts    string `setting:"EXCLUDE_ACCOUNTS" placeholder:"ID,..." help:"Accounts of the organization to leave out."`
+	MemberRole         string `setting:"MEMBER_ROLE" placeholder:"NAME" help:"Role to assume in each account; required with ACCOUNTS. The account of the credentials needs none."`
+	ExternalID         string `name:"external-id" setting:"EXTERNAL_ID" placeholder:"TEXT" help:"External id that the role in each account asks for."`
+	AccountConcurrency string `setting:"ACCOUNT_CONCURRENCY" default:"8" placeholder:"N" help:"How many accounts are worked on at once, 1 to 100; each makes up to CONCURRENCY calls."`
 }
 
 // Memory is what is remembered between runs.
@@ -91,6 +103,7 @@ func Groups() []kong.Group {
 		{Key: "wording", Title: "Wording:"},
 		{Key: "channels", Title: "Channels:"},
 		{Key: "reading", Title: "Reading:"},
+		{Key: "estate", Title: "Several accounts:"},
 		{Key: "memory", Title: "Remembering:"},
 		{Key: "logging", Title: "Logging:"},
 	}

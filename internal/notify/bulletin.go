@@ -2,6 +2,7 @@ package notify
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
@@ -25,9 +26,13 @@ func (a Account) String() string {
 // reason. They are the administrator's own words.
 type Heading struct{ Title, Text string }
 
-// Bulletin is everything that one run has to tell through one channel.
+// Bulletin is everything that one run has to tell through one channel, or, as
+// a digest, what the runs on several accounts have.
 type Bulletin struct {
-	Account    Account
+	Account Account
+	// Digest is what stands above a digest instead of the account. Each of its
+	// notices says which account it is of.
+	Digest     string
 	Creation   Heading
 	Inactivity Heading
 	// Announcement is something to be said about the run as a whole.
@@ -35,12 +40,20 @@ type Bulletin struct {
 	Notices      []Notice
 }
 
+// Title is what every message is headed by: what it is about.
+func (b Bulletin) Title() string {
+	if b.Digest != "" {
+		return b.Digest
+	}
+	return b.Account.String()
+}
+
 // Empty reports whether there is nothing to say, so that nothing is sent.
 func (b Bulletin) Empty() bool { return b.Announcement == "" && len(b.Notices) == 0 }
 
 // Section is the part of a bulletin under one heading.
 type Section struct {
-	Reason  audit.Reason
+	Reason  audit.Reason // of all lists; none in a digest
 	Heading Heading
 	Lists   []List
 }
@@ -52,10 +65,43 @@ type List struct {
 	Notices []Notice
 }
 
+// Preface is what stands before all sections: in a digest the headings of the
+// reasons that there are notices of, as they would else stand in every account.
+func (b Bulletin) Preface() []Heading {
+	if b.Digest == "" {
+		return nil
+	}
+	var headings []Heading
+	for _, s := range b.byReason() {
+		headings = append(headings, s.Heading)
+	}
+	return headings
+}
+
 // Sections groups the notices as they are shown: by reason, creation age
-// first, and within it by kind, warnings first. Groups with nothing in them
-// are left out.
+// first, and within it by kind, warnings first. In a digest a section is an
+// account, with the lists of both reasons. Groups with nothing in them are left
+// out.
 func (b Bulletin) Sections() []Section {
+	if b.Digest == "" {
+		return b.byReason()
+	}
+	accounts := map[Account][]Notice{}
+	for _, n := range b.Notices {
+		accounts[n.Account] = append(accounts[n.Account], n)
+	}
+	var sections []Section
+	for _, account := range slices.SortedFunc(maps.Keys(accounts), func(a, b Account) int { return cmp.Compare(a.ID, b.ID) }) {
+		whole := Section{Heading: Heading{Title: account.String()}}
+		for _, s := range (Bulletin{Notices: accounts[account]}).byReason() {
+			whole.Lists = append(whole.Lists, s.Lists...)
+		}
+		sections = append(sections, whole)
+	}
+	return sections
+}
+
+func (b Bulletin) byReason() []Section {
 	var sections []Section
 	for _, s := range []Section{
 		{Reason: audit.CreationAge, Heading: b.Creation},

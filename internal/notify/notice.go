@@ -24,6 +24,8 @@ const (
 type Notice struct {
 	KeyID string `json:"key_id"`
 	User  string `json:"user"`
+	// Account is the account of the key, in a digest; elsewhere the bulletin's.
+	Account Account `json:"-"`
 	// SlackTag is the user's Slack tag as it was found, unchecked.
 	SlackTag string `json:"slack_tag,omitempty"`
 	// NameKey: the user has several keys, so the line must say which.

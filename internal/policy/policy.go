@@ -41,13 +41,8 @@ type Place struct {
 // ForRun allows what 'sleuth run' calls.
 func ForRun(cfg config.Config, place Place) Document {
 	place = place.settled(cfg.SNSTopic)
-	doc := reading(place)
-	if cfg.ByReport {
-		doc.allow("ReadCredentialReport", "*", "iam:GenerateCredentialReport", "iam:GetCredentialReport")
-	}
-	if cfg.Policy.AutoExpire {
-		doc.allow("DisableKeys", place.users(), "iam:UpdateAccessKey")
-	}
+	doc := acting(cfg, place)
+	doc.covering(place, cfg.Scope)
 	if cfg.SNSTopic != "" {
 		doc.allow("PublishNotices", cfg.SNSTopic, "sns:Publish")
 	}
@@ -55,6 +50,44 @@ func ForRun(cfg config.Config, place Place) Document {
 	doc.remembering(place, cfg.State, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
 	doc.decrypting(place)
 	return doc
+}
+
+// ForMember allows what a run under given settings calls in the accounts that it
+// enters by their role.
+func ForMember(cfg config.Config, place Place) Document {
+	return acting(cfg, place.settled(""))
+}
+
+// acting is all that is done in an account whose keys are covered.
+func acting(cfg config.Config, place Place) Document {
+	doc := reading(place)
+	if cfg.ByReport {
+		doc.allow("ReadCredentialReport", "*", "iam:GenerateCredentialReport", "iam:GetCredentialReport")
+	}
+	if cfg.Policy.AutoExpire {
+		doc.allow("DisableKeys", place.users(), "iam:UpdateAccessKey")
+	}
+	return doc
+}
+
+// covering is finding and entering other accounts.
+func (d *Document) covering(place Place, scope config.Scope) {
+	if !scope.Several() {
+		return
+	}
+	accounts := scope.Accounts
+	if scope.Organization {
+		// These take no resource that would narrow them.
+		d.allow("ListAccounts", "*", "organizations:DescribeOrganization", "organizations:ListAccounts",
+			"organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent")
+		accounts = []string{"*"}
+	}
+	entering := Statement{Sid: "EnterAccounts", Effect: "Allow", Action: []string{"sts:AssumeRole"}}
+	for _, account := range accounts {
+		role := arn.ARN{Partition: place.Partition, Service: "iam", AccountID: account, Resource: "role/" + scope.MemberRole}
+		entering.Resource = append(entering.Resource, role.String())
+	}
+	d.Statement = append(d.Statement, entering)
 }
 
 // ForAudit allows what 'sleuth audit' calls, which writes nothing.

@@ -43,6 +43,9 @@ type Runner struct {
 	// DryRun writes nothing and sends nothing; Channels are expected to show
 	// what they are given.
 	DryRun bool
+	// Digest leaves what there is to tell in Store, for a digest of several
+	// accounts; Channels then says only by whom it is to be told.
+	Digest bool
 	// Table keeps a row for every key, for showing them.
 	Table bool
 	// Began is when the run was asked for, before anything was waited for; zero
@@ -61,6 +64,7 @@ type Runner struct {
 func (r Runner) Run(ctx context.Context) (Summary, error) {
 	p := r.newPass()
 	err := p.underLease(ctx, func(ctx context.Context) error {
+		p.summary.Begun = true
 		if err := p.load(ctx); err != nil {
 			return err
 		}
@@ -168,7 +172,7 @@ func (p *pass) settle(ctx context.Context) {
 			p.finals = append(p.finals, record)
 		}
 	}
-	if len(p.finals) == 0 {
+	if len(p.finals) == 0 || p.Digest {
 		return
 	}
 	p.Log.InfoContext(ctx, "an earlier run owes final notices", "notices", len(p.finals))

@@ -19,6 +19,8 @@ type Summary struct {
 	At       time.Time      `json:"at"`
 	Finished time.Time      `json:"finished"`
 	DryRun   bool           `json:"dry_run"`
+	// Begun: the account was entered, and no other run kept this one off it.
+	Begun bool `json:"begun"`
 	report.Tally
 
 	// Warned counts the keys whose owners are warned by this run, Disabled the
@@ -54,6 +56,8 @@ type Summary struct {
 
 	// Rows is kept only where the table is wanted.
 	Rows []report.Row `json:"-"`
+	// Untold is what a dry run would have left for a digest.
+	Untold []notify.Notice `json:"-"`
 }
 
 // KeyRef names a key.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -27,6 +26,10 @@ func (p *pass) tell(ctx context.Context) {
 		}
 	}
 	p.summary.Warned = len(notices)
+	if p.Digest {
+		p.leaveForDigest(ctx, &warned{notices, warnings})
+		return
+	}
 	p.deliver(ctx, &warned{notices, warnings}, p.summary.Announcement)
 }
 
@@ -91,13 +94,7 @@ func (p *pass) receipt(ctx context.Context, channel string, m notify.Message, st
 		record := p.records[n.KeyID]
 		switch {
 		case n.Kind == notify.Disabled && record != nil && record.Disabled != nil:
-			if record.Receipts == nil {
-				record.Receipts = map[string]time.Time{}
-			}
-			record.Receipts[channel] = now
-			if p.toldEverywhere(record) {
-				record.Settled = now
-			}
+			record.Receive(channel, now, p.tells)
 		case n.Kind != notify.Disabled && steps[n.KeyID] != nil:
 			if record = p.recordToWarn(n); record.Owed() {
 				continue // what is owed comes before what was warned
@@ -127,17 +124,6 @@ func (p *pass) recordToWarn(n notify.Notice) *state.Record {
 	return record
 }
 
-// toldEverywhere reports whether every channel that reaches people has a
-// receipt.
-func (p *pass) toldEverywhere(record *state.Record) bool {
-	for channel := range p.tells {
-		if _, told := record.Receipts[channel]; !told {
-			return false
-		}
-	}
-	return true
-}
-
 // settleTold closes the records whose receipts came before this run, where the
 // channel that was owed is no longer set.
 func (p *pass) settleTold(ctx context.Context) {
@@ -146,7 +132,7 @@ func (p *pass) settleTold(ctx context.Context) {
 	}
 	now := p.Now().UTC()
 	for _, record := range p.finals {
-		if record.Disabled == nil || !record.Settled.IsZero() || !p.toldEverywhere(record) {
+		if record.Disabled == nil || !record.Settled.IsZero() || !record.ToldBy(p.tells) {
 			continue
 		}
 		record.Settled, record.Changed = now, now

@@ -31,6 +31,9 @@ type Record struct {
 	// Told is which limits the owner was warned of, by delivered warnings.
 	Told audit.History `json:"told,omitzero"`
 
+	// Warning is a warning that is left for a digest to tell.
+	Warning *Warning `json:"warning,omitempty"`
+
 	// Intent is written before a key is disabled and stands until it is known
 	// what became of it.
 	Intent *Intent `json:"intent,omitempty"`
@@ -48,6 +51,15 @@ type Record struct {
 	// Revision counts the writes, so that a writer that has not seen the
 	// newest is refused. It is the store's to keep.
 	Revision int64 `json:"revision"`
+}
+
+// Warning is a warning that a run has left for the digest of all accounts. The
+// next run on the account puts its own in its place.
+type Warning struct {
+	Run    string        `json:"run"`
+	Notice notify.Notice `json:"notice"`
+	// Told is what the owner has been told once the warning is delivered.
+	Told audit.History `json:"told"`
 }
 
 // Intent is a key about to be disabled.
@@ -71,6 +83,28 @@ type Disabled struct {
 // found out, about the key.
 func (r Record) Owed() bool {
 	return r.Intent != nil || (r.Disabled != nil && r.Settled.IsZero())
+}
+
+// Receive notes that a channel took the final notice. Once all that tell people
+// have, nothing is owed.
+func (r *Record) Receive(channel string, at time.Time, all map[string]bool) {
+	if r.Receipts == nil {
+		r.Receipts = map[string]time.Time{}
+	}
+	r.Receipts[channel] = at
+	if r.ToldBy(all) {
+		r.Settled = at
+	}
+}
+
+// ToldBy reports whether every one of the channels has taken the final notice.
+func (r Record) ToldBy(channels map[string]bool) bool {
+	for channel := range channels {
+		if _, told := r.Receipts[channel]; !told {
+			return false
+		}
+	}
+	return true
 }
 
 // StartAnew forgets the key's story, as a key that a person has enabled again

@@ -22,11 +22,16 @@ const (
 
 // compose writes a bulletin as messages within the limits, in order.
 func compose(b notify.Bulletin) []notify.Message {
-	c := composer{account: split(Escape(b.Account.String()), maxAccount)[0]}
+	c := composer{account: split(Escape(b.Title()), maxAccount)[0]}
 	c.begin(nil)
 	if b.Announcement != "" {
 		for _, piece := range split(escapeLines(b.Announcement), maxValue) {
 			c.place(attachment{Text: &piece})
+		}
+	}
+	for _, heading := range b.Preface() {
+		for _, a := range headerOf(heading) {
+			c.place(a)
 		}
 	}
 	for _, section := range b.Sections() {

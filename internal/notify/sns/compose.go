@@ -27,6 +27,11 @@ func compose(b notify.Bulletin) []notify.Message {
 		c.text(notify.Lines(b.Announcement))
 		c.text("")
 	}
+	for _, heading := range b.Preface() {
+		if text := headingOf(heading); text != "" {
+			c.text(text)
+		}
+	}
 	for _, s := range b.Sections() {
 		c.section(s)
 	}
@@ -34,7 +39,7 @@ func compose(b notify.Bulletin) []notify.Message {
 	subject := subjectOf(b)
 	messages := make([]notify.Message, len(c.parts))
 	for i, p := range c.parts {
-		header := notify.OneLine(b.Account.String())
+		header := notify.OneLine(b.Title())
 		if len(c.parts) > 1 {
 			header += fmt.Sprintf(", part %d of %d", i+1, len(c.parts))
 		}
@@ -176,7 +181,7 @@ func wholeRunes(text string, limit int) int {
 // subjectOf sums a bulletin up within SNS's rules: at most 100 characters of
 // printable ASCII on one line.
 func subjectOf(b notify.Bulletin) string {
-	subject := "Sleuth: " + summaryOf(b.Notices) + " " + b.Account.String()
+	subject := "Sleuth: " + summaryOf(b.Notices) + " " + b.Title()
 	subject = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'

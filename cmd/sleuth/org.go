@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+
+	"github.com/iam-sleuth/sleuth/internal/cloud"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/org"
+	"github.com/iam-sleuth/sleuth/internal/report"
+	sleuth "github.com/iam-sleuth/sleuth/internal/run"
+)
+
+// organization is the accounts of the settings' scope, and the way into them.
+type organization struct {
+	home    aws.Config
+	door    *org.Door
+	members org.Members
+}
+
+// organizationOf connects to the account of our own credentials and finds out which
+// accounts there are to cover. Session names the sessions in them.
+func (a *app) organizationOf(ctx context.Context, cfg config.Config, session string) (*organization, error) {
+	home, err := cloud.Connect(ctx, cfg.Concurrency*cfg.Scope.Concurrency)
+	if err != nil {
+		return nil, err
+	}
+	identity, _, err := cloud.Identify(ctx, home)
+	if err != nil {
+		return nil, err
+	}
+	members, err := org.List(ctx, organizations.NewFromConfig(home), cfg.Scope)
+	if err != nil {
+		return nil, err
+	}
+	return &organization{
+		home:    home,
+		members: members,
+		door:    org.NewDoor(home, identity.Account.ID, identity.Partition, cfg.Scope, "sleuth-"+session),
+	}, nil
+}
+
+// enter connects to one account, which answers to its id.
+func (e *organization) enter(ctx context.Context, account string, log *slog.Logger) (aws.Config, *cloud.Traffic, cloud.Identity, error) {
+	inside, err := e.door.Enter(ctx, account)
+	if err != nil {
+		return aws.Config{}, nil, cloud.Identity{}, err
+	}
+	traffic := cloud.Count(&inside)
+	identity, err := identify(ctx, inside, log)
+	if err == nil && identity.Account.ID != account {
+		err = fmt.Errorf("the credentials for account %s are for account %s", account, identity.Account.ID)
+	}
+	return inside, traffic, identity, err
+}
+
+// overAccounts makes a run on every account of the scope. Without a summary
+// none began, and nothing was changed.
+func (a *app) overAccounts(ctx context.Context, cfg config.Config, dryRun bool, log *slog.Logger) (*org.Summary, error) {
+	began := a.now()
+	id := runID(began)
+	log = log.With("run", id)
+	covered, err := a.organizationOf(ctx, cfg, id)
+	if err != nil {
+		return nil, err
+	}
+	shared := *a
+	shared.stdout = &oneAtATime{w: a.stdout} // accounts print side by side
+	s := &session{app: &shared, id: id, began: began, cfg: cfg, dryRun: dryRun, log: log, digest: cfg.Digest}
+	s.deadline = deadlineFor(ctx, began, cfg.Digest)
+	if err := s.open(ctx, covered.home); err != nil {
+		return nil, err
+	}
+	defer func() { _ = s.store.Close() }()
+
+	log.InfoContext(ctx, "run over several accounts begins", "accounts", len(covered.members.Accounts),
+		"suspended", covered.members.Suspended, "excluded", covered.members.Excluded, "dry_run", dryRun)
+	summary := org.NewSummary(id, covered.members, began, dryRun)
+	digest := &org.Digest{
+		ID: id + "-digest", Organization: covered.members.Organization,
+		Creation: cfg.Creation, Inactivity: cfg.Inactivity,
+		Channels: s.channels, Store: s.store, Lease: cfg.Lease, Now: a.now, DryRun: dryRun,
+	}
+	var untold []sleuth.Summary
+	org.Each(ctx, covered.members.Accounts, cfg.Scope.Concurrency,
+		func(ctx context.Context, account string) sleuth.Summary { return s.runAt(ctx, covered, account) },
+		func(_ string, one sleuth.Summary) {
+			if cfg.Debug {
+				fmt.Fprintln(shared.stdout, one.Account)
+				_ = report.WriteTable(shared.stdout, one.Rows) // nobody is left to be told
+			}
+			if dryRun {
+				untold = append(untold, sleuth.Summary{Account: one.Account, Begun: one.Begun, Announcement: one.Announcement, Untold: one.Untold})
+			}
+			summary.Add(one)
+		})
+	if cfg.Digest {
+		if !dryRun {
+			untold = summary.Accounts
+		}
+		summary.Deliver(digest.Send(ctx, untold))
+	}
+	err = summary.Finish(a.now())
+	log.InfoContext(ctx, "run over several accounts ends", "totals", summary.Totals)
+	return summary, err
+}
+
+// runAt enters an account and makes a run there. One that cannot be entered is
+// a problem of that account alone.
+func (s *session) runAt(ctx context.Context, e *organization, account string) sleuth.Summary {
+	log := s.log.With("account", account)
+	inside, traffic, identity, err := e.enter(ctx, account, log)
+	if err != nil {
+		log.ErrorContext(ctx, "the account was not entered", "error", err.Error())
+		return org.NotEntered(account, s.id, s.now(), s.dryRun, err)
+	}
+	summary, _ := s.runIn(ctx, inside, traffic, identity, log) // the summary has its problems
+	return summary
+}
+
+// deadlineFor is when the runs have to end so that there is time left for a
+// digest: a message a second is what Slack takes.
+func deadlineFor(ctx context.Context, began time.Time, digest bool) time.Time {
+	deadline, limited := ctx.Deadline() // none outside Lambda
+	if !limited || !digest {
+		return deadline
+	}
+	return deadline.Add(-min(keptForDigest, deadline.Sub(began)/8))
+}
+
+const keptForDigest = 90 * time.Second
+
+// oneAtATime lets writers from several goroutines write whole pieces.
+type oneAtATime struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (o *oneAtATime) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.w.Write(p)
+}

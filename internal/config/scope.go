@@ -1,0 +1,139 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Scope is which accounts are covered, and how they are entered. The zero Scope
+// is the account of the credentials alone.
+type Scope struct {
+	// Organization: every active account of the organization, or, where OUs
+	// names some, those in these units and in the units nested in them.
+	Organization bool
+	OUs          []string
+	// Accounts are the ids of the accounts otherwise, each once.
+	Accounts []string
+	// Exclude are the ids of accounts that are left out.
+	Exclude []string
+	// MemberRole is the name, with its path, of the role in each account;
+	// ExternalID what it asks of those who assume it.
+	MemberRole, ExternalID string
+	// Concurrency is how many accounts are worked on at once.
+	Concurrency int
+}
+
+// Several reports whether accounts were named, rather than left to the
+// credentials.
+func (s Scope) Several() bool { return s.Organization || len(s.Accounts) > 0 }
+
+// Allows reports whether the settings let an account be covered, as far as they
+// alone can tell: which accounts an organization has, only AWS knows.
+func (s Scope) Allows(account string) bool {
+	return !slices.Contains(s.Exclude, account) && (s.Organization || slices.Contains(s.Accounts, account))
+}
+
+// WholeOrganization is the ACCOUNTS that covers an organization.
+const WholeOrganization = "organization"
+
+// The forms of ids are AWS's own:
+// https://docs.aws.amazon.com/organizations/latest/APIReference/API_Account.html
+// https://docs.aws.amazon.com/organizations/latest/APIReference/API_OrganizationalUnit.html
+// https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+var (
+	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
+	unitID     = regexp.MustCompile(`^(ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32})$`)
+	roleName   = regexp.MustCompile(`^([\x21-\x7e]+/)?[A-Za-z0-9_+=,.@-]{1,64}$`)
+	externalID = regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]{2,}$`)
+)
+
+func (c *checker) scope(s Estate) Scope {
+	scope := Scope{Concurrency: c.whole("ACCOUNT_CONCURRENCY", s.AccountConcurrency, 1, 100, "accounts")}
+	if accounts := strings.TrimSpace(s.Accounts); strings.EqualFold(accounts, WholeOrganization) {
+		scope.Organization = true
+	} else {
+		scope.Accounts = c.ids("ACCOUNTS", accounts, accountID,
+			"must be %q, or ids of 12 digits, separated by commas", WholeOrganization)
+	}
+	scope.Exclude = c.ids("EXCLUDE_ACCOUNTS", s.ExcludeAccounts, accountID, "must be ids of 12 digits, separated by commas")
+	scope.OUs = c.ids("OUS", s.OUs, unitID,
+		"must be ids of organizational units, such as ou-ab12-34cdefgh, or of the root, separated by commas")
+	scope.MemberRole = strings.TrimSpace(s.MemberRole)
+	if scope.MemberRole != "" && !roleName.MatchString(scope.MemberRole) {
+		c.add("MEMBER_ROLE", scope.MemberRole, "must be the name of a role, with its path if it has one, such as sleuth-member")
+	}
+	scope.ExternalID = strings.TrimSpace(s.ExternalID)
+	if scope.ExternalID != "" && (len(scope.ExternalID) > 1224 || !externalID.MatchString(scope.ExternalID)) {
+		c.add("EXTERNAL_ID", scope.ExternalID, "must be 2 to 1224 letters, digits and _+=,.@:/-")
+	}
+	c.wholeScope(s, scope)
+	return scope
+}
+
+// wholeScope checks the settings of the scope against one another. What would
+// be passed over is a problem, as somebody counts on it.
+func (c *checker) wholeScope(s Estate, scope Scope) {
+	if strings.TrimSpace(s.Accounts) != "" {
+		if scope.MemberRole == "" {
+			c.add("MEMBER_ROLE", "", "required where ACCOUNTS is set: the name of the role to assume in each account")
+		}
+		if len(scope.OUs) > 0 && !scope.Organization {
+			c.add("OUS", s.OUs, "goes with ACCOUNTS=%s only", WholeOrganization)
+		}
+		for _, account := range scope.Accounts {
+			if slices.Contains(scope.Exclude, account) {
+				c.add("EXCLUDE_ACCOUNTS", s.ExcludeAccounts, "names account %s, which ACCOUNTS names as well", account)
+			}
+		}
+		return
+	}
+	for _, setting := range []struct{ variable, value string }{
+		{"OUS", s.OUs}, {"EXCLUDE_ACCOUNTS", s.ExcludeAccounts},
+		{"MEMBER_ROLE", s.MemberRole}, {"EXTERNAL_ID", s.ExternalID},
+	} {
+		if strings.TrimSpace(setting.value) != "" {
+			c.add(setting.variable, setting.value, "needs ACCOUNTS; without it, only the account of the credentials is covered")
+		}
+	}
+}
+
+// ids reads a list of ids, each kept once, in the order of the list.
+func (c *checker) ids(variable, text string, form *regexp.Regexp, allowed string, args ...any) []string {
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	var ids []string
+	for part := range strings.SplitSeq(text, ",") {
+		id := strings.TrimSpace(part)
+		if !form.MatchString(id) {
+			c.add(variable, text, allowed, args...)
+			return nil
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// The values of NOTIFY.
+const (
+	notifyByAccount = "account"
+	notifyByDigest  = "digest"
+)
+
+// digest reports whether all accounts are told of in one message.
+func (c *checker) digest(text, accounts string) bool {
+	switch text = strings.TrimSpace(text); text {
+	case notifyByAccount:
+		return false
+	case notifyByDigest:
+		if strings.TrimSpace(accounts) == "" {
+			c.add("NOTIFY", text, "needs ACCOUNTS: a digest is of several accounts")
+		}
+		return true
+	}
+	c.add("NOTIFY", text, "must be %s or %s", notifyByAccount, notifyByDigest)
+	return false
+}

@@ -1,0 +1,245 @@
+package org_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/notify/sns"
+	"github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/secret"
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+// populate gives the accounts a key to disable, keys to warn of and one to
+// leave alone; ann has a key in two accounts.
+func populate(w *world) {
+	w.user(0, "ann", "U1", "AKIAONE", 85)
+	w.user(0, "bot", "subteam-S1", "AKIABOT", 95)
+	w.user(1, "ann.b", "U1", "AKIATWO", 84)
+	w.user(2, "quiet", "U3", "AKIAQUIET", 3)
+}
+
+var allOfIt = []string{
+	"1: ann's key expires in 5 days due to creation age.",
+	"1: bot's key is disabled due to creation age.",
+	"2: ann.b's key expires in 6 days due to creation age.",
+}
+
+func TestDigestTellsOfAllAccountsOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	populate(w)
+	runs := w.runAll()
+	if runs[0].Warned != 1 || runs[0].Disabled != 1 || runs[0].NoticesOwed != 1 || runs[1].Warned != 1 {
+		t.Fatalf("the runs warned %d and %d and disabled %d", runs[0].Warned, runs[1].Warned, runs[0].Disabled)
+	}
+	d := w.digest().Send(t.Context(), runs)
+	if len(d.Problems) > 0 || d.NoticesSent != 6 || d.MessagesSent != 2 || d.Settled[w.accounts[0]] != 1 {
+		t.Errorf("delivered %+v", d)
+	}
+	if b := w.slack.bulletins[0]; !strings.Contains(b.Title(), "o-example, 3 accounts") || len(b.Sections()) != 2 {
+		t.Errorf("the bulletin is titled %q and has %d sections", b.Title(), len(b.Sections()))
+	}
+	w.wantLines(w.slack, allOfIt...)
+	w.wantLines(w.sns, allOfIt...)
+	if r := w.record(0, "AKIABOT"); r.Owed() || len(r.Receipts) != 2 {
+		t.Errorf("remembered: %+v", r)
+	}
+	if r := w.record(0, "AKIAONE"); r.Warning != nil || r.Told.Creation.Last.IsZero() {
+		t.Errorf("remembered: %+v", r)
+	}
+	// Told is told: a second digest of the same runs has nothing to say.
+	w.digest().Send(t.Context(), runs)
+	w.wantLines(w.slack)
+}
+
+// TestADigestThatIsNotDelivered leaves every word owed.
+func TestADigestThatIsNotDelivered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	populate(w)
+	w.slack.err = errDown
+	d := w.digest().Send(t.Context(), w.runAll())
+	if len(d.Problems) != 1 || d.NoticesFailed != 3 || !strings.Contains(d.Problems[0].Text, "key AKIABOT of user bot in account 100000000001") {
+		t.Errorf("delivered %+v", d)
+	}
+	w.wantLines(w.sns, allOfIt...)
+	if r := w.record(0, "AKIABOT"); !r.Owed() {
+		t.Errorf("remembered: %+v", r)
+	}
+
+	w.slack.err, w.now = nil, w.now.Add(day)
+	if d := w.digest().Send(t.Context(), w.runAll()); len(d.Problems) > 0 {
+		t.Errorf("delivered %+v", d)
+	}
+	w.wantLines(w.slack,
+		"1: ann's key expires in 4 days due to creation age.",
+		"1: bot's key is disabled due to creation age.",
+		"2: ann.b's key expires in 5 days due to creation age.")
+	// A channel that has the final notice does not get it again.
+	w.wantLines(w.sns,
+		"1: ann's key expires in 4 days due to creation age.",
+		"2: ann.b's key expires in 5 days due to creation age.")
+}
+
+// TestARunThatDiedBeforeItsDigest: the next digest has the final notice, and
+// no warning that is out of date.
+func TestARunThatDiedBeforeItsDigest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	populate(w)
+	w.runAll() // and nobody makes its digest
+	w.aws.Account(w.accounts[1]).RemoveUser("ann.b")
+	w.now = w.now.Add(day)
+	w.digest().Send(t.Context(), w.runAll())
+	w.wantLines(w.slack,
+		"1: ann's key expires in 4 days due to creation age.",
+		"1: bot's key is disabled due to creation age.")
+	if r := w.record(1, "AKIATWO"); r.Warning != nil {
+		t.Errorf("a warning is left of a key that is gone: %+v", r)
+	}
+}
+
+// TestADigestSpeaksForNoOtherRun: what another run has kept us off, its own
+// digest tells.
+func TestADigestSpeaksForNoOtherRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	populate(w)
+	w.runAll()
+	if err := w.store.Acquire(t.Context(), w.accounts[0], "another", w.now, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	runs := w.runAll()
+	if runs[0].Begun || runs[0].Failed != 1 || !runs[1].Begun {
+		t.Fatalf("begun: %t and %t", runs[0].Begun, runs[1].Begun)
+	}
+	w.digest().Send(t.Context(), runs)
+	w.wantLines(w.slack, "2: ann.b's key expires in 6 days due to creation age.")
+
+	// One that another takes while the digest is made is left alone as well.
+	if err := w.store.Release(t.Context(), w.accounts[0], "another"); err != nil {
+		t.Fatal(err)
+	}
+	runs = w.runAll()
+	if err := w.store.Acquire(t.Context(), w.accounts[0], "another", w.now, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if d := w.digest().Send(t.Context(), runs); len(d.Problems) != 1 || !strings.Contains(d.Problems[0].Text, "another") {
+		t.Errorf("delivered %+v", d)
+	}
+	w.wantLines(w.slack, "2: ann.b's key expires in 6 days due to creation age.")
+}
+
+// TestADigestThatCannotRemember says so, and is told again.
+func TestADigestThatCannotRemember(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	populate(w)
+	runs := w.runAll()
+	d := w.digest()
+	d.Store = forgetful{w.store}
+	if got := d.Send(t.Context(), runs); len(got.Problems) != 2 {
+		t.Errorf("delivered %+v", got)
+	}
+	w.wantLines(w.slack, allOfIt...)
+	w.digest().Send(t.Context(), runs)
+	w.wantLines(w.slack, allOfIt...)
+}
+
+// forgetful is a store that nothing can be written to but leases.
+type forgetful struct{ state.Store }
+
+func (forgetful) Put(context.Context, ...*state.Record) error { return errDown }
+
+func TestADigestOfADryRunWritesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	populate(w)
+	runs := w.runAll(func(r *run.Runner) { r.DryRun = true })
+	d := w.digest()
+	d.DryRun = true
+	d.Send(t.Context(), runs)
+	w.wantLines(w.slack, allOfIt...)
+	if records, _ := w.store.List(t.Context()); len(records) > 0 {
+		t.Errorf("remembered: %+v", records)
+	}
+}
+
+// TestDigestAsItIsSent: one message, headed by the organization, grouped by
+// account, with the instructions once, and each person mentioned once.
+func TestDigestAsItIsSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	populate(w)
+	runs := w.runAll()
+	var printed strings.Builder
+	webhook, err := slack.NewWebhook(secret.New(slack.PrintOnly), slack.Options{Echo: &printed, Retry: retry.Policy{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic, err := sns.NewTopic("arn:aws:sns:us-east-1:123456789012:keys", nil, sns.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := w.digest()
+	d.Channels = []notify.Channel{webhook}
+	d.Send(t.Context(), runs)
+	var plain strings.Builder
+	d.Channels = []notify.Channel{notify.Preview{Channel: topic, Out: &plain}}
+	d.Send(t.Context(), runs)
+
+	for _, message := range []struct{ name, text string }{{"slack", printed.String()}, {"sns", plain.String()}} {
+		last := 0
+		for _, next := range []string{"o-example, 3 accounts", "Please rotate.", "AWS account 100000000001 (alias-1)", "expires in 5 days", "is disabled", "AWS account 100000000002 (alias-2)", "expires in 6 days"} {
+			i := strings.Index(message.text[last:], next)
+			if i < 0 {
+				t.Errorf("the %s message has no %q after %q:\n%s", message.name, next, message.text[:last], message.text)
+				break
+			}
+			last += i
+		}
+		for once, want := range map[string]int{"Please rotate.": 1, " message: ": 1, "100000000003": 0} {
+			if got := strings.Count(message.text, once); got != want {
+				t.Errorf("the %s message says %q %d times, want %d", message.name, once, got, want)
+			}
+		}
+	}
+	if got := strings.Count(printed.String(), "@U1"); got != 1 {
+		t.Errorf("ann is mentioned %d times, want once:\n%s", got, printed.String())
+	}
+	if !strings.Contains(printed.String(), "ann.b's key") || !strings.Contains(printed.String(), "!subteam^S1") {
+		t.Errorf("sent\n%s", printed.String())
+	}
+}
+
+func TestDigestAnnouncesForAccounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	populate(w)
+	runs := w.runAll(func(r *run.Runner) { r.Config.MaxDisable.Set = true })
+	w.digest().Send(t.Context(), runs)
+	if got := w.slack.bulletins[0].Announcement; !strings.HasPrefix(got, "AWS account 100000000001 (alias-1): No key was disabled") {
+		t.Errorf("announced %q", got)
+	}
+}
+
+func TestNoChannelsNoDigest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	populate(w)
+	runs := w.runAll(func(r *run.Runner) { r.Channels = nil })
+	d := w.digest()
+	d.Channels = nil
+	if got := d.Send(t.Context(), runs); got.MessagesSent != 0 || len(got.Problems) > 0 {
+		t.Errorf("delivered %+v", got)
+	}
+	if r := w.record(0, "AKIABOT"); r.Owed() {
+		t.Error("a notice is owed that nobody will ever get")
+	}
+}

@@ -1,0 +1,210 @@
+package org
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/run"
+)
+
+// Summary is what one run over several accounts found and did. Times are UTC.
+type Summary struct {
+	Schema       int       `json:"schema"`
+	Run          string    `json:"run"`
+	Organization string    `json:"organization,omitempty"`
+	At           time.Time `json:"at"`
+	Finished     time.Time `json:"finished"`
+	DryRun       bool      `json:"dry_run"`
+	Totals       Totals    `json:"totals"`
+	// Accounts has the summary of each account's run, in order. One that could
+	// not be entered has only its problem.
+	Accounts []run.Summary `json:"accounts"`
+	// Problems are those of no single account, such as a digest that was not
+	// delivered.
+	Problems []report.Problem `json:"problems"`
+}
+
+// Totals are sums over the accounts.
+type Totals struct {
+	Accounts int `json:"accounts"` // covered, entered or not
+	// NotBegun counts the accounts that could not be entered, or that another
+	// run was at work on; NotWhole those with any problem, these included.
+	NotBegun  int `json:"not_begun"`
+	NotWhole  int `json:"not_whole"`
+	Suspended int `json:"suspended"`
+	Excluded  int `json:"excluded"`
+	report.Tally
+	Warned        int `json:"warned"`
+	Disabled      int `json:"disabled"`
+	Held          int `json:"held"`
+	Changed       int `json:"changed"`
+	Failed        int `json:"failed"`
+	NoticesSent   int `json:"notices_sent"`
+	NoticesFailed int `json:"notices_failed"`
+	MessagesSent  int `json:"messages_sent"`
+	NoticesOwed   int `json:"notices_owed"`
+	APICalls      int `json:"api_calls"`
+	Throttles     int `json:"throttles"`
+}
+
+// NewSummary begins the summary of a run over the members.
+func NewSummary(id string, members Members, at time.Time, dryRun bool) *Summary {
+	return &Summary{
+		Schema: report.Schema, Run: id, Organization: members.Organization, At: at.UTC(), DryRun: dryRun,
+		Totals:   Totals{Tally: report.NewTally(), Suspended: members.Suspended, Excluded: members.Excluded},
+		Accounts: []run.Summary{},
+		Problems: []report.Problem{},
+	}
+}
+
+// Add takes in the run on one account.
+func (s *Summary) Add(one run.Summary) {
+	t := &s.Totals
+	t.Accounts++
+	if !one.Begun {
+		t.NotBegun++
+	}
+	if one.Failed > 0 {
+		t.NotWhole++
+	}
+	addTally(&t.Tally, one.Tally)
+	t.Warned += one.Warned
+	t.Disabled += one.Disabled
+	t.Held += one.Held
+	t.Changed += one.Changed
+	t.Failed += one.Failed
+	t.NoticesSent += one.NoticesSent
+	t.NoticesFailed += one.NoticesFailed
+	t.MessagesSent += one.MessagesSent
+	t.NoticesOwed += one.NoticesOwed
+	t.APICalls += one.APICalls
+	t.Throttles += one.Throttles
+	one.Rows, one.Untold = nil, nil
+	s.Accounts = append(s.Accounts, one)
+}
+
+func addTally(sum *report.Tally, one report.Tally) {
+	sum.Users += one.Users
+	sum.Keys += one.Keys
+	sum.Exempt += one.Exempt
+	for state, n := range one.States {
+		sum.States[state] += n
+	}
+}
+
+// Deliver takes in what became of the digest.
+func (s *Summary) Deliver(d Delivered) {
+	s.Totals.NoticesSent += d.NoticesSent
+	s.Totals.NoticesFailed += d.NoticesFailed
+	s.Totals.MessagesSent += d.MessagesSent
+	for i := range s.Accounts {
+		settled := d.Settled[s.Accounts[i].Account.ID]
+		s.Accounts[i].NoticesOwed -= settled
+		s.Totals.NoticesOwed -= settled
+	}
+	s.Problems = append(s.Problems, d.Problems...)
+}
+
+// NotEntered is the summary of an account that could not be entered.
+func NotEntered(account, runID string, at time.Time, dryRun bool, why error) run.Summary {
+	return run.Summary{
+		Schema: report.Schema, Run: runID, Account: notify.Account{ID: account}, At: at.UTC(), Finished: at.UTC(), DryRun: dryRun,
+		Tally: report.NewTally(), Failed: 1,
+		DisabledKeys: []run.KeyRef{}, UnreadableTags: []string{},
+		Problems: []report.Problem{{Text: why.Error()}},
+	}
+}
+
+var errNotWhole = errors.New("the run was not whole")
+
+// Finish ends the summary. The error names what was not done, as far as a
+// reader can take it in.
+func (s *Summary) Finish(at time.Time) error {
+	s.Finished = at.UTC()
+	s.Totals.Failed += len(s.Problems)
+	if s.Totals.Failed == 0 {
+		return nil
+	}
+	const most = 5
+	var texts []string
+	for _, problem := range s.Problems {
+		texts = append(texts, problem.Text)
+	}
+	for _, account := range s.Accounts {
+		for _, problem := range account.Problems {
+			texts = append(texts, account.Account.ID+": "+problem.Text)
+		}
+	}
+	if more := len(texts) - most; more > 0 {
+		texts = append(texts[:most], fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Errorf("%w: %d of %d accounts; %s", errNotWhole, s.Totals.NotWhole, s.Totals.Accounts, strings.Join(texts, "; "))
+}
+
+// String is the summary for people: a row for each account, then the totals.
+func (s Summary) String() string {
+	var b strings.Builder
+	rows := make([][]string, len(s.Accounts))
+	for i, one := range s.Accounts {
+		rows[i] = cells(one)
+	}
+	_ = report.WriteColumns(&b, []string{"Account", "Alias", "Users", "Keys", "Warn", "Past Limit", "Warned", "Disabled", "Failed"}, rows) // a Builder takes all
+	t := s.Totals
+	fmt.Fprintf(&b, "\n%s", count(t.Accounts, "account"))
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{t.NotBegun, "not entered"}, {t.Suspended, "suspended"}, {t.Excluded, "excluded"}} {
+		if c.n > 0 {
+			fmt.Fprintf(&b, ", %d %s", c.n, c.what)
+		}
+	}
+	would := ""
+	if s.DryRun {
+		would = "would be "
+	}
+	fmt.Fprintf(&b, "\n%s\n%swarned %d, %sdisabled %d", t.Tally, would, t.Warned, would, t.Disabled)
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{t.Held, "held"}, {t.Changed, "changed meanwhile"}, {t.NoticesSent, "notices sent"}, {t.Failed, "failed"}} {
+		if c.n > 0 {
+			fmt.Fprintf(&b, ", %s %d", c.what, c.n)
+		}
+	}
+	b.WriteString("\n")
+	for _, problem := range s.Problems {
+		fmt.Fprintf(&b, "failed: %s\n", problem.Text)
+	}
+	for _, one := range s.Accounts {
+		for _, problem := range one.Problems {
+			fmt.Fprintf(&b, "failed: %s: %s\n", one.Account.ID, problem.Text)
+		}
+	}
+	return b.String()
+}
+
+func cells(one run.Summary) []string {
+	row := []string{one.Account.ID, one.Account.Alias}
+	for _, n := range []int{
+		one.Users, one.Keys,
+		one.States[audit.Old] + one.States[audit.Stagnant],
+		one.States[audit.Expire] + one.States[audit.StagnantExpire],
+		one.Warned, one.Disabled, one.Failed,
+	} {
+		row = append(row, fmt.Sprint(n))
+	}
+	return row
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
