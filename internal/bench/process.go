@@ -14,6 +14,7 @@ import (
 // ended is what is known of a process that has ended.
 type ended struct {
 	took   time.Duration
+	cpu    time.Duration
 	peak   int64 // bytes of memory at most
 	stdout []byte
 }
@@ -32,6 +33,7 @@ func finish(process *exec.Cmd) (ended, error) {
 		}
 		return e, err
 	}
+	e.cpu = process.ProcessState.UserTime() + process.ProcessState.SystemTime()
 	e.peak = peakOf(process.ProcessState)
 	return e, nil
 }
@@ -57,6 +59,6 @@ func measureInside(ctx context.Context, args ...string) (inside, error) {
 	if err := json.Unmarshal(e.stdout, &in); err != nil {
 		return inside{}, fmt.Errorf("%s: %w", args[0], err)
 	}
-	in.Peak = e.peak
+	in.CPU, in.Peak = e.cpu, e.peak
 	return in, nil
 }
