@@ -105,7 +105,7 @@ func environment(t *testing.T, configuration map[string]any) map[string]string {
 	e, _ := configuration["Environment"].(map[string]any)
 	given, _ := e["Variables"].(map[string]any)
 	for name, value := range given {
-		variables[name] = value.(string)
+		variables[name] = fmt.Sprint(value) // moto keeps CloudFormation's numbers as numbers
 	}
 	if len(variables) == 0 {
 		t.Fatalf("the function has no environment: %v", configuration)
@@ -118,7 +118,7 @@ func environment(t *testing.T, configuration map[string]any) map[string]string {
 func (p place) everything(t *testing.T) []string {
 	t.Helper()
 	cfg := p.config(t)
-	var names []string
+	names := []string{}
 	add := func(kind, name string) { names = append(names, kind+" "+name) }
 
 	identities := iam.NewFromConfig(cfg)

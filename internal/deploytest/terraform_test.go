@@ -84,6 +84,13 @@ func newWorkspace(t *testing.T, folder string, environment []string) workspace {
 		t.Fatal(err)
 	}
 	w := workspace{filepath.Join(copied, folder), environment}
+	w.init(t)
+	return w
+}
+
+// init installs the provider, and skips the test where that cannot be done.
+func (w workspace) init(t *testing.T) {
+	t.Helper()
 	arguments := []string{"init"}
 	if plugins := providerFolder(); plugins != "" {
 		arguments = append(arguments, "-plugin-dir="+plugins)
@@ -94,7 +101,6 @@ func newWorkspace(t *testing.T, folder string, environment []string) workspace {
 		}
 		t.Fatalf("terraform init: %s", said)
 	}
-	return w
 }
 
 // onlyConfiguration leaves out what earlier uses of Terraform have left.
