@@ -18,8 +18,8 @@ import (
 
 var replay = flag.Uint64("seed", 0, "replay the random weather of this seed alone")
 
-// seedsByDefault is how many schedules are tried; SLEUTH_WEATHER_SEEDS says
-// otherwise. The seeds are always 1 and up, so that a failure can be found
+// seedsByDefault is how many schedules are tried, a tenth with -short;
+// SLEUTH_WEATHER_SEEDS says otherwise. The seeds are always 1 and up, so that a failure can be found
 // again.
 const seedsByDefault = 2_000
 
@@ -39,6 +39,9 @@ func TestWeather(t *testing.T) {
 		return
 	}
 	seeds := seedsByDefault
+	if testing.Short() {
+		seeds /= 10
+	}
 	if text := os.Getenv("SLEUTH_WEATHER_SEEDS"); text != "" {
 		var err error
 		if seeds, err = strconv.Atoi(text); err != nil || seeds < 1 {
