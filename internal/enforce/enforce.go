@@ -32,6 +32,10 @@ import (
 // concluded from a key that reads Active within it.
 const Lag = 15 * time.Minute
 
+// freshFor is how long what was read just before a disabling is acted on. A
+// call that has met trouble for longer is given up, and left to the next run.
+const freshFor = time.Minute
+
 // IAM is the one call that writes.
 type IAM interface {
 	UpdateAccessKey(context.Context, *iam.UpdateAccessKeyInput, ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error)
@@ -106,11 +110,7 @@ func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, v
 	}
 	record.Intent.Reason, record.Intent.Notice = freshVerdict.State.Reason(), final(freshUser, freshVerdict)
 
-	_, err = e.IAM.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{
-		UserName:    aws.String(user.Name),
-		AccessKeyId: aws.String(keyID),
-		Status:      types.StatusTypeInactive,
-	})
+	err = e.deactivate(ctx, user.Name, keyID)
 	if inventory.IsGone(err) {
 		return e.resolve(ctx, record, leftover, Gone, fmt.Errorf("disable key %s of user %s: %w", keyID, user.Name, err))
 	}
@@ -120,6 +120,18 @@ func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, v
 		return Failed, fmt.Errorf("disable key %s of user %s: %w", keyID, user.Name, err)
 	}
 	return e.disabled(ctx, record)
+}
+
+// deactivate disables the key within freshFor, retries included.
+func (e Enforcer) deactivate(ctx context.Context, userName, keyID string) error {
+	ctx, cancel := context.WithTimeout(ctx, freshFor)
+	defer cancel()
+	_, err := e.IAM.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{
+		UserName:    aws.String(userName),
+		AccessKeyId: aws.String(keyID),
+		Status:      types.StatusTypeInactive,
+	})
+	return err
 }
 
 // Settle finds out what became of an intent that an earlier run has left.
