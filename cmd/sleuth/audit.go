@@ -2,12 +2,14 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
@@ -23,6 +25,7 @@ import (
 type auditCommand struct {
 	config.Limits  `group:"limits"`
 	config.Reading `group:"reading"`
+	config.Estate  `group:"estate"`
 	config.Logging `group:"logging"`
 
 	Output   string   `short:"o" default:"table" enum:"table,html,markdown,json,csv" help:"How to show the keys: ${enum}. html is one file that needs nothing else."`
@@ -46,10 +49,13 @@ type view struct {
 // Run implements the command.
 func (c *auditCommand) Run(a *app) error {
 	now := a.now().UTC()
-	cfg, settingsErr := config.CheckLimits(c.Limits, c.Reading, c.Logging)
+	cfg, settingsErr := config.CheckLimits(c.Estate, c.Limits, c.Reading, c.Logging)
 	shown, err := c.view(now)
 	if err := errors.Join(settingsErr, err); err != nil {
 		return &statusError{exitUsage, err}
+	}
+	if cfg.Scope.Several() {
+		return c.overAccounts(a, cfg, shown)
 	}
 	aws, err := cloud.Connect(a.ctx, cfg.Concurrency)
 	if err != nil {
@@ -60,22 +66,8 @@ func (c *auditCommand) Run(a *app) error {
 		return err
 	}
 	bar := newProgress(a.stderr, a.now)
-	found, err := sleuth.Auditor{
-		Account:  identity.Account,
-		Progress: bar.show,
-		Reader: inventory.Reader{
-			IAM:         iam.NewFromConfig(aws),
-			Concurrency: cfg.Concurrency,
-			Rules:       cfg.Rules,
-			Now:         cmp.Or(shown.asOf, now),
-		},
-	}.Audit(a.ctx)
+	found, err := a.auditOf(a.ctx, aws, identity, cfg, shown, bar.show)
 	bar.clear()
-	if !shown.asOf.IsZero() {
-		found.Forecast = report.NewForecast(now)
-	}
-	found = found.Only(shown.filter)
-	found.SortBy(shown.order)
 	if err := errors.Join(a.show(found, shown.output), err); err != nil {
 		return err
 	}
@@ -83,6 +75,29 @@ func (c *auditCommand) Run(a *app) error {
 		return &statusError{exitFailOn, fmt.Errorf("some keys are in a state that --fail-on names (%s)", c.FailOn)}
 	}
 	return nil
+}
+
+// auditOf reads and judges the keys of an account that we are connected to, as
+// they are to be shown. The report is whole but for its Problems, which the
+// error sums up.
+func (a *app) auditOf(ctx context.Context, aws aws.Config, identity cloud.Identity, cfg config.Config, shown view, progress func(users int)) (report.Report, error) {
+	now := a.now().UTC()
+	found, err := sleuth.Auditor{
+		Account:  identity.Account,
+		Progress: progress,
+		Reader: inventory.Reader{
+			IAM:         iam.NewFromConfig(aws),
+			Concurrency: cfg.Concurrency,
+			Rules:       cfg.Rules,
+			Now:         cmp.Or(shown.asOf, now),
+		},
+	}.Audit(ctx)
+	if !shown.asOf.IsZero() {
+		found.Forecast = report.NewForecast(now)
+	}
+	found = found.Only(shown.filter)
+	found.SortBy(shown.order)
+	return found, err
 }
 
 // view checks how the audit is to be shown, and names all that is wrong.

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -72,7 +70,7 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, dryRun bool, 
 		return nil, err
 	}
 	shared := *a
-	shared.stdout = &oneAtATime{w: a.stdout} // accounts print side by side
+	shared.stdout = &lockedWriter{out: a.stdout} // accounts print side by side
 	s := &session{app: &shared, id: id, began: began, cfg: cfg, dryRun: dryRun, log: log, digest: cfg.Digest}
 	s.deadline = deadlineFor(ctx, began, cfg.Digest)
 	if err := s.open(ctx, covered.home); err != nil {
@@ -136,15 +134,3 @@ func deadlineFor(ctx context.Context, began time.Time, digest bool) time.Time {
 }
 
 const keptForDigest = 90 * time.Second
-
-// oneAtATime lets writers from several goroutines write whole pieces.
-type oneAtATime struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (o *oneAtATime) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.w.Write(p)
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -212,6 +213,103 @@ func TestACrashBeforeTheDigest(t *testing.T) {
 	for _, i := range covered {
 		if got := strings.Count(published[0].Message, fmt.Sprintf("user%d-95's key is disabled", i)); got != 1 {
 			t.Errorf("account %d's final notice was given %d times", i, got)
+		}
+	}
+}
+
+func TestReactivateInAnOrganization(t *testing.T) {
+	t.Parallel()
+	m := newManyAccounts(t)
+	m.env = append(m.env, "EXCLUDE_ACCOUNTS=300000000003,300000000006") // all that can be entered
+	status, _, stderr := m.run("run")
+	if status != exitWhole {
+		t.Fatalf("exit status %d: %s", status, stderr)
+	}
+	id := regexp.MustCompile(`"run":"([^"]+)"`).FindStringSubmatch(stderr)[1]
+	m.env = slices.DeleteFunc(m.env, func(v string) bool {
+		return strings.HasPrefix(v, "SNS_TOPIC=") || strings.HasPrefix(v, "ENABLE_AUTO_EXPIRE=")
+	})
+
+	m.typed = "y\n" // and no more: the second account is asked for and not answered
+	status, stdout, stderr := m.run("reactivate", "--run="+id)
+	if got := m.disabled(); status != exitNotWhole || len(got) != len(covered)-1 || !strings.Contains(stdout, "In AWS account "+m.accounts[0].ID()) {
+		t.Errorf("exit status %d, disabled still in %v:\n%s%s", status, got, stdout, stderr)
+	}
+	status, stdout, stderr = m.run("reactivate", "--yes", "AKIA95OF7")
+	if got := m.disabled(); status != exitWhole || slices.Contains(got, 7) || len(got) != len(covered)-2 {
+		t.Errorf("exit status %d, disabled still in %v:\n%s%s", status, got, stdout, stderr)
+	}
+	status, stdout, stderr = m.run("reactivate", "--yes", "--run="+id)
+	if got := m.disabled(); status != exitWhole || len(got) > 0 {
+		t.Errorf("exit status %d, disabled still in %v:\n%s%s", status, got, stdout, stderr)
+	}
+	for _, arguments := range [][]string{{"--run=never"}, {"AKIAUNKNOWN"}} {
+		if status, _, stderr := m.run(append([]string{"reactivate", "--yes"}, arguments...)...); status != exitNotWhole {
+			t.Errorf("%v: exit status %d: %s", arguments, status, stderr)
+		}
+	}
+}
+
+func TestReactivateFromTheSummary(t *testing.T) {
+	t.Parallel()
+	m := newManyAccounts(t)
+	m.run("run", "--state=none")
+	if got := m.disabled(); len(got) != len(covered) {
+		t.Fatalf("disabled in %v", got)
+	}
+	m.env = slices.DeleteFunc(m.env, func(v string) bool {
+		return strings.HasPrefix(v, "SNS_TOPIC=") || strings.HasPrefix(v, "ENABLE_AUTO_EXPIRE=")
+	})
+	m.typed = `{"schema":1,"run":"r","accounts":[
+		{"account":{"id":"300000000001"},"disabled_keys":[{"user":"user1-95","key_id":"AKIA95OF1"}]},
+		{"account":{"id":"300000000002"},"disabled_keys":[{"user":"user2-95","key_id":"AKIA95OF2"}]}]}`
+	status, _, stderr := m.run("reactivate", "--yes", "--report=-")
+	if got := m.disabled(); status != exitWhole || slices.Contains(got, 1) || slices.Contains(got, 2) || len(got) != len(covered)-2 {
+		t.Errorf("exit status %d, disabled still in %v: %s", status, got, stderr)
+	}
+	for _, report := range []string{
+		`{"run":"r","accounts":[{"account":{"id":"300000000006"},"disabled_keys":[{"user":"u","key_id":"k"}]}]}`, // excluded
+		`{"run":"r","dry_run":true,"accounts":[{"account":{"id":"300000000001"}}]}`, `{"run":"r","accounts":[]}`, `[]`,
+	} {
+		m.typed = report
+		if status, _, _ := m.run("reactivate", "--yes", "--report=-"); status == exitWhole {
+			t.Errorf("it took %s", report)
+		}
+	}
+}
+
+func TestAuditOfAnOrganization(t *testing.T) {
+	t.Parallel()
+	m := newManyAccounts(t)
+	m.env = slices.DeleteFunc(m.env, func(v string) bool { return strings.HasPrefix(v, "SNS_TOPIC=") })
+	for _, c := range []struct {
+		output string
+		wants  map[string]int // how often each stands in what is printed
+	}{
+		{"table", map[string]int{"AKIA95OF": 7, "\nAWS account 300000000002 (alias-2)\n": 1, "\n8 accounts, 1 not entered, 1 suspended, 1 excluded\n14 users, 14 keys: 7 old, 7 expire\n": 1}},
+		{"markdown", map[string]int{"AKIA95OF": 7, "# Access keys of": 8}},
+		{"csv", map[string]int{"\n300000000002,user2-95,U1,AKIA95OF2,": 1, "AKIA95OF": 7}},
+		{"json", map[string]int{`"not_entered": 1`: 1, `"key_id": "AKIA95OF`: 7}},
+	} {
+		status, stdout, stderr := m.run("audit", "--output="+c.output)
+		if status != exitNotWhole || !strings.Contains(stderr, "enter account 300000000003") {
+			t.Errorf("%s: exit status %d: %s", c.output, status, stderr)
+		}
+		for text, want := range c.wants {
+			if got := strings.Count(stdout, text); got != want {
+				t.Errorf("%s: %q stands %d times, want %d:\n%s", c.output, text, got, want, stdout)
+			}
+		}
+	}
+	if status, _, _ := m.run("audit", "--exclude-accounts=300000000003", "--fail-on=expire"); status != exitFailOn {
+		t.Errorf("exit status %d, want %d", status, exitFailOn)
+	}
+	if status, _, stderr := m.run("audit", "--output=html"); status != exitUsage || !strings.Contains(stderr, "one account") {
+		t.Errorf("exit status %d: %s", status, stderr)
+	}
+	for _, call := range m.aws.Calls() {
+		if !strings.HasPrefix(call.Action, "List") && !strings.HasPrefix(call.Action, "Get") && call.Action != "AssumeRole" && call.Action != "DescribeOrganization" {
+			t.Errorf("an audit called %s", call.Action)
 		}
 	}
 }

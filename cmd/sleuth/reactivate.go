@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -30,6 +31,7 @@ type reactivateCommand struct {
 	Report        string   `placeholder:"FILE" help:"Take the keys from the JSON summary of a run, '-' for standard input."`
 	Grace         string   `placeholder:"DAYS" help:"Also exempt the users for so many days, such as 7d, with the tag KeyAutoExpire = False until DATE."`
 	Yes           bool     `short:"y" help:"Do not ask."`
+	config.Estate `group:"estate"`
 	config.Memory `group:"memory"`
 }
 
@@ -42,9 +44,12 @@ func (c *reactivateCommand) Run(a *app) error {
 	if len(c.Keys) == 0 && c.OfRun == "" && c.Report == "" {
 		return &statusError{exitUsage, errors.New("name the keys, or the run (--run ID), or its report (--report FILE)")}
 	}
-	cfg, err := config.CheckMemory(c.Memory, a.stateOnThisMachine())
+	cfg, err := config.CheckMemoryOf(c.Estate, c.Memory, a.stateOnThisMachine())
 	if err != nil {
 		return err
+	}
+	if cfg.Scope.Several() {
+		return c.overAccounts(a, cfg, graceDays)
 	}
 	aws, err := cloud.Connect(a.ctx, reactivateConcurrency)
 	if err != nil {
@@ -60,17 +65,22 @@ func (c *reactivateCommand) Run(a *app) error {
 	}
 	defer func() { _ = store.Close() }()
 
-	// No run may judge the keys while they are being enabled.
+	return a.reactivateIn(aws, identity.Account.ID, store, cfg.Lease, graceDays, func(r reactivation) error { return r.undo(c) })
+}
+
+// reactivateIn does the work in an account that we are connected to, while no
+// run may judge the keys there.
+func (a *app) reactivateIn(aws aws.Config, account string, store state.Store, lease time.Duration, graceDays int, work func(reactivation) error) error {
 	holder := "reactivate-" + runID(a.now())
-	if err := store.Acquire(a.ctx, identity.Account.ID, holder, a.now().UTC(), cfg.Lease); err != nil {
+	if err := store.Acquire(a.ctx, account, holder, a.now().UTC(), lease); err != nil {
 		return err
 	}
-	defer func() { _ = store.Release(context.WithoutCancel(a.ctx), identity.Account.ID, holder) }()
+	defer func() { _ = store.Release(context.WithoutCancel(a.ctx), account, holder) }()
 
 	r := reactivation{
 		app:     a,
 		store:   store,
-		account: identity.Account.ID,
+		account: account,
 		iam:     iam.NewFromConfig(aws),
 	}
 	r.Reactivator = enforce.Reactivator{
@@ -79,7 +89,7 @@ func (c *reactivateCommand) Run(a *app) error {
 		Now:       a.now,
 		GraceDays: graceDays,
 	}
-	return r.undo(c)
+	return work(r)
 }
 
 const reactivateConcurrency = 1
@@ -102,6 +112,11 @@ func (r reactivation) undo(c *reactivateCommand) error {
 	if err != nil {
 		return err
 	}
+	return r.enable(keys, records, c.Yes)
+}
+
+// enable enables keys of the account again, after showing them and asking.
+func (r reactivation) enable(keys []sleuth.KeyRef, records []state.Record, yes bool) error {
 	var todo []enforce.Reactivation
 	var failed []error
 	for _, key := range keys {
@@ -117,7 +132,7 @@ func (r reactivation) undo(c *reactivateCommand) error {
 	}
 	if len(todo) > 0 {
 		r.announce(todo)
-		if !c.Yes && !r.confirm(fmt.Sprintf("Enable %s again?", plural(len(todo), "key"))) {
+		if !yes && !r.confirm(fmt.Sprintf("Enable %s again?", plural(len(todo), "key"))) {
 			return errors.Join(append(failed, errors.New("nothing was changed"))...)
 		}
 	}
@@ -180,7 +195,7 @@ func (r reactivation) keysOf(c *reactivateCommand, records []state.Record) ([]sl
 		keys = reported
 	case c.OfRun != "":
 		for _, record := range records {
-			if record.Disabled != nil && record.Disabled.Run == c.OfRun {
+			if disabledBy(record, c.OfRun) {
 				keys = append(keys, sleuth.KeyRef{User: record.User, KeyID: record.KeyID})
 			}
 		}
@@ -199,6 +214,12 @@ func (r reactivation) keysOf(c *reactivateCommand, records []state.Record) ([]sl
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	return slices.Compact(keys), nil
+}
+
+// disabledBy reports whether a run has disabled the key. A run that was made of
+// several invocations has given each its own id below its own.
+func disabledBy(record state.Record, run string) bool {
+	return record.Disabled != nil && (record.Disabled.Run == run || strings.HasPrefix(record.Disabled.Run, run+"."))
 }
 
 func (r reactivation) keysInReport(path, ofRun string) ([]sleuth.KeyRef, error) {

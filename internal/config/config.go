@@ -104,14 +104,9 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 	return cfg, nil
 }
 
-// CheckLimits checks the settings that decide a verdict, for the commands that
-// only read, and returns all Problems at once.
-func CheckLimits(l Limits, r Reading, d Logging) (Config, error) {
-	return CheckLimitsOf(Estate{}, l, r, d)
-}
-
-// CheckLimitsOf is CheckLimits with the settings of the accounts.
-func CheckLimitsOf(e Estate, l Limits, r Reading, d Logging) (Config, error) {
+// CheckLimits checks the settings that decide a verdict, and of what, for the
+// commands that only read, and returns all Problems at once.
+func CheckLimits(e Estate, l Limits, r Reading, d Logging) (Config, error) {
 	s := Settings{Limits: l, Reading: r, Estate: e, Logging: d}
 	c := newChecker(&s)
 	cfg := Config{

@@ -316,7 +316,7 @@ func TestAgesInRelation(t *testing.T) {
 			if got := variables(err); !slices.Equal(got, c.problems) {
 				t.Errorf("problems with %v, want %v: %v", got, c.problems, err)
 			}
-			_, err = config.CheckLimits(s.Limits, s.Reading, s.Logging)
+			_, err = config.CheckLimits(s.Estate, s.Limits, s.Reading, s.Logging)
 			if got := variables(err); !slices.Equal(got, c.problems) {
 				t.Errorf("for audit, problems with %v, want %v: %v", got, c.problems, err)
 			}

@@ -35,6 +35,7 @@ func TestJSONPageNamesEveryField(t *testing.T) {
 		{"The report of an audit", report.Report{}, everyLevel},
 		{"The summary of a run", sleuth.Summary{}, everyLevel},
 		{"The summary of several accounts", org.Summary{}, func(path string) bool { return path != "accounts[]" }},
+		{"The report of several accounts", org.Audit{}, func(path string) bool { return path != "accounts[]" }},
 		{"The list of Slack users", slack.Listing{}, everyLevel},
 		// Below the first level the record is described in words.
 		{"The records of state", state.Record{}, func(string) bool { return false }},
