@@ -34,6 +34,11 @@ locals {
 
   tables = [for table in [trimprefix(local.state, "dynamodb:")] : "arn:${local.partition}:dynamodb:${local.here}:table/${table}" if table != "none"]
 
+  # The role in each account that is covered.
+  member_roles = [
+    for account in(contains(var.accounts, "organization") ? ["*"] : distinct(var.accounts)) : "arn:${local.partition}:iam::${account}:role/${var.member_role}"
+  ]
+
   kms_keys = distinct(compact([var.kms_key_arn, var.secret_kms_key_arn]))
 }
 
@@ -70,7 +75,7 @@ data "aws_iam_policy_document" "sleuth" {
   }
 
   dynamic "statement" {
-    for_each = contains(var.accounts, "organization") ? ["*"] : [] # these take no resource that would narrow them
+    for_each = contains(var.accounts, "organization") ? ["*"] : []
     content {
       sid = "ListAccounts"
       actions = [
@@ -79,15 +84,12 @@ data "aws_iam_policy_document" "sleuth" {
         "organizations:ListAccountsForParent",
         "organizations:ListOrganizationalUnitsForParent",
       ]
-      resources = [statement.value]
+      resources = [statement.value] # these take no resource that would narrow them
     }
   }
 
   dynamic "statement" {
-    for_each = length(var.accounts) > 0 ? [[
-      for account in contains(var.accounts, "organization") ? ["*"] : var.accounts :
-      "arn:${local.partition}:iam::${account}:role/${var.member_role == null ? "" : var.member_role}"
-    ]] : []
+    for_each = length(local.member_roles) > 0 ? [local.member_roles] : []
     content {
       sid       = "EnterAccounts"
       actions   = ["sts:AssumeRole"]

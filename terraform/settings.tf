@@ -165,6 +165,118 @@ variable "sns_topic" {
   }
 }
 
+variable "notify" {
+  description = "NOTIFY: with accounts, a message for each account (account), or one of all of them (digest)."
+  type        = string
+  default     = "account"
+  nullable    = false
+
+  validation {
+    condition     = contains(["account", "digest"], var.notify)
+    error_message = "notify must be account or digest."
+  }
+
+  validation {
+    condition     = var.notify != "digest" || length(var.accounts) > 0
+    error_message = "notify = \"digest\" needs accounts: a digest is of several accounts."
+  }
+}
+
+variable "accounts" {
+  description = "ACCOUNTS: cover these accounts: [\"organization\"] for every active one of the organization, or their ids. Empty: the function's own account alone."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.accounts) == 1 && contains(var.accounts, "organization") ? true : alltrue([for id in var.accounts : can(regex("^[0-9]{12}$", id))])
+    error_message = "accounts must be [\"organization\"], or ids of 12 digits."
+  }
+}
+
+variable "ous" {
+  description = "OUS: with accounts = [\"organization\"], only the accounts in these organizational units, and in those nested in them."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in var.ous : can(regex("^(ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32})$", id))])
+    error_message = "ous must be ids of organizational units, such as ou-ab12-34cdefgh, or of the root."
+  }
+
+  validation {
+    condition     = length(var.ous) == 0 || contains(var.accounts, "organization")
+    error_message = "ous goes with accounts = [\"organization\"] only."
+  }
+}
+
+variable "exclude_accounts" {
+  description = "EXCLUDE_ACCOUNTS: ids of accounts of the organization to leave out."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for id in var.exclude_accounts : can(regex("^[0-9]{12}$", id))])
+    error_message = "exclude_accounts must be ids of 12 digits."
+  }
+
+  validation {
+    condition     = length(var.exclude_accounts) == 0 || length(var.accounts) > 0
+    error_message = "exclude_accounts needs accounts."
+  }
+
+  validation {
+    condition     = length(setintersection(var.exclude_accounts, var.accounts)) == 0
+    error_message = "exclude_accounts names an account that accounts names as well."
+  }
+}
+
+variable "member_role" {
+  description = "MEMBER_ROLE: name of the role to assume in each account, with its path if it has one. Required with accounts; the function's own account needs none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.member_role == null ? true : can(regex("^([!-~]+/)?[A-Za-z0-9_+=,.@-]{1,64}$", var.member_role))
+    error_message = "member_role must be the name of a role, such as sleuth-member."
+  }
+
+  validation {
+    condition     = (var.member_role == null) == (length(var.accounts) == 0)
+    error_message = "member_role and accounts go together: set both, or neither."
+  }
+}
+
+variable "external_id" {
+  description = "EXTERNAL_ID: external id that the role in each account asks for."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.external_id == null ? true : length(var.external_id) <= 1224 && can(regex("^[A-Za-z0-9_+=,.@:/-]{2,}$", var.external_id))
+    error_message = "external_id must be 2 to 1224 letters, digits and _+=,.@:/-."
+  }
+
+  validation {
+    condition     = var.external_id == null || length(var.accounts) > 0
+    error_message = "external_id needs accounts."
+  }
+}
+
+variable "account_concurrency" {
+  description = "ACCOUNT_CONCURRENCY: how many accounts are worked on at once, 1 to 100; each makes up to concurrency calls."
+  type        = number
+  default     = 8
+  nullable    = false
+
+  validation {
+    condition     = var.account_concurrency == floor(var.account_concurrency) && var.account_concurrency >= 1 && var.account_concurrency <= 100
+    error_message = "account_concurrency must be a whole number of accounts from 1 to 100."
+  }
+}
+
 variable "inventory" {
   description = "INVENTORY: how a run finds the users to look at. live asks for every user's keys, credential-report only for those whom the account's report shows to matter."
   type        = string
@@ -187,53 +299,6 @@ variable "concurrency" {
     condition     = var.concurrency == floor(var.concurrency) && var.concurrency >= 1 && var.concurrency <= 256
     error_message = "concurrency must be a whole number of calls from 1 to 256."
   }
-}
-
-variable "accounts" {
-  description = "ACCOUNTS: the accounts to cover, as a list of ids, or [\"organization\"] for every active one of the organization. Empty: the function's own account alone."
-  type        = list(string)
-  default     = []
-  nullable    = false
-}
-
-variable "ous" {
-  description = "OUS: with accounts = [\"organization\"], only the accounts in these organizational units, and in those nested in them."
-  type        = list(string)
-  default     = []
-  nullable    = false
-}
-
-variable "exclude_accounts" {
-  description = "EXCLUDE_ACCOUNTS: accounts of the organization to leave out."
-  type        = list(string)
-  default     = []
-  nullable    = false
-}
-
-variable "member_role" {
-  description = "MEMBER_ROLE: name of the role to assume in each account; required with accounts."
-  type        = string
-  default     = null
-}
-
-variable "external_id" {
-  description = "EXTERNAL_ID: external id that the role in each account asks for."
-  type        = string
-  default     = null
-}
-
-variable "account_concurrency" {
-  description = "ACCOUNT_CONCURRENCY: how many accounts are worked on at once, 1 to 100; each makes up to concurrency calls."
-  type        = number
-  default     = 8
-  nullable    = false
-}
-
-variable "notify" {
-  description = "NOTIFY: with accounts, a message for each account (\"account\"), or one digest of all of them (\"digest\")."
-  type        = string
-  default     = "account"
-  nullable    = false
 }
 
 variable "state" {
@@ -284,15 +349,15 @@ locals {
       INACTIVE_NOTIFICATION_TEXT  = var.inactive_notification_text
       SLACK_URL                   = var.slack_url
       SNS_TOPIC                   = var.sns_topic
-      INVENTORY                   = var.inventory
-      CONCURRENCY                 = tostring(var.concurrency)
+      NOTIFY                      = var.notify
       ACCOUNTS                    = join(",", var.accounts)
       OUS                         = join(",", var.ous)
       EXCLUDE_ACCOUNTS            = join(",", var.exclude_accounts)
       MEMBER_ROLE                 = var.member_role
       EXTERNAL_ID                 = var.external_id
       ACCOUNT_CONCURRENCY         = tostring(var.account_concurrency)
-      NOTIFY                      = var.notify
+      INVENTORY                   = var.inventory
+      CONCURRENCY                 = tostring(var.concurrency)
       STATE                       = local.state
       LEASE_SECONDS               = tostring(var.lease_seconds)
       DEBUG                       = tostring(var.debug)

@@ -29,6 +29,8 @@ module "sleuth" {
   state                  = "dynamodb:shared"
   slack_url              = "ssm:arn:aws:ssm:us-west-2:444455556666:parameter/slack-url:prod"
   inventory              = "credential-report"
+  accounts               = ["111122223333", "444455556666"]
+  member_role            = "path/sleuth"
   inactivity_age         = 30
   inactivity_warning_age = 20
 }
@@ -100,6 +102,7 @@ func TestEveryOption(t *testing.T) {
 
 	cfg, err := checked(map[string]string{
 		"STATE": "dynamodb:shared", "SLACK_URL": "ssm:arn:aws:ssm:us-west-2:444455556666:parameter/slack-url:prod", "INVENTORY": "credential-report",
+		"ACCOUNTS": "111122223333,444455556666", "MEMBER_ROLE": "path/sleuth",
 	})
 	check(t, err)
 	want := policy.ForRun(cfg, policy.Place{

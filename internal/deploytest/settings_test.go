@@ -17,7 +17,9 @@ import (
 type setting struct{ variable, byDefault string }
 
 // settings are those that internal/config declares for a run.
-func settings() []setting {
+func settings() []setting { return settingsOf(reflect.TypeFor[config.Settings]()) }
+
+func settingsOf(declarations reflect.Type) []setting {
 	var found []setting
 	var walk func(reflect.Type)
 	walk = func(s reflect.Type) {
@@ -30,7 +32,7 @@ func settings() []setting {
 			}
 		}
 	}
-	walk(reflect.TypeFor[config.Settings]())
+	walk(declarations)
 	return found
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
@@ -72,9 +74,7 @@ func (w *witness) note(request *http.Request, body string) {
 		}
 	} else if form, err := url.ParseQuery(body); err == nil {
 		action = form.Get("Action")
-		if topic := form.Get("TopicArn"); topic != "" {
-			resource = topic
-		}
+		resource = form.Get("TopicArn") + form.Get("RoleArn")
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -112,7 +112,8 @@ func (w *witness) compare(t *testing.T, doc policy.Document, spare ...string) {
 		}
 		for resource := range w.calls[action] {
 			within := slices.ContainsFunc(allowed[action], func(arn string) bool {
-				return arn == "*" || strings.Contains(strings.TrimSuffix(arn, "-??????"), resource)
+				matches, _ := path.Match(arn, resource)
+				return arn == "*" || matches || strings.Contains(strings.TrimSuffix(arn, "-??????"), resource)
 			})
 			if !within {
 				t.Errorf("%s was called on %s, and is allowed on %v only", action, resource, allowed[action])
@@ -135,6 +136,7 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 		settings map[string]string
 		topic    bool // SNS_TOPIC is set
 		fake     bool // the AWS in the process, which has IAM, STS and SNS, instead of moto
+		several  bool // an organization of two accounts; {root} in settings is its root
 		// spare is what is allowed for when something goes wrong, and was not
 		// needed.
 		spare []string
@@ -146,6 +148,16 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 		},
 		"a secret, by credential report": {
 			settings: map[string]string{"SLACK_URL": "secretsmanager:" + kept, "INVENTORY": "credential-report"},
+		},
+		"an organization": {
+			settings: map[string]string{"ACCOUNTS": "organization", "MEMBER_ROLE": "sleuth-member"},
+			several:  true,
+			spare:    []string{"organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent"},
+		},
+		"a part of an organization": {
+			settings: map[string]string{"ACCOUNTS": "organization", "MEMBER_ROLE": "sleuth-member", "OUS": "{root}"},
+			several:  true,
+			spare:    []string{"organizations:ListAccounts"},
 		},
 		"the AWS in the process, reading":              {settings: map[string]string{}, fake: true},
 		"the AWS in the process, by credential report": {settings: map[string]string{"INVENTORY": "credential-report"}, fake: true, spare: []string{"iam:ListUsers"}},
@@ -162,7 +174,11 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 			if tt.fake {
 				environment = inProcess(t, w, settings, tt.topic)
 			} else {
-				environment = onMoto(t, w, settings, tt.topic, table, parameter, kept)
+				var p place
+				p, environment = onMoto(t, w, settings, tt.topic, table, parameter, kept)
+				if tt.several {
+					settings["OUS"] = strings.ReplaceAll(settings["OUS"], "{root}", p.organize(t))
+				}
 			}
 			a := serveOnce(t, program(t), append(environment, entries(settings)...))
 			if a.err != nil {
@@ -226,7 +242,7 @@ func (p place) makeTable(t *testing.T, name string) {
 }
 
 // onMoto is an account in which every call has a reason to be made.
-func onMoto(t *testing.T, w *witness, settings map[string]string, topic bool, table, parameter, kept string) []string {
+func onMoto(t *testing.T, w *witness, settings map[string]string, topic bool, table, parameter, kept string) (place, []string) {
 	t.Helper()
 	slack, err := notifytest.StartSlack(t.Context(), notifytest.SlackOptions{})
 	check(t, err)
@@ -246,7 +262,21 @@ func onMoto(t *testing.T, w *witness, settings map[string]string, topic bool, ta
 		{Name: "soon", Keys: []mototest.Key{{Active: true, Created: now.Add(-85 * day), LastUsed: now.Add(-day)}}},
 		{Name: "idle", Keys: []mototest.Key{{Active: true, Created: now.Add(-60 * day), LastUsed: now.Add(-25 * day)}}},
 	})
-	return append(p.env(), "AWS_ENDPOINT_URL="+w.serve(t, *p.config(t).BaseEndpoint))
+	return p, append(p.env(), "AWS_ENDPOINT_URL="+w.serve(t, *p.config(t).BaseEndpoint))
+}
+
+// organize makes an organization of the account and one more, and returns its
+// root.
+func (p place) organize(t *testing.T) string {
+	t.Helper()
+	client := organizations.NewFromConfig(p.config(t))
+	_, err := client.CreateOrganization(t.Context(), &organizations.CreateOrganizationInput{})
+	check(t, err)
+	_, err = client.CreateAccount(t.Context(), &organizations.CreateAccountInput{AccountName: aws.String("other"), Email: aws.String("other@example.com")})
+	check(t, err)
+	roots, err := client.ListRoots(t.Context(), &organizations.ListRootsInput{})
+	check(t, err)
+	return *roots.Roots[0].Id
 }
 
 // inProcess is the same in the AWS in the process.

@@ -99,6 +99,31 @@ var refusals = []refusal{
 		variables: map[string]string{"inactivity_age": "30", "inactivity_warning_age": "30"},
 		message:   "inactivity_warning_age must be lower than inactivity_age.",
 	},
+	one("notify", "both", "notify must be account or digest."),
+	one("notify", "digest", "notify = \"digest\" needs accounts: a digest is of several accounts."),
+	{variables: map[string]string{"accounts": `["acme"]`, "member_role": "sleuth-member"}, message: "accounts must be [\"organization\"], or ids of 12 digits."},
+	{variables: wide("ous", `["ou-1"]`), message: "ous must be ids of organizational units, such as ou-ab12-34cdefgh, or of the root."},
+	{
+		variables: map[string]string{"accounts": `["111122223333"]`, "member_role": "sleuth-member", "ous": `["r-ab12"]`},
+		message:   "ous goes with accounts = [\"organization\"] only.",
+	},
+	{variables: wide("exclude_accounts", `["acme"]`), message: "exclude_accounts must be ids of 12 digits."},
+	one("exclude_accounts", `["111122223333"]`, "exclude_accounts needs accounts."),
+	{
+		variables: map[string]string{"accounts": `["111122223333"]`, "member_role": "sleuth-member", "exclude_accounts": `["111122223333"]`},
+		message:   "exclude_accounts names an account that accounts names as well.",
+	},
+	{variables: wide("member_role", "sleuth member"), message: "member_role must be the name of a role, such as sleuth-member."},
+	one("member_role", "sleuth-member", "member_role and accounts go together: set both, or neither."),
+	one("accounts", `["organization"]`, "member_role and accounts go together: set both, or neither."),
+	{variables: wide("external_id", "x"), message: "external_id must be 2 to 1224 letters, digits and _+=,.@:/-."},
+	one("external_id", "xy", "external_id needs accounts."),
+	one("account_concurrency", "0", "account_concurrency must be a whole number of accounts from 1 to 100."),
+}
+
+// wide is variables with which several accounts are covered.
+func wide(name, value string) map[string]string {
+	return map[string]string{"accounts": `["organization"]`, "member_role": "sleuth-member", name: value}
 }
 
 // accepted are values that neither the module nor Sleuth may refuse, at their
@@ -111,6 +136,8 @@ var accepted = []map[string]string{
 		"remind_at": "[1,36500]", "slack_url": "secretsmanager:sleuth/slack", "concurrency": "256", "lease_seconds": "900",
 		"sns_topic": "arn:aws-us-gov:sns:us-gov-west-1:123456789012:keys.fifo", "state": "dynamodb:a.b",
 		"inventory": "credential-report", "vpc": `{subnet_ids=["subnet-1"],security_group_ids=["sg-1"]}`,
+		"notify": "digest", "accounts": `["organization"]`, "ous": `["r-ab12","ou-ab12-34cdefgh"]`, "exclude_accounts": `["111122223333"]`,
+		"member_role": "path/sleuth", "external_id": "xy", "account_concurrency": "100",
 		"permissions_boundary": "arn:aws-cn:iam::aws:policy/PowerUserAccess", "schedule_expression": "rate(1 day)",
 	},
 	{
@@ -154,7 +181,7 @@ func withoutFrames(r rune) rune {
 func environmentOf(variables map[string]string) map[string]string {
 	environment := map[string]string{}
 	for name, value := range variables {
-		environment[strings.ToUpper(name)] = strings.Trim(value, "[]")
+		environment[strings.ToUpper(name)] = strings.Trim(strings.ReplaceAll(value, `"`, ""), "[]")
 	}
 	if environment["STATE"] == "" {
 		environment["STATE"] = "dynamodb:iam-sleuth"
