@@ -15,7 +15,8 @@ import (
 )
 
 // A page's blocks marked sh are commands that a reader may copy. Each is run,
-// in the order of the page, on an AWS inside the process.
+// in the order of the page, on an AWS inside the process. Those that need more
+// than that, such as an account or a placeholder to fill in, are marked shell.
 func TestCommandsInPagesWork(t *testing.T) {
 	t.Parallel()
 	for _, page := range pages(t) {
@@ -141,6 +142,7 @@ var makeLine = regexp.MustCompile(`^make ([a-z-]+)`)
 // work other tests do, are looked for in the Makefile.
 func (m readersMachine) run(t *testing.T, block string) {
 	t.Helper()
+	block = strings.ReplaceAll(block, "\\\n", " ")
 	for line := range strings.SplitSeq(strings.TrimSpace(block), "\n") {
 		if target := makeLine.FindStringSubmatch(line); target != nil {
 			if !regexp.MustCompile(`(?m)^` + target[1] + `:`).MatchString(read(t, "Makefile")) {
