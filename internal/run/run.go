@@ -226,6 +226,8 @@ func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 		}
 		v := audit.Judge(key.Key, exemption, p.Config.Rules, p.started)
 		p.summary.Count(v)
+		p.Log.DebugContext(ctx, "judged a key", "user", s.User.Name, "key", key.ID, "state", v.State.String(),
+			"exempt", v.Exempt, "age_days", v.Age, "last_access_age_days", v.IdleAge)
 		if p.Table {
 			p.summary.Rows = append(p.summary.Rows, report.RowOf(s.User, key.Key, v))
 		}
