@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -263,7 +264,15 @@ func lambdaZip(t *testing.T) string {
 	return z.path
 }
 
+// atOnce is how many tests may be under way: they wait for others, more than
+// they use this machine.
+const atOnce = "6"
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
+	}
 	status := m.Run()
 	if zipForHere.folder != "" {
 		_ = os.RemoveAll(zipForHere.folder)

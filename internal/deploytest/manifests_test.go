@@ -152,8 +152,7 @@ func TestReleaseConfiguration(t *testing.T) {
 		}
 	}
 	if goreleaser, err := exec.LookPath("goreleaser"); err == nil {
-		// Status 2 is for deprecated parts: the formula, see there.
-		if said, err := exec.CommandContext(t.Context(), goreleaser, "check", filepath.Join(root, ".goreleaser.yaml")).CombinedOutput(); err != nil && !strings.Contains(string(said), "deprecated") {
+		if said, err := exec.CommandContext(t.Context(), goreleaser, "check", filepath.Join(root, ".goreleaser.yaml")).CombinedOutput(); err != nil {
 			t.Errorf("goreleaser check: %v\n%s", err, said)
 		}
 	}

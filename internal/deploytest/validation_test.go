@@ -150,6 +150,7 @@ var accepted = []map[string]string{
 // them takes neither a provider nor an AWS.
 func withVariablesOnly(t *testing.T) workspace {
 	t.Helper()
+	tool(t, "terraform")
 	w := workspace{folder: t.TempDir()}
 	for _, file := range []string{"settings.tf", "variables.tf"} {
 		if err := os.WriteFile(filepath.Join(w.folder, file), []byte(read(t, "terraform/"+file)), 0o600); err != nil {
