@@ -252,10 +252,18 @@ func (r reactivation) keysInReport(path, ofRun string) ([]sleuth.KeyRef, error) 
 // confirm asks, and takes nothing but a yes for a yes.
 func (a *app) confirm(question string) bool {
 	fmt.Fprintf(a.stdout, "%s [y/N] ", question)
-	answer, _ := bufio.NewReader(a.stdin).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return true
+	answers := make(chan string, 1)
+	go func() {
+		answer, _ := bufio.NewReader(a.stdin).ReadString('\n')
+		answers <- answer
+	}()
+	select {
+	case answer := <-answers:
+		switch strings.ToLower(strings.TrimSpace(answer)) {
+		case "y", "yes":
+			return true
+		}
+	case <-a.ctx.Done(): // an interrupt is a no
 	}
 	fmt.Fprintln(a.stdout)
 	return false

@@ -11,6 +11,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/report"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
 	"github.com/iam-sleuth/sleuth/internal/state"
 )
@@ -47,8 +48,8 @@ func (s *session) open(ctx context.Context, home aws.Config) (err error) {
 // the account.
 func (s *session) runIn(ctx context.Context, aws aws.Config, traffic *cloud.Traffic, identity cloud.Identity, log *slog.Logger) (sleuth.Summary, error) {
 	cfg := s.cfg
-	cfg.Policy.OwnKey = identity.AccessKeyID
-	log.InfoContext(ctx, "run begins", "auto_expire", cfg.Policy.AutoExpire, "dry_run", s.dryRun, "state", s.store.String(), "rules", cfg.Rules)
+	cfg.Policy.OwnKeys = identity.OwnKeys
+	log.InfoContext(ctx, "run begins", "auto_expire", cfg.Policy.AutoExpire, "dry_run", s.dryRun, "state", s.store.String(), "rules", report.Rules(cfg.Rules))
 	client := iam.NewFromConfig(aws)
 	summary, err := sleuth.Runner{
 		Began:    s.began,

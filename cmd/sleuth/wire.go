@@ -106,6 +106,6 @@ func (a *app) openStore(ctx context.Context, cfg config.Config, aws aws.Config, 
 	case config.StateDynamoDB:
 		return state.NewDynamoDB(dynamodb.NewFromConfig(aws), cfg.State.Name, options...), nil
 	}
-	log.WarnContext(ctx, "no state is kept: should this run die between disabling a key and telling its owner, nobody will know to tell them; set STATE to file:PATH or dynamodb:TABLE")
+	log.WarnContext(ctx, "no state is kept: a final notice that does not get through, because a channel fails or this run dies, is not sent again; set STATE to file:PATH or dynamodb:TABLE")
 	return state.NewMemory(), nil
 }

@@ -9,9 +9,9 @@ import (
 type Policy struct {
 	// AutoExpire allows disabling. Without it, people are only told.
 	AutoExpire bool
-	// OwnKey is the id of the key that Sleuth itself signs with, if it is an
+	// OwnKeys are the ids of the keys that Sleuth itself signs with, if it is an
 	// IAM user's. Disabling it would end the run halfway.
-	OwnKey string
+	OwnKeys []string
 	// RemindAt lists the days left at which to warn; empty means on every run.
 	RemindAt []int
 	// MinNoticeDays is how many days must lie between a key's first delivered
@@ -135,7 +135,7 @@ func hold(key Key, v Verdict, policy Policy, at, now time.Time) Hold {
 		return HeldByPolicy
 	case v.Doubt:
 		return HeldByDoubt
-	case policy.OwnKey != "" && key.ID == policy.OwnKey:
+	case slices.Contains(policy.OwnKeys, key.ID):
 		return HeldAsOwnKey
 	case at.After(now):
 		return HeldForNotice

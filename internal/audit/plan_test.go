@@ -35,14 +35,14 @@ func TestDecideWithoutHistory(t *testing.T) {
 		{"policy off, warned all the same", keyOf(60, 1), "-", audit.Policy{}, audit.Decision{Action: audit.Warn, DaysLeft: 30, At: in(29)}},
 		{"policy off", keyOf(95, 1), "-", audit.Policy{}, audit.Decision{Action: audit.Warn, Hold: audit.HeldByPolicy, At: in(-5)}},
 		{"doubt", keyOf(95, 1), "no", on, audit.Decision{Action: audit.Warn, Hold: audit.HeldByDoubt, At: in(-5)}},
-		{"own key", keyOf(95, 1), "-", audit.Policy{AutoExpire: true, OwnKey: "AKIA1"}, audit.Decision{Action: audit.Warn, Hold: audit.HeldAsOwnKey, At: in(-5)}},
-		{"another's own key", keyOf(95, 1), "-", audit.Policy{AutoExpire: true, OwnKey: "AKIA2"}, audit.Decision{Action: audit.Disable, At: in(-5)}},
+		{"own key", keyOf(95, 1), "-", audit.Policy{AutoExpire: true, OwnKeys: []string{"AKIA1"}}, audit.Decision{Action: audit.Warn, Hold: audit.HeldAsOwnKey, At: in(-5)}},
+		{"another's own key", keyOf(95, 1), "-", audit.Policy{AutoExpire: true, OwnKeys: []string{"AKIA2"}}, audit.Decision{Action: audit.Disable, At: in(-5)}},
 		{"minimum notice", keyOf(95, 1), "-", audit.Policy{AutoExpire: true, MinNoticeDays: 7}, audit.Decision{Action: audit.Warn, Hold: audit.HeldForNotice, DaysLeft: 7, At: in(7)}},
 
 		// The first hold that applies is the one that is named.
-		{"policy off, doubt, own key and minimum notice", keyOf(95, 1), "no", audit.Policy{OwnKey: "AKIA1", MinNoticeDays: 7}, audit.Decision{Action: audit.Warn, Hold: audit.HeldByPolicy, At: in(7)}},
-		{"doubt, own key and minimum notice", keyOf(95, 1), "no", audit.Policy{AutoExpire: true, OwnKey: "AKIA1", MinNoticeDays: 7}, audit.Decision{Action: audit.Warn, Hold: audit.HeldByDoubt, At: in(7)}},
-		{"own key and minimum notice", keyOf(95, 1), "-", audit.Policy{AutoExpire: true, OwnKey: "AKIA1", MinNoticeDays: 7}, audit.Decision{Action: audit.Warn, Hold: audit.HeldAsOwnKey, At: in(7)}},
+		{"policy off, doubt, own key and minimum notice", keyOf(95, 1), "no", audit.Policy{OwnKeys: []string{"AKIA1"}, MinNoticeDays: 7}, audit.Decision{Action: audit.Warn, Hold: audit.HeldByPolicy, At: in(7)}},
+		{"doubt, own key and minimum notice", keyOf(95, 1), "no", audit.Policy{AutoExpire: true, OwnKeys: []string{"AKIA1"}, MinNoticeDays: 7}, audit.Decision{Action: audit.Warn, Hold: audit.HeldByDoubt, At: in(7)}},
+		{"own key and minimum notice", keyOf(95, 1), "-", audit.Policy{AutoExpire: true, OwnKeys: []string{"AKIA1"}, MinNoticeDays: 7}, audit.Decision{Action: audit.Warn, Hold: audit.HeldAsOwnKey, At: in(7)}},
 
 		{"exempt", keyOf(95, 1), "false", on, audit.Decision{}},
 		{"an unnamed key is nobody's own", audit.Key{Status: audit.Active, Created: in(-95)}, "-", on, audit.Decision{Action: audit.Disable, At: in(-5)}},

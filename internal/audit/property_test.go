@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -58,7 +59,7 @@ func anyPolicy() *rapid.Generator[audit.Policy] {
 	return rapid.Custom(func(t *rapid.T) audit.Policy {
 		return audit.Policy{
 			AutoExpire:    rapid.Bool().Draw(t, "ENABLE_AUTO_EXPIRE"),
-			OwnKey:        rapid.SampledFrom([]string{"", "AKIA1", "AKIA2"}).Draw(t, "own key"),
+			OwnKeys:       rapid.SampledFrom([][]string{nil, {"AKIA1"}, {"AKIA2"}}).Draw(t, "own key"),
 			RemindAt:      rapid.SampledFrom([][]int{nil, {30, 14, 7, 3, 1}, {10}}).Draw(t, "REMIND_AT"),
 			MinNoticeDays: rapid.SampledFrom([]int{0, 0, 1, 7, 30}).Draw(t, "MIN_NOTICE_DAYS"),
 		}
@@ -206,7 +207,7 @@ func TestNoWrongKey(t *testing.T) {
 			t.Errorf("disables in doubt")
 		case !policy.AutoExpire:
 			t.Errorf("disables though ENABLE_AUTO_EXPIRE is not true")
-		case policy.OwnKey == key.ID:
+		case slices.Contains(policy.OwnKeys, key.ID):
 			t.Errorf("disables the key it runs with")
 		case created.After(now) && used.After(now):
 			t.Errorf("disables before %v and %v", created, used)
@@ -279,7 +280,7 @@ func TestTheDaysNeverMislead(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rules := anyRules().Draw(t, "rules")
 		policy := anyPolicy().Draw(t, "policy")
-		policy.AutoExpire, policy.OwnKey = true, ""
+		policy.AutoExpire, policy.OwnKeys = true, nil
 		key := audit.Key{ID: "AKIA1", Status: audit.Active, Created: now.Add(-anySpan(180*day).Draw(t, "made ago"))}
 		ownLimits := rules.InactivityAge != rules.ExpirationAge || rules.InactivityWarningAge != rules.WarningAge
 		var history audit.History

@@ -14,7 +14,9 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/pace"
@@ -24,6 +26,9 @@ const (
 	// attemptTimeout bounds one attempt, so that an answer that never comes
 	// costs a retry and not the run.
 	attemptTimeout = 30 * time.Second
+	// firstAttempts is how often the first call is tried: one that does not get
+	// through says that the settings are wrong rather than the weather.
+	firstAttempts = 4
 	// fallbackRegion serves where none is set: IAM has one endpoint in the
 	// partition, whatever the region.
 	fallbackRegion = "us-east-1"
@@ -36,6 +41,8 @@ func Connect(ctx context.Context, concurrency int) (aws.Config, error) {
 		awsconfig.WithHTTPClient(httpClient(concurrency)),
 		awsconfig.WithRetryer(newRetryer),
 		awsconfig.WithDefaultRegion(fallbackRegion),
+		// What the SDK has to say of its own comes back in its errors.
+		awsconfig.WithLogger(logging.Nop{}),
 	)
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("load the AWS settings: %w", err)
@@ -74,6 +81,9 @@ type Identity struct {
 	PrincipalARN string
 	// AccessKeyID is the key that we sign with. It may be an IAM user's own.
 	AccessKeyID string
+	// OwnKeys are the ids of the keys that we run with: the one we sign with
+	// and, where that is a user's temporary one, those of the user.
+	OwnKeys []string
 }
 
 // Identify asks AWS who we are. An alias that cannot be read is not an error:
@@ -83,7 +93,8 @@ func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err e
 	if err != nil {
 		return Identity{}, nil, fmt.Errorf("find AWS credentials: %w; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is given", err)
 	}
-	caller, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	caller, err := sts.NewFromConfig(cfg, func(o *sts.Options) { o.RetryMaxAttempts = firstAttempts }).
+		GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
 		return Identity{}, nil, fmt.Errorf("ask AWS which account this is: %w", err)
 	}
@@ -96,7 +107,11 @@ func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err e
 		id.Partition = parts[1]
 	}
 	id.PrincipalARN = principalOf(aws.ToString(caller.Arn))
-	aliases, err := iam.NewFromConfig(cfg).ListAccountAliases(ctx, &iam.ListAccountAliasesInput{})
+	client := iam.NewFromConfig(cfg)
+	if id.OwnKeys, err = ownKeys(ctx, client, id.AccessKeyID, id.PrincipalARN); err != nil {
+		return Identity{}, nil, err
+	}
+	aliases, err := client.ListAccountAliases(ctx, &iam.ListAccountAliasesInput{})
 	if err != nil {
 		return id, fmt.Errorf("read the account's alias: %w", err), nil
 	}
@@ -104,6 +119,30 @@ func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err e
 		id.Account.Alias = aliases.AccountAliases[0]
 	}
 	return id, nil, nil
+}
+
+// ownKeys are the ids of the keys that we run with. A session that a user has
+// taken signs with a key of its own, and ends with the user's.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+func ownKeys(ctx context.Context, client *iam.Client, signsWith, principal string) ([]string, error) {
+	keys := []string{signsWith}
+	_, user, isUser := strings.Cut(principal, ":user/")
+	if !isUser || !strings.HasPrefix(signsWith, "ASIA") {
+		return keys, nil
+	}
+	user = user[strings.LastIndex(user, "/")+1:] // without the path
+	out, err := client.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: &user})
+	var gone *types.NoSuchEntityException
+	if errors.As(err, &gone) {
+		return keys, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the keys of user %s, whose session this is, as they must not be disabled: %w", user, err)
+	}
+	for _, key := range out.AccessKeyMetadata {
+		keys = append(keys, aws.ToString(key.AccessKeyId))
+	}
+	return keys, nil
 }
 
 // principalOf turns the ARN of an assumed role's session into the role's own,

@@ -72,8 +72,23 @@ func (c *checker) days(variable, text string, lowest int) days {
 
 func (c *checker) lower(a, b days) {
 	if a.readable && b.readable && a.n >= b.n {
-		c.add(a.variable, strconv.Itoa(a.n), "must be lower than %s (%d)", b.variable, b.n)
+		hint := ""
+		if strconv.Itoa(a.n) == defaultOf(a.variable) {
+			hint = fmt.Sprintf("; %d is the default", a.n)
+		}
+		c.add(a.variable, strconv.Itoa(a.n), "must be lower than %s (%d)%s", b.variable, b.n, hint)
 	}
+}
+
+// defaultOf is the default of one of the limits.
+func defaultOf(variable string) string {
+	limits := reflect.TypeFor[Limits]()
+	for i := range limits.NumField() {
+		if tag := limits.Field(i).Tag; tag.Get("setting") == variable {
+			return tag.Get("default")
+		}
+	}
+	return ""
 }
 
 func (c *checker) atMost(a, b days) {

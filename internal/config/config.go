@@ -16,7 +16,7 @@ const MaxAgeDays = 36500
 // Config is every setting, checked.
 type Config struct {
 	Rules      audit.Rules
-	Policy     audit.Policy // OwnKey is not a setting, and left empty
+	Policy     audit.Policy // OwnKeys is not a setting, and left empty
 	MaxDisable Cap
 	Creation   notify.Heading
 	Inactivity notify.Heading

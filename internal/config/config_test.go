@@ -67,7 +67,7 @@ func TestDefaults(t *testing.T) {
 			if got.Rules != wantRules {
 				t.Errorf("rules %+v, want %+v", got.Rules, wantRules)
 			}
-			if p := got.Policy; p.AutoExpire || p.OwnKey != "" || p.RemindAt != nil || p.MinNoticeDays != 0 {
+			if p := got.Policy; p.AutoExpire || p.OwnKeys != nil || p.RemindAt != nil || p.MinNoticeDays != 0 {
 				t.Errorf("policy %+v, want that nothing is disabled", p)
 			}
 			if got.MaxDisable != (config.Cap{}) || got.SlackURL.IsSet() || got.SNSTopic != "" || got.Debug || got.ByReport {

@@ -365,7 +365,7 @@ func (p *process) run(ctx context.Context) (run.Summary, error) {
 	// Not at the gate: a kernel closes what a dead process has open.
 	defer func() { _ = store.Close() }()
 	settings := p.w.config()
-	settings.Policy.OwnKey = identity.AccessKeyID
+	settings.Policy.OwnKeys = identity.OwnKeys
 	return run.Runner{
 		ID:       id,
 		Account:  identity.Account,

@@ -1,6 +1,9 @@
 package run
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // work is a kind of work that takes time.
 type work uint8
@@ -17,8 +20,19 @@ const (
 const (
 	keptFromReading   = 120 * time.Second
 	keptFromDisabling = 60 * time.Second
+	keptFromTelling   = 5 * time.Second
 	shareFromReading  = 4
 )
+
+// timeToTell bounds the sending of messages, so that a channel that hangs does
+// not cost the run its summary.
+func (p *pass) timeToTell(ctx context.Context) (context.Context, context.CancelFunc) {
+	if p.Deadline.IsZero() {
+		return context.WithCancel(ctx)
+	}
+	kept := min(keptFromTelling, p.Deadline.Sub(p.started)/(4*shareFromReading))
+	return context.WithTimeout(ctx, p.Deadline.Sub(p.Now())-kept)
+}
 
 // timeFor reports whether there is time left to begin more of the work.
 func (p *pass) timeFor(w work) bool {

@@ -32,7 +32,7 @@ type IAM interface {
 type Runner struct {
 	ID      string // names this run in state and logs
 	Account notify.Account
-	Config  config.Config // Policy.OwnKey set
+	Config  config.Config // Policy.OwnKeys set
 	IAM     IAM
 	// Report narrows the reading; nil reads every user.
 	Report   *inventory.CredentialReport
@@ -89,6 +89,7 @@ type pass struct {
 	cameTo  string    // the user that the reading came to, if time was up
 	reader  inventory.Reader
 	tells   map[string]bool // the channels that reach people
+	warned  map[string]bool // the keys whose owners took a warning
 	policy  audit.Policy
 
 	mu      sync.Mutex // guards what follows
@@ -126,6 +127,7 @@ func (r Runner) newPass() *pass {
 		records: map[string]*state.Record{},
 		damaged: map[string]bool{},
 		tells:   map[string]bool{},
+		warned:  map[string]bool{},
 	}
 	for _, c := range r.Channels {
 		if notify.TellsPeople(c) {
@@ -161,6 +163,9 @@ func (p *pass) settle(ctx context.Context) {
 	for _, record := range p.records {
 		if record.Intent != nil && !p.DryRun {
 			outcome, err := p.enforcer().Settle(ctx, record)
+			if outcome == enforce.Pending && err == nil {
+				p.Log.WarnContext(ctx, "an earlier run tried to disable this key, and whether it did cannot be known yet", "user", record.User, "key", record.KeyID)
+			}
 			if err != nil {
 				p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: err.Error()})
 			}
@@ -222,11 +227,13 @@ func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 	for _, key := range s.Keys {
 		if key.Err != nil {
 			p.problemLocked(report.Problem{User: s.User.Name, KeyID: key.ID, Text: key.Err.Error()})
+		}
+		if key.Err != nil && audit.NeedsLastUse(key.Key, p.Config.Rules, p.started) {
 			continue
 		}
 		v := audit.Judge(key.Key, exemption, p.Config.Rules, p.started)
 		p.summary.Count(v)
-		p.Log.DebugContext(ctx, "judged a key", "user", s.User.Name, "key", key.ID, "state", v.State.String(),
+		p.Log.DebugContext(ctx, "judged a key", "user", s.User.Name, "key", key.ID, "verdict", v.State.String(),
 			"exempt", v.Exempt, "age_days", v.Age, "last_access_age_days", v.IdleAge)
 		if p.Table {
 			p.summary.Rows = append(p.summary.Rows, report.RowOf(s.User, key.Key, v))
@@ -362,11 +369,15 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	case enforce.Changed:
 		p.Log.InfoContext(ctx, "a key is no longer due, and was left alone", "user", s.user.Name, "key", s.key.ID)
 		p.summary.Changed++
+	case enforce.Pending:
+		p.Log.WarnContext(ctx, "a key is left alone until it is known what became of an earlier attempt to disable it", "user", s.user.Name, "key", s.key.ID)
+		p.summary.Held++
 	}
 }
 
 // recordFor returns the key's record; for a key that a person has enabled
-// again, one that starts anew.
+// again, one that starts anew. A final notice that is still owed is kept until
+// there is another in its place.
 func (p *pass) recordFor(s *step) *state.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -375,7 +386,7 @@ func (p *pass) recordFor(s *step) *state.Record {
 	case record == nil:
 		record = &state.Record{Account: p.Account.ID, KeyID: s.key.ID, User: s.user.Name}
 		p.records[s.key.ID] = record
-	case record.Disabled != nil:
+	case record.Disabled != nil && !record.Owed():
 		record.StartAnew()
 	}
 	return record

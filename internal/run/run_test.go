@@ -128,7 +128,7 @@ func TestOwnKeyIsNeverDisabled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.user("sleuth", nil, w.key("AKIAOWN", 95, 1))
-	s := w.mustRun(func(r *run.Runner) { r.Config.Policy.OwnKey = "AKIAOWN" })
+	s := w.mustRun(func(r *run.Runner) { r.Config.Policy.OwnKeys = []string{"AKIAOWN"} })
 	wantLines(t, w.sns, "sleuth's key is past its limit due to creation age. It was not disabled: Sleuth itself runs with it.")
 	if !w.active("AKIAOWN") || s.Held != 1 {
 		t.Errorf("active %t, held %d", w.active("AKIAOWN"), s.Held)

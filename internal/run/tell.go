@@ -31,6 +31,9 @@ func (p *pass) tell(ctx context.Context) {
 		return
 	}
 	p.deliver(ctx, &warned{notices, warnings}, p.summary.Announcement)
+	if len(p.tells) > 0 && !p.DryRun {
+		p.summary.Warned = len(p.warned)
+	}
 }
 
 // warned is the warnings of a run, and the steps they come from by key id.
@@ -61,7 +64,10 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 		}
 		posts = append(posts, notify.Post{Channel: channel, Bulletin: bulletin})
 	}
-	deliveries := notify.Deliver(ctx, posts, func(ctx context.Context, channel string, m notify.Message) error {
+	telling, cancel := p.timeToTell(ctx)
+	defer cancel()
+	// A receipt is recorded even where no time is left to tell any more.
+	deliveries := notify.Deliver(telling, posts, func(_ context.Context, channel string, m notify.Message) error {
 		if p.DryRun || !p.tells[channel] {
 			return nil
 		}
@@ -74,6 +80,9 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 		}
 		for _, failure := range d.Failures {
 			p.summary.NoticesFailed += len(failure.Notices)
+			for _, n := range failure.Notices {
+				p.Log.ErrorContext(ctx, "a notice was not delivered", "channel", d.Channel, "user", n.User, "key", n.KeyID, "notice", string(n.Kind))
+			}
 			p.problem(report.Problem{Text: fmt.Sprintf("%s was not told of %s: %v", d.Channel, keysIn(failure.Notices), failure.Err)})
 		}
 	}
@@ -96,6 +105,7 @@ func (p *pass) receipt(ctx context.Context, channel string, m notify.Message, st
 		case n.Kind == notify.Disabled && record != nil && record.Disabled != nil:
 			record.Receive(channel, now, p.tells)
 		case n.Kind != notify.Disabled && steps[n.KeyID] != nil:
+			p.warned[n.KeyID] = true
 			if record = p.recordToWarn(n); record.Owed() {
 				continue // what is owed comes before what was warned
 			}
