@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -36,13 +37,21 @@ func (c *runCommand) Run(a *app) error {
 	if summary == nil {
 		return err
 	}
+	var printing error
 	if cfg.Debug {
-		if err := report.WriteTable(a.stdout, summary.Rows); err != nil {
-			return err
-		}
+		printing = report.WriteTable(a.stdout, summary.Rows)
 	}
-	fmt.Fprint(a.stdout, summary)
-	if err != nil { // the summary has said it
+	return a.conclude(summary, err, printing)
+}
+
+// conclude prints a summary, and turns what a run came to into the command's
+// error. What the summary says is not said again.
+func (a *app) conclude(summary fmt.Stringer, runErr, printing error) error {
+	_, err := fmt.Fprint(a.stdout, summary)
+	if err := errors.Join(printing, err); err != nil {
+		return fmt.Errorf("print the summary: %w", err)
+	}
+	if runErr != nil {
 		return &statusError{status: exitNotWhole}
 	}
 	return nil
@@ -53,11 +62,7 @@ func (c *runCommand) overAccounts(a *app, cfg config.Config) error {
 	if summary == nil {
 		return err
 	}
-	fmt.Fprint(a.stdout, summary)
-	if err != nil { // the summary has said it
-		return &statusError{status: exitNotWhole}
-	}
-	return nil
+	return a.conclude(summary, err, nil)
 }
 
 // once makes one run with settings that were checked. Without a summary the
