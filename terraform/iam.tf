@@ -98,6 +98,24 @@ data "aws_iam_policy_document" "sleuth" {
   }
 
   dynamic "statement" {
+    for_each = local.results_buckets
+    content {
+      sid       = "KeepResults"
+      actions   = ["s3:GetObject", "s3:PutObject"]
+      resources = ["arn:${local.partition}:s3:::${statement.value}/runs/*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.results_buckets # without it S3 does not tell what is not there from what is forbidden
+    content {
+      sid       = "FindResults"
+      actions   = ["s3:ListBucket"]
+      resources = ["arn:${local.partition}:s3:::${statement.value}"]
+    }
+  }
+
+  dynamic "statement" {
     for_each = local.topics
     content {
       sid       = "PublishNotices"
@@ -229,10 +247,22 @@ data "aws_iam_policy_document" "schedule_trust" {
 }
 
 data "aws_iam_policy_document" "schedule" {
-  statement {
-    sid       = "StartFunction"
-    actions   = ["lambda:InvokeFunction"]
-    resources = [aws_lambda_function.sleuth.arn]
+  dynamic "statement" {
+    for_each = var.step_functions ? [] : [aws_lambda_function.sleuth.arn]
+    content {
+      sid       = "StartFunction"
+      actions   = ["lambda:InvokeFunction"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = aws_sfn_state_machine.organization[*].arn
+    content {
+      sid       = "StartStateMachine"
+      actions   = ["states:StartExecution"]
+      resources = [statement.value]
+    }
   }
 
   statement {

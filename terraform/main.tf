@@ -17,11 +17,11 @@ resource "aws_lambda_function" "sleuth" {
   architectures                  = [var.architecture]
   memory_size                    = var.memory_size
   timeout                        = var.timeout
-  reserved_concurrent_executions = var.reserved_concurrency
+  reserved_concurrent_executions = var.step_functions ? -1 : var.reserved_concurrency
   kms_key_arn                    = var.kms_key_arn
 
   environment {
-    variables = local.environment
+    variables = merge(local.environment, { for bucket in local.results_buckets : "RESULTS_BUCKET" => bucket })
   }
 
   dynamic "vpc_config" {
@@ -89,7 +89,7 @@ resource "aws_scheduler_schedule" "sleuth" {
   }
 
   target {
-    arn      = aws_lambda_function.sleuth.arn
+    arn      = var.step_functions ? aws_sfn_state_machine.organization[0].arn : aws_lambda_function.sleuth.arn
     role_arn = aws_iam_role.schedule.arn
     input    = jsonencode({})
 

@@ -46,3 +46,13 @@ output "alarm_arns" {
     dead_letters = aws_cloudwatch_metric_alarm.dead_letters.arn
   }
 }
+
+output "state_machine_arn" {
+  description = "ARN of the state machine, with step_functions. To run it now: aws stepfunctions start-execution --state-machine-arn ARN, with --input '{\"dry_run\":true}' for a dry run."
+  value       = one(aws_sfn_state_machine.organization[*].arn)
+}
+
+output "results_bucket" {
+  description = "Name of the bucket with the list of accounts and what became of each, with step_functions."
+  value       = one(local.results_buckets)
+}

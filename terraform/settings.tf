@@ -301,6 +301,12 @@ variable "concurrency" {
   }
 }
 
+variable "results_bucket" {
+  description = "RESULTS_BUCKET: with step_functions, the S3 bucket for the list of accounts and for what became of each. Null makes one."
+  type        = string
+  default     = null
+}
+
 variable "state" {
   description = "STATE: where to remember who was warned, what was disabled and which notices are still owed. Null makes a DynamoDB table for it; \"dynamodb:TABLE\" uses one that you have, in this account and region; \"none\" remembers nothing."
   type        = string
@@ -358,6 +364,7 @@ locals {
       ACCOUNT_CONCURRENCY         = tostring(var.account_concurrency)
       INVENTORY                   = var.inventory
       CONCURRENCY                 = tostring(var.concurrency)
+      RESULTS_BUCKET              = var.results_bucket
       STATE                       = local.state
       LEASE_SECONDS               = tostring(var.lease_seconds)
       DEBUG                       = tostring(var.debug)

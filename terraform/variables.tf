@@ -98,6 +98,20 @@ variable "retry_attempts" {
   }
 }
 
+variable "step_functions" {
+  description = "Let AWS Step Functions make the runs: each of the accounts in an invocation of its own, for more accounts than one invocation has time for. Needs accounts, and state other than none."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "invocations_at_once" {
+  description = "With step_functions, how many accounts are worked on at once."
+  type        = number
+  default     = 50
+  nullable    = false
+}
+
 variable "schedule_expression" {
   description = "When to run, as EventBridge Scheduler writes it. The middle of business hours lets people react at once."
   type        = string

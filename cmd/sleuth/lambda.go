@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -20,9 +21,13 @@ func (a *app) serveLambda() int {
 	return exitWhole
 }
 
-// onEvent answers the schedule. The event itself is not looked at: nothing in
-// it can change what the settings say.
-func (a *app) onEvent(ctx context.Context, _ json.RawMessage) (any, error) {
+// onEvent does what an event asks for, as far as the settings allow it. Where
+// either cannot be used, nothing is done.
+func (a *app) onEvent(ctx context.Context, payload json.RawMessage) (any, error) {
+	e, err := parseEvent(payload)
+	if err != nil {
+		return nil, err
+	}
 	cli, _, _, err := a.parse([]string{"run"})
 	if err != nil {
 		return nil, err
@@ -32,8 +37,26 @@ func (a *app) onEvent(ctx context.Context, _ json.RawMessage) (any, error) {
 		return nil, err
 	}
 	log := a.logger(cfg.Debug)
+	if e.Action == actionRun {
+		return a.scheduled(ctx, cfg, e, log)
+	}
+	if !cfg.Scope.Several() || cfg.ResultsBucket == "" {
+		return nil, errNoSteps
+	}
+	switch e.Action {
+	case actionList:
+		return a.list(ctx, cfg, e, log)
+	case actionAccount:
+		return a.account(ctx, cfg, e, log)
+	default:
+		return a.summarize(ctx, cfg, e, log)
+	}
+}
+
+// scheduled makes the run that a schedule asks for, or that of one account.
+func (a *app) scheduled(ctx context.Context, cfg config.Config, e event, log *slog.Logger) (any, error) {
 	if cfg.Scope.Several() {
-		summary, err := a.overAccounts(ctx, cfg, false, log)
+		summary, err := a.overAccounts(ctx, cfg, e.Account, e.DryRun, log)
 		if summary != nil {
 			a.measure(ctx, log, summary.Accounts...)
 		}
@@ -42,7 +65,10 @@ func (a *app) onEvent(ctx context.Context, _ json.RawMessage) (any, error) {
 		}
 		return summary, nil
 	}
-	summary, err := a.once(ctx, cfg, false, log)
+	if e.Account != "" {
+		return nil, fmt.Errorf("the event names account %s, and ACCOUNTS is not set: the only account is that of the function", e.Account)
+	}
+	summary, err := a.once(ctx, cfg, e.DryRun, log)
 	if summary != nil { // even of a run that was not whole
 		a.measure(ctx, log, *summary)
 	}

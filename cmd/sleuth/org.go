@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,9 +24,19 @@ type organization struct {
 	members org.Members
 }
 
-// organizationOf connects to the account of our own credentials and finds out which
-// accounts there are to cover. Session names the sessions in them.
+// organizationOf connects to the account of our own credentials and finds out
+// which accounts there are to cover. Session names the sessions in them.
 func (a *app) organizationOf(ctx context.Context, cfg config.Config, session string) (*organization, error) {
+	covered, err := a.homeOf(ctx, cfg, session)
+	if err != nil {
+		return nil, err
+	}
+	covered.members, err = org.List(ctx, organizations.NewFromConfig(covered.home), cfg.Scope)
+	return covered, err
+}
+
+// homeOf is organizationOf without the accounts.
+func (a *app) homeOf(ctx context.Context, cfg config.Config, session string) (*organization, error) {
 	home, err := cloud.Connect(ctx, cfg.Concurrency*cfg.Scope.Concurrency)
 	if err != nil {
 		return nil, err
@@ -34,14 +45,9 @@ func (a *app) organizationOf(ctx context.Context, cfg config.Config, session str
 	if err != nil {
 		return nil, err
 	}
-	members, err := org.List(ctx, organizations.NewFromConfig(home), cfg.Scope)
-	if err != nil {
-		return nil, err
-	}
 	return &organization{
-		home:    home,
-		members: members,
-		door:    org.NewDoor(home, identity.Account.ID, identity.Partition, cfg.Scope, "sleuth-"+session),
+		home: home,
+		door: org.NewDoor(home, identity.Account.ID, identity.Partition, cfg.Scope, "sleuth-"+session),
 	}, nil
 }
 
@@ -59,15 +65,21 @@ func (e *organization) enter(ctx context.Context, account string, log *slog.Logg
 	return inside, traffic, identity, err
 }
 
-// overAccounts makes a run on every account of the scope. Without a summary
-// none began, and nothing was changed.
-func (a *app) overAccounts(ctx context.Context, cfg config.Config, dryRun bool, log *slog.Logger) (*org.Summary, error) {
+// overAccounts makes a run on every account of the scope, or on only one of
+// them. Without a summary none began, and nothing was changed.
+func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, dryRun bool, log *slog.Logger) (*org.Summary, error) {
 	began := a.now()
 	id := runID(began)
 	log = log.With("run", id)
 	covered, err := a.organizationOf(ctx, cfg, id)
 	if err != nil {
 		return nil, err
+	}
+	if only != "" {
+		if !slices.Contains(covered.members.Accounts, only) {
+			return nil, fmt.Errorf("account %s is not among the accounts of the settings", only)
+		}
+		covered.members = org.Members{Organization: covered.members.Organization, Accounts: []string{only}}
 	}
 	shared := *a
 	shared.stdout = &lockedWriter{out: a.stdout} // accounts print side by side
@@ -81,14 +93,12 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, dryRun bool, 
 	log.InfoContext(ctx, "run over several accounts begins", "accounts", len(covered.members.Accounts),
 		"suspended", covered.members.Suspended, "excluded", covered.members.Excluded, "dry_run", dryRun)
 	summary := org.NewSummary(id, covered.members, began, dryRun)
-	digest := &org.Digest{
-		ID: id + "-digest", Organization: covered.members.Organization,
-		Creation: cfg.Creation, Inactivity: cfg.Inactivity,
-		Channels: s.channels, Store: s.store, Lease: cfg.Lease, Now: a.now, DryRun: dryRun,
-	}
 	var untold []sleuth.Summary
 	org.Each(ctx, covered.members.Accounts, cfg.Scope.Concurrency,
-		func(ctx context.Context, account string) sleuth.Summary { return s.runAt(ctx, covered, account) },
+		func(ctx context.Context, account string) sleuth.Summary {
+			one, _ := s.runAt(ctx, covered, account)
+			return one
+		},
 		func(_ string, one sleuth.Summary) {
 			if cfg.Debug {
 				fmt.Fprintln(shared.stdout, one.Account)
@@ -103,24 +113,34 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, dryRun bool, 
 		if !dryRun {
 			untold = summary.Accounts
 		}
-		summary.Deliver(digest.Send(ctx, untold))
+		summary.Deliver(s.digestOf(covered).Send(ctx, untold))
 	}
 	err = summary.Finish(a.now())
 	log.InfoContext(ctx, "run over several accounts ends", "totals", summary.Totals)
 	return summary, err
 }
 
+// digestOf is the digest of the runs of the session.
+func (s *session) digestOf(covered *organization) org.Digest {
+	return org.Digest{
+		ID: s.id + "-digest", Organization: covered.members.Organization,
+		Creation: s.cfg.Creation, Inactivity: s.cfg.Inactivity,
+		Channels: s.channels, Store: s.store, Lease: s.cfg.Lease, Now: s.now, DryRun: s.dryRun,
+	}
+}
+
 // runAt enters an account and makes a run there. One that cannot be entered is
-// a problem of that account alone.
-func (s *session) runAt(ctx context.Context, e *organization, account string) sleuth.Summary {
+// a problem of that account alone. Refused: the account was entered, and
+// another run kept this one off it.
+func (s *session) runAt(ctx context.Context, e *organization, account string) (summary sleuth.Summary, refused bool) {
 	log := s.log.With("account", account)
 	inside, traffic, identity, err := e.enter(ctx, account, log)
 	if err != nil {
 		log.ErrorContext(ctx, "the account was not entered", "error", err.Error())
-		return org.NotEntered(account, s.id, s.now(), s.dryRun, err)
+		return org.NotEntered(account, s.id, s.now(), s.dryRun, err), false
 	}
-	summary, _ := s.runIn(ctx, inside, traffic, identity, log) // the summary has its problems
-	return summary
+	summary, _ = s.runIn(ctx, inside, traffic, identity, log) // the summary has its problems
+	return summary, !summary.Begun
 }
 
 // deadlineFor is when the runs have to end so that there is time left for a

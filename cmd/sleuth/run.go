@@ -58,7 +58,7 @@ func (a *app) conclude(summary fmt.Stringer, runErr, printing error) error {
 }
 
 func (c *runCommand) overAccounts(a *app, cfg config.Config) error {
-	summary, err := a.overAccounts(a.ctx, cfg, c.DryRun, a.logger(cfg.Debug))
+	summary, err := a.overAccounts(a.ctx, cfg, "", c.DryRun, a.logger(cfg.Debug))
 	if summary == nil {
 		return err
 	}

@@ -28,9 +28,11 @@ type Config struct {
 	Scope       Scope
 	// Digest: all accounts of the scope are told of in one message.
 	Digest bool
-	State  StateChoice
-	Lease  time.Duration
-	Debug  bool
+	// ResultsBucket is for runs that Step Functions makes; empty for none.
+	ResultsBucket string
+	State         StateChoice
+	Lease         time.Duration
+	Debug         bool
 }
 
 // Cap limits how many keys one run may disable. The zero Cap is no limit.
@@ -90,9 +92,11 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		Concurrency: c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
 		Scope:       c.scope(s.Estate),
 		Digest:      c.digest(s.Notify, s.Accounts),
-		State:       c.state(s.State, unset),
-		Lease:       c.lease(s.LeaseSeconds),
-		Debug:       debugging(string(s.Debug)),
+
+		ResultsBucket: c.bucket(s.ResultsBucket, s.Accounts),
+		State:         c.state(s.State, unset),
+		Lease:         c.lease(s.LeaseSeconds),
+		Debug:         debugging(string(s.Debug)),
 	}
 	if cfg.State.Kind == StateNone {
 		c.needsState("REMIND_AT", s.RemindAt, len(cfg.Policy.RemindAt) > 0)

@@ -137,3 +137,18 @@ func (c *checker) digest(text, accounts string) bool {
 	c.add("NOTIFY", text, "must be %s or %s", notifyByAccount, notifyByDigest)
 	return false
 }
+
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+var bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+
+func (c *checker) bucket(text, accounts string) string {
+	text = strings.TrimSpace(text)
+	switch {
+	case text == "":
+	case !bucketName.MatchString(text):
+		c.add("RESULTS_BUCKET", text, "must be the name of an S3 bucket")
+	case strings.TrimSpace(accounts) == "":
+		c.add("RESULTS_BUCKET", text, "needs ACCOUNTS; without it, only the account of the credentials is covered")
+	}
+	return text
+}

@@ -21,6 +21,7 @@ type Settings struct {
 	Channels `group:"channels"`
 	Reading  `group:"reading"`
 	Estate   `group:"estate"`
+	Steps    `group:"estate"`
 	Memory   `group:"memory"`
 	Logging  `group:"logging"`
 }
@@ -81,6 +82,11 @@ type Estate struct {
 	MemberRole         string `setting:"MEMBER_ROLE" placeholder:"NAME" help:"Role to assume in each account; required with ACCOUNTS. The account of the credentials needs none."`
 	ExternalID         string `name:"external-id" setting:"EXTERNAL_ID" placeholder:"TEXT" help:"External id that the role in each account asks for."`
 	AccountConcurrency string `setting:"ACCOUNT_CONCURRENCY" default:"8" placeholder:"N" help:"How many accounts are worked on at once, 1 to 100; each makes up to CONCURRENCY calls."`
+}
+
+// Steps is what the Lambda needs where Step Functions makes its runs.
+type Steps struct {
+	ResultsBucket string `setting:"RESULTS_BUCKET" placeholder:"NAME" help:"In Lambda, with ACCOUNTS, where Step Functions makes the runs: the S3 bucket for the list of accounts and for what became of each."`
 }
 
 // Memory is what is remembered between runs.

@@ -40,7 +40,7 @@ func TestTemplateIsClean(t *testing.T) {
 // singleAccountSettings are the settings but for those of several accounts,
 // which the template does not cover.
 func singleAccountSettings() []string {
-	several := []string{"NOTIFY"}
+	several := []string{"NOTIFY", "RESULTS_BUCKET"}
 	for _, s := range settingsOf(reflect.TypeFor[config.Estate]()) {
 		several = append(several, s.variable)
 	}

@@ -212,3 +212,12 @@ func (m *Moto) post(t testing.TB, url string, body []byte, answer any) {
 		t.Fatalf("reading moto's answer: %v", err)
 	}
 }
+
+// Member is an account that moto has made itself, such as one of an
+// organization.
+func (m *Moto) Member(t testing.TB, id string) *Account {
+	t.Helper()
+	account := &Account{ID: id, moto: m}
+	m.control(t, "/account", map[string]string{"account": id}, account)
+	return account
+}

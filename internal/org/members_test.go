@@ -134,14 +134,16 @@ func TestEach(t *testing.T) {
 		most = max(most, now)
 	}
 	var took []string
-	firstMayEnd := make(chan struct{})
+	firstBegan, firstMayEnd := make(chan struct{}), make(chan struct{})
 	org.Each(t.Context(), accounts, 4, func(_ context.Context, account string) string {
 		count(1)
 		defer count(-1)
 		switch account {
 		case accounts[0]: // the slowest: others go on meanwhile
+			close(firstBegan)
 			<-firstMayEnd
 		case accounts[20]:
+			<-firstBegan
 			close(firstMayEnd)
 		}
 		return "of " + account

@@ -43,6 +43,13 @@ func ForRun(cfg config.Config, place Place) Document {
 	place = place.settled(cfg.SNSTopic)
 	doc := acting(cfg, place)
 	doc.covering(place, cfg.Scope)
+	if cfg.ResultsBucket != "" {
+		runs := arn.ARN{Partition: place.Partition, Service: "s3", Resource: cfg.ResultsBucket + "/runs/*"}
+		doc.allow("KeepResults", runs.String(), "s3:GetObject", "s3:PutObject")
+		// Without it S3 does not tell what is not there from what is forbidden.
+		bucket := arn.ARN{Partition: place.Partition, Service: "s3", Resource: cfg.ResultsBucket}
+		doc.allow("FindResults", bucket.String(), "s3:ListBucket")
+	}
 	if cfg.SNSTopic != "" {
 		doc.allow("PublishNotices", cfg.SNSTopic, "sns:Publish")
 	}

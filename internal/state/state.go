@@ -174,6 +174,8 @@ type LastRun struct {
 	// CameTo is the user that it came to before its time was up, in IAM's
 	// order; empty where it came to the end.
 	CameTo string `json:"came_to,omitempty"`
+	// Run is its id.
+	Run string `json:"run,omitempty"`
 }
 
 // Runs is a Store that also remembers the last run on each account. Without
