@@ -52,8 +52,8 @@ func (a *app) homeOf(ctx context.Context, cfg config.Config, session string) (*o
 }
 
 // enter connects to one account, which answers to its id.
-func (e *organization) enter(ctx context.Context, account string, log *slog.Logger) (aws.Config, *cloud.Traffic, cloud.Identity, error) {
-	inside, err := e.door.Enter(ctx, account)
+func (o *organization) enter(ctx context.Context, account string, log *slog.Logger) (aws.Config, *cloud.Traffic, cloud.Identity, error) {
+	inside, err := o.door.Enter(ctx, account)
 	if err != nil {
 		return aws.Config{}, nil, cloud.Identity{}, err
 	}
