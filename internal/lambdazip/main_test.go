@@ -16,7 +16,7 @@ import (
 )
 
 // mostBytes is what a zip may weigh: Lambda loads small ones faster.
-const mostBytes = 10 << 20
+const mostBytes = 10_000_000
 
 func zipsIn(t *testing.T, folder string, version string) map[string][]byte {
 	t.Helper()
