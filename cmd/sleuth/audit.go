@@ -23,10 +23,11 @@ import (
 // auditCommand reads and judges, and can do nothing else: it takes none of the
 // settings that write or notify.
 type auditCommand struct {
-	config.Limits  `group:"limits"`
-	config.Reading `group:"reading"`
-	config.Estate  `group:"estate"`
-	config.Logging `group:"logging"`
+	config.Limits     `group:"limits"`
+	config.Exemptions `group:"exemptions"`
+	config.Reading    `group:"reading"`
+	config.Estate     `group:"estate"`
+	config.Logging    `group:"logging"`
 
 	Output   string   `short:"o" default:"table" enum:"table,html,markdown,json,csv" help:"How to show the keys: ${enum}. html is one file that needs nothing else."`
 	User     []string `sep:"none" placeholder:"NAME|GLOB" help:"Show only keys of these users. May be given several times."`
@@ -49,7 +50,7 @@ type view struct {
 // Run implements the command.
 func (c *auditCommand) Run(a *app) error {
 	now := a.now().UTC()
-	cfg, settingsErr := config.CheckLimits(c.Estate, c.Limits, c.Reading, c.Logging)
+	cfg, settingsErr := config.CheckLimits(c.Estate, c.Limits, c.Exemptions, c.Reading, c.Logging)
 	shown, err := c.view(now)
 	if err := errors.Join(settingsErr, err); err != nil {
 		return &statusError{exitUsage, err}

@@ -55,8 +55,17 @@ func (c *checkCommand) Run(a *app) error {
 	k.enforcing(client, cfg, identity)
 	k.channels(cfg, connection, identity, c.Send)
 	k.state(cfg, connection, identity)
-	k.tags(subjects, c.SlackAPI, connection)
+	k.tags(subjects, c.slackAPI(), c.SlackHost, connection)
 	return k.verdict()
+}
+
+// slackAPI reads Slack's directory with the app's token where it has none of
+// its own.
+func (c *checkCommand) slackAPI() config.SlackAPI {
+	if c.SlackAPI.SlackAPIToken.IsSet() {
+		return c.SlackAPI
+	}
+	return config.SlackAPI{SlackAPIToken: c.SlackToken}
 }
 
 // checkup says what is well and what is not.
@@ -195,7 +204,7 @@ func (k *checkup) state(cfg config.Config, connection aws.Config, identity cloud
 
 // tags lists the users with keys whom no message can mention, with a tag to
 // give them where Slack knows somebody of that name.
-func (k *checkup) tags(subjects []inventory.Subject, api config.SlackAPI, connection aws.Config) {
+func (k *checkup) tags(subjects []inventory.Subject, api config.SlackAPI, host config.SlackHost, connection aws.Config) {
 	var lacking []audit.User
 	for _, s := range subjects {
 		active := slices.ContainsFunc(s.Keys, func(key inventory.Key) bool { return key.Status == audit.Active })
@@ -209,7 +218,7 @@ func (k *checkup) tags(subjects []inventory.Subject, api config.SlackAPI, connec
 	}
 	slices.SortFunc(lacking, func(a, b audit.User) int { return strings.Compare(a.Name, b.Name) })
 	k.note("Slack tags", plural(len(lacking), "user")+" with an active key can't be mentioned; messages show the plain user name")
-	directory, ok := k.directory(api, connection)
+	directory, ok := k.directory(api, host, connection)
 	for _, user := range lacking {
 		id, found := directory.SlackID(user)
 		if !found {
@@ -223,11 +232,11 @@ func (k *checkup) tags(subjects []inventory.Subject, api config.SlackAPI, connec
 }
 
 // directory reads Slack's users where a token is set.
-func (k *checkup) directory(api config.SlackAPI, connection aws.Config) (d match.Directory, ok bool) {
+func (k *checkup) directory(api config.SlackAPI, host config.SlackHost, connection aws.Config) (d match.Directory, ok bool) {
 	if !api.SlackAPIToken.IsSet() {
 		return match.Directory{}, false
 	}
-	token, apiURL, err := config.CheckSlackAPI(api)
+	token, apiURL, err := config.CheckSlackAPI(api, host)
 	if err == nil {
 		token, err = token.Fetch(k.ctx, cloud.Fetchers(connection))
 	}

@@ -11,15 +11,16 @@ import (
 
 // slackUsersCommand lists what may stand in a Slack tag.
 type slackUsersCommand struct {
-	config.SlackAPI `group:"channels"`
-	Output          string `short:"o" default:"table" enum:"table,json,csv" help:"How to show the list: ${enum}."`
-	Deleted         bool   `help:"List deleted users and groups as well."`
-	Bots            bool   `help:"List bots as well."`
+	config.SlackAPI  `group:"channels"`
+	config.SlackHost `group:"channels"`
+	Output           string `short:"o" default:"table" enum:"table,json,csv" help:"How to show the list: ${enum}."`
+	Deleted          bool   `help:"List deleted users and groups as well."`
+	Bots             bool   `help:"List bots as well."`
 }
 
 // Run implements the command.
 func (c *slackUsersCommand) Run(a *app) error {
-	token, apiURL, err := config.CheckSlackAPI(c.SlackAPI)
+	token, apiURL, err := config.CheckSlackAPI(c.SlackAPI, c.SlackHost)
 	if err != nil {
 		return err
 	}

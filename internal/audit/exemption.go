@@ -5,6 +5,16 @@ import (
 	"time"
 )
 
+// ExemptionRules say which exemptions are honoured. The zero ExemptionRules
+// honour all.
+type ExemptionRules struct {
+	// MaxDays is how many days ahead an exemption may end at most; zero is any
+	// number, or no end.
+	MaxDays int
+	// NeedReason: an exemption takes a KeyAutoExpireReason tag.
+	NeedReason bool
+}
+
 // Exemption is what a user's KeyAutoExpire tag says. The zero Exemption is a
 // user without the tag: not exempt.
 type Exemption struct {

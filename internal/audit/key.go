@@ -5,6 +5,7 @@
 package audit
 
 import (
+	"cmp"
 	"strings"
 	"time"
 )
@@ -55,6 +56,7 @@ type Tags []Tag
 const (
 	TagName       = "Name"
 	TagSlack      = "Slack"
+	TagEmail      = "Email"
 	TagAutoExpire = "KeyAutoExpire"
 )
 
@@ -70,12 +72,47 @@ func (tags Tags) Value(name string) (value string, found bool) {
 }
 
 // DisplayName is the Name tag, or the user name where there is none.
-func (u User) DisplayName() string {
-	if name, _ := u.Tags.Value(TagName); strings.TrimSpace(name) != "" {
-		return name
-	}
-	return u.Name
+func (u User) DisplayName() string { return cmp.Or(u.NameTag(), u.Name) }
+
+// NameTag is the Name tag without surrounding space; empty where there is none.
+func (u User) NameTag() string {
+	name, _ := u.Tags.Value(TagName)
+	return strings.TrimSpace(name)
 }
+
+// Email is where the user gets mail: the Email tag, or a user name that is an
+// address. Empty where neither is one.
+func (u User) Email() string {
+	if tag, found := u.Tags.Value(TagEmail); found {
+		return addressIn(tag)
+	}
+	return addressIn(u.Name)
+}
+
+// addressIn returns the text where it has the form of a mail address and
+// nothing else.
+func addressIn(text string) string {
+	text = strings.TrimSpace(text)
+	local, domain, found := strings.Cut(text, "@")
+	if !found || local == "" || strings.ContainsFunc(local, notInAddress) || !strings.Contains(domain, ".") {
+		return ""
+	}
+	for label := range strings.SplitSeq(domain, ".") {
+		if label == "" || strings.HasPrefix(label, "-") || strings.ContainsFunc(label, notInDomain) {
+			return ""
+		}
+	}
+	return text
+}
+
+func isAlphanumeric(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+}
+
+// What IAM lets stand in a user name, which is all a mail address needs.
+func notInAddress(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("+=._-", r) }
+
+func notInDomain(r rune) bool { return !isAlphanumeric(r) && r != '-' }
 
 // Slack is the Slack tag without surrounding space: whom to mention.
 func (u User) Slack() string {

@@ -80,6 +80,7 @@ const (
 	NoReason    Reason = iota
 	CreationAge        // how long ago the key was made
 	Inactivity         // how long ago it was last used
+	Exposure           // it was found in public
 )
 
 // String returns the reason in the words of the messages.
@@ -89,6 +90,8 @@ func (r Reason) String() string {
 		return "creation age"
 	case Inactivity:
 		return "inactivity"
+	case Exposure:
+		return "exposure"
 	}
 	return ""
 }
@@ -200,7 +203,7 @@ func (r Reason) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 // UnmarshalText reads what MarshalText wrote.
 func (r *Reason) UnmarshalText(text []byte) error {
-	for _, known := range []Reason{NoReason, CreationAge, Inactivity} {
+	for _, known := range []Reason{NoReason, CreationAge, Inactivity, Exposure} {
 		if known.String() == string(text) {
 			*r = known
 			return nil

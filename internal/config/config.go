@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"math"
 	"strings"
 	"time"
@@ -18,12 +19,35 @@ type Config struct {
 	Rules      audit.Rules
 	Policy     audit.Policy // OwnKeys is not a setting, and left empty
 	MaxDisable Cap
+	// Exemptions says which exemptions are honoured.
+	Exemptions audit.ExemptionRules
+	// LeakDisables: a leaked key is disabled, and not only told of;
+	// LeakSparesExempt: but for those of exempt users.
+	LeakDisables, LeakSparesExempt bool
+
 	Creation   notify.Heading
 	Inactivity notify.Heading
-	SlackURL   Secret
-	SNSTopic   string
+	Leak       notify.Heading
+	Words      notify.Words
+
+	SlackURL Secret
+	// SlackToken is a Slack app's, and SlackChannel the id of its channel: both
+	// or neither.
+	SlackToken   Secret
+	SlackChannel string
+	SlackAPIURL  string
+	SNSTopic     string
+	EmailFrom    string // an address, maybe with a name before it
+	NotifyURLs   Secret // separated by white space
+	EventBus     string // its ARN
+
 	// ByReport: the credential report narrows the reading.
-	ByReport    bool
+	ByReport bool
+	// EveryCredential: reports also name what is no access key.
+	EveryCredential bool
+	Evidence        Evidence
+	// SecurityHub: findings are kept there.
+	SecurityHub bool
 	Concurrency int
 	Scope       Scope
 	// Digest: all accounts of the scope are told of in one message.
@@ -83,22 +107,37 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 			RemindAt:      c.ladder("REMIND_AT", s.RemindAt),
 			MinNoticeDays: c.whole("MIN_NOTICE_DAYS", s.MinNoticeDays, 0, MaxAgeDays, "days"),
 		},
-		MaxDisable:  c.limit("MAX_DISABLE", s.MaxDisable),
-		Creation:    notify.Heading{Title: s.ExpireTitle, Text: s.ExpireText},
-		Inactivity:  notify.Heading{Title: s.InactiveTitle, Text: s.InactiveText},
-		SlackURL:    c.slackURL(s.SlackURL),
-		SNSTopic:    c.topic(s.SNSTopic),
-		ByReport:    c.inventory(s.Inventory),
-		Concurrency: c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
-		Scope:       c.scope(s.Estate),
-		Digest:      c.digest(s.Notify, s.Accounts),
+		MaxDisable:       c.limit("MAX_DISABLE", s.MaxDisable),
+		Exemptions:       c.exemptions(s.Exemptions),
+		LeakDisables:     c.leakDisables(s.LeakResponse),
+		LeakSparesExempt: c.boolean("LEAK_EXEMPT", string(s.LeakExempt)),
+		Creation:         notify.Heading{Title: s.ExpireTitle, Text: s.ExpireText},
+		Inactivity:       notify.Heading{Title: s.InactiveTitle, Text: s.InactiveText},
+		Leak:             notify.Heading{Title: s.LeakTitle, Text: cmp.Or(strings.TrimSpace(s.LeakText), notify.LeakInstructions)},
+		Words:            c.words(s.Templates),
+		SlackURL:         c.slackURL(s.SlackURL),
+		SlackAPIURL:      c.webAddress("SLACK_API_URL", s.SlackAPIURL),
+		SNSTopic:         c.topic(s.SNSTopic),
+		EmailFrom:        c.sender(s.EmailFrom),
+		NotifyURLs:       c.secretText("NOTIFY_URLS", s.NotifyURLs, CheckNotifyURLs),
+		EventBus:         c.bus(s.Events),
+		ByReport:         c.inventory(s.Inventory),
+		EveryCredential:  c.everyCredential(s.Reading.Scope),
+		Evidence:         c.evidence(s.Report),
+		SecurityHub:      c.findings(s.Findings),
+		Concurrency:      c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
+		Scope:            c.scope(s.Estate),
+		Digest:           c.digest(s.Notify, s.Accounts),
 
 		ResultsBucket: c.bucket(s.ResultsBucket, s.Accounts),
 		State:         c.state(s.State, unset),
 		Lease:         c.lease(s.LeaseSeconds),
 		Debug:         debugging(string(s.Debug)),
 	}
+	cfg.SlackToken, cfg.SlackChannel = c.slackApp(s.Channels)
 	if cfg.State.Kind == StateNone {
+		c.needsState("MAX_EXEMPTION_DAYS", s.MaxExemptionDays, cfg.Policy.AutoExpire && cfg.Exemptions.MaxDays > 0)
+		c.needsState("REQUIRE_EXEMPTION_REASON", string(s.RequireExemptionReason), cfg.Policy.AutoExpire && cfg.Exemptions.NeedReason)
 		c.needsState("REMIND_AT", s.RemindAt, len(cfg.Policy.RemindAt) > 0)
 		c.needsState("MIN_NOTICE_DAYS", s.MinNoticeDays, cfg.Policy.MinNoticeDays > 0)
 	}
@@ -110,15 +149,17 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 
 // CheckLimits checks the settings that decide a verdict, and of what, for the
 // commands that only read, and returns all Problems at once.
-func CheckLimits(e Estate, l Limits, r Reading, d Logging) (Config, error) {
-	s := Settings{Limits: l, Reading: r, Estate: e, Logging: d}
+func CheckLimits(e Estate, l Limits, x Exemptions, r Reading, d Logging) (Config, error) {
+	s := Settings{Limits: l, Exemptions: x, Reading: r, Estate: e, Logging: d}
 	c := newChecker(&s)
 	cfg := Config{
-		Rules:       c.rules(s.Limits),
-		ByReport:    c.inventory(s.Inventory),
-		Concurrency: c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
-		Scope:       c.scope(s.Estate),
-		Debug:       debugging(string(s.Debug)),
+		Rules:           c.rules(s.Limits),
+		Exemptions:      c.exemptions(s.Exemptions),
+		ByReport:        c.inventory(s.Inventory),
+		EveryCredential: c.everyCredential(s.Reading.Scope),
+		Concurrency:     c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
+		Scope:           c.scope(s.Estate),
+		Debug:           debugging(string(s.Debug)),
 	}
 	if len(c.problems) > 0 {
 		return Config{}, c.problems
@@ -154,6 +195,14 @@ func (c *checker) rules(l Limits) audit.Rules {
 	}
 }
 
+func (c *checker) exemptions(x Exemptions) audit.ExemptionRules {
+	rules := audit.ExemptionRules{NeedReason: c.boolean("REQUIRE_EXEMPTION_REASON", string(x.RequireExemptionReason))}
+	if days := strings.TrimSpace(x.MaxExemptionDays); days != "" {
+		rules.MaxDays = c.whole("MAX_EXEMPTION_DAYS", days, 1, MaxAgeDays, "days")
+	}
+	return rules
+}
+
 // CheckMemory checks the settings of state alone, for the commands that show
 // or mend it, and returns all Problems at once.
 func CheckMemory(m Memory, unset StateChoice) (Config, error) {
@@ -173,7 +222,7 @@ func CheckMemoryOf(e Estate, m Memory, unset StateChoice) (Config, error) {
 
 // CheckSlackAPI checks the settings of Slack's directory, and returns all
 // Problems at once.
-func CheckSlackAPI(api SlackAPI) (token Secret, apiURL string, err error) {
+func CheckSlackAPI(api SlackAPI, host SlackHost) (token Secret, apiURL string, err error) {
 	c := &checker{}
 	text := strings.TrimSpace(api.SlackAPIToken.Reveal())
 	token, isReference, err := parseReference(text)
@@ -185,10 +234,7 @@ func CheckSlackAPI(api SlackAPI) (token Secret, apiURL string, err error) {
 	case !isReference:
 		token = Secret{Value: secret.New(text)}
 	}
-	apiURL = strings.TrimSpace(api.SlackAPIURL)
-	if apiURL != "" && !isWebURL(apiURL) {
-		c.add("SLACK_API_URL", api.SlackAPIURL, "must be a https:// URL, such as https://slack-gov.com/api/")
-	}
+	apiURL = c.webAddress("SLACK_API_URL", host.SlackAPIURL)
 	if len(c.problems) > 0 {
 		return Secret{}, "", c.problems
 	}

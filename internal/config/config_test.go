@@ -316,7 +316,7 @@ func TestAgesInRelation(t *testing.T) {
 			if got := variables(err); !slices.Equal(got, c.problems) {
 				t.Errorf("problems with %v, want %v: %v", got, c.problems, err)
 			}
-			_, err = config.CheckLimits(s.Estate, s.Limits, s.Reading, s.Logging)
+			_, err = config.CheckLimits(s.Estate, s.Limits, config.Exemptions{}, s.Reading, s.Logging)
 			if got := variables(err); !slices.Equal(got, c.problems) {
 				t.Errorf("for audit, problems with %v, want %v: %v", got, c.problems, err)
 			}
@@ -418,8 +418,8 @@ func TestCheckMemory(t *testing.T) {
 
 func TestCheckSlackAPI(t *testing.T) {
 	t.Parallel()
-	given := func(token, url string) config.SlackAPI {
-		return config.SlackAPI{SlackAPIToken: config.SecretText{Value: secret.New(token)}, SlackAPIURL: url}
+	given := func(token, url string) (config.SlackAPI, config.SlackHost) {
+		return config.SlackAPI{SlackAPIToken: config.SecretText{Value: secret.New(token)}}, config.SlackHost{SlackAPIURL: url}
 	}
 	token, url, err := config.CheckSlackAPI(given(" xoxb-HIDDEN ", "https://slack-gov.com/api/"))
 	if err != nil || token.Reveal() != "xoxb-HIDDEN" || url != "https://slack-gov.com/api/" {

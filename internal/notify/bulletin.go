@@ -26,6 +26,11 @@ func (a Account) String() string {
 // reason. They are the administrator's own words.
 type Heading struct{ Title, Text string }
 
+// LeakInstructions is what to do about a key that was found in public, where
+// the administrator says nothing else.
+const LeakInstructions = "Anybody may have this key. Find out what it was used for since it came out (CloudTrail shows it), " +
+	"put a new key in its place, delete it, and remove it from wherever it was published."
+
 // Bulletin is everything that one run has to tell through one channel, or, as
 // a digest, what the runs on several accounts have.
 type Bulletin struct {
@@ -35,6 +40,9 @@ type Bulletin struct {
 	Digest     string
 	Creation   Heading
 	Inactivity Heading
+	Leak       Heading
+	// Words puts the notices into text.
+	Words Words
 	// Announcement is something to be said about the run as a whole.
 	Announcement string
 	Notices      []Notice
@@ -78,8 +86,8 @@ func (b Bulletin) Preface() []Heading {
 	return headings
 }
 
-// Sections groups the notices as they are shown: by reason, creation age
-// first, and within it by kind, warnings first. In a digest a section is an
+// Sections groups the notices as they are shown: by reason, leaked keys first
+// and then creation age, and within it by kind, warnings first. In a digest a section is an
 // account, with the lists of both reasons. Groups with nothing in them are left
 // out.
 func (b Bulletin) Sections() []Section {
@@ -93,7 +101,7 @@ func (b Bulletin) Sections() []Section {
 	var sections []Section
 	for _, account := range slices.SortedFunc(maps.Keys(accounts), func(a, b Account) int { return cmp.Compare(a.ID, b.ID) }) {
 		whole := Section{Heading: Heading{Title: account.String()}}
-		for _, s := range (Bulletin{Notices: accounts[account]}).byReason() {
+		for _, s := range (Bulletin{Notices: accounts[account], Words: b.Words}).byReason() {
 			whole.Lists = append(whole.Lists, s.Lists...)
 		}
 		sections = append(sections, whole)
@@ -103,11 +111,9 @@ func (b Bulletin) Sections() []Section {
 
 func (b Bulletin) byReason() []Section {
 	var sections []Section
-	for _, s := range []Section{
-		{Reason: audit.CreationAge, Heading: b.Creation},
-		{Reason: audit.Inactivity, Heading: b.Inactivity},
-	} {
-		for _, kind := range []Kind{Expiring, PastLimit, Disabled} {
+	for _, reason := range []audit.Reason{audit.Exposure, audit.CreationAge, audit.Inactivity} {
+		s := Section{Reason: reason, Heading: b.heading(reason)}
+		for _, kind := range []Kind{Exposed, Leaked, Expiring, PastLimit, Disabled} {
 			if list := b.list(s.Reason, kind); len(list.Notices) > 0 {
 				s.Lists = append(s.Lists, list)
 			}
@@ -119,31 +125,29 @@ func (b Bulletin) byReason() []Section {
 	return sections
 }
 
+// heading is the title and the instructions for one reason.
+func (b Bulletin) heading(r audit.Reason) Heading {
+	switch r {
+	case audit.Exposure:
+		return b.Leak
+	case audit.CreationAge:
+		return b.Creation
+	case audit.Inactivity:
+		return b.Inactivity
+	}
+	return Heading{}
+}
+
 func (b Bulletin) list(reason audit.Reason, kind Kind) List {
-	list := List{Title: listTitle(reason, kind), Urgent: kind != Expiring}
+	list := List{Urgent: kind.Urgent()}
 	for _, n := range b.Notices {
 		if n.Reason == reason && n.Kind == kind {
 			list.Notices = append(list.Notices, n)
 		}
 	}
+	list.Title = b.Words.ListTitle(reason, kind, len(list.Notices))
 	slices.SortStableFunc(list.Notices, func(a, b Notice) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	return list
-}
-
-// listTitle is what stands above a list. The first line of the inactivity
-// warning, its line break included, is the original's own.
-func listTitle(reason audit.Reason, kind Kind) string {
-	remedy := "Please rotate the key"
-	if reason == audit.Inactivity {
-		remedy = "Please login to AWS"
-	}
-	switch kind {
-	case Disabled:
-		return "IAM users with access keys disabled due to " + reason.String() + ". \n This is the final notice"
-	case PastLimit:
-		return "IAM users with access keys past their limit due to " + reason.String() + ". \n " + remedy + "; the key is still active"
-	}
-	return "IAM users with access keys expiring due to " + reason.String() + ". \n " + remedy + " to prevent key from being disabled"
 }

@@ -70,6 +70,7 @@ func Deliver(ctx context.Context, posts []Post, receipt Receipt) []Delivery {
 
 func deliver(ctx context.Context, post Post, receipt Receipt) (d Delivery) {
 	d.Channel = post.Channel.Name()
+	post.Bulletin = post.Bulletin.For(post.Channel)
 	if post.Bulletin.Empty() {
 		return d
 	}

@@ -3,7 +3,7 @@
 package notify
 
 import (
-	"fmt"
+	"cmp"
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
@@ -17,7 +17,16 @@ const (
 	Expiring  Kind = "expiring"   // a warning: the key will be disabled
 	PastLimit Kind = "past_limit" // a warning: the key is past its limit, and was not disabled
 	Disabled  Kind = "disabled"   // the final notice
+	Leaked    Kind = "leaked"     // the final notice of a key that was found in public
+	Exposed   Kind = "exposed"    // the key was found in public, and was not disabled
 )
+
+// Final reports whether a notice of this kind is owed until every channel has
+// taken it, unlike a warning, which the next run gives afresh.
+func (k Kind) Final() bool { return k == Disabled || k == Leaked || k == Exposed }
+
+// Urgent reports whether it tells more than a warning.
+func (k Kind) Urgent() bool { return k != Expiring }
 
 // Notice is one message owed to a person about one key. It is stored as JSON
 // until every channel has a receipt for it.
@@ -28,6 +37,13 @@ type Notice struct {
 	Account Account `json:"-"`
 	// SlackTag is the user's Slack tag as it was found, unchecked.
 	SlackTag string `json:"slack_tag,omitempty"`
+	// Name is the user's Name tag, and Email where the person gets mail; empty
+	// where there is none.
+	Name  string `json:"name,omitempty"`
+	Email string `json:"email,omitempty"`
+	// Created and LastUsed are the key's (UTC); zero where not known.
+	Created  time.Time `json:"created,omitzero"`
+	LastUsed time.Time `json:"last_used,omitzero"`
 	// NameKey: the user has several keys, so the line must say which.
 	NameKey bool         `json:"name_key,omitempty"`
 	Kind    Kind         `json:"kind"`
@@ -48,29 +64,11 @@ type Sooner struct {
 	DaysLeft int          `json:"days_left"`
 }
 
-// Line is the notice in one line, about the person as the channel mentions
-// them. Other programs read these lines, so their wording is a contract.
-func (n Notice) Line(mention string) string {
-	key := "key"
-	if n.NameKey {
-		key = "key " + n.KeyID
-	}
-	line := fmt.Sprintf("%s's %s %s due to %s.", mention, key, n.fate(), n.Reason)
-	if n.Sooner != nil {
-		line += fmt.Sprintf(" It expires sooner, in %d days, due to %s.", n.Sooner.DaysLeft, n.Sooner.Reason)
-	}
-	if n.Aside != "" {
-		line += " " + n.Aside
-	}
-	return line
-}
+// DisplayName is the person's name, or the user's where that is not known.
+func (n Notice) DisplayName() string { return cmp.Or(n.Name, n.User) }
 
-func (n Notice) fate() string {
-	switch n.Kind {
-	case Disabled:
-		return "is disabled"
-	case PastLimit:
-		return "is past its limit"
-	}
-	return fmt.Sprintf("expires in %d days", n.DaysLeft)
+// Line is the notice in one line of the default wording, about the person as
+// the channel mentions them.
+func (n Notice) Line(mention string) string {
+	return Words{}.Line(n, mention, func(text string) string { return text })
 }

@@ -25,6 +25,8 @@ type Digest struct {
 	Organization string // its id; empty for a list of accounts
 	Creation     notify.Heading
 	Inactivity   notify.Heading
+	Leak         notify.Heading
+	Words        notify.Words
 	Channels     []notify.Channel
 	Store        state.Store
 	Lease        time.Duration
@@ -161,10 +163,12 @@ func (p *posting) deliver(ctx context.Context, begun []run.Summary) {
 			Digest:       p.title(begun),
 			Creation:     p.Creation,
 			Inactivity:   p.Inactivity,
+			Leak:         p.Leak,
+			Words:        p.Words,
 			Announcement: announcement,
 		}
 		for _, n := range p.pending {
-			if n.Kind == notify.Disabled && p.taken(n, channel.Name()) {
+			if n.Kind.Final() && p.taken(n, channel.Name()) {
 				continue
 			}
 			bulletin.Notices = append(bulletin.Notices, n)
@@ -250,8 +254,8 @@ func (p *posting) receipt(ctx context.Context, channel string, m notify.Message)
 		switch {
 		case record == nil:
 			continue
-		case n.Kind == notify.Disabled:
-			record.Receive(channel, now, p.tells)
+		case n.Kind.Final():
+			record.Receive(channel, now, notify.Owed(p.Channels, n))
 			if !record.Settled.IsZero() {
 				p.delivered.Settled[n.Account.ID]++
 			}

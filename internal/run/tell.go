@@ -54,6 +54,8 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 			Account:      p.Account,
 			Creation:     p.Config.Creation,
 			Inactivity:   p.Config.Inactivity,
+			Leak:         p.Config.Leak,
+			Words:        p.Config.Words,
 			Announcement: announcement,
 			Notices:      slices.Clone(w.notices),
 		}
@@ -64,6 +66,7 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 		}
 		posts = append(posts, notify.Post{Channel: channel, Bulletin: bulletin})
 	}
+	p.checkReach(w)
 	telling, cancel := p.timeToTell(ctx)
 	defer cancel()
 	// A receipt is recorded even where no time is left to tell any more.
@@ -92,6 +95,27 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 	p.settleTold(ctx)
 }
 
+// checkReach names the people whom no channel can tell. They are not told, and
+// what is owed to them stays so.
+func (p *pass) checkReach(w *warned) {
+	if len(p.tells) == 0 {
+		return
+	}
+	owed := slices.Clone(w.notices)
+	for _, record := range p.finals {
+		if record.Final != nil {
+			owed = append(owed, *record.Final)
+		}
+	}
+	for _, n := range owed {
+		if len(notify.Owed(p.Channels, n)) == 0 {
+			p.summary.NoticesFailed++
+			p.problem(report.Problem{User: n.User, KeyID: n.KeyID, Text: fmt.Sprintf(
+				"nobody was told of key %s of user %s: no channel can reach its owner; give the user a Slack or an Email tag, or set a channel that tells of all keys", n.KeyID, n.User)})
+		}
+	}
+}
+
 // receipt records that a channel took a message. Receipts of one run come from
 // several channels at once; records are written under one lock.
 func (p *pass) receipt(ctx context.Context, channel string, m notify.Message, steps map[string]*step) error {
@@ -102,9 +126,9 @@ func (p *pass) receipt(ctx context.Context, channel string, m notify.Message, st
 	for _, n := range m.Notices {
 		record := p.records[n.KeyID]
 		switch {
-		case n.Kind == notify.Disabled && record != nil && record.Disabled != nil:
-			record.Receive(channel, now, p.tells)
-		case n.Kind != notify.Disabled && steps[n.KeyID] != nil:
+		case n.Kind.Final() && record != nil && record.Final != nil:
+			record.Receive(channel, now, notify.Owed(p.Channels, n))
+		case !n.Kind.Final() && steps[n.KeyID] != nil:
 			p.warned[n.KeyID] = true
 			if record = p.recordToWarn(n); record.Owed() {
 				continue // what is owed comes before what was warned
@@ -142,7 +166,10 @@ func (p *pass) settleTold(ctx context.Context) {
 	}
 	now := p.Now().UTC()
 	for _, record := range p.finals {
-		if record.Disabled == nil || !record.Settled.IsZero() || !record.ToldBy(p.tells) {
+		if record.Disabled == nil || !record.Settled.IsZero() {
+			continue
+		}
+		if record.Final != nil && !record.ToldBy(notify.Owed(p.Channels, *record.Final)) {
 			continue
 		}
 		record.Settled, record.Changed = now, now
@@ -177,7 +204,7 @@ func (p *pass) checkTags(ctx context.Context, s *step) {
 		p.Log.ErrorContext(ctx, "the Slack tag is missing or is no Slack id, so the plain user name stands in the message; "+
 			"set it to U... for a person or subteam-S... for a group", "user", s.user.Name, "slack", s.user.Slack())
 	}
-	if name, _ := s.user.Tags.Value(audit.TagName); strings.TrimSpace(name) == "" {
+	if s.user.NameTag() == "" {
 		p.Log.ErrorContext(ctx, "the Name tag is missing", "user", s.user.Name)
 	}
 }
@@ -217,6 +244,10 @@ func (p *pass) notice(s *step, user audit.User, v audit.Verdict) notify.Notice {
 		KeyID:    s.key.ID,
 		User:     user.Name,
 		SlackTag: user.Slack(),
+		Name:     user.NameTag(),
+		Email:    user.Email(),
+		Created:  s.key.Created,
+		LastUsed: s.key.LastUsed,
 		NameKey:  s.keys > 1,
 		Reason:   v.State.Reason(),
 	}

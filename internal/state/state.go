@@ -85,8 +85,8 @@ func (r Record) Owed() bool {
 	return r.Intent != nil || (r.Disabled != nil && r.Settled.IsZero())
 }
 
-// Receive notes that a channel took the final notice. Once all that tell people
-// have, nothing is owed.
+// Receive notes that a channel took the final notice. Once all those
+// that owe it have, nothing is owed.
 func (r *Record) Receive(channel string, at time.Time, all map[string]bool) {
 	if r.Receipts == nil {
 		r.Receipts = map[string]time.Time{}
@@ -97,8 +97,12 @@ func (r *Record) Receive(channel string, at time.Time, all map[string]bool) {
 	}
 }
 
-// ToldBy reports whether every one of the channels has taken the final notice.
+// ToldBy reports whether every one of the channels that owe the final notice
+// has taken it. Where none does, nobody was told.
 func (r Record) ToldBy(channels map[string]bool) bool {
+	if len(channels) == 0 {
+		return false
+	}
 	for channel := range channels {
 		if _, told := r.Receipts[channel]; !told {
 			return false

@@ -22,7 +22,7 @@ const (
 
 // compose writes a bulletin as messages within the limits, in order.
 func compose(b notify.Bulletin) []notify.Message {
-	c := composer{account: split(Escape(b.Title()), maxAccount)[0]}
+	c := composer{words: b.Words, account: split(Escape(b.Title()), maxAccount)[0]}
 	c.begin(nil)
 	if b.Announcement != "" {
 		for _, piece := range split(escapeLines(b.Announcement), maxValue) {
@@ -43,6 +43,7 @@ func compose(b notify.Bulletin) []notify.Message {
 
 // composer fills one message after the other.
 type composer struct {
+	words    notify.Words
 	account  string
 	messages []notify.Message
 
@@ -97,7 +98,7 @@ func (c *composer) place(a attachment) {
 // message, and stands again in each message that continues the section.
 func (c *composer) section(s notify.Section) {
 	header := headerOf(s.Heading)
-	if !c.fit(append(header[:len(header):len(header)], opening(s.Lists[0]))...) {
+	if !c.fit(append(header[:len(header):len(header)], c.opening(s.Lists[0]))...) {
 		c.end()
 		c.begin(nil)
 	}
@@ -114,7 +115,7 @@ func (c *composer) section(s notify.Section) {
 // need.
 func (c *composer) list(list notify.List, continued []attachment) {
 	title := entities.Replace(list.Title)
-	for entries := entriesOf(list.Notices); len(entries) > 0; {
+	for entries := c.entriesOf(list.Notices); len(entries) > 0; {
 		n := c.room(title, entries)
 		if n == 0 {
 			c.end()
@@ -155,10 +156,10 @@ type entry struct {
 	told []notify.Notice
 }
 
-func entriesOf(notices []notify.Notice) []entry {
+func (c *composer) entriesOf(notices []notify.Notice) []entry {
 	entries := make([]entry, 0, len(notices))
 	for _, n := range notices {
-		for _, piece := range split(lineOf(n), maxValue) {
+		for _, piece := range split(c.lineOf(n), maxValue) {
 			entries = append(entries, entry{line: piece, size: utf8.RuneCountInString(piece)})
 		}
 		entries[len(entries)-1].told = []notify.Notice{n}
@@ -166,15 +167,14 @@ func entriesOf(notices []notify.Notice) []entry {
 	return entries
 }
 
-func lineOf(n notify.Notice) string {
+func (c *composer) lineOf(n notify.Notice) string {
 	mention, _ := Mention(n.User, n.SlackTag)
-	n.KeyID, n.Aside = Escape(n.KeyID), Escape(n.Aside)
-	return n.Line(mention)
+	return c.words.Line(n, mention, Escape)
 }
 
 // opening is the least that a section's first list shows.
-func opening(list notify.List) attachment {
-	first := entriesOf(list.Notices[:1])[0]
+func (c *composer) opening(list notify.List) attachment {
+	first := c.entriesOf(list.Notices[:1])[0]
 	return listAttachment(list.Title, list.Urgent, []string{first.line})
 }
 

@@ -22,7 +22,7 @@ const (
 
 // compose writes a bulletin as plain text, in as many parts as it needs.
 func compose(b notify.Bulletin) []notify.Message {
-	var c composer
+	c := composer{words: b.Words}
 	if b.Announcement != "" {
 		c.text(notify.Lines(b.Announcement))
 		c.text("")
@@ -60,6 +60,7 @@ type part struct {
 
 // composer fills one part after the other, line by line.
 type composer struct {
+	words   notify.Words
 	parts   []part
 	body    strings.Builder
 	notices []notify.Notice
@@ -120,17 +121,12 @@ func (c *composer) section(s notify.Section) {
 		c.text(title)
 		c.above = repeated(s.Heading) + title + "\n"
 		for _, n := range list.Notices {
-			c.line(lineOf(n))
+			c.line(c.words.Line(n, notify.OneLine(n.User), notify.OneLine))
 			c.notices = append(c.notices, n)
 		}
 		c.above = ""
 		c.line("")
 	}
-}
-
-func lineOf(n notify.Notice) string {
-	n.KeyID, n.Aside = notify.OneLine(n.KeyID), notify.OneLine(n.Aside)
-	return n.Line(notify.OneLine(n.User))
 }
 
 // headingOf is a heading and the empty line below it, without the last line
@@ -204,6 +200,8 @@ func summaryOf(notices []notify.Notice) string {
 		kind      notify.Kind
 		one, many string
 	}{
+		{notify.Exposed, "found in public", "found in public"},
+		{notify.Leaked, "found in public and disabled", "found in public and disabled"},
 		{notify.Expiring, "expires", "expire"},
 		{notify.PastLimit, "past its limit", "past their limit"},
 		{notify.Disabled, "disabled", "disabled"},

@@ -1,0 +1,191 @@
+package config
+
+import (
+	"fmt"
+	"net/mail"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/secret"
+)
+
+// Evidence is where each run leaves what it found and did. The zero Evidence
+// is nowhere.
+type Evidence struct {
+	Dir    string // a folder, for file:DIR
+	Bucket string // a bucket and a prefix without slashes around it, for s3://BUCKET/PREFIX
+	Prefix string
+}
+
+// IsSet reports whether evidence is to be left at all.
+func (e Evidence) IsSet() bool { return e.Dir != "" || e.Bucket != "" }
+
+// String is the setting as it is given.
+func (e Evidence) String() string {
+	switch {
+	case e.Dir != "":
+		return "file:" + e.Dir
+	case e.Bucket != "":
+		return strings.TrimSuffix("s3://"+e.Bucket+"/"+e.Prefix, "/")
+	}
+	return ""
+}
+
+// maxPrefix leaves room for the account, the date and the run in a key of at
+// most 1,024 bytes:
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+const maxPrefix = 800
+
+func (c *checker) evidence(text string) Evidence {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return Evidence{}
+	}
+	if dir, isFile := strings.CutPrefix(text, "file:"); isFile && strings.TrimSpace(dir) != "" {
+		return Evidence{Dir: strings.TrimSpace(dir)}
+	}
+	if rest, isS3 := strings.CutPrefix(text, "s3://"); isS3 {
+		bucket, prefix, _ := strings.Cut(rest, "/")
+		prefix = strings.Trim(prefix, "/")
+		clean := prefix == "" || path.Clean("/"+prefix) == "/"+prefix
+		if bucketName.MatchString(bucket) && clean && len(prefix) <= maxPrefix {
+			return Evidence{Bucket: bucket, Prefix: prefix}
+		}
+	}
+	c.add("REPORT", text, "must be s3://BUCKET/PREFIX or file:DIR")
+	return Evidence{}
+}
+
+func (c *checker) findings(text string) bool {
+	switch text = strings.TrimSpace(text); text {
+	case "":
+		return false
+	case "securityhub":
+		return true
+	}
+	c.add("FINDINGS", text, "must be securityhub")
+	return false
+}
+
+// everyCredential reports whether reports also name what is no access key.
+func (c *checker) everyCredential(text string) bool {
+	switch strings.TrimSpace(text) {
+	case "all":
+		return true
+	case "access-keys":
+		return false
+	}
+	c.add("SCOPE", text, "must be all or access-keys")
+	return false
+}
+
+// leakDisables reports whether a leaked key is to be disabled.
+func (c *checker) leakDisables(text string) bool {
+	switch strings.TrimSpace(text) {
+	case "notify":
+		return false
+	case "disable":
+		return true
+	}
+	c.add("LEAK_RESPONSE", text, "must be notify or disable")
+	return false
+}
+
+// secretText reads a secret that is given as it is, or as the place it is kept
+// in; check judges one that is given, and never quotes it.
+func (c *checker) secretText(variable string, given SecretText, check func(string) error) Secret {
+	text := strings.TrimSpace(given.Reveal())
+	s, isReference, err := parseReference(text)
+	if !isReference && text != "" {
+		s, err = Secret{Value: secret.New(text)}, check(text)
+	}
+	if err != nil {
+		c.add(variable, secret.Redacted, "%s", err)
+	}
+	return s
+}
+
+// CheckSlackToken reports whether a text can be the token of a Slack app. The
+// error does not hold it. https://docs.slack.dev/authentication/tokens
+func CheckSlackToken(text string) error {
+	if !strings.HasPrefix(text, "xox") || strings.ContainsAny(text, " \t\r\n") {
+		return fmt.Errorf("must be the token of a Slack app, which begins with xoxb-, ssm:/parameter/name or secretsmanager:secret-id")
+	}
+	return nil
+}
+
+// CheckNotifyURLs reports whether a text can be a list of shoutrrr URLs. Each
+// is read whole once it is used. The error does not hold any.
+func CheckNotifyURLs(text string) error {
+	for i, one := range strings.Fields(text) {
+		if !serviceURL.MatchString(one) {
+			return fmt.Errorf("must be shoutrrr URLs separated by spaces, such as teams://..., or ssm:/parameter/name or secretsmanager:secret-id; number %d is none", i+1)
+		}
+	}
+	return nil
+}
+
+var (
+	serviceURL   = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://.`)
+	slackChannel = regexp.MustCompile(`^[CG][A-Z0-9]+$`)
+	busARN       = regexp.MustCompile(`^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]+$`)
+)
+
+// slackApp checks the settings of the Slack app, which go together.
+func (c *checker) slackApp(s Channels) (token Secret, channel string) {
+	token = c.secretText("SLACK_TOKEN", s.SlackToken, CheckSlackToken)
+	channel = strings.TrimSpace(s.SlackChannel)
+	switch {
+	case channel != "" && !slackChannel.MatchString(channel):
+		c.add("SLACK_CHANNEL", channel, "must be the id of a channel, such as C0123456789: Slack shows it at the end of a channel's details")
+	case channel == "" && token.IsSet():
+		c.add("SLACK_CHANNEL", "", "required where SLACK_TOKEN is set: the id of the channel for the list of all keys, and for people who can't be reached directly")
+	case channel != "" && !token.IsSet():
+		c.add("SLACK_CHANNEL", channel, "needs SLACK_TOKEN; the channel of a webhook is the webhook's own")
+	}
+	return token, channel
+}
+
+func (c *checker) webAddress(variable, text string) string {
+	text = strings.TrimSpace(text)
+	if text != "" && !isWebURL(text) {
+		c.add(variable, text, "must be a https:// URL, such as https://slack-gov.com/api/")
+	}
+	return text
+}
+
+func (c *checker) bus(text string) string {
+	text = strings.TrimSpace(text)
+	if text != "" && !busARN.MatchString(text) {
+		c.add("EVENTS", text, "must be the ARN of an EventBridge bus, such as arn:aws:events:us-east-1:123456789012:event-bus/keys")
+	}
+	return text
+}
+
+// sender is an address with or without a name before it.
+func (c *checker) sender(text string) string {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return ""
+	}
+	if _, err := mail.ParseAddress(text); err != nil {
+		c.add("EMAIL_FROM", text, "must be a mail address, such as keys@example.com or Sleuth <keys@example.com>")
+	}
+	return text
+}
+
+func (c *checker) words(t Templates) notify.Words {
+	words, problems := notify.ParseWords(notify.Templates{
+		Line: t.LineTemplate, List: t.ListTemplate, Personal: t.PersonalTemplate, Subject: t.SubjectTemplate,
+	})
+	for _, p := range problems {
+		variable := map[string]string{
+			notify.LineTemplate: "LINE_TEMPLATE", notify.ListTemplate: "LIST_TEMPLATE",
+			notify.PersonalTemplate: "PERSONAL_TEMPLATE", notify.SubjectTemplate: "SUBJECT_TEMPLATE",
+		}[p.Template]
+		c.add(variable, p.Text, "must be a Go template with the fields that docs/messages.md lists: %v", p.Err)
+	}
+	return words
+}

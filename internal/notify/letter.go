@@ -1,0 +1,79 @@
+package notify
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+)
+
+// Letter is what one person is told about their own keys. All its notices have
+// the account that they are of.
+type Letter struct {
+	// To is where the person can be reached, as the channel sees it.
+	To      string
+	Name    string // the person's, as it was found
+	Notices []Notice
+}
+
+// Letters sorts the notices by whom they are for, as address says; those for
+// whom it says "" are left out. The order is that of the addresses, and within
+// a letter that of the bulletin's lists.
+func (b Bulletin) Letters(address func(Notice) string) []Letter {
+	byAddress := map[string]*Letter{}
+	for _, section := range b.Sections() {
+		for _, list := range section.Lists {
+			for _, n := range list.Notices {
+				to := address(n)
+				if to == "" {
+					continue
+				}
+				if n.Account == (Account{}) {
+					n.Account = b.Account
+				}
+				if byAddress[to] == nil {
+					byAddress[to] = &Letter{To: to, Name: n.DisplayName()}
+				}
+				byAddress[to].Notices = append(byAddress[to].Notices, n)
+			}
+		}
+	}
+	letters := make([]Letter, 0, len(byAddress))
+	for _, letter := range byAddress {
+		letters = append(letters, *letter)
+	}
+	slices.SortFunc(letters, func(a, b Letter) int { return cmp.Compare(a.To, b.To) })
+	return letters
+}
+
+// Personal is the text of a letter. The bulletin's headings are its
+// instructions, and the administrator's own words: clean is not applied to them.
+func (w Words) Personal(b Bulletin, letter Letter, clean Clean) string {
+	return strings.TrimSpace(text(w.personal, defaults().personal, b.letterFields(letter, clean))) + "\n"
+}
+
+// Subject is the subject of a letter, on one line.
+func (w Words) Subject(b Bulletin, letter Letter, clean Clean) string {
+	return strings.TrimSpace(OneLine(text(w.subject, defaults().subject, b.letterFields(letter, clean))))
+}
+
+func (b Bulletin) letterFields(letter Letter, clean Clean) LetterFields {
+	fields := LetterFields{Name: clean(letter.Name)}
+	reasons := map[audit.Reason]bool{}
+	for _, n := range letter.Notices {
+		fields.Keys = append(fields.Keys, KeyFields{
+			LineFields: n.fields(clean(n.DisplayName()), clean),
+			Created:    Date(n.Created),
+			LastUsed:   Date(n.LastUsed),
+		})
+		fields.Urgent = fields.Urgent || n.Kind.Urgent()
+		if !reasons[n.Reason] {
+			reasons[n.Reason] = true
+			if h := b.heading(n.Reason); h != (Heading{}) {
+				fields.Instructions = append(fields.Instructions, h)
+			}
+		}
+	}
+	return fields
+}

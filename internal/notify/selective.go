@@ -1,0 +1,48 @@
+package notify
+
+import "slices"
+
+// Selective is a channel that tells only some people, such as those whose
+// address it knows. Of anything that is for no person it tells nothing.
+type Selective interface {
+	// Tells reports whether a notice is one for this channel. It does no I/O.
+	Tells(Notice) bool
+}
+
+// Tells reports whether a channel is to be given a notice.
+func Tells(c Channel, n Notice) bool {
+	s, ok := selective(c)
+	return !ok || s.Tells(n)
+}
+
+func selective(c Channel) (Selective, bool) {
+	if p, ok := c.(Preview); ok {
+		c = p.Channel
+	}
+	s, ok := c.(Selective)
+	return s, ok
+}
+
+// For is the part of the bulletin that is for the channel: all of it, or, for
+// a Selective one, the notices that it tells.
+func (b Bulletin) For(c Channel) Bulletin {
+	s, ok := selective(c)
+	if !ok {
+		return b
+	}
+	b.Announcement = ""
+	b.Notices = slices.DeleteFunc(slices.Clone(b.Notices), func(n Notice) bool { return !s.Tells(n) })
+	return b
+}
+
+// Owed are the names of the channels that a notice is owed by: those that
+// reach people, and this one.
+func Owed(channels []Channel, n Notice) map[string]bool {
+	names := map[string]bool{}
+	for _, c := range channels {
+		if TellsPeople(c) && Tells(c, n) {
+			names[c.Name()] = true
+		}
+	}
+	return names
+}

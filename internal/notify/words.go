@@ -1,0 +1,303 @@
+package notify
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"text/template"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+)
+
+// Templates are the texts of the messages as Go templates; an empty one is the
+// default. docs/messages.md shows each with its fields.
+type Templates struct {
+	Line     string // of LineFields: the line about one key in a list
+	List     string // of ListFields: what stands above a list
+	Personal string // of LetterFields: the message to one person
+	Subject  string // of LetterFields: the subject of a mail to one person
+}
+
+// The names of the templates.
+const (
+	LineTemplate     = "line"
+	ListTemplate     = "list"
+	PersonalTemplate = "personal"
+	SubjectTemplate  = "subject"
+)
+
+// LineFields are what a line about one key may say.
+type LineFields struct {
+	// Mention is the owner as the channel mentions them, User the name of the
+	// IAM user.
+	Mention, User string
+	Key           string // the key's id
+	// NamedKey is the key's id where the line must say which of the user's keys
+	// it is about, and empty elsewhere.
+	NamedKey string
+	Account  string // as in the messages' header
+	Kind     Kind
+	// Days is the whole days until the key is disabled, of a Kind Expiring.
+	Days   int
+	Reason audit.Reason
+	// Date is the day and time (UTC) at which the key will be, or was, disabled;
+	// empty where that is not known.
+	Date string
+	// Sooner is set where the other limit comes first.
+	Sooner *SoonerFields
+	// Aside is one more sentence, or empty.
+	Aside string
+}
+
+// SoonerFields are the limit that comes before the one the line is about.
+type SoonerFields struct {
+	Days   int
+	Reason audit.Reason
+}
+
+// ListFields are what may stand above a list.
+type ListFields struct {
+	Kind   Kind
+	Reason audit.Reason
+	Keys   int // how many the whole list has
+}
+
+// LetterFields are what a message to one person may say.
+type LetterFields struct {
+	Name string // the person's, as far as it is known
+	Keys []KeyFields
+	// Instructions are those of the reasons that the keys are there for, each
+	// once.
+	Instructions []Heading
+	// Urgent: some key is disabled, past its limit or leaked.
+	Urgent bool
+}
+
+// KeyFields are what a message to one person may say of one key.
+type KeyFields struct {
+	LineFields
+	Created, LastUsed string // day and time (UTC); empty where not known
+}
+
+// The default templates. Other programs read the lines, so their wording is a
+// contract: it is the original's.
+const (
+	defaultLine = `{{.Mention}}'s key` +
+		`{{if eq .Kind "leaked"}} {{.Key}} was found in public and is disabled.` +
+		`{{else if eq .Kind "exposed"}} {{.Key}} was found in public and is still active.` +
+		`{{else}}{{with .NamedKey}} {{.}}{{end}} ` +
+		`{{if eq .Kind "disabled"}}is disabled{{else if eq .Kind "past_limit"}}is past its limit{{else}}expires in {{.Days}} days{{end}}` +
+		` due to {{.Reason}}.{{end}}` +
+		`{{with .Sooner}} It expires sooner, in {{.Days}} days, due to {{.Reason}}.{{end}}` +
+		`{{with .Aside}} {{.}}{{end}}`
+
+	// The line break with a space on both sides is the original's own.
+	defaultList = `{{$remedy := "Please rotate the key"}}{{if eq .Reason.String "inactivity"}}{{$remedy = "Please login to AWS"}}{{end}}` +
+		`IAM users with access keys ` +
+		`{{if eq .Kind "leaked"}}found in public and disabled. 
+ This is the final notice` +
+		`{{else if eq .Kind "exposed"}}found in public. 
+ Please disable the key at once; it is still active` +
+		`{{else if eq .Kind "disabled"}}disabled due to {{.Reason}}. 
+ This is the final notice` +
+		`{{else if eq .Kind "past_limit"}}past their limit due to {{.Reason}}. 
+ {{$remedy}}; the key is still active` +
+		`{{else}}expiring due to {{.Reason}}. 
+ {{$remedy}} to prevent key from being disabled{{end}}`
+
+	defaultPersonal = `Hello {{.Name}},
+{{range .Keys}}
+{{if eq .Kind "leaked"}}your AWS access key {{.Key}} was found in public, and Sleuth disabled it{{with .Date}} on {{.}}{{end}}.
+{{else if eq .Kind "exposed"}}your AWS access key {{.Key}} was found in public. It is still active: anybody who has it can use it.
+{{else if eq .Kind "disabled"}}your AWS access key {{.Key}} was disabled{{with .Date}} on {{.}}{{end}} due to {{.Reason}}. This is the final notice.
+{{else if eq .Kind "past_limit"}}your AWS access key {{.Key}} is past its limit due to {{.Reason}}. It is still active.
+{{else}}your AWS access key {{.Key}} expires in {{.Days}} days{{with .Date}}, on {{.}},{{end}} due to {{.Reason}}.
+{{end}}User {{.User}} in {{.Account}}{{with .Created}}; key created on {{.}}{{end}}{{with .LastUsed}}; last used on {{.}}{{end}}.
+{{with .Sooner}}It expires sooner, in {{.Days}} days, due to {{.Reason}}.
+{{end}}{{with .Aside}}{{.}}
+{{end}}{{end}}{{range .Instructions}}
+{{with .Title}}{{.}}
+{{end}}{{with .Text}}{{.}}
+{{end}}{{end}}
+What happens next: {{if .Urgent}}a key that is disabled stays so until an administrator enables it again; nothing of it is deleted. Put a new key in its place where it was in use.{{else}}once the key is replaced and the old one deleted, you will hear no more of it. A key that nothing is done about is disabled on its day; nothing of it is deleted, and an administrator can enable it again.{{end}}
+`
+
+	defaultSubject = `{{$first := index .Keys 0}}{{if gt (len .Keys) 1}}{{len .Keys}} AWS access keys of yours need you` +
+		`{{else if eq $first.Kind "leaked" "exposed"}}Urgent: your AWS access key {{$first.Key}} was found in public` +
+		`{{else if eq $first.Kind "disabled"}}Your AWS access key {{$first.Key}} was disabled` +
+		`{{else if eq $first.Kind "past_limit"}}Your AWS access key {{$first.Key}} is past its limit` +
+		`{{else}}Your AWS access key {{$first.Key}} expires in {{$first.Days}} days{{end}}`
+)
+
+// Words puts what is to be told into text. The zero Words has the default
+// texts. It is safe for use by several goroutines.
+type Words struct {
+	line, list, personal, subject *template.Template
+}
+
+// TemplateProblem is a template that cannot be used.
+type TemplateProblem struct {
+	Template string // its name
+	Text     string
+	Err      error
+}
+
+// ParseWords reads the templates, and tries each on examples of all that it may
+// meet: one that fails there is a problem.
+func ParseWords(t Templates) (Words, []TemplateProblem) {
+	var w Words
+	var problems []TemplateProblem
+	for _, one := range []struct {
+		name, text string
+		into       **template.Template
+		try        func(*template.Template) error
+	}{
+		{LineTemplate, t.Line, &w.line, tryLine},
+		{ListTemplate, t.List, &w.list, tryList},
+		{PersonalTemplate, t.Personal, &w.personal, tryLetter},
+		{SubjectTemplate, t.Subject, &w.subject, tryLetter},
+	} {
+		if strings.TrimSpace(one.text) == "" {
+			continue
+		}
+		parsed, err := template.New(one.name).Option("missingkey=error").Parse(one.text)
+		if err == nil {
+			err = one.try(parsed)
+		}
+		if err != nil {
+			problems = append(problems, TemplateProblem{one.name, one.text, err})
+			continue
+		}
+		*one.into = parsed
+	}
+	return w, problems
+}
+
+func tryLine(t *template.Template) error {
+	for _, fields := range examples() {
+		if err := tryOn(t, fields); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tryList(t *template.Template) error {
+	for _, fields := range examples() {
+		if err := tryOn(t, ListFields{fields.Kind, fields.Reason, 2}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func tryLetter(t *template.Template) error {
+	var all []KeyFields
+	for _, fields := range examples() {
+		all = append(all, KeyFields{LineFields: fields, Created: Date(exampleTime)})
+		if err := tryOn(t, LetterFields{Name: "Tobias Funke", Keys: all[len(all)-1:], Instructions: []Heading{{"a title", "a text"}}}); err != nil {
+			return err
+		}
+	}
+	return tryOn(t, LetterFields{Name: "tfunke", Keys: all, Urgent: true})
+}
+
+var errSaysNothing = errors.New("it says nothing")
+
+func tryOn(t *template.Template, fields any) error {
+	var out strings.Builder
+	if err := t.Execute(&out, fields); err != nil {
+		return err
+	}
+	if strings.TrimSpace(out.String()) == "" {
+		return errSaysNothing
+	}
+	return nil
+}
+
+var exampleTime = time.Date(2026, 11, 30, 14, 0, 0, 0, time.UTC)
+
+// examples are lines of every kind.
+func examples() []LineFields {
+	var lines []LineFields
+	for _, kind := range []Kind{Expiring, PastLimit, Disabled, Leaked, Exposed} {
+		for _, reason := range []audit.Reason{audit.CreationAge, audit.Inactivity} {
+			if kind == Leaked || kind == Exposed {
+				reason = audit.Exposure
+			}
+			lines = append(lines, LineFields{
+				Mention: "tfunke", User: "tfunke", Key: "AKIAIOSFODNN7EXAMPLE", NamedKey: "AKIAIOSFODNN7EXAMPLE",
+				Account: "AWS account 123456789012", Kind: kind, Days: 8, Reason: reason, Date: Date(exampleTime),
+				Sooner: &SoonerFields{2, audit.Inactivity}, Aside: "An aside.",
+			}, LineFields{
+				Mention: "tfunke", User: "tfunke", Key: "AKIAIOSFODNN7EXAMPLE",
+				Account: "AWS account 123456789012", Kind: kind, Reason: reason,
+			})
+		}
+	}
+	return lines
+}
+
+// defaults are read when the first message is put into text, as most starts of
+// Sleuth come to none.
+var defaults = sync.OnceValue(func() Words {
+	parsed := func(name, text string) *template.Template {
+		return template.Must(template.New(name).Parse(text))
+	}
+	return Words{
+		parsed(LineTemplate, defaultLine), parsed(ListTemplate, defaultList),
+		parsed(PersonalTemplate, defaultPersonal), parsed(SubjectTemplate, defaultSubject),
+	}
+})
+
+// Date writes a moment as every message does: with the weekday, and in UTC.
+// The zero time is "".
+func Date(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("Monday 2 January 2006, 15:04 UTC")
+}
+
+// text carries out a template, and the default in its place where that fails on
+// what its trial did not show: no word is lost for want of its form.
+func text(chosen, byDefault *template.Template, fields any) string {
+	var out strings.Builder
+	if chosen != nil && chosen.Execute(&out, fields) == nil && strings.TrimSpace(out.String()) != "" {
+		return out.String()
+	}
+	out.Reset()
+	if err := byDefault.Execute(&out, fields); err != nil {
+		out.WriteString(err.Error())
+	}
+	return out.String()
+}
+
+// Clean makes what others wrote safe to stand in a channel's text.
+type Clean func(string) string
+
+// Line is the notice in one line, about the person as the channel mentions
+// them. Clean is applied to everything but the mention.
+func (w Words) Line(n Notice, mention string, clean Clean) string {
+	return strings.ReplaceAll(strings.ReplaceAll(text(w.line, defaults().line, n.fields(mention, clean)), "\r", " "), "\n", " ")
+}
+
+func (n Notice) fields(mention string, clean Clean) LineFields {
+	f := LineFields{
+		Mention: mention, User: clean(n.User), Key: clean(n.KeyID), Account: clean(n.Account.String()), Kind: n.Kind,
+		Days: n.DaysLeft, Reason: n.Reason, Date: Date(n.At), Aside: clean(n.Aside),
+	}
+	if n.NameKey {
+		f.NamedKey = f.Key
+	}
+	if n.Sooner != nil {
+		f.Sooner = &SoonerFields{n.Sooner.DaysLeft, n.Sooner.Reason}
+	}
+	return f
+}
+
+// ListTitle is what stands above a list.
+func (w Words) ListTitle(reason audit.Reason, kind Kind, keys int) string {
+	return text(w.list, defaults().list, ListFields{kind, reason, keys})
+}
