@@ -43,6 +43,8 @@ type Bulletin struct {
 	Leak       Heading
 	// Words puts the notices into text.
 	Words Words
+	// Disables: keys are disabled at their limit; else people are only told.
+	Disables bool
 	// Announcement is something to be said about the run as a whole.
 	Announcement string
 	Notices      []Notice

@@ -59,7 +59,7 @@ func (w Words) Subject(b Bulletin, letter Letter, clean Clean) string {
 }
 
 func (b Bulletin) letterFields(letter Letter, clean Clean) LetterFields {
-	fields := LetterFields{Name: clean(letter.Name)}
+	fields := LetterFields{Name: clean(letter.Name), Disables: b.Disables}
 	reasons := map[audit.Reason]bool{}
 	for _, n := range letter.Notices {
 		fields.Keys = append(fields.Keys, KeyFields{
@@ -67,7 +67,6 @@ func (b Bulletin) letterFields(letter Letter, clean Clean) LetterFields {
 			Created:    Date(n.Created),
 			LastUsed:   Date(n.LastUsed),
 		})
-		fields.Urgent = fields.Urgent || n.Kind.Urgent()
 		if !reasons[n.Reason] {
 			reasons[n.Reason] = true
 			if h := b.heading(n.Reason); h != (Heading{}) {

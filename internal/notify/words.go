@@ -2,6 +2,7 @@ package notify
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"text/template"
@@ -70,8 +71,13 @@ type LetterFields struct {
 	// Instructions are those of the reasons that the keys are there for, each
 	// once.
 	Instructions []Heading
-	// Urgent: some key is disabled, past its limit or leaked.
-	Urgent bool
+	// Disables: keys are disabled at their limit; else people are only told.
+	Disables bool
+}
+
+// Has reports whether one of the keys is there for a notice of this kind.
+func (f LetterFields) Has(kind Kind) bool {
+	return slices.ContainsFunc(f.Keys, func(k KeyFields) bool { return k.Kind == kind })
 }
 
 // KeyFields are what a message to one person may say of one key.
@@ -79,56 +85,6 @@ type KeyFields struct {
 	LineFields
 	Created, LastUsed string // day and time (UTC); empty where not known
 }
-
-// The default templates. Other programs read the lines, so their wording is a
-// contract: it is the original's.
-const (
-	defaultLine = `{{.Mention}}'s key` +
-		`{{if eq .Kind "leaked"}} {{.Key}} was found in public and is disabled.` +
-		`{{else if eq .Kind "exposed"}} {{.Key}} was found in public and is still active.` +
-		`{{else}}{{with .NamedKey}} {{.}}{{end}} ` +
-		`{{if eq .Kind "disabled"}}is disabled{{else if eq .Kind "past_limit"}}is past its limit{{else}}expires in {{.Days}} days{{end}}` +
-		` due to {{.Reason}}.{{end}}` +
-		`{{with .Sooner}} It expires sooner, in {{.Days}} days, due to {{.Reason}}.{{end}}` +
-		`{{with .Aside}} {{.}}{{end}}`
-
-	// The line break with a space on both sides is the original's own.
-	defaultList = `{{$remedy := "Please rotate the key"}}{{if eq .Reason.String "inactivity"}}{{$remedy = "Please login to AWS"}}{{end}}` +
-		`IAM users with access keys ` +
-		`{{if eq .Kind "leaked"}}found in public and disabled. 
- This is the final notice` +
-		`{{else if eq .Kind "exposed"}}found in public. 
- Please disable the key at once; it is still active` +
-		`{{else if eq .Kind "disabled"}}disabled due to {{.Reason}}. 
- This is the final notice` +
-		`{{else if eq .Kind "past_limit"}}past their limit due to {{.Reason}}. 
- {{$remedy}}; the key is still active` +
-		`{{else}}expiring due to {{.Reason}}. 
- {{$remedy}} to prevent key from being disabled{{end}}`
-
-	defaultPersonal = `Hello {{.Name}},
-{{range .Keys}}
-{{if eq .Kind "leaked"}}your AWS access key {{.Key}} was found in public, and Sleuth disabled it{{with .Date}} on {{.}}{{end}}.
-{{else if eq .Kind "exposed"}}your AWS access key {{.Key}} was found in public. It is still active: anybody who has it can use it.
-{{else if eq .Kind "disabled"}}your AWS access key {{.Key}} was disabled{{with .Date}} on {{.}}{{end}} due to {{.Reason}}. This is the final notice.
-{{else if eq .Kind "past_limit"}}your AWS access key {{.Key}} is past its limit due to {{.Reason}}. It is still active.
-{{else}}your AWS access key {{.Key}} expires in {{.Days}} days{{with .Date}}, on {{.}},{{end}} due to {{.Reason}}.
-{{end}}User {{.User}} in {{.Account}}{{with .Created}}; key created on {{.}}{{end}}{{with .LastUsed}}; last used on {{.}}{{end}}.
-{{with .Sooner}}It expires sooner, in {{.Days}} days, due to {{.Reason}}.
-{{end}}{{with .Aside}}{{.}}
-{{end}}{{end}}{{range .Instructions}}
-{{with .Title}}{{.}}
-{{end}}{{with .Text}}{{.}}
-{{end}}{{end}}
-What happens next: {{if .Urgent}}a key that is disabled stays so until an administrator enables it again; nothing of it is deleted. Put a new key in its place where it was in use.{{else}}once the key is replaced and the old one deleted, you will hear no more of it. A key that nothing is done about is disabled on its day; nothing of it is deleted, and an administrator can enable it again.{{end}}
-`
-
-	defaultSubject = `{{$first := index .Keys 0}}{{if gt (len .Keys) 1}}{{len .Keys}} AWS access keys of yours need you` +
-		`{{else if eq $first.Kind "leaked" "exposed"}}Urgent: your AWS access key {{$first.Key}} was found in public` +
-		`{{else if eq $first.Kind "disabled"}}Your AWS access key {{$first.Key}} was disabled` +
-		`{{else if eq $first.Kind "past_limit"}}Your AWS access key {{$first.Key}} is past its limit` +
-		`{{else}}Your AWS access key {{$first.Key}} expires in {{$first.Days}} days{{end}}`
-)
 
 // Words puts what is to be told into text. The zero Words has the default
 // texts. It is safe for use by several goroutines.
@@ -200,7 +156,7 @@ func tryLetter(t *template.Template) error {
 			return err
 		}
 	}
-	return tryOn(t, LetterFields{Name: "tfunke", Keys: all, Urgent: true})
+	return tryOn(t, LetterFields{Name: "tfunke", Keys: all, Disables: true})
 }
 
 var errSaysNothing = errors.New("it says nothing")

@@ -27,6 +27,7 @@ type Digest struct {
 	Inactivity   notify.Heading
 	Leak         notify.Heading
 	Words        notify.Words
+	Disables     bool // as notify.Bulletin has it
 	Channels     []notify.Channel
 	Store        state.Store
 	Lease        time.Duration
@@ -165,6 +166,7 @@ func (p *posting) deliver(ctx context.Context, begun []run.Summary) {
 			Inactivity:   p.Inactivity,
 			Leak:         p.Leak,
 			Words:        p.Words,
+			Disables:     p.Disables,
 			Announcement: announcement,
 		}
 		for _, n := range p.pending {

@@ -56,6 +56,7 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 			Inactivity:   p.Config.Inactivity,
 			Leak:         p.Config.Leak,
 			Words:        p.Config.Words,
+			Disables:     p.Config.Policy.AutoExpire,
 			Announcement: announcement,
 			Notices:      slices.Clone(w.notices),
 		}
