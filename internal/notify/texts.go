@@ -46,7 +46,7 @@ What happens next:
 {{end}}{{end}}`
 
 const defaultSubject = `{{$key := index .Keys 0}}` +
-	`{{if or (.Has "leaked") (.Has "exposed")}}Urgent: {{if gt (len .Keys) 1}}AWS access keys of yours were{{else}}your AWS access key {{$key.Key}} was{{end}} found in public` +
+	`{{if or (.Has "leaked") (.Has "exposed")}}Urgent: {{if gt (len .Keys) 1}}AWS access keys of yours were{{else}}your AWS access key {{$key.Key}} was{{end}} found in public{{if not (.Has "exposed")}} and disabled{{end}}` +
 	`{{else if gt (len .Keys) 1}}{{len .Keys}} of your AWS access keys need your attention` +
 	`{{else if eq $key.Kind "disabled"}}Your AWS access key {{$key.Key}} was disabled` +
 	`{{else if eq $key.Kind "past_limit"}}Your AWS access key {{$key.Key}} is past its limit` +

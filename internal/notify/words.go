@@ -20,6 +20,11 @@ type Templates struct {
 	Subject  string // of LetterFields: the subject of a mail to one person
 }
 
+// DefaultTemplates are the texts where nothing else is chosen.
+func DefaultTemplates() Templates {
+	return Templates{Line: defaultLine, List: defaultList, Personal: defaultPersonal, Subject: defaultSubject}
+}
+
 // The names of the templates.
 const (
 	LineTemplate     = "line"

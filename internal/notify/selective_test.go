@@ -1,0 +1,65 @@
+package notify_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+)
+
+// selective tells the owners of some keys.
+type selective struct {
+	channel
+	tells map[string]bool
+}
+
+func (s selective) Tells(n notify.Notice) bool { return s.tells[n.KeyID] }
+
+func TestASelectiveChannelIsGivenItsOwnNotices(t *testing.T) {
+	t.Parallel()
+	some := selective{channel{name: "some"}, map[string]bool{"K2": true}}
+	all := channel{name: "all"}
+	b := three
+	b.Announcement = "x"
+	for name, test := range map[string]struct {
+		channel      notify.Channel
+		keys         []string
+		announcement string
+	}{
+		"all":                {all, []string{"K1", "K2", "K3"}, "x"},
+		"some":               {some, []string{"K2"}, ""},
+		"all, previewed":     {notify.Preview{Channel: all}, []string{"K1", "K2", "K3"}, "x"},
+		"some, as a preview": {notify.Preview{Channel: some}, []string{"K2"}, ""},
+	} {
+		given := b.For(test.channel)
+		var keys []string
+		for _, n := range given.Notices {
+			keys = append(keys, n.KeyID)
+		}
+		if diff := cmp.Diff(test.keys, keys); diff != "" || given.Announcement != test.announcement {
+			t.Errorf("%s: announcement %q, keys (-want +got):\n%s", name, given.Announcement, diff)
+		}
+	}
+	d := notify.Deliver(t.Context(), []notify.Post{{Channel: some, Bulletin: b}}, taken)[0]
+	if d.Told != 1 || len(d.Failures) != 0 {
+		t.Errorf("the selective channel told %d, with %d failures, want one and none", d.Told, len(d.Failures))
+	}
+}
+
+func TestOwed(t *testing.T) {
+	t.Parallel()
+	channels := []notify.Channel{
+		channel{name: "all"},
+		selective{channel{name: "some"}, map[string]bool{"K2": true}},
+		notify.Preview{Channel: channel{name: "printed"}},
+	}
+	for key, want := range map[string]map[string]bool{
+		"K1": {"all": true},
+		"K2": {"all": true, "some": true},
+	} {
+		if diff := cmp.Diff(want, notify.Owed(channels, notify.Notice{KeyID: key})); diff != "" {
+			t.Errorf("%s is owed by (-want +got):\n%s", key, diff)
+		}
+	}
+}

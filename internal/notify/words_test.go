@@ -1,0 +1,207 @@
+package notify_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+)
+
+func unchanged(text string) string { return text }
+
+func parsed(t *testing.T, templates notify.Templates) notify.Words {
+	t.Helper()
+	words, problems := notify.ParseWords(templates)
+	if len(problems) > 0 {
+		t.Fatalf("the templates have problems: %+v", problems)
+	}
+	return words
+}
+
+func TestLineTemplate(t *testing.T) {
+	t.Parallel()
+	words := parsed(t, notify.Templates{
+		Line: "{{.Mention}} ({{.User}}, {{.Account}}): {{.Key}}\n{{.Kind}} {{.Days}} {{.Reason}} {{.Date}}{{with .Sooner}} {{.Days}} {{.Reason}}{{end}} {{.Aside}}",
+	})
+	n := notify.Notice{
+		KeyID: "AKIA1", User: "<tfunke>", Account: notify.Account{ID: "123456789012"}, Kind: notify.Expiring, Reason: audit.CreationAge,
+		DaysLeft: 8, Sooner: &notify.Sooner{Reason: audit.Inactivity, DaysLeft: 2}, Aside: "Hm.",
+		At: time.Date(2026, 11, 30, 15, 0, 0, 0, time.FixedZone("", 3600)),
+	}
+	clean := func(text string) string { return strings.Trim(text, "<>") }
+	want := "<@U1> (tfunke, AWS account 123456789012): AKIA1 expiring 8 creation age Monday 30 November 2026, 14:00 UTC 2 inactivity Hm."
+	if got := words.Line(n, "<@U1>", clean); got != want {
+		t.Errorf("line is %q, want %q", got, want)
+	}
+}
+
+// Every kind is told by the default texts, and none of them in the same words.
+func TestDefaultTexts(t *testing.T) {
+	t.Parallel()
+	lines, titles, letters, subjects := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	kinds := []notify.Kind{notify.Expiring, notify.PastLimit, notify.Disabled, notify.Leaked, notify.Exposed}
+	for _, kind := range kinds {
+		reason := audit.CreationAge
+		if kind == notify.Leaked || kind == notify.Exposed {
+			reason = audit.Exposure
+		}
+		b := notify.Bulletin{Account: notify.Account{ID: "123456789012"}, Notices: []notify.Notice{
+			{KeyID: "AKIA1", User: "tfunke", Kind: kind, Reason: reason, DaysLeft: 8},
+		}}
+		letter := b.Letters(func(notify.Notice) string { return "x" })[0]
+		lines[notify.Words{}.Line(b.Notices[0], "tfunke", unchanged)] = true
+		titles[notify.Words{}.ListTitle(reason, kind, 1)] = true
+		letters[notify.Words{}.Personal(b, letter, unchanged)] = true
+		subjects[notify.Words{}.Subject(b, letter, unchanged)] = true
+	}
+	for name, texts := range map[string]map[string]bool{"line": lines, "title of a list": titles, "letter": letters, "subject": subjects} {
+		if len(texts) != len(kinds) {
+			t.Errorf("the kinds share a %s: %v", name, texts)
+		}
+	}
+}
+
+// The defaults are templates like any other.
+func TestDefaultTemplatesCanBeGiven(t *testing.T) {
+	t.Parallel()
+	words := parsed(t, notify.DefaultTemplates())
+	n := notify.Notice{KeyID: "AKIA1", User: "tfunke", Kind: notify.Disabled, Reason: audit.Inactivity}
+	if got, want := words.Line(n, "tfunke", unchanged), n.Line("tfunke"); got != want {
+		t.Errorf("line is %q, want %q", got, want)
+	}
+}
+
+func TestTemplatesThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		templates notify.Templates
+		template  string
+		reason    string
+	}{
+		"no template":     {notify.Templates{Line: "{{.User"}, notify.LineTemplate, "unclosed action"},
+		"no such field":   {notify.Templates{List: "{{.User}}"}, notify.ListTemplate, "User"},
+		"says nothing":    {notify.Templates{Personal: "{{/* later */}} "}, notify.PersonalTemplate, "says nothing"},
+		"fails at one":    {notify.Templates{Subject: "{{index .Keys 1}}"}, notify.SubjectTemplate, "index"},
+		"nothing for one": {notify.Templates{Line: `{{if eq .Kind "expiring"}}{{.User}}{{end}}`}, notify.LineTemplate, "says nothing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, problems := notify.ParseWords(test.templates)
+			if len(problems) != 1 || problems[0].Template != test.template || !strings.Contains(problems[0].Err.Error(), test.reason) {
+				t.Errorf("problems are %+v, want one with %q: %s", problems, test.template, test.reason)
+			}
+		})
+	}
+}
+
+// What a trial did not show must not cost anybody their word.
+func TestATemplateThatFailsGivesWayToTheDefault(t *testing.T) {
+	t.Parallel()
+	words := parsed(t, notify.Templates{Line: `{{if eq .User "odd"}}{{slice .Key 0 100}}{{else}}mine{{end}}`})
+	if got := words.Line(notify.Notice{User: "tfunke", Kind: notify.Disabled}, "tfunke", unchanged); got != "mine" {
+		t.Errorf("line is %q, want the template's", got)
+	}
+	odd := notify.Notice{User: "odd", KeyID: "AKIA1", Kind: notify.Disabled, Reason: audit.CreationAge}
+	if got, want := words.Line(odd, "odd", unchanged), odd.Line("odd"); got != want {
+		t.Errorf("line is %q, want the default's %q", got, want)
+	}
+}
+
+func TestLetters(t *testing.T) {
+	t.Parallel()
+	other := notify.Account{ID: "210987654321"}
+	b := notify.Bulletin{
+		Account: notify.Account{ID: "123456789012"},
+		Notices: []notify.Notice{
+			{KeyID: "K1", User: "b", Email: "b@example.com", Kind: notify.Expiring, Reason: audit.CreationAge},
+			{KeyID: "K2", User: "a", Email: "a@example.com", Name: "Ann", Kind: notify.Expiring, Reason: audit.Inactivity},
+			{KeyID: "K3", User: "a", Email: "a@example.com", Name: "Ann", Kind: notify.Disabled, Reason: audit.CreationAge, Account: other},
+			{KeyID: "K4", User: "c", Kind: notify.Disabled, Reason: audit.CreationAge},
+		},
+	}
+	type letter struct {
+		To, Name string
+		Keys     []string
+	}
+	var got []letter
+	for _, l := range b.Letters(func(n notify.Notice) string { return n.Email }) {
+		shown := letter{To: l.To, Name: l.Name}
+		for _, n := range l.Notices {
+			shown.Keys = append(shown.Keys, n.KeyID+" in "+n.Account.ID)
+		}
+		got = append(got, shown)
+	}
+	want := []letter{
+		{"a@example.com", "Ann", []string{"K3 in 210987654321", "K2 in 123456789012"}},
+		{"b@example.com", "b", []string{"K1 in 123456789012"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("letters (-want +got):\n%s", diff)
+	}
+}
+
+func TestPersonal(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 30, 14, 0, 0, 0, time.UTC)
+	warned := notify.Notice{
+		KeyID: "AKIA1", User: "tfunke", Name: "Tobias Funke", Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 1, At: at,
+		Created: at.AddDate(0, 0, -89),
+	}
+	gone := notify.Notice{KeyID: "AKIA2", User: "tfunke", Name: "Tobias Funke", Kind: notify.Disabled, Reason: audit.Inactivity, At: at}
+	sooner := warned
+	sooner.DaysLeft, sooner.Sooner = 9, &notify.Sooner{Reason: audit.Inactivity, DaysLeft: 2}
+	const rotate = "Please run.\n ```aws-vault rotate AWS-PROFILE```"
+	for name, test := range map[string]struct {
+		notices       []notify.Notice
+		disables      bool
+		subject       string
+		says, saysNot []string
+	}{
+		"a warning": {
+			[]notify.Notice{warned}, true, "Your AWS access key AKIA1 expires in 1 day",
+			[]string{
+				"Hello Tobias Funke,", "key AKIA1 expires in 1 day, on Monday 30 November 2026, 14:00 UTC, due to creation age.",
+				"user tfunke in AWS account 123456789012 (acme)", "created on Wednesday 2 September 2026", rotate, "is disabled at that time",
+			},
+			[]string{"an administrator can enable it again", "1 days"},
+		},
+		"a warning where nothing is disabled": {[]notify.Notice{warned}, false, "Your AWS access key AKIA1 expires in 1 day", []string{rotate}, []string{"disabled"}},
+		"a final notice": {
+			[]notify.Notice{gone}, true, "Your AWS access key AKIA2 was disabled",
+			[]string{"AKIA2 was disabled on Monday 30 November 2026, 14:00 UTC, due to inactivity", "final notice", "an administrator can enable it again", "log in"},
+			[]string{rotate, "expires"},
+		},
+		"both limits": {
+			[]notify.Notice{sooner}, true, "Your AWS access key AKIA1 expires in 2 days",
+			[]string{"expires in 2 days, on Monday 30 November 2026, 14:00 UTC, due to inactivity; and in 9 days due to creation age."}, nil,
+		},
+		"two keys": {[]notify.Notice{warned, gone}, true, "2 of your AWS access keys need your attention", []string{"AKIA1", "AKIA2", rotate, "log in"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := notify.Bulletin{
+				Account: notify.Account{ID: "123456789012", Alias: "acme"}, Disables: test.disables, Notices: test.notices,
+				Creation: notify.Heading{Title: "Key Rotation", Text: rotate}, Inactivity: notify.Heading{Text: "log in"},
+			}
+			letter := b.Letters(func(n notify.Notice) string { return n.User })[0]
+			if got := (notify.Words{}).Subject(b, letter, unchanged); got != test.subject {
+				t.Errorf("subject is %q, want %q", got, test.subject)
+			}
+			text := notify.Words{}.Personal(b, letter, unchanged)
+			for _, want := range test.says {
+				if !strings.Contains(text, want) {
+					t.Errorf("no %q in:\n%s", want, text)
+				}
+			}
+			for _, not := range test.saysNot {
+				if strings.Contains(text, not) {
+					t.Errorf("%q in:\n%s", not, text)
+				}
+			}
+		})
+	}
+}
