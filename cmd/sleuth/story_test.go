@@ -112,7 +112,7 @@ func setUpStory(env *testscript.Env) error {
 		"AWS_REGION=us-east-1",
 		"WEBHOOK="+slack.URL(),
 		"SLACK_API="+slackAPI.URL+"/api/",
-		"SLACK_TOKEN="+slackAPIToken,
+		"TOKEN="+slackAPIToken,
 		"TOPIC="+aws.Home().AddTopic("keys"),
 	) {
 		name, value, _ := strings.Cut(variable, "=")
