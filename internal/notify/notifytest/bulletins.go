@@ -3,7 +3,6 @@ package notifytest
 import (
 	"fmt"
 	"strings"
-	"testing"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -56,13 +55,4 @@ func Hostile() []string {
 		"שלום עולם", "名前", "👩‍💻🔑", "bad\xff\xfeutf8", "=cmd|' /C calc'!A0", "@here", "%s%n%d",
 		strings.Repeat("n", 64), strings.Repeat("&", 64), " ", "-",
 	}
-}
-
-func oneMessage(t *testing.T, channel notify.Channel) notify.Message {
-	t.Helper()
-	messages := channel.Compose(Crowd(3))
-	if len(messages) != 1 {
-		t.Fatalf("three notices became %d messages, want 1", len(messages))
-	}
-	return messages[0]
 }

@@ -1,6 +1,7 @@
 package notifytest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,8 +41,46 @@ type Harness struct {
 	Start func(t *testing.T, setup Setup) (notify.Channel, Service)
 	// Line is the line in which people read a notice.
 	Line func(notify.Notice) string
+	// About is what every line about a key holds, and no other line; "'s key"
+	// where it is empty, as in the default line.
+	About string
+	// Address gives a notice of a bulletin, the one at i, what the channel finds
+	// its owner by. Nil leaves it as it is. It is needed where a channel tells
+	// only some people: it must be one that tells all of what Address returns.
+	Address func(i int, n notify.Notice) notify.Notice
+	// Many is how many notices make more than one message; 5,000 where it is
+	// zero. One that writes to each person needs fewer.
+	Many int
 	// Never are texts that no message may hold, whatever names and tags say.
 	Never []string
+}
+
+// crowd is the bulletin of Crowd as the channel is given it.
+func (h Harness) crowd(n int) notify.Bulletin { return h.addressed(Crowd(n)) }
+
+func (h Harness) addressed(b notify.Bulletin) notify.Bulletin {
+	if h.Address != nil {
+		for i, n := range b.Notices {
+			b.Notices[i] = h.Address(i, n)
+		}
+	}
+	return b
+}
+
+func (h Harness) many() notify.Bulletin { return h.crowd(cmp.Or(h.Many, 5_000)) }
+
+// oneMessage is a message of the channel's that tells something.
+func (h Harness) oneMessage(t *testing.T, channel notify.Channel) notify.Message {
+	t.Helper()
+	bulletin := h.crowd(3)
+	messages := channel.Compose(bulletin.For(channel))
+	if h.Address == nil && len(messages) != 1 {
+		t.Fatalf("three notices became %d messages, want 1", len(messages))
+	}
+	if len(messages) == 0 {
+		t.Fatal("three notices became no message")
+	}
+	return messages[0]
 }
 
 // attempts is how often a channel tries in all.
@@ -106,7 +145,7 @@ func answers(t *testing.T, h Harness) {
 			t.Parallel()
 			channel, service, clock := h.start(t)
 			service.Next(test.answers...)
-			err := channel.Send(t.Context(), oneMessage(t, channel))
+			err := channel.Send(t.Context(), h.oneMessage(t, channel))
 			if taken := err == nil; taken != test.taken {
 				t.Errorf("Send returned %v, want success: %t", err, test.taken)
 			}
@@ -127,7 +166,7 @@ func hanging(t *testing.T, h Harness) {
 	clock := NewClock()
 	channel, service := h.Start(t, Setup{Now: clock.Now, Sleep: clock.Sleep, Timeout: 300 * time.Millisecond})
 	service.Next(Answer{Kind: Hanging})
-	if err := channel.Send(t.Context(), oneMessage(t, channel)); err != nil {
+	if err := channel.Send(t.Context(), h.oneMessage(t, channel)); err != nil {
 		t.Errorf("Send returned %v, want success at the second attempt", err)
 	}
 	// A slow machine may need a third.
@@ -142,7 +181,7 @@ func canceledWhileSending(t *testing.T, h Harness) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	sent := make(chan error, 1)
-	message := oneMessage(t, channel)
+	message := h.oneMessage(t, channel)
 	go func() { sent <- channel.Send(ctx, message) }()
 	<-service.Arrived()
 	cancel()
@@ -165,7 +204,7 @@ func canceledWhileWaiting(t *testing.T, h Harness) {
 		return ctx.Err()
 	}})
 	service.Next(Answer{Kind: Failing})
-	wantCanceled(t, channel.Send(ctx, oneMessage(t, channel)))
+	wantCanceled(t, channel.Send(ctx, h.oneMessage(t, channel)))
 	if service.Requests() != 1 {
 		t.Errorf("%d requests, want none after the end", service.Requests())
 	}
@@ -175,7 +214,7 @@ func canceledBefore(t *testing.T, h Harness) {
 	channel, service, _ := h.start(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	wantCanceled(t, channel.Send(ctx, oneMessage(t, channel)))
+	wantCanceled(t, channel.Send(ctx, h.oneMessage(t, channel)))
 	if service.Requests() != 0 {
 		t.Errorf("%d requests, want none", service.Requests())
 	}
@@ -201,10 +240,13 @@ func nothing(t *testing.T, h Harness) {
 // splitting: every notice is in one message, and in it as a line.
 func splitting(t *testing.T, h Harness) {
 	channel, service, _ := h.start(t)
-	bulletin := Crowd(5_000)
+	bulletin := h.many()
+	if told := len(bulletin.For(channel).Notices); told != len(bulletin.Notices) {
+		t.Fatalf("the channel tells %d of %d notices: Address is to make it all", told, len(bulletin.Notices))
+	}
 	messages := channel.Compose(bulletin)
 	if len(messages) < 2 {
-		t.Fatalf("%d messages for 5,000 notices: this tests nothing", len(messages))
+		t.Fatalf("%d messages for %d notices: this tests nothing", len(messages), len(bulletin.Notices))
 	}
 	told := map[string]int{}
 	for i, m := range messages {
@@ -237,7 +279,7 @@ func wantLines(t *testing.T, h Harness, text string, notices []notify.Notice) {
 	about := 0
 	for line := range strings.SplitSeq(text, "\n") {
 		lines[line]++
-		if strings.Contains(line, "'s key") {
+		if strings.Contains(line, cmp.Or(h.About, "'s key")) {
 			about++
 		}
 	}
@@ -267,7 +309,8 @@ func hostile(t *testing.T, h Harness) {
 				n.Kind, n.Reason, n.KeyID = notify.Expiring, audit.CreationAge, fmt.Sprintf("AKIA%d", i)
 				bulletin.Notices = append(bulletin.Notices, n)
 			}
-			for _, m := range channel.Compose(bulletin) {
+			bulletin = h.addressed(bulletin)
+			for _, m := range channel.Compose(bulletin.For(channel)) {
 				if err := channel.Send(t.Context(), m); err != nil {
 					t.Errorf("the message was refused: %v", err)
 				}
@@ -296,7 +339,7 @@ func hostile(t *testing.T, h Harness) {
 // sent, and the failure says whose notices are lost.
 func oneBadMessage(t *testing.T, h Harness) {
 	channel, service, _ := h.start(t)
-	bulletin := Crowd(5_000)
+	bulletin := h.many()
 	messages := channel.Compose(bulletin)
 	service.Next(Answer{Kind: Refusing})
 	receipts := 0
@@ -325,7 +368,7 @@ func secrets(t *testing.T, h Harness) {
 	}
 	fmt.Fprintf(&seen, "%v\n%+v\n%#v\n%s\n%q\n", channel, channel, channel, channel, channel)
 	fmt.Fprintf(&seen, "%+v\n%#v\n", struct{ channel notify.Channel }{channel}, notify.Post{Channel: channel})
-	message := oneMessage(t, channel)
+	message := h.oneMessage(t, channel)
 	for kind, times := range map[Kind]int{Throttled: attempts, Failing: attempts, Closing: attempts, Refusing: 1} {
 		service.Next(slices.Repeat([]Answer{{Kind: kind}}, times)...)
 		err := channel.Send(t.Context(), message)
