@@ -16,7 +16,15 @@ type User struct {
 	Keys             []Key             // listed in this order
 	PasswordLastUsed time.Time         // zero is never; implies Password
 	Password         bool              // can sign in to the console
+	PasswordChanged  time.Time         // where zero, Created
+	Certificates     []Certificate     // known to the report only
 	MFA              bool
+}
+
+// Certificate is an X.509 certificate that signs requests.
+type Certificate struct {
+	Active  bool
+	Rotated time.Time // when it was uploaded, or last activated or deactivated
 }
 
 // Key is an access key.
@@ -36,6 +44,7 @@ type Root struct {
 	MFA              bool
 	PasswordLastUsed time.Time // zero is never
 	Keys             []Key     // known to the report only
+	Certificates     []Certificate
 }
 
 // Published is a message that came in at a topic.
@@ -62,6 +71,7 @@ type Account struct {
 	past       []snapshot // users as they were, while stale reads may show them
 	keyID      string     // of Credentials
 	denyAssume bool
+	forbidden  map[string]bool // actions
 	externalID string
 	topics     map[string]bool // by ARN
 	published  []Published
@@ -82,7 +92,7 @@ func (a *Account) SetAlias(alias string) {
 func (a *Account) SetRoot(root Root) {
 	a.server.mu.Lock()
 	defer a.server.mu.Unlock()
-	root.Keys = slices.Clone(root.Keys)
+	root.Keys, root.Certificates = slices.Clone(root.Keys), slices.Clone(root.Certificates)
 	a.root = root
 }
 
@@ -104,6 +114,8 @@ func (a *Account) AddUser(u User) User {
 		serial:           s.nextSerial(),
 		passwordLastUsed: asInstant(u.PasswordLastUsed),
 		password:         u.Password || !u.PasswordLastUsed.IsZero(),
+		passwordChanged:  asInstant(u.PasswordChanged),
+		certificates:     slices.Clone(u.Certificates),
 		mfa:              u.MFA,
 	}
 	if len(u.Tags) > 0 {

@@ -1,6 +1,7 @@
 package awsfake
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/http"
 	"strconv"
@@ -93,19 +94,19 @@ func (a *Account) writeReport() []byte {
 	}
 	out = appendRow(out, "<root_account>", a.server.arn(serviceIAM, a.id, "root"), reportTime(asInstant(a.root.Created)),
 		notSupported, lastUsed, notSupported, notSupported, strconv.FormatBool(a.root.MFA))
-	out = appendKeys(out, root)
+	out = appendCertificates(appendKeys(out, root), a.root.Certificates)
 
 	for _, u := range a.inNameOrder() {
 		lastUsed, lastChanged := notApplicable, notApplicable
 		if u.password {
-			lastUsed, lastChanged = noInformation, reportTime(u.created)
+			lastUsed, lastChanged = noInformation, reportTime(cmp.Or(u.passwordChanged, u.created))
 		}
 		if u.passwordLastUsed != 0 {
 			lastUsed = reportTime(u.passwordLastUsed)
 		}
 		out = appendRow(out, u.name, u.arn(), reportTime(u.created),
 			strconv.FormatBool(u.password), lastUsed, lastChanged, notApplicable, strconv.FormatBool(u.mfa))
-		out = appendKeys(out, u.keys)
+		out = appendCertificates(appendKeys(out, u.keys), u.certificates)
 	}
 	return append(out, '\n')
 }
@@ -124,7 +125,7 @@ func appendRow(out []byte, cells ...string) []byte {
 	return out
 }
 
-// appendKeys ends a row of the report: two access keys, and no certificates.
+// appendKeys goes on with a row of the report: two access keys.
 func appendKeys(out []byte, keys []key) []byte {
 	for i := range maxKeysPerUser {
 		if i >= len(keys) {
@@ -148,8 +149,26 @@ func appendKeys(out []byte, keys []key) []byte {
 			out = append(append(out, ','), cell...)
 		}
 	}
-	return append(out, ",false,N/A,false,N/A"...)
+	return out
 }
+
+// appendCertificates ends a row of the report: two certificates.
+func appendCertificates(out []byte, certificates []Certificate) []byte {
+	for i := range maxCertificatesPerUser {
+		if i >= len(certificates) {
+			out = append(out, ",false,N/A"...)
+			continue
+		}
+		out = append(out, ',')
+		out = strconv.AppendBool(out, certificates[i].Active)
+		out = append(out, ',')
+		out = append(out, reportTime(asInstant(certificates[i].Rotated))...)
+	}
+	return out
+}
+
+// maxCertificatesPerUser is how many the report has columns for.
+const maxCertificatesPerUser = 2
 
 // reportTime is a moment in the report's form, in UTC.
 func reportTime(i instant) string { return i.time().Format("2006-01-02T15:04:05+00:00") }

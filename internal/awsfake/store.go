@@ -18,6 +18,8 @@ type user struct {
 	serial           uint64 // what its id is made from
 	created          instant
 	passwordLastUsed instant
+	passwordChanged  instant
+	certificates     []Certificate
 	password, mfa    bool
 	tags             []tag // by key
 	keys             []key
@@ -91,6 +93,7 @@ func (u *user) export() User {
 	out := User{
 		Name: u.name, Path: u.path, Created: u.created.time(),
 		PasswordLastUsed: u.passwordLastUsed.time(), Password: u.password, MFA: u.mfa,
+		PasswordChanged: u.passwordChanged.time(), Certificates: slices.Clone(u.certificates),
 	}
 	if len(u.tags) > 0 {
 		out.Tags = make(map[string]string, len(u.tags))

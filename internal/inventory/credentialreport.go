@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,15 +25,21 @@ type CredentialReport struct {
 	// Sleep waits between two looks at a report in the making, until ctx ends.
 	Sleep func(context.Context, time.Duration) error
 	Log   *slog.Logger
+	// Patience is how long to wait for a report in all; zero is two minutes.
+	Patience time.Duration
 }
+
+// ErrReportNotThere is returned where IAM takes longer to make a report than
+// we wait. One that is asked for later is likely to be there.
+var ErrReportNotThere = errors.New("the credential report was not there")
 
 const (
 	// A small account's report is there within a second, a large one's takes
 	// a while; every look is a call.
 	firstLook   = 500 * time.Millisecond
 	longestWait = 10 * time.Second
-	// patience is how long we wait in all before reading live instead.
-	patience = 2 * time.Minute
+	// longestPatience is how long we wait in all before reading live instead.
+	longestPatience = 2 * time.Minute
 )
 
 // reportText is a report that was handed out.
@@ -81,6 +88,7 @@ func (c *CredentialReport) usable(ctx context.Context, r Reader) (reportText, er
 
 // get has a report made, waits for it and fetches it.
 func (c *CredentialReport) get(ctx context.Context) (reportText, error) {
+	patience := cmp.Or(c.Patience, longestPatience)
 	for wait, waited := firstLook, time.Duration(0); ; wait = min(2*wait, longestWait) {
 		made, err := c.IAM.GenerateCredentialReport(ctx, &iam.GenerateCredentialReportInput{})
 		if err != nil {
@@ -93,7 +101,7 @@ func (c *CredentialReport) get(ctx context.Context) (reportText, error) {
 			}
 		}
 		if waited >= patience {
-			return reportText{}, fmt.Errorf("the credential report was not there after %s", waited)
+			return reportText{}, fmt.Errorf("%w after %s", ErrReportNotThere, waited)
 		}
 		if err := c.Sleep(ctx, wait); err != nil {
 			return reportText{}, fmt.Errorf("wait for the credential report: %w", err)

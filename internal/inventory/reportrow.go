@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
 )
 
 // ReportRow is what the credential report says of one user. Times are UTC.
@@ -35,9 +37,8 @@ type ReportKey struct {
 	LastUsed time.Time
 }
 
-// rootUser stands in the report for the account's root user, who is no IAM
-// user. No user name can hold a '<'.
-const rootUser = "<root_account>"
+// rootUser stands in the report for the root user.
+const rootUser = audit.RootUser
 
 // notApplicable is the report's word for no value.
 const notApplicable = "N/A"

@@ -1,0 +1,69 @@
+package audit
+
+import "time"
+
+// CredentialKind is what a credential is that is no access key of a user.
+type CredentialKind string
+
+// The kinds of credentials.
+const (
+	RootAccessKey      CredentialKind = "root_access_key"
+	ConsolePassword    CredentialKind = "console_password"
+	SigningCertificate CredentialKind = "signing_certificate"
+)
+
+// Credential is a way into the account other than a user's access key. It is
+// shown, and nothing is ever done about it.
+type Credential struct {
+	Kind CredentialKind
+	// User is its owner; for the root user, RootUser.
+	User string
+	// Number tells the two apart that a user may have of a kind, as they have
+	// no id; zero for a password.
+	Number int
+	Active bool
+	// Changed (UTC) is when it was made or last changed.
+	Changed time.Time
+	// LastUsed is zero where no use is known. Of certificates none ever is.
+	LastUsed time.Time
+}
+
+// RootUser stands for the account's root user, who is no IAM user. No user's
+// name can hold a '<'.
+const RootUser = "<root_account>"
+
+// JudgeCredential says what a credential is at now, by the ages that keys are
+// judged by. An active access key of the root user is past its limit from the
+// first moment, as there should be none; what no use is known of is judged by
+// its age alone. No exemption holds.
+func JudgeCredential(c Credential, rules Rules, now time.Time) Verdict {
+	status := Active
+	if !c.Active {
+		status = Inactive
+	}
+	if c.Kind == SigningCertificate {
+		rules.InactivityAge, rules.InactivityWarningAge = rules.ExpirationAge, rules.WarningAge
+	}
+	v := Judge(Key{Status: status, Created: c.Changed, LastUsed: c.LastUsed}, Exemption{}, rules, now)
+	if c.Kind == RootAccessKey && c.Active {
+		v.State, v.Underlying = Expire, Expire
+	}
+	return v
+}
+
+// Urgent reports whether a credential is to be removed at once, whatever its
+// age.
+func (c Credential) Urgent() bool { return c.Kind == RootAccessKey && c.Active }
+
+// Shown reports whether a report names a credential with this verdict: every
+// access key of the root user and every active certificate, but of passwords
+// only those that are past a warning or a limit.
+func (c Credential) Shown(v Verdict) bool {
+	switch c.Kind {
+	case RootAccessKey:
+		return true
+	case ConsolePassword:
+		return c.Active && v.State != Good
+	}
+	return c.Active
+}
