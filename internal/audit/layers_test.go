@@ -33,7 +33,8 @@ var layers = []struct {
 	{"internal/notify", []string{"internal/audit", "internal/secret"}},
 	{"internal/notify/retry", []string{"internal/notify", "internal/secret"}},
 	{"internal/notify/slack", []string{"internal/audit", "internal/notify", "internal/notify/retry", "internal/secret"}},
-	{"internal/notify/sns", []string{"internal/audit", "internal/notify", "internal/notify/retry", "internal/secret"}},
+	{"internal/notify/plain", []string{"internal/notify"}},
+	{"internal/notify/sns", []string{"internal/audit", "internal/notify", "internal/notify/plain", "internal/notify/retry", "internal/secret"}},
 	{"internal/state", []string{"internal/audit", "internal/notify"}},
 
 	// The stages of a run.

@@ -18,11 +18,18 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/plain"
 	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 )
 
 // Name is the channel's name in logs, reports and receipts.
 const Name = "sns"
+
+// maxBody is what a message may hold, in bytes. SNS takes 256 KiB for message,
+// subject and attributes together, see
+// https://docs.aws.amazon.com/sns/latest/api/API_Publish.html; the rest is room
+// for what a subscription wraps around a message.
+const maxBody = 240 * 1024
 
 // Publisher is the one call that a Topic makes; an SNS client is one.
 type Publisher interface {
@@ -70,10 +77,7 @@ func (t *Topic) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "
 
 // Compose implements notify.Channel.
 func (*Topic) Compose(b notify.Bulletin) []notify.Message {
-	if b.Empty() {
-		return nil
-	}
-	return compose(b)
+	return plain.Layout{MaxBytes: maxBody}.Compose(b)
 }
 
 // Send implements notify.Channel. It tries again where AWS's SDK would: after

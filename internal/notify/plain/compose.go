@@ -1,4 +1,6 @@
-package sns
+// Package plain puts a bulletin into plain text, for channels that have nothing
+// richer.
+package plain
 
 import (
 	"fmt"
@@ -8,27 +10,39 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
-// What a message may hold, in bytes. SNS takes 256 KiB for message, subject and
-// attributes together, see
-// https://docs.aws.amazon.com/sns/latest/api/API_Publish.html; the rest is room
-// for the header, and for what a subscription wraps around a message.
-const (
-	maxBody = 240 * 1024
-	// maxHeading is the longest heading that is repeated whole in every part
-	// that continues its section; of a longer one, the title is, up to this.
-	maxHeading = 64 * 1024
-	maxSubject = 100
-)
+// Layout is what the messages of a channel may hold.
+type Layout struct {
+	// MaxBytes is the most that the body of one message may have, in bytes of
+	// UTF-8; at least 500.
+	MaxBytes int
+	// Clean makes one line of text safe for the channel; nil is notify.OneLine,
+	// which any other has to include.
+	Clean notify.Clean
+}
 
-// compose writes a bulletin as plain text, in as many parts as it needs.
-func compose(b notify.Bulletin) []notify.Message {
-	c := composer{words: b.Words}
+// maxPartNumber is room for which part of how many a message is.
+const maxPartNumber = len(", part 99999 of 99999")
+
+// Compose writes a bulletin as plain text, in as many messages as it needs:
+// none for one with nothing to say. Nothing is cut.
+func (l Layout) Compose(b notify.Bulletin) []notify.Message {
+	if b.Empty() {
+		return nil
+	}
+	if l.Clean == nil {
+		l.Clean = notify.OneLine
+	}
+	title := l.Clean(b.Title())
+	maxBody := l.MaxBytes - len(title) - maxPartNumber - len("\n\n\n")
+	// A heading up to a quarter is repeated whole in every part that continues
+	// its section; of a longer one, the title is, up to that.
+	c := composer{words: b.Words, clean: l.Clean, maxBody: maxBody, maxHeading: maxBody / 4}
 	if b.Announcement != "" {
-		c.text(notify.Lines(b.Announcement))
+		c.text(c.lines(b.Announcement))
 		c.text("")
 	}
 	for _, heading := range b.Preface() {
-		if text := headingOf(heading); text != "" {
+		if text := c.headingOf(heading); text != "" {
 			c.text(text)
 		}
 	}
@@ -36,10 +50,10 @@ func compose(b notify.Bulletin) []notify.Message {
 		c.section(s)
 	}
 	c.end()
-	subject := subjectOf(b)
+	subject := Subject(b)
 	messages := make([]notify.Message, len(c.parts))
 	for i, p := range c.parts {
-		header := notify.OneLine(b.Title())
+		header := title
 		if len(c.parts) > 1 {
 			header += fmt.Sprintf(", part %d of %d", i+1, len(c.parts))
 		}
@@ -60,7 +74,10 @@ type part struct {
 
 // composer fills one part after the other, line by line.
 type composer struct {
-	words   notify.Words
+	words               notify.Words
+	clean               notify.Clean
+	maxBody, maxHeading int
+
 	parts   []part
 	body    strings.Builder
 	notices []notify.Notice
@@ -81,7 +98,7 @@ func (c *composer) text(lines string) {
 // no part could hold goes over several.
 func (c *composer) line(line string) {
 	for {
-		room := maxBody - c.body.Len() - 1
+		room := c.maxBody - c.body.Len() - 1
 		if len(line) <= room {
 			break
 		}
@@ -109,8 +126,8 @@ func (c *composer) end() {
 // section adds one section: its heading, then list by list, a line each notice.
 func (c *composer) section(s notify.Section) {
 	c.above = ""
-	heading := headingOf(s.Heading)
-	if c.body.Len()+len(heading) > maxBody/2 && c.body.Len() > 0 {
+	heading := c.headingOf(s.Heading)
+	if c.body.Len()+len(heading) > c.maxBody/2 && c.body.Len() > 0 {
 		c.end() // rather than a heading at the end of one part and its lists in the next
 	}
 	if heading != "" {
@@ -119,9 +136,9 @@ func (c *composer) section(s notify.Section) {
 	for _, list := range s.Lists {
 		title := listTitle(list)
 		c.text(title)
-		c.above = repeated(s.Heading) + title + "\n"
+		c.above = c.repeated(s.Heading) + title + "\n"
 		for _, n := range list.Notices {
-			c.line(c.words.Line(n, notify.OneLine(n.User), notify.OneLine))
+			c.line(c.words.Line(n, c.clean(n.User), c.clean))
 			c.notices = append(c.notices, n)
 		}
 		c.above = ""
@@ -129,11 +146,20 @@ func (c *composer) section(s notify.Section) {
 	}
 }
 
+// lines cleans a text of several lines, line by line.
+func (c *composer) lines(text string) string {
+	lines := strings.Split(notify.Lines(text), "\n")
+	for i, line := range lines {
+		lines[i] = c.clean(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // headingOf is a heading and the empty line below it, without the last line
 // break; empty where the heading is not set.
-func headingOf(h notify.Heading) string {
+func (c *composer) headingOf(h notify.Heading) string {
 	var out strings.Builder
-	for _, text := range []string{notify.OneLine(h.Title), notify.Lines(h.Text)} {
+	for _, text := range []string{c.clean(h.Title), c.lines(h.Text)} {
 		if text != "" {
 			out.WriteString(text + "\n")
 		}
@@ -142,15 +168,15 @@ func headingOf(h notify.Heading) string {
 }
 
 // repeated is what of a heading stands in a part that continues its section.
-func repeated(h notify.Heading) string {
-	if heading := headingOf(h); len(heading) <= maxHeading {
+func (c *composer) repeated(h notify.Heading) string {
+	if heading := c.headingOf(h); len(heading) <= c.maxHeading {
 		if heading == "" {
 			return ""
 		}
 		return heading + "\n"
 	}
-	title := notify.OneLine(h.Title)
-	return title[:wholeRunes(title, maxHeading)] + "\n\n"
+	title := c.clean(h.Title)
+	return title[:wholeRunes(title, c.maxHeading)] + "\n\n"
 }
 
 // listTitle is a list's title with its lines set flush.
@@ -172,54 +198,4 @@ func wholeRunes(text string, limit int) int {
 		limit--
 	}
 	return limit
-}
-
-// subjectOf sums a bulletin up within SNS's rules: at most 100 characters of
-// printable ASCII on one line.
-func subjectOf(b notify.Bulletin) string {
-	subject := "Sleuth: " + summaryOf(b.Notices) + " " + b.Title()
-	subject = strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
-		}
-		return r
-	}, notify.OneLine(subject))
-	if len(subject) > maxSubject {
-		subject = subject[:maxSubject-3] + "..."
-	}
-	return subject
-}
-
-func summaryOf(notices []notify.Notice) string {
-	counts := map[notify.Kind]int{}
-	for _, n := range notices {
-		counts[n.Kind]++
-	}
-	var said []string
-	for _, kind := range []struct {
-		kind      notify.Kind
-		one, many string
-	}{
-		{notify.Exposed, "found in public", "found in public"},
-		{notify.Leaked, "found in public and disabled", "found in public and disabled"},
-		{notify.Expiring, "expires", "expire"},
-		{notify.PastLimit, "past its limit", "past their limit"},
-		{notify.Disabled, "disabled", "disabled"},
-	} {
-		n := counts[kind.kind]
-		fate, key := kind.many, " keys"
-		if n == 1 {
-			fate, key = kind.one, " key"
-		}
-		if len(said) > 0 {
-			key = "" // said once
-		}
-		if n > 0 {
-			said = append(said, fmt.Sprintf("%d%s %s", n, key, fate))
-		}
-	}
-	if len(said) == 0 {
-		return "a word on"
-	}
-	return strings.Join(said, ", ") + " in"
 }
