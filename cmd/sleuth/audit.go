@@ -84,8 +84,9 @@ func (c *auditCommand) Run(a *app) error {
 func (a *app) auditOf(ctx context.Context, aws aws.Config, identity cloud.Identity, cfg config.Config, shown view, progress func(users int)) (report.Report, error) {
 	now := a.now().UTC()
 	found, err := sleuth.Auditor{
-		Account:  identity.Account,
-		Progress: progress,
+		Account:    identity.Account,
+		Exemptions: cfg.Exemptions,
+		Progress:   progress,
 		Reader: inventory.Reader{
 			IAM:         iam.NewFromConfig(aws),
 			Concurrency: cfg.Concurrency,

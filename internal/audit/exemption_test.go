@@ -115,13 +115,13 @@ func TestExemptionOfReadsTheUsersTag(t *testing.T) {
 	}{
 		{"no tags", nil, audit.Exemption{}},
 		{"other tags", audit.Tags{{Key: "Name", Value: "false"}, {Key: "KeyAutoExpired", Value: "false"}}, audit.Exemption{}},
-		{"the tag", audit.Tags{{Key: "Name", Value: "x"}, {Key: "KeyAutoExpire", Value: "False"}}, audit.Exemption{Claimed: true}},
-		{"the tag in other case, as IAM sees it", audit.Tags{{Key: "keyautoexpire", Value: "False"}}, audit.Exemption{Claimed: true}},
-		{"the tag with nothing in it", audit.Tags{{Key: "KeyAutoExpire"}}, audit.Exemption{Unreadable: true}},
+		{"the tag", audit.Tags{{Key: "Name", Value: "x"}, {Key: "KeyAutoExpire", Value: "False"}}, audit.Exemption{Claimed: true, Tag: "KeyAutoExpire"}},
+		{"the tag in other case, as IAM sees it", audit.Tags{{Key: "keyautoexpire", Value: "False"}}, audit.Exemption{Claimed: true, Tag: "KeyAutoExpire"}},
+		{"the tag with nothing in it", audit.Tags{{Key: "KeyAutoExpire"}}, audit.Exemption{Unreadable: true, Tag: "KeyAutoExpire"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if got := audit.ExemptionOf(audit.User{Tags: c.tags}); got != c.want {
+			if got := audit.ExemptionOf(audit.User{Tags: c.tags}, "AKIA1"); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})

@@ -58,6 +58,7 @@ const (
 	TagSlack      = "Slack"
 	TagEmail      = "Email"
 	TagAutoExpire = "KeyAutoExpire"
+	TagReason     = "KeyAutoExpireReason" // for people alone
 )
 
 // Value returns the value of the tag called name. As in IAM itself, a tag's

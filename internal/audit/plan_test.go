@@ -49,7 +49,7 @@ func TestDecideWithoutHistory(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			v := audit.Judge(c.key, audit.ExemptionOf(userTagged(c.tag)), seed, now)
+			v := audit.Judge(c.key, audit.ExemptionOf(userTagged(c.tag), c.key.ID), seed, now)
 			got := audit.Decide(c.key, v, seed, audit.History{}, c.policy, now)
 			if got.Action != c.want.Action || got.Hold != c.want.Hold || got.DaysLeft != c.want.DaysLeft || !got.At.Equal(c.want.At) {
 				t.Errorf("got %+v\nwant %+v", got, c.want)

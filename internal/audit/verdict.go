@@ -114,9 +114,12 @@ type Verdict struct {
 	// all other keys Underlying equals State.
 	Exempt     bool
 	Underlying State
-	// ExemptionHolds: the user is exempt, whether or not this key needs it.
+	// Exemption is what the tags say of the key, and why the rules do not
+	// honour it, if so.
+	Exemption Exemption
+	// ExemptionHolds: the key is exempt, whether or not it needs it.
 	ExemptionHolds bool
-	// Doubt: the KeyAutoExpire tag is unreadable, so that the key must not be
+	// Doubt: a KeyAutoExpire tag is unreadable, so that the key must not be
 	// disabled whatever its state.
 	Doubt bool
 
@@ -129,6 +132,10 @@ type Verdict struct {
 	// less once it is reached.
 	ExpiresIn, StagnatesIn int
 }
+
+// Refused reports whether the key would be exempt if the rules honoured its
+// exemption. It is judged as one that is not exempt.
+func (v Verdict) Refused() bool { return v.State != Disabled && v.Exemption.Refusal.Refused() }
 
 // DaysLeft is the days left under the verdict's own reason, and zero for a
 // state that has none.
@@ -159,10 +166,11 @@ func Judge(key Key, exemption Exemption, rules Rules, now time.Time) Verdict {
 		IdleAge:     wholeDays(key.lastUse(), now),
 		ExpiresAt:   key.Created.Add(time.Duration(rules.ExpirationAge) * day),
 		StagnatesAt: key.lastUse().Add(time.Duration(rules.InactivityAge) * day),
-		Doubt:       exemption.Unreadable,
 
+		Exemption:      exemption,
 		ExemptionHolds: exemption.Holds(now),
 	}
+	v.Doubt = exemption.Unreadable && !v.ExemptionHolds
 	v.ExpiresIn = rules.ExpirationAge - v.Age
 	v.StagnatesIn = rules.InactivityAge - v.IdleAge
 	v.Underlying = stateByAge(v.Age, v.IdleAge, rules)

@@ -112,7 +112,7 @@ func TestVerdicts(t *testing.T) {
 			key.Status = row.status
 			user := userTagged(row.tag)
 
-			v := audit.Judge(key, audit.ExemptionOf(user), seed, now)
+			v := audit.Judge(key, audit.ExemptionOf(user, key.ID), seed, now)
 
 			if v.State != row.state || v.Underlying != row.underlying || v.State.Reason() != row.reason {
 				t.Errorf("state %s for %q, underlying %s; want %s for %q, underlying %s",
@@ -279,11 +279,11 @@ func TestTheWalks(t *testing.T) {
 		t.Run(walk.name, func(t *testing.T) {
 			t.Parallel()
 			key := keyOf(0, never)
-			exempt := audit.Judge(key, audit.ExemptionOf(userTagged("FALSE")), walk.rules, now)
+			exempt := audit.Judge(key, audit.ExemptionOf(userTagged("FALSE"), key.ID), walk.rules, now)
 			if exempt.State != audit.Good || !exempt.Exempt || exempt.Age != 0 || exempt.IdleAge != 0 {
 				t.Errorf("sleuth-test1: %+v, want good and exempt at 0 days", exempt)
 			}
-			v := audit.Judge(key, audit.ExemptionOf(userTagged("TRUE")), walk.rules, now)
+			v := audit.Judge(key, audit.ExemptionOf(userTagged("TRUE"), key.ID), walk.rules, now)
 			if v.State != walk.want || v.Age != 0 || v.IdleAge != 0 || v.DaysLeft() != walk.daysLeft {
 				t.Errorf("sleuth-test2: %s with %d days left at ages %d and %d; want %s with %d at 0 and 0",
 					v.State, v.DaysLeft(), v.Age, v.IdleAge, walk.want, walk.daysLeft)

@@ -46,7 +46,7 @@ func reportOf(people []person, at time.Time) report.Report {
 		if p.inactive {
 			key.Status = audit.Inactive
 		}
-		verdict := audit.Judge(key, audit.ExemptionOf(user), rules, at)
+		verdict := audit.Judge(key, audit.ExemptionOf(user, key.ID), rules, at)
 		r.Users++
 		r.Count(verdict)
 		r.Rows = append(r.Rows, report.RowOf(user, key, verdict))

@@ -94,7 +94,7 @@ func (a *aws) enforcer() enforce.Enforcer {
 		IAM: a, Reader: a, Ledger: a, Run: "run-2",
 		Now: func() time.Time { return now },
 		Decide: func(user audit.User, key audit.Key, now time.Time) (audit.Verdict, audit.Decision) {
-			v := audit.Judge(key, audit.ExemptionOf(user), rules, now)
+			v := audit.Judge(key, audit.ExemptionOf(user, key.ID), rules, now)
 			return v, audit.Decide(key, v, rules, audit.History{}, audit.Policy{AutoExpire: true}, now)
 		},
 	}

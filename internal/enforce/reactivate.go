@@ -53,7 +53,7 @@ func (r Reactivator) Prepare(ctx context.Context, userName, keyID string) (React
 	todo := Reactivation{User: user, KeyID: keyID}
 	if r.GraceDays > 0 {
 		lastDay := r.Now().UTC().AddDate(0, 0, r.GraceDays)
-		if !exemptThrough(audit.ExemptionOf(user), lastDay) {
+		if !exemptThrough(audit.ExemptionOf(user, keyID), lastDay) {
 			todo.Tag = "False until " + lastDay.Format(time.DateOnly)
 			todo.Replaces, _ = user.Tags.Value(audit.TagAutoExpire)
 		}

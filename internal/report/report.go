@@ -89,9 +89,11 @@ type Row struct {
 	// Exempt keys are good; Underlying is what they would be otherwise.
 	Exempt bool `json:"exempt"`
 	// ExemptUntil is the first moment at which a dated exemption no longer
-	// holds; ExemptReason is the KeyAutoExpireReason tag. Of exempt keys only.
+	// holds; ExemptReason is the KeyAutoExpireReason tag. Of exempt keys, and
+	// of those whose exemption is not honoured; NotHonoured then says why.
 	ExemptUntil  *time.Time   `json:"exempt_until,omitempty"`
 	ExemptReason string       `json:"exempt_reason,omitempty"`
+	NotHonoured  string       `json:"exempt_not_honoured,omitempty"`
 	Underlying   audit.State  `json:"underlying"`
 	Reason       audit.Reason `json:"reason,omitempty"`
 	Age          int          `json:"age_days"`
@@ -115,9 +117,6 @@ const (
 	AutoExpireFalse      AutoExpire = "FALSE"
 	AutoExpireUnreadable AutoExpire = "UNREADABLE"
 )
-
-// tagReason says, for people alone, why a user is exempt.
-const tagReason = "KeyAutoExpireReason"
 
 // Problem is something that could not be read or done.
 type Problem struct {
@@ -148,11 +147,12 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 		left := min(v.ExpiresIn, v.StagnatesIn)
 		row.DaysLeft = &left
 	}
-	if v.Exempt {
-		if end := audit.ExemptionOf(user).End; !end.IsZero() {
+	if v.Exempt || v.Refused() {
+		if end := v.Exemption.End; !end.IsZero() {
 			row.ExemptUntil = &end
 		}
-		row.ExemptReason, _ = user.Tags.Value(tagReason)
+		row.ExemptReason = v.Exemption.Reason
+		row.NotHonoured = v.Exemption.Refusal.String()
 	}
 	if !key.LastUsed.IsZero() {
 		row.LastUsed = &key.LastUsed

@@ -41,7 +41,7 @@ func (o one) row(at time.Time) (report.Row, audit.Verdict) {
 	if o.inactive {
 		key.Status = audit.Inactive
 	}
-	v := audit.Judge(key, audit.ExemptionOf(user), limits, at)
+	v := audit.Judge(key, audit.ExemptionOf(user, key.ID), limits, at)
 	return report.RowOf(user, key, v), v
 }
 

@@ -13,8 +13,9 @@ import (
 
 // Auditor reads and judges. It has nothing to write or send with.
 type Auditor struct {
-	Reader  inventory.Reader // Now and Rules set
-	Account notify.Account
+	Reader     inventory.Reader // Now and Rules set
+	Account    notify.Account
+	Exemptions audit.ExemptionRules
 	// Progress is called after each user read; may be nil.
 	Progress func(users int)
 }
@@ -44,7 +45,7 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 				found.Problems = append(found.Problems, report.Problem{User: s.User.Name, KeyID: key.ID, Text: key.Err.Error()})
 				continue
 			}
-			v := audit.Judge(key.Key, audit.ExemptionOf(s.User), rules, a.Reader.Now)
+			v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Under(a.Exemptions, a.Reader.Now), rules, a.Reader.Now)
 			found.Count(v)
 			found.Rows = append(found.Rows, report.RowOf(s.User, key.Key, v))
 		}

@@ -217,13 +217,7 @@ func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 		p.problemLocked(report.Problem{User: s.User.Name, Text: s.Err.Error()})
 		return
 	}
-	exemption := audit.ExemptionOf(s.User)
-	if exemption.Unreadable {
-		value, _ := s.User.Tags.Value(audit.TagAutoExpire)
-		p.Log.ErrorContext(ctx, "a KeyAutoExpire tag is unreadable; the user's keys are not disabled. Use False, True or 'False until YYYY-MM-DD'",
-			"user", s.User.Name, "value", value)
-		p.summary.UnreadableTags = append(p.summary.UnreadableTags, s.User.Name)
-	}
+	p.checkExemptionTags(ctx, s)
 	for _, key := range s.Keys {
 		if key.Err != nil {
 			p.problemLocked(report.Problem{User: s.User.Name, KeyID: key.ID, Text: key.Err.Error()})
@@ -231,7 +225,7 @@ func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 		if key.Err != nil && audit.NeedsLastUse(key.Key, p.Config.Rules, p.started) {
 			continue
 		}
-		v := audit.Judge(key.Key, exemption, p.Config.Rules, p.started)
+		v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Under(p.Config.Exemptions, p.started), p.Config.Rules, p.started)
 		p.summary.Count(v)
 		p.Log.DebugContext(ctx, "judged a key", "user", s.User.Name, "key", key.ID, "verdict", v.State.String(),
 			"exempt", v.Exempt, "age_days", v.Age, "last_access_age_days", v.IdleAge)
@@ -295,7 +289,7 @@ func (p *pass) enforcer() enforce.Enforcer {
 		Now:    func() time.Time { return p.Now().UTC() },
 		Run:    p.ID,
 		Decide: func(user audit.User, key audit.Key, now time.Time) (audit.Verdict, audit.Decision) {
-			v := audit.Judge(key, audit.ExemptionOf(user), p.Config.Rules, now)
+			v := audit.Judge(key, audit.ExemptionOf(user, key.ID).Under(p.Config.Exemptions, now), p.Config.Rules, now)
 			return v, p.decideLocking(key, v, now)
 		},
 	}
