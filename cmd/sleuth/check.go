@@ -1,35 +1,35 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
+	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
-	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
-	"github.com/iam-sleuth/sleuth/internal/match"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/org"
+	"github.com/iam-sleuth/sleuth/internal/policy"
 )
 
 // checkCommand tries, before the first run, what a run will need.
 type checkCommand struct {
 	config.Settings
 	config.SlackAPI `group:"channels"`
-	Send            bool `help:"Post a test message to every channel."`
+	Send            bool   `help:"Post a test message to every channel."`
+	SendTo          string `placeholder:"ADDRESS|ID" help:"With --send: whom the channels that write to one person at a time send theirs, a mail address or a Slack id."`
+	Suggest         string `default:"cli" enum:"cli,terraform" help:"How to suggest the tags that are missing: ${enum}."`
 }
 
 // Run implements the command. Nothing in AWS is changed.
 func (c *checkCommand) Run(a *app) error {
-	k := &checkup{app: a}
+	k := &checkup{app: a, ctx: a.ctx, out: a.stdout}
 	cfg, err := config.Check(c.Settings, a.stateOnThisMachine())
 	if err != nil {
 		return err
@@ -46,16 +46,21 @@ func (c *checkCommand) Run(a *app) error {
 		return k.verdict()
 	}
 	k.ok("credentials", identity.Account.String())
-	if aliasErr != nil {
-		k.failed("account alias", fmt.Errorf("%w; without it, messages name the account by its id alone", aliasErr))
-	}
+	k.alias(aliasErr)
+	k.allowed(connection, identity, policy.ForRun(cfg, placeOf(connection, identity)))
 
-	client := iam.NewFromConfig(connection)
-	subjects := k.read(client, cfg)
-	k.enforcing(client, cfg, identity)
-	k.channels(cfg, connection, identity, c.Send)
+	var lacking []untagged
+	if cfg.Scope.Several() {
+		lacking = c.overAccounts(k, cfg)
+	} else {
+		lacking = k.read(connection, cfg, identity.Account)
+	}
+	if !cfg.Policy.AutoExpire {
+		k.note("disabling keys", "ENABLE_AUTO_EXPIRE is not true: people are told, and no key is disabled")
+	}
+	k.channels(cfg, connection, identity, c.Send, c.SendTo)
 	k.state(cfg, connection, identity)
-	k.tags(subjects, c.slackAPI(), c.SlackHost, connection)
+	k.tags(lacking, c.slackAPI(), c.SlackHost, connection, c.Suggest)
 	return k.verdict()
 }
 
@@ -68,23 +73,66 @@ func (c *checkCommand) slackAPI() config.SlackAPI {
 	return config.SlackAPI{SlackAPIToken: c.SlackToken}
 }
 
+// overAccounts tries every account of the settings' scope, as a run enters it.
+func (c *checkCommand) overAccounts(k *checkup, cfg config.Config) []untagged {
+	covered, err := k.organizationOf(k.ctx, cfg, "check")
+	if err != nil {
+		k.failed("accounts", err)
+		return nil
+	}
+	k.ok("accounts", plural(len(covered.members.Accounts), "account")+" to cover")
+	type result struct {
+		said     bytes.Buffer
+		failures int
+		unread   bool
+		lacking  []untagged
+	}
+	var lacking []untagged
+	org.Each(k.ctx, covered.members.Accounts, cfg.Scope.Concurrency,
+		func(ctx context.Context, account string) *result {
+			var r result
+			one := &checkup{app: k.app, ctx: ctx, out: &r.said, where: account + ": "}
+			inside, _, identity, err := covered.enter(ctx, account, newLogger(io.Discard, false))
+			if err != nil {
+				one.unread = true
+				one.failed("entering", err)
+			} else {
+				one.allowed(inside, identity, policy.ForMember(cfg, placeOf(inside, identity)))
+				r.lacking = one.read(inside, cfg, identity.Account)
+			}
+			r.failures, r.unread = one.failures, one.unread
+			return &r
+		},
+		func(_ string, r *result) {
+			_, _ = r.said.WriteTo(k.out) // nobody is left to be told
+			k.failures += r.failures
+			k.unread = k.unread || r.unread
+			lacking = append(lacking, r.lacking...)
+		})
+	return lacking
+}
+
 // checkup says what is well and what is not.
 type checkup struct {
 	*app
+	ctx      context.Context
+	out      io.Writer
+	where    string // stands before what is checked
 	failures int
+	unread   bool // some user could not be read
 }
 
 func (k *checkup) ok(what, text string) {
-	fmt.Fprintf(k.stdout, "ok    %s: %s\n", what, text)
+	fmt.Fprintf(k.out, "ok    %s%s: %s\n", k.where, what, text)
 }
 
 func (k *checkup) note(what, text string) {
-	fmt.Fprintf(k.stdout, "note  %s: %s\n", what, text)
+	fmt.Fprintf(k.out, "note  %s%s: %s\n", k.where, what, text)
 }
 
 func (k *checkup) failed(what string, err error) {
 	k.failures++
-	fmt.Fprintf(k.stdout, "FAIL  %s: %v\n", what, err)
+	fmt.Fprintf(k.out, "FAIL  %s%s: %v\n", k.where, what, err)
 }
 
 func (k *checkup) verdict() error {
@@ -94,16 +142,22 @@ func (k *checkup) verdict() error {
 	return nil
 }
 
+func (k *checkup) alias(err error) {
+	if err != nil {
+		k.failed("account alias", fmt.Errorf("%w; without it, messages name the account by its id alone", err))
+	}
+}
+
 // read reads the whole account as an audit does, which takes every permission
-// to read that a run takes.
-func (k *checkup) read(client *iam.Client, cfg config.Config) []inventory.Subject {
-	var subjects []inventory.Subject
+// to read that a run takes. It returns the users who lack a tag.
+func (k *checkup) read(connection aws.Config, cfg config.Config, account notify.Account) []untagged {
+	var lacking []untagged
 	var firstErr error
-	keys := 0
+	users, keys := 0, 0
 	err := inventory.Reader{
-		IAM: client, Concurrency: cfg.Concurrency, Rules: cfg.Rules, Now: k.now().UTC(), Everything: true,
+		IAM: iam.NewFromConfig(connection), Concurrency: cfg.Concurrency, Rules: cfg.Rules, Now: k.now().UTC(), Everything: true,
 	}.Read(k.ctx, func(s inventory.Subject) {
-		subjects = append(subjects, s)
+		users++
 		keys += len(s.Keys)
 		err := s.Err
 		for _, key := range s.Keys {
@@ -112,75 +166,17 @@ func (k *checkup) read(client *iam.Client, cfg config.Config) []inventory.Subjec
 		if firstErr == nil {
 			firstErr = err
 		}
+		if u, ok := untaggedOf(account, s); ok {
+			lacking = append(lacking, u)
+		}
 	})
 	if err := errors.Join(err, firstErr); err != nil {
+		k.unread = true
 		k.failed("reading users and keys", fmt.Errorf("%w; 'sleuth iam-policy' prints what must be allowed", err))
 	} else {
-		k.ok("reading users and keys", plural(len(subjects), "user")+", "+plural(keys, "key"))
+		k.ok("reading users and keys", plural(users, "user")+", "+plural(keys, "key"))
 	}
-	return subjects
-}
-
-// enforcing asks IAM's simulator whether keys may be disabled, as trying it
-// would be to do it.
-func (k *checkup) enforcing(client *iam.Client, cfg config.Config, identity cloud.Identity) {
-	const what = "disabling keys"
-	if !cfg.Policy.AutoExpire {
-		k.note(what, "ENABLE_AUTO_EXPIRE is not true: people are told, and no key is disabled")
-		return
-	}
-	out, err := client.SimulatePrincipalPolicy(k.ctx, &iam.SimulatePrincipalPolicyInput{
-		PolicySourceArn: aws.String(identity.PrincipalARN),
-		ActionNames:     []string{"iam:UpdateAccessKey"},
-	})
-	if err != nil {
-		k.note(what, "whether iam:UpdateAccessKey is allowed cannot be found out without iam:SimulatePrincipalPolicy; 'sleuth iam-policy' prints what must be allowed")
-		return
-	}
-	for _, result := range out.EvaluationResults {
-		if result.EvalDecision != types.PolicyEvaluationDecisionTypeAllowed {
-			k.failed(what, fmt.Errorf("%s is not allowed (%s); 'sleuth iam-policy' prints what must be", aws.ToString(result.EvalActionName), result.EvalDecision))
-			return
-		}
-	}
-	k.ok(what, "iam:UpdateAccessKey is allowed")
-}
-
-// channels sets up every channel, and with send posts a test message through
-// each.
-func (k *checkup) channels(cfg config.Config, connection aws.Config, identity cloud.Identity, send bool) {
-	channels, err := k.app.channels(k.ctx, cfg, connection, false)
-	if err != nil {
-		k.failed("channels", err)
-		return
-	}
-	if len(channels) == 0 {
-		k.note("channels", "neither SLACK_URL nor SNS_TOPIC is set: nobody will be told")
-	}
-	for _, channel := range channels {
-		switch {
-		case !notify.TellsPeople(channel):
-			k.note(channel.Name(), "messages are printed and not sent")
-		case !send:
-			k.note(channel.Name(), "set up, and not tried; --send posts a test message")
-		default:
-			k.try(channel, identity)
-		}
-	}
-}
-
-func (k *checkup) try(channel notify.Channel, identity cloud.Identity) {
-	bulletin := notify.Bulletin{Account: identity.Account, Announcement: "This is a test of Sleuth's messages. There is nothing to do."}
-	deliveries := notify.Deliver(k.ctx, []notify.Post{{Channel: channel, Bulletin: bulletin}},
-		func(context.Context, string, notify.Message) error { return nil })
-	for _, d := range deliveries {
-		for _, failure := range d.Failures {
-			k.failed(d.Channel, failure.Err)
-		}
-		if len(d.Failures) == 0 {
-			k.ok(d.Channel, "it took the test message")
-		}
-	}
+	return lacking
 }
 
 // state takes and gives back the lease, as a run does.
@@ -200,64 +196,4 @@ func (k *checkup) state(cfg config.Config, connection aws.Config, identity cloud
 		return
 	}
 	k.ok("state", store.String())
-}
-
-// tags lists the users with keys whom no message can mention, with a tag to
-// give them where Slack knows somebody of that name.
-func (k *checkup) tags(subjects []inventory.Subject, api config.SlackAPI, host config.SlackHost, connection aws.Config) {
-	var lacking []audit.User
-	for _, s := range subjects {
-		active := slices.ContainsFunc(s.Keys, func(key inventory.Key) bool { return key.Status == audit.Active })
-		if _, ok := slack.Mention(s.User.Name, s.User.Slack()); active && !ok {
-			lacking = append(lacking, s.User)
-		}
-	}
-	if len(lacking) == 0 {
-		k.ok("Slack tags", "every user with an active key has one")
-		return
-	}
-	slices.SortFunc(lacking, func(a, b audit.User) int { return strings.Compare(a.Name, b.Name) })
-	k.note("Slack tags", plural(len(lacking), "user")+" with an active key can't be mentioned; messages show the plain user name")
-	directory, ok := k.directory(api, host, connection)
-	for _, user := range lacking {
-		id, found := directory.SlackID(user)
-		if !found {
-			id = "U..."
-		}
-		fmt.Fprintf(k.stdout, "        aws iam tag-user --user-name %s --tags Key=Slack,Value=%s\n", shellWord(user.Name), id)
-	}
-	if !ok {
-		fmt.Fprintln(k.stdout, "      With SLACK_API_TOKEN the ids are suggested; 'sleuth slack-users' lists them.")
-	}
-}
-
-// directory reads Slack's users where a token is set.
-func (k *checkup) directory(api config.SlackAPI, host config.SlackHost, connection aws.Config) (d match.Directory, ok bool) {
-	if !api.SlackAPIToken.IsSet() {
-		return match.Directory{}, false
-	}
-	token, apiURL, err := config.CheckSlackAPI(api, host)
-	if err == nil {
-		token, err = token.Fetch(k.ctx, cloud.Fetchers(connection))
-	}
-	if err != nil {
-		k.failed("Slack users", err)
-		return match.Directory{}, false
-	}
-	listing, err := slack.NewDirectory(token.Value, slack.DirectoryOptions{APIURL: apiURL}).List(k.ctx, slack.Filter{})
-	if err != nil {
-		k.failed("Slack users", err)
-	}
-	return match.NewDirectory(listing.Users), len(listing.Users) > 0
-}
-
-// shellWord quotes what a shell would take apart.
-func shellWord(text string) string {
-	safe := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-@+,", r)
-	}
-	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !safe(r) }) < 0 {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

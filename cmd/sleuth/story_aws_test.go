@@ -152,7 +152,7 @@ func addCrowd(ts *testscript.TestScript, neg bool, args []string) {
 
 // changeAccount does to the account what a person might do meanwhile.
 func changeAccount(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, !neg, "change tag USER TAG=VALUE | untag USER TAG | use KEY | deactivate KEY | activate KEY | delete USER")
+	usage(ts, !neg, "change tag USER TAG=VALUE | untag USER TAG | use KEY | deactivate KEY | activate KEY | delete USER | forbid ACTION...")
 	change, err := changeOf(worldOf(ts).aws.Home(), args)
 	ts.Check(err)
 	change()
@@ -171,6 +171,8 @@ func changeOf(account *awsfake.Account, args []string) (func(), error) {
 		return func() { account.SetKeyStatus(args[1], false) }, nil
 	case what == "activate" && len(args) == 2:
 		return func() { account.SetKeyStatus(args[1], true) }, nil
+	case what == "forbid" && len(args) > 1:
+		return func() { account.Forbid(args[1:]...) }, nil
 	case what == "delete" && len(args) == 2:
 		return func() { account.RemoveUser(args[1]) }, nil
 	}

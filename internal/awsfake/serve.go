@@ -174,8 +174,12 @@ func (s *Server) perform(api *api, caller caller, region string, call *Call, x *
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	account := s.account(call.Account)
+	if refusal := account.forbids(api.service, call, caller); refusal != nil {
+		return refusal
+	}
 	return act(&request{
-		server: s, account: s.account(call.Account), caller: caller,
+		server: s, account: account, caller: caller,
 		region: cmp.Or(region, s.region()), params: call.Params, now: now,
 	}, x)
 }

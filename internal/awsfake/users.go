@@ -56,6 +56,7 @@ func iamActions() map[string]action {
 
 		"GenerateCredentialReport": generateCredentialReport,
 		"GetCredentialReport":      getCredentialReport,
+		"SimulatePrincipalPolicy":  simulatePrincipalPolicy,
 	}
 }
 

@@ -12,18 +12,18 @@ import (
 
 // Directory is a workspace's users, by what they can be found by.
 type Directory struct {
-	byEmail, byName map[string][]string // Slack ids
+	byEmail, byName map[string][]slack.User
 }
 
 // NewDirectory indexes Slack users. Deleted users and bots are left out.
 func NewDirectory(users []slack.User) Directory {
-	d := Directory{byEmail: map[string][]string{}, byName: map[string][]string{}}
+	d := Directory{byEmail: map[string][]slack.User{}, byName: map[string][]slack.User{}}
 	for _, u := range users {
 		if u.Deleted || u.Bot {
 			continue
 		}
 		if email := strings.ToLower(u.Email); email != "" {
-			d.byEmail[email] = append(d.byEmail[email], u.ID)
+			d.byEmail[email] = append(d.byEmail[email], u)
 		}
 		names := map[string]bool{normal(u.Name): true, normal(u.RealName): true, normal(u.DisplayName): true}
 		if local, _, found := strings.Cut(u.Email, "@"); found {
@@ -31,37 +31,42 @@ func NewDirectory(users []slack.User) Directory {
 		}
 		for name := range names {
 			if name != "" {
-				d.byName[name] = append(d.byName[name], u.ID)
+				d.byName[name] = append(d.byName[name], u)
 			}
 		}
 	}
 	return d
 }
 
-// SlackID suggests the id of a user: by address where the user name is one, or
-// by the Name tag or the user name. Where two could be meant, neither is: a
-// wrong tag would tell the wrong person.
-func (d Directory) SlackID(user audit.User) (id string, found bool) {
-	if ids := d.byEmail[strings.ToLower(user.Name)]; len(ids) == 1 {
-		return ids[0], true
+// Find suggests whom a user is: by address, or by the Name tag or the user
+// name. Where two could be meant, neither is: a wrong tag would tell the wrong
+// person.
+func (d Directory) Find(user audit.User) (person slack.User, found bool) {
+	for _, address := range []string{user.Email(), user.Name} {
+		if people := d.byEmail[strings.ToLower(address)]; len(people) == 1 {
+			return people[0], true
+		}
 	}
 	local, _, _ := strings.Cut(user.Name, "@")
 	for _, name := range []string{user.DisplayName(), user.Name, local} {
-		switch ids := d.byName[normal(name)]; {
+		switch people := d.byName[normal(name)]; {
 		case normal(name) == "":
-		case len(ids) == 1:
-			return ids[0], true
-		case len(ids) > 1:
-			return "", false
+		case len(people) == 1:
+			return people[0], true
+		case len(people) > 1:
+			return slack.User{}, false
 		}
 	}
-	return "", false
+	return slack.User{}, false
 }
+
+// IsWord reports whether a character is a letter or a digit, of any script.
+func IsWord(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
 // normal is a name as it is compared: its letters and digits, in lower case.
 func normal(name string) string {
 	return strings.Map(func(r rune) rune {
-		if !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+		if !IsWord(r) {
 			return -1
 		}
 		return unicode.ToLower(r)

@@ -8,7 +8,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 )
 
-func TestSlackID(t *testing.T) {
+func TestFind(t *testing.T) {
 	t.Parallel()
 	directory := match.NewDirectory([]slack.User{
 		{ID: "U1", Name: "tfunke", RealName: "Tobias Funke", Email: "tobias@example.com"},
@@ -36,9 +36,9 @@ func TestSlackID(t *testing.T) {
 		if test.nameTag != "" {
 			user.Tags = audit.Tags{{Key: audit.TagName, Value: test.nameTag}}
 		}
-		id, found := directory.SlackID(user)
-		if id != test.want || found != (test.want != "") {
-			t.Errorf("%s: SlackID(%q, Name %q) = %q, %t; want %q", test.about, test.userName, test.nameTag, id, found, test.want)
+		person, found := directory.Find(user)
+		if person.ID != test.want || found != (test.want != "") {
+			t.Errorf("%s: Find(%q, Name %q) = %q, %t; want %q", test.about, test.userName, test.nameTag, person.ID, found, test.want)
 		}
 	}
 }
