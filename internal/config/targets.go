@@ -137,12 +137,13 @@ var (
 func (c *checker) slackApp(s Channels) (token Secret, channel string) {
 	token = c.secretText("SLACK_TOKEN", s.SlackToken, CheckSlackToken)
 	channel = strings.TrimSpace(s.SlackChannel)
+	given := strings.TrimSpace(s.SlackToken.Reveal()) != ""
 	switch {
 	case channel != "" && !slackChannel.MatchString(channel):
 		c.add("SLACK_CHANNEL", channel, "must be the id of a channel, such as C0123456789: Slack shows it at the end of a channel's details")
-	case channel == "" && token.IsSet():
+	case channel == "" && given:
 		c.add("SLACK_CHANNEL", "", "required where SLACK_TOKEN is set: the id of the channel for the list of all keys, and for people who can't be reached directly")
-	case channel != "" && !token.IsSet():
+	case channel != "" && !given:
 		c.add("SLACK_CHANNEL", channel, "needs SLACK_TOKEN; the channel of a webhook is the webhook's own")
 	}
 	return token, channel

@@ -1,0 +1,179 @@
+package config_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/secret"
+)
+
+func TestGoodTargets(t *testing.T) {
+	t.Parallel()
+	evidence := func(c config.Config) any { return c.Evidence }
+	exemptions := func(c config.Config) any { return c.Exemptions }
+	for _, c := range []struct {
+		variable, value string
+		read            func(config.Config) any
+		want            any
+	}{
+		{"REPORT", "", evidence, config.Evidence{}},
+		{"REPORT", " file:/var/lib/evidence ", evidence, config.Evidence{Dir: "/var/lib/evidence"}},
+		{"REPORT", "s3://evidence", evidence, config.Evidence{Bucket: "evidence"}},
+		{"REPORT", "s3://evidence/keys/all/", evidence, config.Evidence{Bucket: "evidence", Prefix: "keys/all"}},
+		{"FINDINGS", "securityhub", func(c config.Config) any { return c.SecurityHub }, true},
+		{"FINDINGS", "", func(c config.Config) any { return c.SecurityHub }, false},
+		{"SCOPE", "", func(c config.Config) any { return c.EveryCredential }, true},
+		{"SCOPE", "access-keys", func(c config.Config) any { return c.EveryCredential }, false},
+		{"LEAK_RESPONSE", "", func(c config.Config) any { return c.LeakDisables }, false},
+		{"LEAK_RESPONSE", "disable", func(c config.Config) any { return c.LeakDisables }, true},
+		{"LEAK_EXEMPT", "True", func(c config.Config) any { return c.LeakSparesExempt }, true},
+		{"LEAK_NOTIFICATION_TEXT", " ", func(c config.Config) any { return c.Leak.Text }, notify.LeakInstructions},
+		{"LEAK_NOTIFICATION_TEXT", "Call us.", func(c config.Config) any { return c.Leak.Text }, "Call us."},
+		{"MAX_EXEMPTION_DAYS", "", exemptions, audit.ExemptionRules{}},
+		{"MAX_EXEMPTION_DAYS", "180", exemptions, audit.ExemptionRules{MaxDays: 180}},
+		{"REQUIRE_EXEMPTION_REASON", "true", exemptions, audit.ExemptionRules{NeedReason: true}},
+		{"EMAIL_FROM", "Sleuth <keys@example.com>", func(c config.Config) any { return c.EmailFrom }, "Sleuth <keys@example.com>"},
+		{"EVENTS", "arn:aws-cn:events:cn-north-1:123456789012:event-bus/keys", func(c config.Config) any { return c.EventBus }, "arn:aws-cn:events:cn-north-1:123456789012:event-bus/keys"},
+		{"NOTIFY_URLS", "teams://a\n discord://b", func(c config.Config) any { return c.NotifyURLs.Reveal() }, "teams://a\n discord://b"},
+		{"NOTIFY_URLS", "ssm:/sleuth/urls", func(c config.Config) any { return c.NotifyURLs.Name }, "/sleuth/urls"},
+	} {
+		t.Run(c.variable+"="+c.value, func(t *testing.T) {
+			t.Parallel()
+			got, err := config.Check(settings(t, c.variable, c.value), inFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if read := c.read(got); !reflect.DeepEqual(read, c.want) {
+				t.Errorf("read as %#v, want %#v", read, c.want)
+			}
+		})
+	}
+}
+
+func TestEvidenceIsShownAsGiven(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "file:/var/lib/evidence", "s3://evidence", "s3://evidence/keys/all"} {
+		got, err := config.Check(settings(t, "REPORT", text), inFile)
+		if err != nil || got.Evidence.String() != text || got.Evidence.IsSet() != (text != "") {
+			t.Errorf("%q is shown as %q, set: %t, error %v", text, got.Evidence, got.Evidence.IsSet(), err)
+		}
+	}
+}
+
+func TestBadTargets(t *testing.T) {
+	t.Parallel()
+	for variable, values := range map[string][]string{
+		"REPORT":                   {"s3:bucket", "s3://", "s3://B/x", "s3://bucket/a//b", "s3://bucket/../x", "/var/lib", "file:", "file: ", "https://bucket", "s3://bucket/" + strings.Repeat("x", 801)},
+		"FINDINGS":                 {"hub", "SECURITYHUB", "true"},
+		"SCOPE":                    {"keys", "ALL"},
+		"LEAK_RESPONSE":            {"true", "delete"},
+		"LEAK_EXEMPT":              {"yes"},
+		"MAX_EXEMPTION_DAYS":       {"0", "-1", "x", "36501"},
+		"REQUIRE_EXEMPTION_REASON": {"maybe"},
+		"EMAIL_FROM":               {"keys", "keys@", "a@example.com, b@example.com", "keys@example.com\nBcc: x@example.com"},
+		"EVENTS":                   {"default", "arn:aws:events:us-east-1:123456789012:rule/x", "arn:aws:events:us-east-1:1234:event-bus/x"},
+		"SLACK_API_URL":            {"slack.com", "http://slack.com/api/"},
+		"LINE_TEMPLATE":            {"{{", "{{.Nobody}}", "{{/* nothing */}}"},
+		"LIST_TEMPLATE":            {"{{.User}}"},
+		"PERSONAL_TEMPLATE":        {"{{index .Keys 99}}"},
+		"SUBJECT_TEMPLATE":         {"{{template \"other\"}}"},
+	} {
+		for _, value := range values {
+			t.Run(fmt.Sprintf("%s=%.40s", variable, value), func(t *testing.T) {
+				t.Parallel()
+				_, err := config.Check(settings(t, variable, value), inFile)
+				if p := oneProblem(t, err); p.Variable != variable || strings.TrimSpace(p.Value) != strings.TrimSpace(value) || p.Allowed == "" {
+					t.Errorf("the problem is %+v", p)
+				}
+			})
+		}
+	}
+}
+
+// TestSlackApp: a token and a channel go together.
+func TestSlackApp(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		token, channel string
+		problem        string
+	}{
+		"both":              {"xoxb-1", "C0123", ""},
+		"kept elsewhere":    {"secretsmanager:sleuth/slack", "G0123", ""},
+		"no channel":        {"xoxb-1", "", "SLACK_CHANNEL"},
+		"no token":          {"", "C0123", "SLACK_CHANNEL"},
+		"a channel by name": {"xoxb-1", "#keys", "SLACK_CHANNEL"},
+		"no token's form":   {"hunter2-HIDDEN", "C0123", "SLACK_TOKEN"},
+		"two tokens":        {"xoxb-1 xoxb-HIDDEN", "C0123", "SLACK_TOKEN"},
+		"nothing to fetch":  {"ssm:", "C0123", "SLACK_TOKEN"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg, err := config.Check(settings(t, "SLACK_TOKEN", c.token, "SLACK_CHANNEL", c.channel), inFile)
+			if c.problem == "" {
+				if err != nil || cfg.SlackChannel != c.channel || !cfg.SlackToken.IsSet() {
+					t.Errorf("channel %q, token set: %t, error %v", cfg.SlackChannel, cfg.SlackToken.IsSet(), err)
+				}
+				return
+			}
+			if p := oneProblem(t, err); p.Variable != c.problem || strings.Contains(err.Error(), "HIDDEN") {
+				t.Errorf("the problem is %+v", p)
+			}
+		})
+	}
+}
+
+// TestBadNotifyURLs are refused without being shown.
+func TestBadNotifyURLs(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"HIDDEN", "teams://x HIDDEN", "://HIDDEN", "Teams://HIDDEN", "teams:HIDDEN", "ssm:", "teams://x, HIDDEN"} {
+		_, err := config.Check(settings(t, "NOTIFY_URLS", value), inFile)
+		p := oneProblem(t, err)
+		if p.Variable != "NOTIFY_URLS" || p.Value != secret.Redacted || strings.Contains(err.Error(), "HIDDEN") {
+			t.Errorf("%s: the problem is %+v", value, p)
+		}
+	}
+}
+
+// TestExemptionRulesNeedState where keys are disabled, as nobody's key may go
+// before they were told that their exemption is not honoured.
+func TestExemptionRulesNeedState(t *testing.T) {
+	t.Parallel()
+	none := config.StateChoice{Kind: config.StateNone}
+	for _, pair := range [][2]string{{"MAX_EXEMPTION_DAYS", "180"}, {"REQUIRE_EXEMPTION_REASON", "true"}} {
+		if _, err := config.Check(settings(t, pair[0], pair[1]), none); err != nil {
+			t.Errorf("%s without disabling: %v", pair[0], err)
+		}
+		_, err := config.Check(settings(t, pair[0], pair[1], "ENABLE_AUTO_EXPIRE", "true"), none)
+		if p := oneProblem(t, err); p.Variable != pair[0] || !strings.Contains(p.Allowed, "STATE") {
+			t.Errorf("the problem is %+v", p)
+		}
+		if _, err := config.Check(settings(t, pair[0], pair[1], "ENABLE_AUTO_EXPIRE", "true"), inFile); err != nil {
+			t.Errorf("%s with state: %v", pair[0], err)
+		}
+	}
+}
+
+func FuzzTargets(f *testing.F) {
+	f.Add("ssm:/a", "teams://a b", "s3://bucket/x", "Sleuth <a@example.com>", "{{.User}}")
+	f.Add("secretsmanager:", "ssm:", "file:x", "\x00", "{{")
+	f.Fuzz(func(t *testing.T, token, urls, report, from, line string) {
+		const hidden = "hidden-by-the-test"
+		s := settings(t, "SLACK_TOKEN", token+hidden, "NOTIFY_URLS", urls+hidden, "REPORT", report, "EMAIL_FROM", from, "LINE_TEMPLATE", line)
+		cfg, err := config.Check(s, inFile)
+		if err != nil && strings.Contains(strings.ReplaceAll(err.Error(), line, ""), hidden) {
+			t.Errorf("a secret shows in %v", err)
+		}
+		if err == nil && strings.ContainsAny(cfg.EmailFrom, "\r\n") {
+			t.Errorf("a sender of several lines: %q", cfg.EmailFrom)
+		}
+		if printed := fmt.Sprintf("%v %+v %#v", cfg, cfg.SlackToken, cfg.NotifyURLs); err == nil && cfg.SlackToken.Keeper == "" &&
+			cfg.NotifyURLs.Keeper == "" && strings.Contains(printed, hidden) {
+			t.Errorf("a secret shows in %s", printed)
+		}
+	})
+}
