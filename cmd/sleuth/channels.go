@@ -30,6 +30,7 @@ func (a *app) channels(ctx context.Context, cfg config.Config, aws aws.Config, d
 	}{
 		{"Slack (SLACK_URL)", cfg.SlackURL.IsSet(), w.slack},
 		{"SNS (SNS_TOPIC)", cfg.SNSTopic != "", w.sns},
+		{"mail (EMAIL_FROM)", cfg.EmailFrom != "", w.email},
 	} {
 		if !c.isSet {
 			continue

@@ -35,6 +35,7 @@ var layers = []struct {
 	{"internal/notify/slack", []string{"internal/audit", "internal/notify", "internal/notify/retry", "internal/secret"}},
 	{"internal/notify/plain", []string{"internal/notify"}},
 	{"internal/notify/sns", []string{"internal/audit", "internal/notify", "internal/notify/plain", "internal/notify/retry", "internal/secret"}},
+	{"internal/notify/email", []string{"internal/notify", "internal/notify/retry"}},
 	{"internal/state", []string{"internal/audit", "internal/notify"}},
 
 	// The stages of a run.

@@ -75,6 +75,7 @@ type Account struct {
 	externalID string
 	topics     map[string]bool // by ARN
 	published  []Published
+	mailbox    mailbox
 	report     report
 }
 

@@ -43,6 +43,7 @@ func servedAPIs() []*api {
 		{service: serviceIAM, version: "2010-05-08", namespace: "https://iam.amazonaws.com/doc/2010-05-08/", actions: iamActions()},
 		{service: serviceSTS, version: "2011-06-15", namespace: "https://sts.amazonaws.com/doc/2011-06-15/", actions: stsActions()},
 		{service: serviceSNS, version: "2010-03-31", namespace: "http://sns.amazonaws.com/doc/2010-03-31/", actions: snsActions()},
+		{service: serviceSES, version: "2010-12-01", namespace: "http://ses.amazonaws.com/doc/2010-12-01/", actions: sesActions()},
 		{service: serviceOrganizations, version: "2016-11-28", actions: organizationsActions(), json: true},
 	}
 }

@@ -143,6 +143,21 @@ func (a *Account) FunctionZip(t testing.TB, region, function string) []byte {
 	return answer.Zip
 }
 
+// Mail is a message that was sent through SES.
+type Mail struct {
+	From, Subject, Body string
+	To                  []string
+}
+
+// SentMail is every message that was sent from the account, oldest first.
+// Neither AWS nor moto has a call for it.
+func (a *Account) SentMail(t testing.TB, region string) []Mail {
+	t.Helper()
+	var answer struct{ Mail []Mail }
+	a.moto.control(t, "/mail", map[string]string{"account": a.ID, "region": region}, &answer)
+	return answer.Mail
+}
+
 // Env is what a process needs in its environment to reach the account with any
 // AWS tool, and nothing else: put it after what the process inherits, so that
 // it wins. Variables that could lead elsewhere are set to nothing.

@@ -22,6 +22,7 @@ try:
     from moto.core.config import default_user_config
     from moto.iam.models import AccessKeyLastUsed, iam_backends
     from moto.server import ThreadedMotoServer
+    from moto.ses.models import ses_backends
     from moto.sts.models import sts_backends
 except ImportError as err:
     print(err, file=sys.stderr)
@@ -103,11 +104,28 @@ def function_code(asked):
     return {"zip": base64.b64encode(code).decode()}
 
 
+def sent_mail(asked):
+    """What was sent through SES, which moto's API does not show."""
+    backend = ses_backends[asked["account"]][asked["region"]]
+    return {
+        "mail": [
+            {
+                "from": message.source,
+                "to": message.destinations["ToAddresses"],
+                "subject": message.subject,
+                "body": message.body,
+            }
+            for message in backend.sent_messages
+        ]
+    }
+
+
 ACTIONS = {
     "/backdate": backdate,
     "/users": add_users,
     "/account": add_account,
     "/function": function_code,
+    "/mail": sent_mail,
 }
 LOCK = threading.Lock()
 

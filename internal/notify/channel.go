@@ -24,6 +24,7 @@ type Channel interface {
 
 // Message is one delivery: what goes over the wire, and the notices it tells.
 type Message struct {
+	To      string // whom it is for, where the channel writes to persons
 	Subject string // empty where the channel has none
 	Body    string
 	Notices []Notice
@@ -141,6 +142,10 @@ func (Preview) PrintOnly() bool { return true }
 
 // Send implements Channel.
 func (p Preview) Send(_ context.Context, m Message) error {
-	_, err := fmt.Fprintf(p.Out, "%s message: %s\n%s\n", p.Name(), m.Subject, m.Body)
+	to := ""
+	if m.To != "" {
+		to = " to " + m.To
+	}
+	_, err := fmt.Fprintf(p.Out, "%s message%s: %s\n%s\n", p.Name(), to, m.Subject, m.Body)
 	return err
 }

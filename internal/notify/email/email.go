@@ -1,0 +1,211 @@
+// Package email sends each person mail about their own keys, through Amazon SES.
+package email
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/mail"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsretry "github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/ses"
+	"github.com/aws/aws-sdk-go-v2/service/ses/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+)
+
+// Name is the channel's name in logs, reports and receipts.
+const Name = "email"
+
+// maxBody is how many bytes of text one mail holds: as much as anybody reads.
+// SES takes 10 MB with headers and encoded, which may be three times as long:
+// https://docs.aws.amazon.com/ses/latest/dg/quotas.html
+const maxBody = 512 << 10
+
+// maxSubject is how many bytes of a subject are kept, so that no server on the
+// way finds the header too long: https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1
+const maxSubject = 200
+
+// Sender is the one call that a Mailer makes; an SES client is one.
+type Sender interface {
+	SendEmail(context.Context, *ses.SendEmailInput, ...func(*ses.Options)) (*ses.SendEmailOutput, error)
+}
+
+// Options are what a Mailer can be told beyond its sender; each has a default.
+type Options struct {
+	// Retry says how often and how patiently to try. It takes the place of the
+	// client's own retries.
+	Retry retry.Policy
+	// Now is the clock, for waits that SES gives as a date; nil is time.Now.
+	Now func() time.Time
+}
+
+// Mailer is the channel that writes to those whose address is known. It is safe
+// for use by several goroutines.
+type Mailer struct {
+	from   string // as it stands in the header
+	sender Sender
+	retry  retry.Policy
+	now    func() time.Time
+}
+
+var (
+	_ notify.Channel   = (*Mailer)(nil)
+	_ notify.Selective = (*Mailer)(nil)
+)
+
+// New returns the channel that sends mail from an address, which may have a
+// name before it.
+func New(from string, sender Sender, options Options) (*Mailer, error) {
+	address, err := mail.ParseAddress(from)
+	if err != nil {
+		return nil, fmt.Errorf("mail from %q: not a mail address, such as keys@example.com or Sleuth <keys@example.com>", from)
+	}
+	// SES takes ASCII here; String encodes a name that is not, see
+	// https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html
+	m := &Mailer{from: address.String(), sender: sender, retry: options.Retry, now: options.Now}
+	if m.now == nil {
+		m.now = time.Now
+	}
+	return m, nil
+}
+
+// Name implements notify.Channel.
+func (*Mailer) Name() string { return Name }
+
+// Format keeps the client's credentials out of whatever prints a Mailer.
+func (m *Mailer) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "mail from "+m.from) }
+
+// Tells implements notify.Selective: a notice whose owner has an address.
+func (*Mailer) Tells(n notify.Notice) bool { return n.Email != "" }
+
+// Compose implements notify.Channel: a mail to each person.
+func (*Mailer) Compose(b notify.Bulletin) []notify.Message {
+	var messages []notify.Message
+	for _, letter := range b.Letters(func(n notify.Notice) string { return n.Email }) {
+		messages = append(messages, compose(b, letter)...)
+	}
+	return messages
+}
+
+// compose writes a letter, as two where it is longer than a mail may be.
+func compose(b notify.Bulletin, letter notify.Letter) []notify.Message {
+	body := b.Words.Personal(b, letter, notify.OneLine)
+	if half := len(letter.Notices) / 2; half > 0 && len(body) > maxBody {
+		first, second := letter, letter
+		first.Notices, second.Notices = letter.Notices[:half], letter.Notices[half:]
+		return append(compose(b, first), compose(b, second)...)
+	}
+	return []notify.Message{{
+		To:      letter.To,
+		Subject: shortened(b.Words.Subject(b, letter, notify.OneLine)),
+		Body:    notify.Lines(body),
+		Notices: letter.Notices,
+	}}
+}
+
+// shortened is a subject that no server finds too long.
+func shortened(subject string) string {
+	if len(subject) <= maxSubject {
+		return subject
+	}
+	const dots = "..."
+	return strings.ToValidUTF8(subject[:maxSubject-len(dots)], "") + dots
+}
+
+// Send implements notify.Channel. It tries again where AWS's SDK would: after
+// throttling, 5xx, a timeout or a lost connection.
+func (m *Mailer) Send(ctx context.Context, message notify.Message) error {
+	utf8 := aws.String("UTF-8")
+	input := &ses.SendEmailInput{
+		Source:      &m.from,
+		Destination: &types.Destination{ToAddresses: []string{message.To}},
+		Message: &types.Message{
+			Subject: &types.Content{Charset: utf8, Data: &message.Subject},
+			Body:    &types.Body{Text: &types.Content{Charset: utf8, Data: &message.Body}},
+		},
+	}
+	err := m.retry.Do(ctx, func(ctx context.Context) error {
+		_, err := m.sender.SendEmail(ctx, input, once)
+		return m.classify(ctx, err)
+	})
+	if err != nil {
+		return fmt.Errorf("send mail to %s: %w", notify.OneLine(message.To), err)
+	}
+	return nil
+}
+
+// once turns the client's own retries off, so that one policy decides.
+func once(o *ses.Options) { o.Retryer = aws.NopRetryer{} }
+
+// classify marks the errors that no retry can mend, or that say how long to
+// wait, and adds what to do about those that have a known remedy.
+func (m *Mailer) classify(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	api, answered := errors.AsType[smithy.APIError](err)
+	if answered && overQuota(api) {
+		return retry.Permanent(fmt.Errorf("%w: %s", err, quotaHint))
+	}
+	// An attempt that ran into its timeout is canceled, which the SDK would
+	// not retry.
+	retryable := ctx.Err() != nil || awsretry.NewStandard().IsErrorRetryable(err)
+	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && retryable {
+		if wait, asked := retry.ParseAfter(response.Response.Header.Get("Retry-After"), m.now()); asked {
+			return retry.After(wait, err)
+		}
+	}
+	if retryable {
+		return err
+	}
+	if answered {
+		if hint := hintOn(api); hint != "" {
+			err = fmt.Errorf("%w: %s", err, hint)
+		}
+	}
+	return retry.Permanent(err)
+}
+
+func hintOn(e smithy.APIError) string {
+	// A mail is rejected for what it holds, too.
+	if e.ErrorCode() == "MessageRejected" && strings.Contains(e.ErrorMessage(), "not verified") {
+		return unverified
+	}
+	return hints[e.ErrorCode()]
+}
+
+// overQuota reports whether as much was sent as may be in 24 hours: a throttling
+// that no wait of ours outlasts. The texts are those of
+// https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html
+func overQuota(e smithy.APIError) bool {
+	return strings.Contains(strings.ToLower(e.ErrorMessage()), "daily message quota exceeded")
+}
+
+const (
+	quotaHint  = "SES takes no more mail from this account today: ask AWS for a larger sending quota"
+	needsSend  = "allow ses:SendEmail on the identity of EMAIL_FROM to the role that Sleuth runs as"
+	notPaused  = "SES has paused this account's sending: its console says why"
+	unverified = "verify the address or the domain of EMAIL_FROM in SES, in the region that Sleuth runs in; in SES's sandbox, the address written to as well"
+)
+
+// hints say what to do about SES's errors, see
+// https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html.
+var hints = map[string]string{
+	"AccessDenied":                       needsSend,
+	"AccessDeniedException":              needsSend,
+	"MailFromDomainNotVerified":          "the MAIL FROM domain of EMAIL_FROM's identity is not verified: its MX record is missing or wrong",
+	"MailFromDomainNotVerifiedException": "the MAIL FROM domain of EMAIL_FROM's identity is not verified: its MX record is missing or wrong",
+	"AccountSendingPausedException":      notPaused,
+	"AccountSendingPaused":               notPaused,
+	"InvalidParameterValue":              "SES does not take the address or the message as it is: check the Email tag",
+	"ExpiredToken":                       "the AWS credentials have expired",
+	"InvalidClientTokenId":               "the AWS credentials are not valid",
+}
