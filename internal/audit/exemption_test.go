@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,150 @@ func TestExemptionOfReadsTheUsersTag(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})
+	}
+}
+
+// TestATagOfTheKeysOwn: it speaks for its key in place of the user's, and doubt
+// about either never lets a key be disabled.
+func TestATagOfTheKeysOwn(t *testing.T) {
+	t.Parallel()
+	const past, ahead = "False until 2026-01-31", "False until 2026-12-31"
+	for _, c := range []struct {
+		users, keys  string // the tags; "-" for none
+		holds, doubt bool
+		other        string // what the user's other key is: exempt, doubt or neither
+	}{
+		{"-", "False", true, false, "neither"},
+		{"-", ahead, true, false, "neither"},
+		{"-", past, false, false, "neither"},
+		{"-", "True", false, false, "neither"},
+		{"-", "maybe", false, true, "neither"},
+		{"True", "False", true, false, "neither"},
+		{"False", "True", false, false, "exempt"},
+		{"False", past, false, false, "exempt"},
+		{"False", "maybe", false, true, "exempt"},
+		{past, ahead, true, false, "neither"},
+		{"maybe", "False", true, false, "doubt"},
+		{"maybe", past, false, true, "doubt"},
+		{"maybe", "True", false, true, "doubt"},
+		{"maybe", "-", false, true, "doubt"},
+	} {
+		t.Run(c.users+"/"+c.keys, func(t *testing.T) {
+			t.Parallel()
+			user := audit.User{Name: "tfunke"}
+			if c.users != "-" {
+				user.Tags = append(user.Tags, audit.Tag{Key: "KeyAutoExpire", Value: c.users})
+			}
+			if c.keys != "-" {
+				user.Tags = append(user.Tags, audit.Tag{Key: "keyautoexpire:akia1", Value: c.keys})
+			}
+			judged := func(id string) audit.Verdict {
+				return audit.Judge(audit.Key{ID: id, Status: audit.Active, Created: now.AddDate(0, 0, -100)}, audit.ExemptionOf(user, id), seed, now)
+			}
+			if v := judged("AKIA1"); v.Exempt != c.holds || v.Doubt != c.doubt {
+				t.Errorf("exempt %t, in doubt %t; want %t, %t", v.Exempt, v.Doubt, c.holds, c.doubt)
+			}
+			other := "neither"
+			if v := judged("AKIA2"); v.Exempt {
+				other = "exempt"
+			} else if v.Doubt {
+				other = "doubt"
+			}
+			if other != c.other {
+				t.Errorf("the other key: %s, want %s", other, c.other)
+			}
+		})
+	}
+}
+
+func TestTheReasonOfAnExemption(t *testing.T) {
+	t.Parallel()
+	user := audit.User{Tags: audit.Tags{
+		{Key: "KeyAutoExpireReason", Value: " moving to roles "}, {Key: "KeyAutoExpireReason:AKIA1", Value: "the printer"}, {Key: "KeyAutoExpireReason:AKIA2", Value: "  "},
+	}}
+	for id, want := range map[string]string{"AKIA1": "the printer", "AKIA2": "moving to roles", "AKIA3": "moving to roles"} {
+		if got := audit.ExemptionOf(user, id).Reason; got != want {
+			t.Errorf("%s: %q, want %q", id, got, want)
+		}
+	}
+}
+
+func TestWhichExemptionsAreHonoured(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, time.March, 1, 23, 59, 0, 0, time.UTC)
+	for _, c := range []struct {
+		tag, reason string
+		rules       audit.ExemptionRules
+		why, remedy string // empty where it is honoured
+	}{
+		{tag: "False"},
+		{tag: "False until 2999-12-31"},
+		{tag: "False until 2026-03-31", rules: audit.ExemptionRules{MaxDays: 30}},
+		{tag: "False until 2026-03-01", rules: audit.ExemptionRules{MaxDays: 1}},
+		{tag: "False until 2026-02-01", rules: audit.ExemptionRules{MaxDays: 1, NeedReason: true}}, // over
+		{tag: "True", rules: audit.ExemptionRules{MaxDays: 1, NeedReason: true}},
+		{tag: "maybe", rules: audit.ExemptionRules{MaxDays: 1, NeedReason: true}},
+		{tag: "False", reason: "why", rules: audit.ExemptionRules{NeedReason: true}},
+		{
+			tag: "False until 2026-04-01", rules: audit.ExemptionRules{MaxDays: 30},
+			why: "its end is further ahead than MAX_EXEMPTION_DAYS=30 allows", remedy: "set the tag KeyAutoExpire to 'False until 2026-03-31' or an earlier day",
+		},
+		{
+			tag: "False", rules: audit.ExemptionRules{MaxDays: 30},
+			why:    "it has no end, and MAX_EXEMPTION_DAYS=30 asks for one at most so many days ahead",
+			remedy: "set the tag KeyAutoExpire to 'False until 2026-03-31' or an earlier day",
+		},
+		{
+			tag: "False", reason: " \t", rules: audit.ExemptionRules{NeedReason: true},
+			why: "it has no reason, and REQUIRE_EXEMPTION_REASON asks for one", remedy: "set the tag KeyAutoExpireReason to why it is exempt",
+		},
+		{
+			tag: "False", rules: audit.ExemptionRules{MaxDays: 1, NeedReason: true},
+			why:    "it has no end, and MAX_EXEMPTION_DAYS=1 asks for one at most so many days ahead; it has no reason, and REQUIRE_EXEMPTION_REASON asks for one",
+			remedy: "set the tag KeyAutoExpire to 'False until 2026-03-02' or an earlier day and the tag KeyAutoExpireReason to why it is exempt",
+		},
+	} {
+		t.Run(c.tag+"/"+c.why, func(t *testing.T) {
+			t.Parallel()
+			for _, name := range []string{"", ":AKIA1"} {
+				user := audit.User{Tags: audit.Tags{{Key: "KeyAutoExpire" + name, Value: c.tag}, {Key: "KeyAutoExpireReason" + name, Value: c.reason}}}
+				e := audit.ExemptionOf(user, "AKIA1")
+				held := e.Holds(at)
+				e = e.Under(c.rules, at)
+				if got := e.Refusal.String(); got != c.why || e.Refusal.Refused() != (c.why != "") {
+					t.Errorf("not honoured as %q, want %q", got, c.why)
+				}
+				if e.Holds(at) != (held && c.why == "") {
+					t.Errorf("holds: %t", e.Holds(at))
+				}
+				remedy := strings.ReplaceAll(strings.ReplaceAll(c.remedy, "KeyAutoExpire ", "KeyAutoExpire"+name+" "), "Reason ", "Reason"+name+" ")
+				if got := e.Remedy(); c.why != "" && got != remedy {
+					t.Errorf("remedy %q, want %q", got, remedy)
+				}
+			}
+		})
+	}
+}
+
+func TestTagsThatSayNothing(t *testing.T) {
+	t.Parallel()
+	user := audit.User{Tags: audit.Tags{
+		{Key: "Name", Value: "x"}, {Key: "KeyAutoExpire", Value: "no"}, {Key: "keyautoexpire:akia1", Value: "maybe"},
+		{Key: "KeyAutoExpire:AKIA2", Value: "False"}, {Key: "KeyAutoExpire:AKIA9", Value: "maybe"},
+		{Key: "KeyAutoExpireReason:AKIA1", Value: "x"}, {Key: "KeyAutoExpireReason:AKIA9", Value: "x"}, {Key: "KeyAutoExpire:", Value: "True"},
+	}}
+	names := func(tags []audit.Tag) (names []string) {
+		for _, tag := range tags {
+			names = append(names, tag.Key)
+		}
+		return names
+	}
+	keys := []string{"AKIA1", "AKIA2"}
+	if got, want := names(audit.UnreadableTags(user, keys)), []string{"KeyAutoExpire", "keyautoexpire:akia1"}; !slices.Equal(got, want) {
+		t.Errorf("unreadable: %q, want %q", got, want)
+	}
+	if got, want := names(audit.StaleTags(user, keys)), []string{"KeyAutoExpire:AKIA9", "KeyAutoExpireReason:AKIA9", "KeyAutoExpire:"}; !slices.Equal(got, want) {
+		t.Errorf("stale: %q, want %q", got, want)
 	}
 }
 

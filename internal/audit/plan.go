@@ -79,12 +79,29 @@ type Warned struct {
 	First    time.Time `json:"first"`     // when the first warning of it was delivered (UTC)
 	Last     time.Time `json:"last"`      // when the newest was (UTC)
 	DaysLeft int       `json:"days_left"` // as told in the newest
+	// Refused is when the first warning of it was delivered (UTC) that said
+	// that the key's exemption is not honoured, and on which day the key will
+	// be disabled; zero where none was.
+	Refused time.Time `json:"refused,omitzero"`
 }
 
 // History is what earlier runs told a key's owner: one entry a limit.
 type History struct {
 	Creation   Warned `json:"creation,omitzero"`
 	Inactivity Warned `json:"inactivity,omitzero"`
+}
+
+// ToldOfRefusal reports whether the owner heard that the key's exemption is not
+// honoured.
+func (h History) ToldOfRefusal() bool {
+	return !h.Creation.Refused.IsZero() || !h.Inactivity.Refused.IsZero()
+}
+
+// Honoured is the history once the key's exemption is honoured. Should that end,
+// its owner is warned afresh.
+func (h History) Honoured() History {
+	h.Creation.Refused, h.Inactivity.Refused = time.Time{}, time.Time{}
+	return h
 }
 
 // Decision is what is to be done about one key, and why.
@@ -106,11 +123,11 @@ func Decide(key Key, v Verdict, rules Rules, history History, policy Policy, now
 	if !v.State.Warned() && !v.State.PastLimit() {
 		return Decision{}
 	}
-	own, other := limits(v, rules, history)
-	d := Decision{Action: Warn, At: own.takes(policy, now), DaysLeft: own.daysUntilTaken(policy, now)}
-	if d.OtherDaysLeft = other.daysUntilTaken(policy, now); v.State == Expire {
+	own, other := limits(v, rules, history, policy)
+	d := Decision{Action: Warn, At: own.takes(now), DaysLeft: own.daysUntilTaken(now)}
+	if d.OtherDaysLeft = other.daysUntilTaken(now); v.State == Expire {
 		d.OtherDaysLeft = d.DaysLeft // past the creation limit, use is of no matter
-	} else if at := other.takes(policy, now); at.Before(d.At) {
+	} else if at := other.takes(now); at.Before(d.At) {
 		d.At = at
 	}
 	if v.State.PastLimit() {
@@ -150,14 +167,17 @@ func due(v Verdict, rules Rules, history History, policy Policy, d Decision) boo
 	if len(policy.RemindAt) == 0 {
 		return true
 	}
-	ladder := policy.RemindAt
-	if policy.MinNoticeDays > 0 {
-		// The warning that begins the notice must not wait for a lower rung.
-		ladder = append(slices.Clone(ladder), policy.MinNoticeDays)
-	}
-	for _, limit := range limitsInSight(v, rules, history, d) {
+	for _, limit := range limitsInSight(v, rules, history, policy, d) {
 		if v.State.PastLimit() && limit.reason != v.State.Reason() {
 			continue
+		}
+		if limit.refused && d.namesDay(v) && limit.firstWarned().IsZero() {
+			return true
+		}
+		ladder := policy.RemindAt
+		if limit.notice > 0 {
+			// The warning that begins the notice must not wait for a lower rung.
+			ladder = append(slices.Clone(ladder), limit.notice)
 		}
 		rung, onLadder := rungFor(limit.daysLeft, ladder)
 		if !onLadder {
@@ -173,6 +193,12 @@ func due(v Verdict, rules Rules, history History, policy Policy, d Decision) boo
 	return false
 }
 
+// namesDay reports whether a warning names the day on which the key will be
+// disabled: not where it is past its limit, and a person or a setting holds it.
+func (d Decision) namesDay(v Verdict) bool {
+	return !v.State.PastLimit() || d.Hold == HeldForNotice
+}
+
 // limit is one of the two deadlines, with what its owner knows of it.
 type limit struct {
 	reason   Reason
@@ -180,12 +206,28 @@ type limit struct {
 	daysLeft int
 	sightIn  int // days until the warning age; zero or less once it is reached
 	warned   Warned
+	// notice is how many days must lie between the first delivered warning and
+	// the disabling; of a refused exemption, the first that speaks of it.
+	notice  int
+	refused bool
 }
 
-// limits are the one that the key's state is named for, and the other.
-func limits(v Verdict, rules Rules, history History) (own, other limit) {
-	creation := limit{CreationAge, v.ExpiresAt, v.ExpiresIn, rules.WarningAge - v.Age, history.Creation}
-	inactivity := limit{Inactivity, v.StagnatesAt, v.StagnatesIn, rules.InactivityWarningAge - v.IdleAge, history.Inactivity}
+// limits are the one that the key's state is named for, and the other. Whoever
+// relied on an exemption that is not honoured gets as many days from the first
+// warning of it as the owner of any other key gets.
+func limits(v Verdict, rules Rules, history History, policy Policy) (own, other limit) {
+	creation := limit{
+		reason: CreationAge, deadline: v.ExpiresAt, daysLeft: v.ExpiresIn, sightIn: rules.WarningAge - v.Age,
+		warned: history.Creation, notice: policy.MinNoticeDays, refused: v.Refused(),
+	}
+	inactivity := limit{
+		reason: Inactivity, deadline: v.StagnatesAt, daysLeft: v.StagnatesIn, sightIn: rules.InactivityWarningAge - v.IdleAge,
+		warned: history.Inactivity, notice: policy.MinNoticeDays, refused: v.Refused(),
+	}
+	if v.Refused() {
+		creation.notice = max(creation.notice, rules.ExpirationAge-rules.WarningAge)
+		inactivity.notice = max(inactivity.notice, rules.InactivityAge-rules.InactivityWarningAge)
+	}
 	if v.State.Reason() == Inactivity {
 		return inactivity, creation
 	}
@@ -195,8 +237,8 @@ func limits(v Verdict, rules Rules, history History) (own, other limit) {
 // limitsInSight are the limits whose warning age the key has reached, with the
 // days left that its owner is told. Inactivity is out of sight where creation
 // comes first, as then the last use need not have been read.
-func limitsInSight(v Verdict, rules Rules, history History, d Decision) []limit {
-	own, other := limits(v, rules, history)
+func limitsInSight(v Verdict, rules Rules, history History, policy Policy, d Decision) []limit {
+	own, other := limits(v, rules, history, policy)
 	own.daysLeft, other.daysLeft = d.DaysLeft, d.OtherDaysLeft
 	comesFirst := v.State != Expire && v.StagnatesAt.Before(v.ExpiresAt)
 	if other.sightIn > 0 || other.reason == Inactivity && !comesFirst {
@@ -207,10 +249,14 @@ func limitsInSight(v Verdict, rules Rules, history History, d Decision) []limit 
 
 // firstWarned is when the owner first heard of the limit; zero where nobody
 // did. A limit that has moved since, because the key was used or the rules were
-// changed, is a new one.
+// changed, is a new one. Where the key's exemption is not honoured, it is when
+// the owner first heard of that.
 func (l limit) firstWarned() time.Time {
-	if !l.warned.Deadline.Equal(l.deadline) {
+	switch {
+	case !l.warned.Deadline.Equal(l.deadline):
 		return time.Time{}
+	case l.refused:
+		return l.warned.Refused
 	}
 	return l.warned.First
 }
@@ -218,15 +264,15 @@ func (l limit) firstWarned() time.Time {
 // takes is when the key will be disabled for this limit: at the deadline, or
 // once the owner has had the minimum notice. That begins with the first
 // warning, which is sent now or as the key reaches the warning age.
-func (l limit) takes(policy Policy, now time.Time) time.Time {
-	if policy.MinNoticeDays == 0 {
+func (l limit) takes(now time.Time) time.Time {
+	if l.notice == 0 {
 		return l.deadline
 	}
 	first := l.firstWarned()
 	if first.IsZero() {
 		first = now.Add(time.Duration(max(0, l.sightIn)) * day)
 	}
-	if ends := first.Add(time.Duration(policy.MinNoticeDays) * day); ends.After(l.deadline) {
+	if ends := first.Add(time.Duration(l.notice) * day); ends.After(l.deadline) {
 		return ends
 	}
 	return l.deadline
@@ -235,9 +281,9 @@ func (l limit) takes(policy Policy, now time.Time) time.Time {
 // daysUntilTaken is the days until then. To a deadline they are the verdict's
 // own; to the end of a notice they are rounded up, so that nobody is told fewer
 // than there are.
-func (l limit) daysUntilTaken(policy Policy, now time.Time) int {
+func (l limit) daysUntilTaken(now time.Time) int {
 	left := max(0, l.daysLeft)
-	if at := l.takes(policy, now); at.After(l.deadline) {
+	if at := l.takes(now); at.After(l.deadline) {
 		left = max(left, int((at.Sub(now)+day-1)/day))
 	}
 	return left
@@ -259,10 +305,16 @@ func rungFor(daysLeft int, ladder []int) (rung int, onLadder bool) {
 // Told is the history after a warning about v, decided by d, was delivered at
 // now.
 func (h History) Told(v Verdict, rules Rules, d Decision, now time.Time) History {
-	for _, limit := range limitsInSight(v, rules, h, d) {
-		w := Warned{Deadline: limit.deadline, First: limit.firstWarned(), Last: now, DaysLeft: limit.daysLeft}
-		if w.First.IsZero() {
-			w.First = now
+	for _, limit := range limitsInSight(v, rules, h, Policy{}, d) {
+		w := Warned{Deadline: limit.deadline, First: now, Last: now, DaysLeft: limit.daysLeft}
+		if limit.warned.Deadline.Equal(limit.deadline) && !limit.warned.First.IsZero() {
+			w.First = limit.warned.First
+		}
+		if limit.refused {
+			w.Refused = limit.firstWarned()
+			if w.Refused.IsZero() && d.namesDay(v) {
+				w.Refused = now
+			}
 		}
 		if limit.reason == CreationAge {
 			h.Creation = w

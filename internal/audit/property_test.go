@@ -50,9 +50,15 @@ func anySpan(longest time.Duration) *rapid.Generator[time.Duration] {
 }
 
 func anyExemption() *rapid.Generator[audit.Exemption] {
-	return rapid.Map(rapid.SampledFrom([]string{
-		"true", "false", "no", "", "false until 2026-03-01", "false until 2026-03-02", "false until 2027-01-01",
-	}), audit.ParseExemption)
+	return rapid.Custom(func(t *rapid.T) audit.Exemption {
+		e := audit.ParseExemption(rapid.SampledFrom([]string{
+			"true", "false", "no", "", "false until 2026-03-01", "false until 2026-03-02", "false until 2027-01-01",
+		}).Draw(t, "KeyAutoExpire"))
+		return e.Under(audit.ExemptionRules{
+			MaxDays:    rapid.SampledFrom([]int{0, 0, 30, 400}).Draw(t, "MAX_EXEMPTION_DAYS"),
+			NeedReason: rapid.Bool().Draw(t, "REQUIRE_EXEMPTION_REASON"),
+		}, now)
+	})
 }
 
 func anyPolicy() *rapid.Generator[audit.Policy] {
@@ -78,6 +84,7 @@ func anyHistory(v audit.Verdict) *rapid.Generator[audit.History] {
 			return audit.Warned{
 				Deadline: deadline.Add(rapid.SampledFrom([]time.Duration{0, 0, -day}).Draw(t, "moved")),
 				First:    first, Last: first, DaysLeft: rapid.IntRange(0, 40).Draw(t, "days told"),
+				Refused: rapid.SampledFrom([]time.Time{{}, first, now.Add(-day)}).Draw(t, "told of the refusal"),
 			}
 		})
 	}
@@ -221,6 +228,16 @@ func TestNoWrongKey(t *testing.T) {
 				t.Errorf("disables without %d days' notice: %+v", policy.MinNoticeDays, history)
 			}
 		}
+		if exemption.Refusal.Refused() {
+			told, notice := history.Creation, rules.ExpirationAge-rules.WarningAge
+			if v.State == audit.StagnantExpire {
+				told, notice = history.Inactivity, rules.InactivityAge-rules.InactivityWarningAge
+			}
+			notice = max(notice, policy.MinNoticeDays)
+			if told.Refused.IsZero() || told.Refused.After(now.Add(-time.Duration(notice)*day)) {
+				t.Errorf("disables before %d days have passed since it was said that the exemption is not honoured: %+v", notice, told)
+			}
+		}
 	})
 	if disabled == 0 {
 		t.Error("no key was disabled, so nothing was shown")
@@ -269,6 +286,9 @@ func TestStateAndDaysAgree(t *testing.T) {
 	})
 }
 
+// refused is an exemption that the rules do not honour.
+var refused = audit.ParseExemption("false").Under(audit.ExemptionRules{MaxDays: 90}, now)
+
 // TestTheDaysNeverMislead follows a key that nobody uses to its end: no warning
 // on the way promises more days than there turn out to be. Where inactivity has
 // limits of its own there may be more, as a key that has a notice to run for
@@ -283,11 +303,12 @@ func TestTheDaysNeverMislead(t *testing.T) {
 		policy.AutoExpire, policy.OwnKeys = true, nil
 		key := audit.Key{ID: "AKIA1", Status: audit.Active, Created: now.Add(-anySpan(180*day).Draw(t, "made ago"))}
 		ownLimits := rules.InactivityAge != rules.ExpirationAge || rules.InactivityWarningAge != rules.WarningAge
+		exemption := rapid.SampledFrom([]audit.Exemption{{}, refused}).Draw(t, "exemption")
 		var history audit.History
 		told := map[int]int{} // by day
 		for i := range 250 {
 			at := now.Add(time.Duration(i) * day)
-			v := audit.Judge(key, audit.Exemption{}, rules, at)
+			v := audit.Judge(key, exemption, rules, at)
 			d := audit.Decide(key, v, rules, history, policy, at)
 			switch d.Action {
 			case audit.Warn:
@@ -318,6 +339,68 @@ func TestTheDaysNeverMislead(t *testing.T) {
 			}
 		}
 		t.Errorf("the key was never disabled")
+	})
+	if ended == 0 {
+		t.Error("no key came to its end, so nothing was shown")
+	}
+}
+
+// TestARefusedExemptionGivesNotice follows a key through days on which its
+// exemption is honoured, is not, or is not there, and on which a warning may not
+// get through. While its exemption is not honoured the key is disabled only once
+// its owner was told so, with a day, and that day has come; and a key that
+// nobody mends does come to its end.
+func TestARefusedExemptionGivesNotice(t *testing.T) {
+	t.Parallel()
+	phases := []audit.Exemption{refused, refused, audit.ParseExemption("false"), {}}
+	ended := 0
+	rapid.Check(t, func(t *rapid.T) {
+		rules, policy := anyRules().Draw(t, "rules"), anyPolicy().Draw(t, "policy")
+		policy.AutoExpire, policy.OwnKeys = true, nil
+		key := audit.Key{ID: "AKIA1", Status: audit.Active, Created: now.Add(-anySpan(180*day).Draw(t, "made ago"))}
+		exemption := refused
+		var history audit.History
+		var told time.Time     // when the owner first heard of the refusal
+		var promised time.Time // the day named then
+		for i := range 400 {
+			at := now.Add(time.Duration(i) * day)
+			if i < 100 && rapid.IntRange(0, 9).Draw(t, "the tag changes") == 0 {
+				exemption = rapid.SampledFrom(phases).Draw(t, "to")
+			} else if i == 100 {
+				exemption = refused
+			}
+			v := audit.Judge(key, exemption, rules, at)
+			if v.Exempt {
+				history, told = history.Honoured(), time.Time{}
+			}
+			d := audit.Decide(key, v, rules, history, policy, at)
+			switch d.Action {
+			case audit.Warn:
+				if i < 150 && rapid.IntRange(0, 3).Draw(t, "lost") == 0 {
+					continue
+				}
+				if v.Refused() && told.IsZero() {
+					told, promised = at, d.At
+				}
+				history = history.Told(v, rules, d, at)
+			case audit.Disable:
+				if !v.Refused() {
+					return
+				}
+				ended++
+				notice := rules.ExpirationAge - rules.WarningAge
+				if v.State == audit.StagnantExpire {
+					notice = rules.InactivityAge - rules.InactivityWarningAge
+				}
+				notice = max(notice, policy.MinNoticeDays)
+				if told.IsZero() || at.Before(told.AddDate(0, 0, notice)) || at.Before(promised) {
+					t.Errorf("day %d: disabled; told on %v, with %v as the day, and %d days' notice", i, told, promised, notice)
+				}
+				return
+			case audit.Nothing:
+			}
+		}
+		t.Error("the key was never disabled")
 	})
 	if ended == 0 {
 		t.Error("no key came to its end, so nothing was shown")

@@ -29,9 +29,9 @@ func testLastRun(t *testing.T, store state.Store) {
 		}
 	}
 	want(alpha, state.LastRun{})
-	set(alpha, state.LastRun{Ended: today, CameTo: "tfunke"})
+	set(alpha, state.LastRun{Ended: today, CameTo: "tfunke", ExemptionsTold: today.AddDate(0, -1, 0)})
 	set(beta, state.LastRun{Ended: today.Add(time.Nanosecond)})
-	want(alpha, state.LastRun{Ended: today, CameTo: "tfunke"})
+	want(alpha, state.LastRun{Ended: today, CameTo: "tfunke", ExemptionsTold: today.AddDate(0, -1, 0)})
 	want(beta, state.LastRun{Ended: today.Add(time.Nanosecond)})
 
 	set(alpha, state.LastRun{Ended: today.Add(time.Hour)})

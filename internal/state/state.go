@@ -180,6 +180,9 @@ type LastRun struct {
 	CameTo string `json:"came_to,omitempty"`
 	// Run is its id.
 	Run string `json:"run,omitempty"`
+	// ExemptionsTold is when people were last told of the exemptions that have
+	// no end or no reason (UTC). Every run carries it on.
+	ExemptionsTold time.Time `json:"exemptions_told,omitzero"`
 }
 
 // Runs is a Store that also remembers the last run on each account. Without
