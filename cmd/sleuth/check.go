@@ -132,7 +132,7 @@ func (k *checkup) note(what, text string) {
 
 func (k *checkup) failed(what string, err error) {
 	k.failures++
-	fmt.Fprintf(k.out, "FAIL  %s%s: %v\n", k.where, what, err)
+	fmt.Fprintf(k.out, "FAIL  %s%s: %s\n", k.where, what, cloud.Explain(err))
 }
 
 func (k *checkup) verdict() error {

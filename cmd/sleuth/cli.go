@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
 )
 
@@ -125,10 +126,10 @@ func (a *app) finish(err error) int {
 	var status *statusError
 	if errors.As(err, &status) {
 		if status.err != nil {
-			fmt.Fprintf(a.stderr, "sleuth: %v\n", status.err)
+			fmt.Fprintf(a.stderr, "sleuth: %s\n", cloud.Explain(status.err))
 		}
 		return status.status
 	}
-	fmt.Fprintf(a.stderr, "sleuth: %v\n", err)
+	fmt.Fprintf(a.stderr, "sleuth: %s\n", cloud.Explain(err))
 	return exitNotWhole
 }
