@@ -74,6 +74,9 @@ type Account struct {
 	forbidden  map[string]bool // actions
 	externalID string
 	topics     map[string]bool // by ARN
+	buses      []string        // ARNs
+	events     []Event
+	findings   map[string]Finding // by id; nil where Security Hub is not turned on
 	published  []Published
 	mailbox    mailbox
 	report     report

@@ -45,6 +45,8 @@ func servedAPIs() []*api {
 		{service: serviceSNS, version: "2010-03-31", namespace: "http://sns.amazonaws.com/doc/2010-03-31/", actions: snsActions()},
 		{service: serviceSES, version: "2010-12-01", namespace: "http://ses.amazonaws.com/doc/2010-12-01/", actions: sesActions()},
 		{service: serviceOrganizations, version: "2016-11-28", actions: organizationsActions(), json: true},
+		{service: serviceEvents, version: "2015-10-07", actions: eventsActions(), json: true},
+		{service: serviceSecurityHub, version: "2018-10-26", actions: securityHubActions(), json: true},
 	}
 }
 
@@ -217,6 +219,12 @@ func readParams(r *http.Request) (url.Values, error) {
 	}
 	if target := r.Header.Get("X-Amz-Target"); strings.HasPrefix(target, organizationsTarget) {
 		return jsonParams(target, body)
+	}
+	if operation, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), eventsTarget); ok {
+		return bodyParams(operation, body), nil
+	}
+	if operation, ok := securityHubPaths()[r.URL.Path]; ok {
+		return bodyParams(operation, body), nil
 	}
 	form := string(body)
 	if form == "" {

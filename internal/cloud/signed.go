@@ -85,7 +85,7 @@ func (s *Service) post(ctx context.Context, operation, path string, in, out any)
 	if s.cfg.HTTPClient != nil {
 		client = s.cfg.HTTPClient
 	}
-	_, _, err = middleware.DecorateHandler(smithyhttp.NewClientHandler(client), stack).Handle(ctx, in)
+	_, _, err = middleware.DecorateHandler(smithyhttp.NewClientHandlerWithOptions(client), stack).Handle(ctx, in)
 	return err
 }
 
