@@ -20,9 +20,14 @@ const (
 	maxAccount = 300
 )
 
-// compose writes a bulletin as messages within the limits, in order.
+// compose writes a bulletin as messages within the limits, in order, and
+// mentions everybody who can be.
 func compose(b notify.Bulletin) []notify.Message {
-	c := composer{words: b.Words, account: split(Escape(b.Title()), maxAccount)[0]}
+	return composer{}.compose(b)
+}
+
+func (c composer) compose(b notify.Bulletin) []notify.Message {
+	c.words, c.account = b.Words, split(Escape(b.Title()), maxAccount)[0]
 	c.begin(nil)
 	if b.Announcement != "" {
 		for _, piece := range split(escapeLines(b.Announcement), maxValue) {
@@ -43,6 +48,11 @@ func compose(b notify.Bulletin) []notify.Message {
 
 // composer fills one message after the other.
 type composer struct {
+	// channel is the id of the one to post to; a webhook has its own.
+	channel string
+	// named says whose owner is named rather than mentioned; nil is nobody's.
+	named func(notify.Notice) bool
+
 	words    notify.Words
 	account  string
 	messages []notify.Message
@@ -55,7 +65,7 @@ type composer struct {
 
 // begin starts a message with the header that it continues.
 func (c *composer) begin(continued []attachment) {
-	c.current = payload{Text: c.account, Attachments: []attachment{}}
+	c.current = payload{Channel: c.channel, Text: c.account, Attachments: []attachment{}}
 	c.size = utf8.RuneCountInString(c.account)
 	c.notices = nil
 	for _, a := range continued {
@@ -67,7 +77,7 @@ func (c *composer) begin(continued []attachment) {
 // end closes the current message, unless it would say nothing.
 func (c *composer) end() {
 	if len(c.current.Attachments) > c.fresh {
-		c.messages = append(c.messages, notify.Message{Body: c.current.encode(), Notices: c.notices})
+		c.messages = append(c.messages, notify.Message{Body: encode(c.current), Notices: c.notices})
 	}
 }
 
@@ -169,6 +179,9 @@ func (c *composer) entriesOf(notices []notify.Notice) []entry {
 
 func (c *composer) lineOf(n notify.Notice) string {
 	mention, _ := Mention(n.User, n.SlackTag)
+	if c.named != nil && c.named(n) {
+		mention = Escape(n.User)
+	}
 	return c.words.Line(n, mention, Escape)
 }
 

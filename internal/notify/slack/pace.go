@@ -6,14 +6,16 @@ import (
 	"time"
 )
 
-// pace keeps the requests to one webhook an interval apart, whoever sends them.
+// pace keeps requests an interval apart, whoever sends them.
 type pace struct {
 	interval time.Duration
-	now      func() time.Time
-	sleep    func(context.Context, time.Duration) error
+	// burst is how many may go ahead of that, after a time with none.
+	burst int
+	now   func() time.Time
+	sleep func(context.Context, time.Duration) error
 
 	mu   sync.Mutex
-	next time.Time // when the next request may leave
+	next time.Time // when the next request is due
 }
 
 // wait returns when a request may leave; the first one may at once.
@@ -21,10 +23,13 @@ func (p *pace) wait(ctx context.Context) error {
 	p.mu.Lock()
 	now := p.now()
 	leave := now
-	if p.next.After(now) {
-		leave = p.next
+	if earliest := p.next.Add(-time.Duration(p.burst) * p.interval); earliest.After(now) {
+		leave = earliest
 	}
-	p.next = leave.Add(p.interval)
+	if p.next.Before(now) {
+		p.next = now
+	}
+	p.next = p.next.Add(p.interval)
 	p.mu.Unlock()
 	return p.sleep(ctx, leave.Sub(now))
 }

@@ -8,10 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// payload is what an incoming webhook takes, see
-// https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
-// and https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments.
+// payload is what an incoming webhook takes, and chat.postMessage with a
+// channel, see
+// https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks,
+// https://docs.slack.dev/reference/methods/chat.postMessage and https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments.
 type payload struct {
+	Channel     string       `json:"channel,omitempty"`
 	Text        string       `json:"text"`
 	Attachments []attachment `json:"attachments"`
 }
@@ -66,12 +68,12 @@ func (a attachment) size() int {
 	return size
 }
 
-// encode writes the payload as JSON in which & and < stay readable.
-func (p payload) encode() string {
+// encode writes a message as JSON in which & and < stay readable.
+func encode(message any) string {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(p); err != nil {
+	if err := encoder.Encode(message); err != nil {
 		panic(fmt.Sprintf("encode a slack message: %v", err)) // strings only: cannot fail
 	}
 	return strings.TrimSuffix(out.String(), "\n")

@@ -26,8 +26,8 @@ const Name = "slack"
 // PrintOnly is the webhook URL that prints messages and sends none.
 const PrintOnly = "test"
 
-// Interval is how far apart the requests to one webhook are: Slack takes about
-// one a second, see https://docs.slack.dev/apis/web-api/rate-limits.
+// Interval is how far apart the messages to one webhook, or to one conversation,
+// are: Slack takes about one a second, see https://docs.slack.dev/apis/web-api/rate-limits.
 const Interval = time.Second
 
 // Options are what a Webhook can be told beyond its URL; each has a default.
@@ -216,18 +216,18 @@ func (w *Webhook) print(m notify.Message) error {
 func (w *Webhook) post(ctx context.Context, body string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url.Reveal(), strings.NewReader(body))
 	if err != nil {
-		return retry.Permanent(w.conceal(err))
+		return retry.Permanent(conceal(err, w.hidden))
 	}
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	request.Header.Set("User-Agent", "sleuth")
 	response, err := w.client.Do(request)
 	if err != nil {
-		return w.conceal(err)
+		return conceal(err, w.hidden)
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("read the answer: %w", w.conceal(err))
+		return fmt.Errorf("read the answer: %w", conceal(err, w.hidden))
 	}
 	return judge(answer{
 		status:     response.StatusCode,
@@ -236,9 +236,9 @@ func (w *Webhook) post(ctx context.Context, body string) error {
 	}, w.now())
 }
 
-// conceal rewrites an error of the HTTP client, which quotes the URL. Of what it
-// wraps, only the end of a context is kept.
-func (w *Webhook) conceal(err error) error {
+// conceal rewrites an error of the HTTP client, which quotes the URL, without
+// what is hidden. Of what it wraps, only the end of a context is kept.
+func conceal(err error, hidden []secret.Value) error {
 	if quoting, ok := errors.AsType[*url.Error](err); ok {
 		err = quoting.Err
 	}
@@ -247,7 +247,7 @@ func (w *Webhook) conceal(err error) error {
 			return cause
 		}
 	}
-	return errors.New(w.scrub(err.Error()))
+	return errors.New(secret.Scrub(err.Error(), hidden...))
 }
 
 func (w *Webhook) scrub(text string) string { return secret.Scrub(text, w.hidden...) }

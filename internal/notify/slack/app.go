@@ -1,0 +1,239 @@
+package slack
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+	"github.com/iam-sleuth/sleuth/internal/secret"
+)
+
+// APIURL is where Slack's Web API is.
+const APIURL = "https://slack.com/api/"
+
+// How fast an app may call, see https://docs.slack.dev/apis/web-api/rate-limits.
+const (
+	// appInterval is between any two messages of the app's: a workspace takes
+	// several hundred a minute.
+	appInterval = 200 * time.Millisecond
+	// lookupInterval is between two searches for a person: a method of tier 3
+	// takes 50 a minute, and more now and then.
+	lookupInterval = 1200 * time.Millisecond
+	lookupBurst    = 20
+)
+
+// AppOptions are what an App can be told beyond its token; each has a default.
+type AppOptions struct {
+	// APIURL is where Slack's API is; empty is APIURL. It must be https unless
+	// it leads to this machine.
+	APIURL string
+	// HTTP sends the requests; nil is a client of our own, which uses the
+	// environment's proxy. Redirects are never followed: they would be given
+	// the token.
+	HTTP *http.Client
+	// Echo is where every message that is sent is printed as well; nil is
+	// nowhere.
+	Echo io.Writer
+	// Log is told who could not be reached directly; nil is nobody.
+	Log *slog.Logger
+	// Retry says how often and how patiently to try; its Sleep serves the
+	// pacing too, its Pace is not used.
+	Retry retry.Policy
+	// Now is the clock, for pacing and for waits that Slack gives as a date;
+	// nil is time.Now.
+	Now func() time.Time
+}
+
+// App is a Slack app, by its bot token. Its channels share its pace. It is safe
+// for use by several goroutines.
+//
+// It speaks to the Web API by itself, unlike Directory: a message is composed as
+// JSON before anything is sent, which slack-go would turn into a form, and
+// slack-go reads neither a Retry-After that is a date nor what a token may do.
+type App struct {
+	token  secret.Value
+	hidden []secret.Value // what of the token no error may quote
+	apiURL string
+	client *http.Client
+	retry  retry.Policy
+	now    func() time.Time
+	log    *slog.Logger
+
+	lookups *pace
+	posts   *pace // of the app as a whole
+
+	mu            sync.Mutex
+	echo          io.Writer
+	conversations map[string]*pace
+}
+
+// NewApp returns the app with a token, which has the scopes chat:write, im:write,
+// users:read and users:read.email. An error does not quote the token.
+func NewApp(token secret.Value, options AppOptions) (*App, error) {
+	apiURL := cmp.Or(options.APIURL, APIURL)
+	if err := checkURL(secret.New(apiURL)); err != nil {
+		return nil, fmt.Errorf("slack api url %q: %w", apiURL, err)
+	}
+	if !token.IsSet() {
+		return nil, errors.New("the slack token is empty")
+	}
+	a := &App{
+		token:         token,
+		hidden:        hiddenInToken(token),
+		apiURL:        strings.TrimSuffix(apiURL, "/") + "/",
+		client:        clientFor(options.HTTP),
+		retry:         options.Retry,
+		now:           options.Now,
+		log:           options.Log,
+		echo:          options.Echo,
+		conversations: map[string]*pace{},
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	a.lookups = a.newPace(lookupInterval, lookupBurst)
+	a.posts = a.newPace(appInterval, 0)
+	return a, nil
+}
+
+// hiddenInToken are the texts that would give a token away, longest first: the
+// whole of it, and what between its dashes is long enough to be a secret.
+func hiddenInToken(token secret.Value) []secret.Value {
+	parts := slices.DeleteFunc(strings.Split(token.Reveal(), "-"), func(part string) bool { return len(part) < 16 })
+	hidden := []secret.Value{token}
+	for _, part := range parts {
+		hidden = append(hidden, secret.New(part))
+	}
+	return hidden
+}
+
+// Format keeps the token out of whatever prints an App.
+func (*App) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "slack app") }
+
+func (a *App) newPace(interval time.Duration, burst int) *pace {
+	p := &pace{interval: interval, burst: burst, now: a.now, sleep: a.retry.Sleep}
+	if p.sleep == nil {
+		p.sleep = retry.Sleep
+	}
+	return p
+}
+
+// mayPost waits until a message may go to a conversation.
+func (a *App) mayPost(conversation string) func(context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	own := a.conversations[conversation]
+	if own == nil {
+		own = a.newPace(Interval, 0)
+		a.conversations[conversation] = own
+	}
+	return func(ctx context.Context) error {
+		if err := own.wait(ctx); err != nil {
+			return err
+		}
+		return a.posts.wait(ctx)
+	}
+}
+
+// post sends a message, which is JSON and names the conversation.
+func (a *App) post(ctx context.Context, conversation, message string) error {
+	return a.call(ctx, "chat.postMessage", "application/json; charset=utf-8", message, a.mayPost(conversation), nil)
+}
+
+// find asks who has a mail address. Who was removed from the workspace is not
+// found.
+func (a *App) find(ctx context.Context, address string) (id string, err error) {
+	var found struct {
+		User struct {
+			ID      string `json:"id"`
+			Deleted bool   `json:"deleted"`
+		} `json:"user"`
+	}
+	const method = "users.lookupByEmail"
+	form := url.Values{"email": {address}}.Encode()
+	if err := a.call(ctx, method, "application/x-www-form-urlencoded", form, a.lookups.wait, &found); err != nil {
+		return "", err
+	}
+	if found.User.Deleted {
+		return "", &Refusal{Method: method, Reason: "user_disabled"}
+	}
+	if !memberID.MatchString(found.User.ID) {
+		return "", fmt.Errorf("slack answered %s with a user without an id", method)
+	}
+	return found.User.ID, nil
+}
+
+// call makes one call of the API, as often as the policy says, and reads the
+// answer into what is given.
+func (a *App) call(ctx context.Context, method, kind, body string, mayGo func(context.Context) error, into any) error {
+	policy := a.retry
+	policy.Pace = mayGo
+	return policy.Do(ctx, func(ctx context.Context) error {
+		answer, err := a.request(ctx, method, kind, body)
+		if err != nil {
+			return err
+		}
+		return readCall(method, answer, a.now(), into)
+	})
+}
+
+// maxReply is how many bytes of an answer are read: chat.postMessage repeats
+// the message.
+const maxReply = 1 << 20
+
+// request makes one attempt.
+func (a *App) request(ctx context.Context, method, kind, body string) (answer, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.apiURL+method, strings.NewReader(body))
+	if err != nil {
+		return answer{}, retry.Permanent(conceal(err, a.hidden))
+	}
+	request.Header.Set("Authorization", "Bearer "+a.token.Reveal())
+	request.Header.Set("Content-Type", kind)
+	request.Header.Set("User-Agent", "sleuth")
+	response, err := a.client.Do(request)
+	if err != nil {
+		return answer{}, conceal(err, a.hidden)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxReply))
+	if err != nil {
+		return answer{}, fmt.Errorf("read the answer: %w", conceal(err, a.hidden))
+	}
+	return answer{
+		status:     response.StatusCode,
+		retryAfter: response.Header.Get("Retry-After"),
+		scopes:     response.Header.Get("X-OAuth-Scopes"),
+		text:       secret.Scrub(string(text), a.hidden...),
+	}, nil
+}
+
+// print shows a message that is about to be sent, where that is wanted.
+func (a *App) print(channel string, m notify.Message) {
+	if a.echo == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, _ = fmt.Fprintf(a.echo, "%s message: %s\n%s\n", channel, m.Subject, m.Body)
+}
+
+// guarded turns a panic of a sending into an error that quotes no token.
+func (a *App) guarded(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("post to slack: panic: %s", secret.Scrub(fmt.Sprint(p), a.hidden...))
+	}
+}

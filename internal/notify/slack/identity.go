@@ -1,0 +1,63 @@
+package slack
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/iam-sleuth/sleuth/internal/secret"
+)
+
+// Scopes are what an App's token must be allowed to do.
+var Scopes = []string{"chat:write", "im:write", "users:read", "users:read.email"}
+
+// Identity is whom a token belongs to.
+type Identity struct {
+	Team string // the workspace's name
+	URL  string // the workspace's address
+	Bot  string // the app's user name there
+	// Granted are the scopes that the token has; none where Slack did not say.
+	Granted []string
+	// Lacking are those of Scopes that it has not, as far as Slack said.
+	Lacking []string
+}
+
+// Identify asks Slack whom the token belongs to and what it may do. Nobody sees
+// anything of it. An error says what to do.
+// https://docs.slack.dev/reference/methods/auth.test
+func (a *App) Identify(ctx context.Context) (who Identity, err error) {
+	defer a.guarded(&err)
+	var said struct {
+		Team string `json:"team"`
+		URL  string `json:"url"`
+		User string `json:"user"`
+	}
+	const method = "auth.test"
+	var granted string
+	policy := a.retry
+	policy.Pace = nil
+	err = policy.Do(ctx, func(ctx context.Context) error {
+		answer, err := a.request(ctx, method, "application/x-www-form-urlencoded", "")
+		if err != nil {
+			return err
+		}
+		granted = answer.scopes
+		return readCall(method, answer, a.now(), &said)
+	})
+	if err != nil {
+		return Identity{}, fmt.Errorf("ask slack whose the token is: %w", err)
+	}
+	who = Identity{Team: said.Team, URL: said.URL, Bot: said.User}
+	for scope := range strings.SplitSeq(secret.Scrub(granted, a.hidden...), ",") {
+		if scope = strings.TrimSpace(scope); scope != "" {
+			who.Granted = append(who.Granted, scope)
+		}
+	}
+	for _, scope := range Scopes {
+		if len(who.Granted) > 0 && !slices.Contains(who.Granted, scope) {
+			who.Lacking = append(who.Lacking, scope)
+		}
+	}
+	return who, nil
+}

@@ -1,0 +1,207 @@
+package slack
+
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+)
+
+// What a message of blocks may hold, in characters, see
+// https://docs.slack.dev/reference/block-kit/blocks. One of the 50 blocks is
+// kept for who can't be reached directly.
+const (
+	maxBlocks   = 49
+	maxHeader   = 150
+	maxSection  = 3_000
+	maxFallback = 4_000 // of the text for notifications and screen readers
+)
+
+// letterPayload is a message to one person for chat.postMessage.
+type letterPayload struct {
+	// Channel is the person's id. Where that is not known yet, Email is where
+	// they get mail. User is the names of the IAM users that the message is
+	// about. Slack is sent neither of these two.
+	Channel string `json:"channel,omitempty"`
+	Email   string `json:"email,omitempty"`
+	User    string `json:"user,omitempty"`
+	// Text is what notifications and screen readers say instead of the blocks.
+	Text   string  `json:"text"`
+	Blocks []block `json:"blocks"`
+}
+
+type block struct {
+	Type string    `json:"type"`
+	Text blockText `json:"text"`
+}
+
+type blockText struct {
+	Type string `json:"type"`
+	Text string `json:"text"`
+}
+
+func header(text string) block { return block{"header", blockText{"plain_text", text}} }
+
+func section(text string) block { return block{"section", blockText{"mrkdwn", text}} }
+
+// to is the letter as it is sent to a conversation.
+func (p letterPayload) to(conversation string) string {
+	p.Channel, p.Email, p.User = conversation, "", ""
+	return encode(p)
+}
+
+// inChannel is the letter as it is posted in a channel for somebody who can't be
+// reached: with their mention, or their user name for lack of an id.
+func (p letterPayload) inChannel(channel, why string) string {
+	reader := Escape(p.User)
+	if p.Channel != "" {
+		reader = "<@" + p.Channel + ">"
+	}
+	line := split("For "+reader+", who can't be reached by direct message: "+why+".", maxSection)[0]
+	p.Text = line + "\n" + p.Text
+	p.Blocks = append([]block{section(line)}, p.Blocks...)
+	return p.to(channel)
+}
+
+// asMarkup prepares the administrator's own words for Slack: the titles are
+// bold, the texts may use Slack's markup.
+func asMarkup(b notify.Bulletin) notify.Bulletin {
+	for _, h := range []*notify.Heading{&b.Creation, &b.Inactivity, &b.Leak} {
+		if h.Title = strings.TrimSpace(Escape(h.Title)); h.Title != "" {
+			h.Title = "*" + h.Title + "*"
+		}
+		h.Text = instructions(h.Text)
+	}
+	return b
+}
+
+// composeLetter writes a letter as one message, or, where that is too much for
+// one, as several.
+func composeLetter(b notify.Bulletin, letter notify.Letter) []notify.Message {
+	subject := instructions(b.Words.Subject(b, letter, Escape))
+	// What a template holds beside its fields may use markup as well, and may
+	// wake a channel as little.
+	text := strings.TrimSpace(instructions(b.Words.Personal(b, letter, Escape)))
+	blocks := letterBlocks(subject, text)
+	if fits(blocks) {
+		return []notify.Message{letterMessage(letter, subject, text, blocks, letter.Notices)}
+	}
+	if half := len(letter.Notices) / 2; half > 0 {
+		first, second := letter, letter
+		first.Notices, second.Notices = letter.Notices[:half], letter.Notices[half:]
+		return append(composeLetter(b, first), composeLetter(b, second)...)
+	}
+	var messages []notify.Message
+	for len(blocks) > 0 {
+		n := room(blocks)
+		var told []notify.Notice // with the last of the messages
+		if n == len(blocks) {
+			told = letter.Notices
+		}
+		messages = append(messages, letterMessage(letter, subject, textOf(blocks[:n]), blocks[:n], told))
+		blocks = blocks[n:]
+	}
+	return messages
+}
+
+func letterMessage(letter notify.Letter, subject, text string, blocks []block, told []notify.Notice) notify.Message {
+	p := letterPayload{
+		User:   usersOf(letter.Notices),
+		Text:   split(strings.TrimSpace(subject+"\n\n"+text), maxFallback)[0],
+		Blocks: blocks,
+	}
+	if memberID.MatchString(letter.To) {
+		p.Channel = letter.To
+	} else {
+		p.Email = letter.To
+	}
+	return notify.Message{Subject: "to " + letter.To, Body: encode(p), Notices: told}
+}
+
+// usersOf names the users that notices are about.
+func usersOf(notices []notify.Notice) string {
+	var users []string
+	for _, n := range notices {
+		if user := notify.OneLine(n.User); !slices.Contains(users, user) {
+			users = append(users, user)
+		}
+	}
+	return strings.Join(users, ", ")
+}
+
+// letterBlocks are the subject as a header, and the text with a section for each
+// of its paragraphs.
+func letterBlocks(subject, text string) []block {
+	pieces := split(subject, maxHeader)
+	var blocks []block
+	if strings.TrimSpace(pieces[0]) != "" {
+		blocks = append(blocks, header(pieces[0]))
+	}
+	for _, piece := range slices.Concat(pieces[1:], sectionsOf(text)) {
+		if strings.TrimSpace(piece) != "" {
+			blocks = append(blocks, section(piece))
+		}
+	}
+	return blocks
+}
+
+const fence = "```"
+
+// sectionsOf takes a text apart at its empty lines, and elsewhere where a
+// paragraph is too long for a section. A code block that is taken apart is one
+// in each part.
+func sectionsOf(text string) []string {
+	var sections []string
+	for _, paragraph := range paragraphs(text) {
+		open := false
+		for _, piece := range split(paragraph, maxSection-2*len(fence+"\n")) {
+			if open {
+				piece = fence + "\n" + piece
+			}
+			if open = strings.Count(piece, fence)%2 == 1; open {
+				piece = strings.TrimSuffix(piece, "\n") + "\n" + fence
+			}
+			sections = append(sections, strings.Trim(piece, "\n"))
+		}
+	}
+	return sections
+}
+
+// paragraphs takes a text apart at its empty lines, but for those within a code
+// block.
+func paragraphs(text string) []string {
+	var whole []string
+	open := false
+	for paragraph := range strings.SplitSeq(text, "\n\n") {
+		if open {
+			whole[len(whole)-1] += "\n\n" + paragraph
+		} else {
+			whole = append(whole, paragraph)
+		}
+		open = open != (strings.Count(paragraph, fence)%2 == 1)
+	}
+	return whole
+}
+
+func fits(blocks []block) bool { return room(blocks) == len(blocks) }
+
+// room is how many of the blocks one message can take: one at least.
+func room(blocks []block) int {
+	size := 0
+	for i, b := range blocks {
+		size += utf8.RuneCountInString(b.Text.Text)
+		if i > 0 && (size > maxText || i >= maxBlocks) {
+			return i
+		}
+	}
+	return len(blocks)
+}
+
+func textOf(blocks []block) string {
+	texts := make([]string, len(blocks))
+	for i, b := range blocks {
+		texts[i] = b.Text.Text
+	}
+	return strings.Join(texts, "\n\n")
+}

@@ -1,0 +1,150 @@
+package slack
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+)
+
+// Refusal is an answer of Slack's API that says no, for good.
+type Refusal struct {
+	Method string
+	// Reason is Slack's word for it, such as not_in_channel.
+	Reason string
+	// Scope is what the token lacks, where that is the reason and is known.
+	Scope string
+	// Details are what Slack says beyond that; empty mostly.
+	Details string
+}
+
+// Error says what to do, where that is known.
+func (r *Refusal) Error() string {
+	text := "slack answered " + r.Reason
+	if r.Details != "" {
+		text += " (" + r.Details + ")"
+	}
+	if r.Reason == "missing_scope" {
+		return fmt.Sprintf("%s: the token lacks the scope %s: add it under OAuth & Permissions and install the app again",
+			text, cmp.Or(r.Scope, scopeOf[r.Method]))
+	}
+	if hint, known := callHints[r.Reason]; known {
+		text += ": " + hint
+	}
+	return text
+}
+
+// passing are the refusals that another attempt may not meet.
+var passing = map[string]bool{
+	"fatal_error": true, "internal_error": true, "rate_limited": true, "ratelimited": true,
+	"request_timeout": true, "service_unavailable": true, "team_added_to_org": true,
+}
+
+// readCall decides what an answer of the API means: nil where it says ok, an
+// error that can be retried, or a permanent one. Slack refuses with 200, and
+// says so within.
+func readCall(method string, a answer, now time.Time, into any) error {
+	var said struct {
+		OK       *bool  `json:"ok"`
+		Error    string `json:"error"`
+		Needed   string `json:"needed"`
+		Metadata struct {
+			Messages []string `json:"messages"`
+		} `json:"response_metadata"`
+	}
+	unreadable := json.Unmarshal([]byte(a.text), &said) != nil || said.OK == nil
+	reason := reasonIn(said.Error)
+	switch {
+	case a.status == http.StatusTooManyRequests:
+		return patiently(a, now, errors.New("slack answered 429: too many calls"))
+	case a.status >= 500:
+		return patiently(a, now, fmt.Errorf("slack answered %d%s", a.status, quoted(reason)))
+	case a.status >= 300 && a.status < 400:
+		return retry.Permanent(fmt.Errorf("slack answered %d, a redirect, which is not followed: check SLACK_API_URL", a.status))
+	case unreadable:
+		return retry.Permanent(fmt.Errorf("slack answered %d%s, which is no answer of its API: does SLACK_API_URL, or a proxy before it, lead to Slack?",
+			a.status, quoted(reasonIn(a.text))))
+	case passing[reason]:
+		return patiently(a, now, errors.New("slack answered "+reason))
+	case !*said.OK:
+		return retry.Permanent(&Refusal{
+			Method: method, Reason: cmp.Or(reason, "no, and not why"), Scope: reasonIn(said.Needed),
+			Details: reasonIn(strings.Join(said.Metadata.Messages, "; ")),
+		})
+	case a.status != http.StatusOK:
+		return retry.Permanent(fmt.Errorf("slack answered %d", a.status))
+	case into == nil:
+		return nil
+	}
+	if err := json.Unmarshal([]byte(a.text), into); err != nil {
+		return retry.Permanent(fmt.Errorf("read slack's answer to %s: %w", method, err))
+	}
+	return nil
+}
+
+// scopeOf is what a token needs for a method.
+var scopeOf = map[string]string{
+	"chat.postMessage":    "chat:write",
+	"users.lookupByEmail": "users:read.email",
+}
+
+const newToken = "copy the Bot User OAuth Token from the app's OAuth & Permissions into SLACK_TOKEN again"
+
+// callHints say what to do about the reasons of a refusal, see
+// https://docs.slack.dev/reference/methods/chat.postMessage#errors.
+var callHints = map[string]string{
+	"access_denied":                       "the workspace's administrators do not allow it",
+	"account_inactive":                    "the app was removed from the workspace: install it again, and " + newToken,
+	"channel_not_found":                   "check the id in SLACK_CHANNEL; a private channel is found only once the app is invited to it (/invite)",
+	"ekm_access_denied":                   "the workspace's administrators have suspended access",
+	"enterprise_is_restricted":            "install the app in a workspace of the organization, and use that token",
+	"invalid_auth":                        "Slack does not know the token, or this address may not use it: " + newToken,
+	"invalid_blocks":                      "Slack could not read the message",
+	"is_archived":                         "unarchive the channel, or put another into SLACK_CHANNEL",
+	"messages_tab_disabled":               "switch the Messages Tab on under the app's App Home",
+	"msg_too_long":                        "Slack found the message too long",
+	"no_permission":                       "the app may not do this: install it again with the scopes in docs/slack.md",
+	"no_text":                             "Slack found no text in the message",
+	"not_allowed_token_type":              "use a bot token, which begins with xoxb-",
+	"not_authed":                          "the token did not arrive: is there a proxy that removes it?",
+	"not_in_channel":                      "invite the app to the channel (/invite)",
+	"org_login_required":                  "the workspace is moving to an organization: try later",
+	"restricted_action":                   "the workspace's settings do not let the app post there",
+	"restricted_action_read_only_channel": "the channel is read-only: let the app post there, or put another into SLACK_CHANNEL",
+	"team_access_not_granted":             "install the app in this workspace too",
+	"token_expired":                       "the token has expired: " + newToken,
+	"token_revoked":                       "the token was revoked: install the app again, and " + newToken,
+	"too_many_attachments":                "Slack takes at most 100 attachments a message",
+}
+
+// unreachable says, of the refusals that are about a person, why nobody was
+// reached. They are met where a message is to go to a person, or somebody is
+// looked for.
+var unreachable = map[string]string{
+	"account_inactive":   "the account in Slack is deactivated",
+	"cannot_dm_bot":      "the Slack tag is a bot's",
+	"channel_not_found":  "Slack does not know the id in the Slack tag, or does not let the app write to it",
+	"invalid_email":      "Slack cannot read the mail address",
+	"user_disabled":      "the account in Slack is deactivated",
+	"user_is_bot":        "the Slack tag is a bot's",
+	"user_is_restricted": "the account in Slack is a guest's, to whom the app may not write",
+	"user_not_found":     "Slack does not know the id in the Slack tag",
+	"user_not_visible":   "Slack does not let the app see this person",
+	"users_not_found":    "nobody in Slack has the mail address",
+}
+
+// whyUnreached says why a person was not reached, and reports false where the
+// error is about anything else.
+func whyUnreached(err error) (why string, ok bool) {
+	refusal, ok := errors.AsType[*Refusal](err)
+	if !ok {
+		return "", false
+	}
+	why, ok = unreachable[refusal.Reason]
+	return why, ok
+}
