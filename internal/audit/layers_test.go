@@ -48,6 +48,9 @@ var layers = []struct {
 		"internal/audit", "internal/config", "internal/enforce", "internal/inventory", "internal/notify",
 		"internal/notify/slack", "internal/notify/sns", "internal/report", "internal/secret", "internal/state",
 	}},
+	{"internal/leak", []string{
+		"internal/audit", "internal/config", "internal/enforce", "internal/inventory", "internal/notify", "internal/report", "internal/state",
+	}},
 
 	// What only tests import.
 	{"internal/mototest", nil},

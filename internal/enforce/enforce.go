@@ -163,6 +163,16 @@ func (e Enforcer) disabled(ctx context.Context, record *state.Record) (Outcome, 
 	final := record.Intent.Notice
 	final.At = now
 	record.Disabled = &state.Disabled{At: now, Run: e.Run, Reason: record.Intent.Reason}
+	switch {
+	case record.Intent.Reason == audit.Exposure && record.Leak != nil:
+		leak := *record.Leak
+		leak.Disabled = now
+		record.Leak = &leak
+	case record.LeakOwed():
+		// The notice that this one takes the place of has not got through, and
+		// what it had to say is the more urgent.
+		final.Kind, final.Reason, final.Sooner, final.NameKey = notify.Leaked, audit.Exposure, nil, true
+	}
 	record.Final, record.Receipts, record.Settled = &final, nil, time.Time{}
 	record.Intent = nil
 	if err := e.put(ctx, record); err != nil {

@@ -139,7 +139,7 @@ func (p *posting) load(ctx context.Context, r run.Summary) error {
 	defer p.mu.Unlock()
 	for i := range records {
 		record := &records[i]
-		owed := record.Disabled != nil && record.Settled.IsZero() && record.Final != nil
+		owed := record.FinalOwed() && record.Final != nil
 		warned := record.Warning != nil && record.Warning.Run == r.Run
 		if !owed && !warned {
 			continue

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -26,11 +27,15 @@ func (p *pass) tell(ctx context.Context) {
 		}
 	}
 	p.summary.Warned = len(notices)
+	p.openExemptionsOnceAMonth(ctx)
 	if p.Digest {
 		p.leaveForDigest(ctx, &warned{notices, warnings})
 		return
 	}
-	p.deliver(ctx, &warned{notices, warnings}, p.summary.Announcement)
+	announced := p.deliver(ctx, &warned{notices, warnings}, joined(p.summary.Announcement, AboutExemptions(false, p.summary)))
+	if announced && p.summary.toldOfAllOpen() {
+		p.last.ExemptionsTold = p.started
+	}
 	if len(p.tells) > 0 && !p.DryRun {
 		p.summary.Warned = len(p.warned)
 	}
@@ -43,8 +48,9 @@ type warned struct {
 }
 
 // deliver hands every channel the final notices it has no receipt for, the
-// warnings and the announcement, and records what it took.
-func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
+// warnings and the announcement, and records what it took. It reports whether
+// some channel took the announcement.
+func (p *pass) deliver(ctx context.Context, w *warned, announcement string) (announced bool) {
 	if w == nil {
 		w = &warned{}
 	}
@@ -94,6 +100,12 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 		p.settleUntold(ctx)
 	}
 	p.settleTold(ctx)
+	return !p.DryRun && notify.Announced(posts, deliveries)
+}
+
+// joined are the parts of an announcement, with an empty line between them.
+func joined(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "\n\n")
 }
 
 // checkReach names the people whom no channel can tell. They are not told, and
@@ -167,7 +179,7 @@ func (p *pass) settleTold(ctx context.Context) {
 	}
 	now := p.Now().UTC()
 	for _, record := range p.finals {
-		if record.Disabled == nil || !record.Settled.IsZero() {
+		if !record.FinalOwed() {
 			continue
 		}
 		if record.Final != nil && !record.ToldBy(notify.Owed(p.Channels, *record.Final)) {
@@ -222,6 +234,11 @@ func (p *pass) warning(s *step) notify.Notice {
 	case s.decision.OtherDaysLeft < n.DaysLeft:
 		n.Sooner = &notify.Sooner{Reason: otherReason(n.Reason), DaysLeft: s.decision.OtherDaysLeft}
 	}
+	at := n.At
+	if n.Kind == notify.PastLimit {
+		at = time.Time{} // nobody knows
+	}
+	n.Aside = strings.TrimSpace(n.Aside + " " + aboutRefusal(s.verdict, at))
 	return n
 }
 
@@ -236,6 +253,9 @@ func (p *pass) finalNotice(s *step) func(audit.User, audit.Verdict) notify.Notic
 	return func(user audit.User, v audit.Verdict) notify.Notice {
 		n := p.notice(s, user, v)
 		n.Kind = notify.Disabled
+		if v.Refused() {
+			n.Aside = "Its exemption was not honoured: " + v.Exemption.Refusal.String() + "."
+		}
 		return n
 	}
 }

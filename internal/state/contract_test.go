@@ -39,6 +39,7 @@ func fullRecord(account, keyID string) state.Record {
 		}},
 		Intent:   &state.Intent{At: today, Run: "run-1", Reason: audit.CreationAge, Notice: notice},
 		Disabled: &state.Disabled{At: today.Add(time.Nanosecond), Run: "run-1", Reason: audit.CreationAge},
+		Leak:     &state.Leak{At: today, Run: "run-1", Event: "arn:aws:health:global::event/RISK/1", Disabled: today},
 		Final:    &notice,
 		Receipts: map[string]time.Time{"slack": today, "sns": today.Add(time.Second)},
 		Settled:  today.Add(time.Minute),

@@ -7,9 +7,12 @@ import (
 	"time"
 )
 
-// encode writes a record as JSON, in the version of this Sleuth.
+// encode writes a record as JSON, in the lowest version that has its fields.
 func encode(r Record) ([]byte, error) {
-	r.Version = Version
+	r.Version = max(r.Version, 1)
+	if r.Leak != nil {
+		r.Version = max(r.Version, leakVersion)
+	}
 	text, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("encode the record of key %s: %w", r.KeyID, err)

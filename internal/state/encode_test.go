@@ -49,8 +49,22 @@ func FuzzDecode(f *testing.F) {
 // places that read a record see the same one.
 func TestDecodeIsNotFooledByCase(t *testing.T) {
 	t.Parallel()
-	stored := `{"version":1,"VERSION":2,"account":"111111111111","key_id":"AKIA1","revision":1}`
+	stored := `{"version":1,"VERSION":99,"account":"111111111111","key_id":"AKIA1","revision":1}`
 	if r, err := decode([]byte(stored), "111111111111", "AKIA1"); err == nil || !strings.Contains(err.Error(), "newer Sleuth") {
 		t.Errorf("took version %d: %v", r.Version, err)
+	}
+}
+
+// TestVersionIsTheLowest: an older Sleuth goes on reading what it can, and
+// keeps its hands off a leak, which it would forget.
+func TestVersionIsTheLowest(t *testing.T) {
+	t.Parallel()
+	for want, r := range map[string]Record{
+		`{"version":1,`: {Account: "111111111111", KeyID: "AKIA1", Revision: 1, Disabled: &Disabled{}},
+		`{"version":2,`: {Account: "111111111111", KeyID: "AKIA1", Revision: 1, Leak: &Leak{}},
+	} {
+		if text, err := encode(r); err != nil || !strings.HasPrefix(string(text), want) {
+			t.Errorf("%s, %v: want %s", text, err, want)
+		}
 	}
 }

@@ -18,8 +18,13 @@ import (
 // Fields that this Sleuth does not know in a record of its own version are
 // passed over, and lost when it writes the record again. So a field may be
 // added within a version only if losing it does no harm; anything else takes a
-// new version.
-const Version = 1
+// new version. A record is written in the lowest version that has its fields,
+// so that an older Sleuth goes on reading those without newer ones.
+const Version = 2
+
+// leakVersion is the first version that knows of leaks. One that does not
+// would let a notice that is owed fall.
+const leakVersion = 2
 
 // Record is what is remembered of one key in one account. Times are UTC.
 type Record struct {
@@ -39,6 +44,9 @@ type Record struct {
 	Intent *Intent `json:"intent,omitempty"`
 	// Disabled is written once IAM has taken the change.
 	Disabled *Disabled `json:"disabled,omitempty"`
+	// Leak is set for a key that was found in public, for good: a key that is
+	// out stays so.
+	Leak *Leak `json:"leak,omitempty"`
 	// Final is the final notice, kept so that it can be sent again.
 	Final *notify.Notice `json:"final,omitempty"`
 	// Receipts is when each channel took the final notice.
@@ -79,10 +87,30 @@ type Disabled struct {
 	Reason audit.Reason `json:"reason"`
 }
 
+// Leak is what is remembered of a key that was found in public. Its owner is
+// told by the final notice.
+type Leak struct {
+	At  time.Time `json:"at"`
+	Run string    `json:"run"`
+	// Event is the ARN of the AWS Health event; empty for one told by hand.
+	Event string `json:"event,omitempty"`
+	// Disabled is when Sleuth disabled the key for it; zero where it did not.
+	Disabled time.Time `json:"disabled,omitzero"`
+}
+
 // Owed reports whether somebody is still to be told, or something still to be
 // found out, about the key.
-func (r Record) Owed() bool {
-	return r.Intent != nil || (r.Disabled != nil && r.Settled.IsZero())
+func (r Record) Owed() bool { return r.Intent != nil || r.FinalOwed() }
+
+// FinalOwed reports whether some channel has not taken the final notice yet.
+func (r Record) FinalOwed() bool {
+	return r.Settled.IsZero() && (r.Disabled != nil || r.LeakOwed())
+}
+
+// LeakOwed reports whether the owner of a key that was found in public is still
+// to be told so.
+func (r Record) LeakOwed() bool {
+	return r.Leak != nil && r.Settled.IsZero() && r.Final != nil && r.Final.Reason == audit.Exposure
 }
 
 // Receive notes that a channel took the final notice. Once all those
@@ -112,9 +140,10 @@ func (r Record) ToldBy(channels map[string]bool) bool {
 }
 
 // StartAnew forgets the key's story, as a key that a person has enabled again
-// is a new one: judged afresh, and noticed again.
+// is a new one: judged afresh, and noticed again. That it was found in public
+// is not forgotten.
 func (r *Record) StartAnew() {
-	*r = Record{Account: r.Account, KeyID: r.KeyID, User: r.User, Changed: r.Changed, Revision: r.Revision}
+	*r = Record{Account: r.Account, KeyID: r.KeyID, User: r.User, Leak: r.Leak, Changed: r.Changed, Revision: r.Revision}
 }
 
 // keep is how long a record with nothing owed is remembered. It outlasts any

@@ -1,0 +1,53 @@
+package enforce
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+// LeakNotice writes the final notice for a key that was found in public, from
+// its user and the key as they were last read.
+type LeakNotice func(audit.User, audit.Key) notify.Notice
+
+// Spared says why a leaked key, as it was just read, is not to be disabled
+// after all; empty where it is.
+type Spared func(audit.User, audit.Key) string
+
+// DisableLeaked takes a key that was found in public through the protocol. The
+// record is the key's, with its Leak set; what it holds as its final notice
+// stays owed where the outcome is not Disabled. Otherwise it is as for Disable.
+func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.Key, spared Spared, final LeakNotice, record *state.Record) (Outcome, error) {
+	leftover, keyID := record.Intent != nil, key.ID
+	if err := e.intend(ctx, record, audit.Exposure, final(user, key)); err != nil {
+		return Failed, fmt.Errorf("write down the intent to disable key %s of user %s, so it is left active: %w", keyID, user.Name, err)
+	}
+	freshUser, fresh, err := e.Reader.Fresh(ctx, user, keyID)
+	switch {
+	case inventory.IsGone(err):
+		return e.resolve(ctx, record, leftover, Gone, nil)
+	case err != nil:
+		return Failed, fmt.Errorf("read key %s of user %s once more before disabling it, so it is left active: %w", keyID, user.Name, err)
+	case fresh.Status == audit.Inactive && leftover:
+		return e.disabled(ctx, record)
+	case fresh.Status != audit.Active || spared(freshUser, fresh) != "":
+		// With an attempt behind it that may yet show, nothing is known.
+		if leftover {
+			return Pending, nil
+		}
+		return e.resolve(ctx, record, false, Changed, nil)
+	}
+	record.Intent.Notice = final(freshUser, fresh)
+	err = e.deactivate(ctx, user.Name, keyID)
+	if inventory.IsGone(err) {
+		return e.resolve(ctx, record, leftover, Gone, nil)
+	}
+	if err != nil {
+		return Failed, fmt.Errorf("disable key %s of user %s: %w", keyID, user.Name, err)
+	}
+	return e.disabled(ctx, record)
+}

@@ -1,0 +1,126 @@
+package leak
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/report"
+)
+
+// Outcome is what became of one key.
+type Outcome string
+
+// The outcomes.
+const (
+	Disabled        Outcome = "disabled"         // by Sleuth, now
+	Notified        Outcome = "notified"         // told of, and left Active
+	AlreadyDisabled Outcome = "already_disabled" // it was Inactive, and its owner is told so
+	Known           Outcome = "known"            // an earlier answer has done what there is to do
+	Gone            Outcome = "gone"             // the key or its user no longer exists
+	NotCovered      Outcome = "not_covered"      // the settings leave its account out
+	Failed          Outcome = "failed"           // not all was done; the problems say what not
+)
+
+// Result is what became of one key, and why.
+type Result struct {
+	KeyID   string  `json:"key_id"`
+	User    string  `json:"user,omitempty"`
+	Outcome Outcome `json:"outcome"`
+	// Detail is one sentence more, for people.
+	Detail string `json:"detail,omitempty"`
+}
+
+// Answer is what was done about an event; the Lambda's result. Times are UTC.
+type Answer struct {
+	Schema   int            `json:"schema"`
+	Run      string         `json:"run"`
+	Event    string         `json:"event,omitempty"` // its ARN
+	Account  notify.Account `json:"account"`
+	At       time.Time      `json:"at"`
+	Finished time.Time      `json:"finished"`
+	DryRun   bool           `json:"dry_run"`
+	Keys     []Result       `json:"keys"`
+	// NoticesSent counts notices taken by channels, each channel on its own;
+	// MessagesSent the messages they were in.
+	NoticesSent   int `json:"notices_sent"`
+	NoticesFailed int `json:"notices_failed"`
+	MessagesSent  int `json:"messages_sent"`
+	// NoticesOwed counts the keys whose notice some channel has not taken yet;
+	// the next run sends it again.
+	NoticesOwed int `json:"notices_owed"`
+	// Failed counts the problems; an answer with any is not whole.
+	Failed   int              `json:"failed"`
+	Problems []report.Problem `json:"problems"`
+}
+
+// Err says in one line what was not done; nil where all was.
+func (a Answer) Err() error {
+	if len(a.Problems) == 0 {
+		return nil
+	}
+	const most = 5
+	var texts []string
+	for i, problem := range a.Problems {
+		if i == most {
+			texts = append(texts, fmt.Sprintf("and %d more", len(a.Problems)-most))
+			break
+		}
+		texts = append(texts, problem.Text)
+	}
+	return fmt.Errorf("%w: %s", errNotWhole, strings.Join(texts, "; "))
+}
+
+var errNotWhole = errors.New("the answer to leaked keys is not whole")
+
+// String is the answer for people, a line a key.
+func (a Answer) String() string {
+	var b strings.Builder
+	fmt.Fprintln(&b, a.Account)
+	for _, key := range a.Keys {
+		fmt.Fprintf(&b, "key %s", key.KeyID)
+		if key.User != "" {
+			fmt.Fprintf(&b, " of user %s", notify.OneLine(key.User))
+		}
+		fmt.Fprintf(&b, ": %s", key.Outcome.inWords(a.DryRun))
+		if key.Detail != "" {
+			fmt.Fprintf(&b, "; %s", key.Detail)
+		}
+		b.WriteString("\n")
+	}
+	if a.NoticesSent > 0 {
+		fmt.Fprintf(&b, "notices sent %d\n", a.NoticesSent)
+	}
+	for _, problem := range a.Problems {
+		fmt.Fprintf(&b, "failed: %s\n", notify.OneLine(problem.Text))
+	}
+	return b.String()
+}
+
+func (o Outcome) inWords(dryRun bool) string {
+	switch {
+	case o == Disabled && dryRun:
+		return "would be disabled"
+	case o == Notified && dryRun:
+		return "would be told of and left active"
+	case o == AlreadyDisabled && dryRun:
+		return "is disabled already; its owner would be told"
+	}
+	switch o {
+	case Disabled:
+		return "disabled"
+	case Notified:
+		return "left active"
+	case AlreadyDisabled:
+		return "was disabled already"
+	case Known:
+		return "nothing is left to do"
+	case Gone:
+		return "no longer exists"
+	case NotCovered:
+		return "not covered"
+	}
+	return "failed"
+}

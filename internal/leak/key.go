@@ -1,0 +1,325 @@
+package leak
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/enforce"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+// Who a key is of that no IAM user has. A user's name has no space.
+const (
+	rootUser         = "root user"
+	temporarySession = "temporary session"
+)
+
+// The sentences that notices end with, where they have more to say.
+const (
+	ofRoot       = "Sleuth cannot disable it: sign in as the root user and delete it."
+	ofSession    = "Sleuth cannot disable it: revoke the sessions of the role or the user that it was issued to, whom CloudTrail names."
+	wasInactive  = "It was disabled before that."
+	wasDeleted   = "It was deleted since."
+	notRead      = "Sleuth could not read it, and did nothing about it: disable it by hand."
+	notDisabled  = "Sleuth tried to disable it and could not: disable it by hand."
+	isPending    = "Sleuth tried to disable it, and whether that worked cannot be seen yet."
+	nothingKnown = "IAM knows no such key"
+)
+
+// mostAttempts bounds how often a key is begun anew because its record, or the
+// key itself, was changed meanwhile.
+const mostAttempts = 5
+
+// errAnew says that what was read of a key, or of its record, is out of date.
+var errAnew = errors.New("it was changed again and again meanwhile")
+
+// answerKey deals with one key, and notes what became of it.
+func (a *answering) answerKey(ctx context.Context, f Finding) {
+	if !a.timeForKey() {
+		a.problem(f.KeyID, fmt.Errorf("time was up before key %s could be dealt with: run 'sleuth leaked %s' for it", f.KeyID, f.KeyID))
+		a.answer.Keys = append(a.answer.Keys, Result{KeyID: f.KeyID, Outcome: Failed, Detail: "time was up"})
+		return
+	}
+	result, err := a.attempt(ctx, f)
+	for range mostAttempts {
+		if !errors.Is(err, errAnew) {
+			break
+		}
+		if err = a.reload(ctx, f.KeyID); err == nil {
+			result, err = a.attempt(ctx, f)
+		}
+	}
+	if err != nil {
+		a.problem(f.KeyID, fmt.Errorf("deal with leaked key %s: %w", f.KeyID, err))
+		result.Outcome, result.Detail = Failed, cmp.Or(result.Detail, "it was not dealt with")
+		if result.Detail != nothingKnown && !slices.Contains(a.pending, a.records[f.KeyID]) {
+			a.say("Access key %s was found in public, and Sleuth could not deal with it. See to it by hand.", f.KeyID)
+		}
+	}
+	result.KeyID = f.KeyID
+	a.Log.WarnContext(ctx, "a key was found in public", "key", f.KeyID, "user", result.User, "outcome", string(result.Outcome), "detail", result.Detail, "event", a.event)
+	a.answer.Keys = append(a.answer.Keys, result)
+}
+
+// attempt deals with one key as it stands. An errAnew asks for another attempt;
+// any other error is a problem, beside what the result says.
+func (a *answering) attempt(ctx context.Context, f Finding) (Result, error) {
+	if strings.HasPrefix(f.KeyID, "ASIA") {
+		return a.tellOf(ctx, audit.User{Name: temporarySession}, audit.Key{ID: f.KeyID}, ofSession)
+	}
+	name, err := a.reader.Owner(ctx, f.KeyID)
+	switch {
+	case inventory.IsGone(err):
+		return a.goneOrUnknown(ctx, f)
+	case err != nil:
+		err = fmt.Errorf("%w; where access is denied it is a key of another account, or iam:GetAccessKeyLastUsed is not allowed", err)
+		return Result{Outcome: Failed, Detail: "its user could not be found"}, err
+	case name == "":
+		return a.tellOf(ctx, audit.User{Name: rootUser}, audit.Key{ID: f.KeyID}, ofRoot)
+	}
+	user, key, err := a.reader.Fresh(ctx, audit.User{Name: name}, f.KeyID)
+	if inventory.IsGone(err) {
+		if _, again := a.reader.Owner(ctx, f.KeyID); inventory.IsGone(again) {
+			return a.gone(ctx, f, name)
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("read leaked key %s of user %s, so nothing was done about it: %w", f.KeyID, name, err)
+		result, telling := a.tellOf(ctx, audit.User{Name: name}, audit.Key{ID: f.KeyID}, notRead)
+		if errors.Is(telling, errAnew) {
+			return result, telling
+		}
+		return Result{User: name, Outcome: Failed, Detail: "it could not be read"}, errors.Join(err, telling)
+	}
+	return a.answerRead(ctx, f, user, key)
+}
+
+// answerRead deals with a key that was read.
+func (a *answering) answerRead(ctx context.Context, f Finding, user audit.User, key audit.Key) (Result, error) {
+	if key.Status == audit.Inactive {
+		return a.inactive(ctx, user, key)
+	}
+	spared := a.spared(f)(user, key)
+	if !a.Config.LeakDisables {
+		return a.tellOf(ctx, user, key, "")
+	}
+	if spared != "" {
+		return a.tellOf(ctx, user, key, "It was not disabled: "+spared+".")
+	}
+	record := a.record(f.KeyID, user.Name)
+	if detail := a.done(record, true); detail != "" {
+		a.pending = append(a.pending, record)
+		return Result{User: user.Name, Outcome: Known, Detail: detail}, nil
+	}
+	return a.disable(ctx, f, user, key, record)
+}
+
+// spared says why a key is not to be disabled. What is not understood is a
+// reason.
+func (a *answering) spared(f Finding) enforce.Spared {
+	return func(user audit.User, key audit.Key) string {
+		exemption := audit.ExemptionOf(user, key.ID).Under(a.Config.Exemptions, a.now())
+		switch {
+		case f.Closed:
+			return "AWS has closed its event"
+		case slices.Contains(a.Config.Policy.OwnKeys, key.ID):
+			return audit.HeldAsOwnKey.String()
+		case key.Status != audit.Active:
+			return fmt.Sprintf("its status is %q", string(key.Status))
+		case a.Config.LeakSparesExempt && exemption.Unreadable:
+			return audit.HeldByDoubt.String()
+		case a.Config.LeakSparesExempt && exemption.Holds(a.now()):
+			return "it is exempt"
+		}
+		return ""
+	}
+}
+
+// done says why there is nothing left to do about an Active key but to send
+// what is owed; empty where there is.
+func (a *answering) done(record *state.Record, disable bool) string {
+	leak := record.Leak
+	switch {
+	case leak == nil:
+		return ""
+	case a.event != "" && a.event != leak.Event:
+		return "" // it was found once more
+	case !disable:
+	case a.event == "", leak.Disabled.IsZero(), record.Intent != nil:
+		return "" // asked for by hand, only told of so far, or cut off
+	case a.now().Sub(leak.Disabled) < enforce.Lag:
+		return audit.HeldAsJustChanged.String()
+	default:
+		return "Sleuth disabled it for this on " + notify.Date(leak.Disabled) + ", and somebody has enabled it again"
+	}
+	return "its owner was told on " + notify.Date(leak.At)
+}
+
+// disable takes an Active key through the protocol.
+func (a *answering) disable(ctx context.Context, f Finding, user audit.User, key audit.Key, record *state.Record) (Result, error) {
+	result := Result{User: user.Name, Outcome: Disabled}
+	a.learn(record, a.notice(notify.Exposed, user, key, ""))
+	if a.DryRun {
+		final := a.notice(notify.Leaked, user, key, "")
+		record.Final = &final
+		a.pending = append(a.pending, record)
+		return result, nil
+	}
+	final := func(user audit.User, key audit.Key) notify.Notice { return a.notice(notify.Leaked, user, key, "") }
+	outcome, err := a.enforcer().DisableLeaked(ctx, user, key, a.spared(f), final, record)
+	if outcome != enforce.Disabled && errors.Is(err, state.ErrConflict) {
+		return result, errAnew
+	}
+	switch outcome {
+	case enforce.Disabled:
+	case enforce.Changed:
+		return result, errors.Join(err, errAnew)
+	case enforce.Gone:
+		if err != nil {
+			return Result{User: user.Name, Outcome: Gone}, err
+		}
+		return a.gone(ctx, f, user.Name)
+	case enforce.Pending:
+		result.Outcome, result.Detail = Notified, isPending
+		record.Final.Aside = isPending
+	case enforce.Failed:
+		result.Outcome, result.Detail = Failed, "it could not be disabled"
+		record.Final.Aside = notDisabled
+	}
+	a.pending = append(a.pending, record)
+	return result, err
+}
+
+func (a *answering) enforcer() enforce.Enforcer {
+	return enforce.Enforcer{
+		IAM: a.IAM, Reader: a.reader, Run: a.ID, Now: a.now,
+		Ledger: ledger{store: a.Store, now: a.now},
+	}
+}
+
+// inactive deals with a key that is disabled already.
+func (a *answering) inactive(ctx context.Context, user audit.User, key audit.Key) (Result, error) {
+	record := a.record(key.ID, user.Name)
+	result := Result{User: user.Name, Outcome: AlreadyDisabled}
+	known := record.Leak != nil
+	switch {
+	case record.Intent != nil && !a.DryRun:
+		// An attempt that was cut off has worked: its word is still to be given.
+		a.learn(record, a.notice(notify.Leaked, user, key, ""))
+		outcome, err := a.enforcer().Settle(ctx, record)
+		if outcome != enforce.Disabled && errors.Is(err, state.ErrConflict) || err == nil && outcome == enforce.Changed {
+			return result, errAnew
+		}
+		a.pending = append(a.pending, record)
+		if outcome == enforce.Disabled {
+			result.Outcome = Disabled
+		}
+		return result, err
+	case known && !(record.LeakOwed() && record.Final.Kind == notify.Exposed):
+		a.pending = append(a.pending, record)
+		result.Outcome, result.Detail = Known, "it is disabled, and its owner was told of the leak"
+		if record.LeakOwed() {
+			result.Detail = "it is disabled, and the notice that is owed is sent again"
+		}
+		return result, nil
+	}
+	a.learn(record, a.notice(notify.Leaked, user, key, wasInactive))
+	return result, a.put(ctx, record)
+}
+
+// tellOf tells of a key that is left as it is.
+func (a *answering) tellOf(ctx context.Context, user audit.User, key audit.Key, aside string) (Result, error) {
+	record := a.record(key.ID, user.Name)
+	if detail := a.done(record, false); detail != "" {
+		a.pending = append(a.pending, record)
+		return Result{User: user.Name, Outcome: Known, Detail: detail}, nil
+	}
+	a.learn(record, a.notice(notify.Exposed, user, key, aside))
+	return Result{User: user.Name, Outcome: Notified, Detail: aside}, a.put(ctx, record)
+}
+
+// goneOrUnknown deals with a key that IAM does not know, by its id alone.
+func (a *answering) goneOrUnknown(ctx context.Context, f Finding) (Result, error) {
+	if record := a.records[f.KeyID]; record != nil {
+		return a.gone(ctx, f, record.User)
+	}
+	if f.Closed {
+		return Result{Outcome: Gone, Detail: nothingKnown}, nil
+	}
+	return Result{Outcome: Failed, Detail: nothingKnown},
+		fmt.Errorf("%s in account %s: key %s was deleted, or is another account's", nothingKnown, a.Account.ID, f.KeyID)
+}
+
+// gone deals with a key that was deleted. Where its owner was to hear of it,
+// they still do.
+func (a *answering) gone(ctx context.Context, f Finding, user string) (Result, error) {
+	result := Result{User: user, Outcome: Gone}
+	record := a.records[f.KeyID]
+	switch {
+	case record == nil || !record.FinalOwed():
+		return result, nil
+	case !record.LeakOwed() || record.Final.Kind != notify.Exposed:
+		a.pending = append(a.pending, record)
+		return result, nil
+	}
+	final := *record.Final
+	final.Kind, final.Aside = notify.Leaked, wasDeleted
+	record.Final, record.Receipts = &final, nil
+	return result, a.put(ctx, record)
+}
+
+// record is what is remembered of a key, or a new record.
+func (a *answering) record(keyID, user string) *state.Record {
+	if a.records[keyID] == nil {
+		a.records[keyID] = &state.Record{Account: a.Account.ID, KeyID: keyID, User: user}
+	}
+	return a.records[keyID]
+}
+
+// learn notes that a key was found in public, with the notice that its owner is
+// owed from now on.
+func (a *answering) learn(record *state.Record, final notify.Notice) {
+	found := record.Leak == nil || a.event != "" && a.event != record.Leak.Event
+	if found {
+		record.Leak = &state.Leak{At: a.now(), Run: a.ID, Event: a.event}
+	}
+	told := record.Final != nil && record.Final.Reason == audit.Exposure && record.Final.Kind == final.Kind
+	if found || !told {
+		record.Receipts, record.Settled = nil, time.Time{}
+	}
+	if found || !told || record.LeakOwed() {
+		record.Final = &final
+	}
+}
+
+// put writes a record down, and has its notice sent even where that fails.
+func (a *answering) put(ctx context.Context, record *state.Record) error {
+	if !a.DryRun {
+		record.Changed = a.now()
+		err := a.Store.Put(ctx, record)
+		if errors.Is(err, state.ErrConflict) {
+			return errAnew
+		}
+		if err != nil {
+			a.pending = append(a.pending, record)
+			return fmt.Errorf("write down that key %s of user %s was found in public (its owner may hear of it twice): %w", record.KeyID, record.User, err)
+		}
+	}
+	a.pending = append(a.pending, record)
+	return nil
+}
+
+func (a *answering) notice(kind notify.Kind, user audit.User, key audit.Key, aside string) notify.Notice {
+	return notify.Notice{
+		KeyID: key.ID, User: user.Name, SlackTag: user.Slack(), Name: user.NameTag(), Email: user.Email(),
+		Created: key.Created, LastUsed: key.LastUsed, NameKey: true, Kind: kind, Reason: audit.Exposure, Aside: aside,
+	}
+}

@@ -1,0 +1,229 @@
+package leak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/enforce"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+// IAM is the calls an answer makes to IAM.
+type IAM interface {
+	inventory.IAM
+	enforce.IAM
+}
+
+// Responder has what it takes to answer leaks in one account. It waits for no
+// lease, as every second counts: whatever a run does to a key's record at the
+// same moment is told by the record's revision, and the record is read again.
+type Responder struct {
+	ID       string // names this answer in state and logs
+	Account  notify.Account
+	Config   config.Config // Policy.OwnKeys set
+	IAM      IAM
+	Channels []notify.Channel
+	Store    state.Store
+	Log      *slog.Logger
+	Now      func() time.Time // UTC
+	// DryRun writes nothing and sends nothing; Channels are expected to show
+	// what they are given.
+	DryRun bool
+	// Deadline is when the process will be ended by others; zero for never.
+	Deadline time.Time
+}
+
+// answering is the working state of one answer.
+type answering struct {
+	Responder
+	event   string // its ARN; empty for a leak told by hand
+	reader  inventory.Reader
+	tells   map[string]bool // the channels that reach people
+	records map[string]*state.Record
+	answer  Answer
+
+	// pending are the records whose notices are to be sent next, said what is
+	// to be said beside them.
+	pending []*state.Record
+	said    []string
+}
+
+// atOnce is how many keys are dealt with before people are told of them.
+const atOnce = 20
+
+// Respond deals with every key of an event, and tells. The answer is whole
+// even where its Err is not nil. No failure of one key or channel stops the
+// others.
+func (r Responder) Respond(ctx context.Context, event Event) Answer {
+	a := r.begin(event)
+	a.load(ctx)
+	switch {
+	case len(event.Keys) == 0 && len(event.Unclear) == 0:
+		a.say("AWS Health says that access keys of this account were found in public, and names none. Look at the event in the AWS Health Dashboard.")
+	case len(event.Unclear) > 0:
+		a.say("AWS Health says that access keys of this account were found in public, and names what is no key's id: %s. Look at the event in the AWS Health Dashboard.", firstOf(event.Unclear))
+	}
+	for keys := range slices.Chunk(event.Keys, atOnce) {
+		for _, finding := range keys {
+			a.answerKey(ctx, finding)
+		}
+		a.tell(ctx)
+	}
+	a.tell(ctx)
+	return a.finish()
+}
+
+// Announce tells every channel of keys that cannot be looked at: those of an
+// account that is not covered, or that cannot be entered. The outcome is theirs.
+func (r Responder) Announce(ctx context.Context, event Event, outcome Outcome, why string) Answer {
+	a := r.begin(event)
+	for _, finding := range event.Keys {
+		a.answer.Keys = append(a.answer.Keys, Result{KeyID: finding.KeyID, Outcome: outcome, Detail: why})
+	}
+	keys := make([]string, len(event.Keys))
+	for i, finding := range event.Keys {
+		keys[i] = finding.KeyID
+	}
+	a.say("Found in public: access keys of this account (%s). Nothing was done about them: %s. Disable them at once.", firstOf(append(keys, event.Unclear...)), why)
+	a.tell(ctx)
+	if outcome == Failed {
+		a.problem("", fmt.Errorf("nothing was done about the leaked keys of account %s: %s", r.Account.ID, why))
+	}
+	return a.finish()
+}
+
+func (r Responder) begin(event Event) *answering {
+	now := r.Now().UTC()
+	a := &answering{
+		Responder: r,
+		event:     event.ARN,
+		reader:    inventory.Reader{IAM: r.IAM, Rules: r.Config.Rules, Now: now},
+		tells:     map[string]bool{},
+		records:   map[string]*state.Record{},
+		answer: Answer{
+			Schema: report.Schema, Run: r.ID, Event: event.ARN, Account: r.Account, At: now, DryRun: r.DryRun,
+			Keys: []Result{}, Problems: []report.Problem{},
+		},
+	}
+	for _, c := range r.Channels {
+		if notify.TellsPeople(c) {
+			a.tells[c.Name()] = true
+		}
+	}
+	return a
+}
+
+// load reads what is remembered. Without it keys are told of, and none is
+// disabled, as nothing can be written down first.
+func (a *answering) load(ctx context.Context) {
+	records, err := a.Store.Load(ctx, a.Account.ID)
+	_, others := state.Damaged(err) // a damaged record is named once its key is dealt with
+	if others != nil {
+		a.problem("", fmt.Errorf("read what earlier runs have left in %s: %w", a.Store, others))
+		return
+	}
+	for i := range records {
+		a.records[records[i].KeyID] = &records[i]
+	}
+}
+
+// reload reads what is remembered of one key once more.
+func (a *answering) reload(ctx context.Context, keyID string) error {
+	stored, err := stored(ctx, a.Store, a.Account.ID, keyID)
+	if err != nil {
+		return err
+	}
+	delete(a.records, keyID)
+	if stored != nil {
+		a.records[keyID] = stored
+	}
+	return nil
+}
+
+// stored is the record of a key as it is in the store; nil where there is none.
+func stored(ctx context.Context, store state.Store, account, keyID string) (*state.Record, error) {
+	records, err := store.Load(ctx, account)
+	damaged, others := state.Damaged(err)
+	for _, d := range damaged {
+		if d.KeyID == keyID {
+			others = errors.Join(others, d)
+		}
+	}
+	if others != nil {
+		return nil, others
+	}
+	for i := range records {
+		if records[i].KeyID == keyID {
+			return &records[i], nil
+		}
+	}
+	return nil, nil //nolint:nilnil // none is no error
+}
+
+func (a *answering) now() time.Time { return a.Now().UTC() }
+
+// keptFromKeys is kept back from the end of the process for telling.
+const (
+	keptFromKeys    = 60 * time.Second
+	keptFromTelling = 5 * time.Second
+)
+
+// timeForKey reports whether there is time left to deal with one more key.
+func (a *answering) timeForKey() bool {
+	if a.Deadline.IsZero() {
+		return true
+	}
+	kept := min(keptFromKeys, a.Deadline.Sub(a.answer.At)/4)
+	return a.now().Before(a.Deadline.Add(-kept))
+}
+
+func (a *answering) problem(keyID string, err error) {
+	user := ""
+	if record := a.records[keyID]; record != nil {
+		user = record.User
+	}
+	a.Log.Error(err.Error(), "user", user, "key", keyID)
+	a.answer.Problems = append(a.answer.Problems, report.Problem{User: user, KeyID: keyID, Text: err.Error()})
+}
+
+// say has every channel told something beside the notices.
+func (a *answering) say(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	a.Log.Warn(text)
+	a.said = append(a.said, text)
+}
+
+func (a *answering) finish() Answer {
+	a.answer.Finished = a.now()
+	for _, result := range a.answer.Keys {
+		if record := a.records[result.KeyID]; record != nil && record.FinalOwed() && !a.DryRun {
+			a.answer.NoticesOwed++
+		}
+	}
+	a.answer.Failed = len(a.answer.Problems)
+	return a.answer
+}
+
+// firstOf names as many as a reader can take in.
+func firstOf(names []string) string {
+	const most = 20
+	text := ""
+	for i, name := range names {
+		switch {
+		case i == most:
+			return fmt.Sprintf("%s and %d more", text, len(names)-most)
+		case i > 0:
+			text += ", "
+		}
+		text += name
+	}
+	return text
+}
