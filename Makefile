@@ -72,7 +72,7 @@ docs: ## Write the generated parts of docs/ anew
 	go test ./internal/deploytest -run 'Tables$$' -update
 
 pictures: ## Take the pictures in docs/pictures anew (needs Chromium; looks best with the font Inter)
-	SLEUTH_REQUIRE_ALL=1 SLEUTH_PICTURES='$(CURDIR)/docs/pictures' go test -count=1 -run '^TestPictures$$' ./internal/browsertest
+	SLEUTH_REQUIRE_ALL=1 SLEUTH_PICTURES='$(CURDIR)/docs/pictures' go test -count=1 -run 'Pictures$$' ./internal/browsertest
 
 clean: ## Remove what the targets above have made
 	rm -rf sleuth dist build coverage.out

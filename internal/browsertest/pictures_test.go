@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"html"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,10 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
 // TestPictures takes the pictures in docs/pictures anew where SLEUTH_PICTURES
@@ -62,6 +66,46 @@ func TestPictures(t *testing.T) {
 		v := openPage(t, terminal(t, unread.Only(report.Filter{DaysLeft: &soon}), 96), seen(860, 420, false, "screen", "dark"))
 		v.capture(filepath.Join(folder, "terminal.png"))
 	})
+}
+
+// TestMessagePictures takes those of messages, likewise.
+func TestMessagePictures(t *testing.T) {
+	folder := os.Getenv("SLEUTH_PICTURES")
+	if folder == "" {
+		t.Skip("skipped: pictures are taken by 'make pictures'")
+	}
+	webhook, err := slack.NewWebhook(secret.New(slack.PrintOnly), slack.Options{Echo: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := slack.NewApp(secret.New("xoxb-none"), slack.AppOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	news := newsOfTheDay()
+	chen := news
+	chen.Notices = news.Notices[2:3]
+	bjorn := news
+	bjorn.Notices = news.Notices[:1]
+	leak := news
+	leak.Notices = []notify.Notice{news.Notices[0]}
+	leak.Notices[0].Kind, leak.Notices[0].Reason, leak.Notices[0].At = notify.Leaked, audit.Exposure, today
+	direct := app.Direct("C0")
+	for name, page := range map[string][]byte{
+		"message-channel": inSlack(t, "# aws-keys", webhook.Compose(news)),
+		"message-warning": inSlack(t, "Sleuth", direct.Compose(bjorn)),
+		"message-final":   inSlack(t, "Sleuth", direct.Compose(chen)),
+		"message-leak":    inSlack(t, "Sleuth", direct.Compose(leak)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := openPage(t, page, seen(860, 300, false, "screen", "light"))
+			height := ask[int64](v, "document.documentElement.scrollHeight")
+			if _, err := chromedp.Run(v, seen(860, height, false, "screen", "light")); err != nil {
+				t.Fatal(err)
+			}
+			v.capture(filepath.Join(folder, name+".png"))
+		})
+	}
 }
 
 // capture takes a picture, which must not be too big for a repository.
