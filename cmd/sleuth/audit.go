@@ -83,12 +83,14 @@ func (c *auditCommand) Run(a *app) error {
 // error sums up.
 func (a *app) auditOf(ctx context.Context, aws aws.Config, identity cloud.Identity, cfg config.Config, shown view, progress func(users int)) (report.Report, error) {
 	now := a.now().UTC()
+	client := iam.NewFromConfig(aws)
 	found, err := sleuth.Auditor{
 		Account:    identity.Account,
 		Exemptions: cfg.Exemptions,
 		Progress:   progress,
+		Others:     otherCredentials(cfg, client),
 		Reader: inventory.Reader{
-			IAM:         iam.NewFromConfig(aws),
+			IAM:         client,
 			Concurrency: cfg.Concurrency,
 			Rules:       cfg.Rules,
 			Now:         cmp.Or(shown.asOf, now),

@@ -137,7 +137,9 @@ func (s *session) runAt(ctx context.Context, e *organization, account string) (s
 	inside, traffic, identity, err := e.enter(ctx, account, log)
 	if err != nil {
 		log.ErrorContext(ctx, "the account was not entered", "error", err.Error())
-		return org.NotEntered(account, s.id, s.now(), s.dryRun, err), false
+		summary = org.NotEntered(account, s.id, s.now(), s.dryRun, err)
+		_ = s.leaveEvidence(ctx, &summary, nil, log) // the summary has its problems
+		return summary, false
 	}
 	summary, _ = s.runIn(ctx, inside, traffic, identity, log) // the summary has its problems
 	return summary, !summary.Begun

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/evidence"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
@@ -28,6 +31,7 @@ type session struct {
 
 	channels []notify.Channel
 	store    state.Store
+	archive  evidence.Archive // nil where runs leave no evidence
 	// digest: what there is to tell is left for a digest of all accounts.
 	digest bool
 	// deadline is when runs have to end; zero for never.
@@ -40,6 +44,7 @@ func (s *session) open(ctx context.Context, home aws.Config) (err error) {
 	if s.channels, err = s.app.channels(ctx, s.cfg, home, s.dryRun); err != nil {
 		return err
 	}
+	s.archive = archiveOf(s.cfg.Evidence, home)
 	s.store, err = s.openStore(ctx, s.cfg, home, s.log, s.dryRun)
 	return err
 }
@@ -51,9 +56,10 @@ func (s *session) runIn(ctx context.Context, aws aws.Config, traffic *cloud.Traf
 	cfg.Policy.OwnKeys = identity.OwnKeys
 	log.InfoContext(ctx, "run begins", "auto_expire", cfg.Policy.AutoExpire, "dry_run", s.dryRun, "state", s.store.String(), "rules", report.Rules(cfg.Rules))
 	client := iam.NewFromConfig(aws)
+	addOthers := s.beginOthers(ctx, client)
 	summary, err := sleuth.Runner{
 		Began:    s.began,
-		Deadline: s.deadline,
+		Deadline: s.deadlineOfRun(),
 		ID:       s.id,
 		Account:  identity.Account,
 		Config:   cfg,
@@ -65,8 +71,11 @@ func (s *session) runIn(ctx context.Context, aws aws.Config, traffic *cloud.Traf
 		Now:      s.now,
 		DryRun:   s.dryRun,
 		Digest:   s.digest,
-		Table:    cfg.Debug,
+		Table:    cfg.Debug || s.leavesEvidence(),
 	}.Run(ctx)
+	if late := s.leaveEvidence(ctx, &summary, addOthers, log); late != nil {
+		err = cmp.Or(err, fmt.Errorf("the run was not whole: %w", late))
+	}
 	summary.APICalls, summary.Throttles = traffic.Calls(), traffic.Throttles()
 	log.InfoContext(ctx, "run ends", "summary", summary)
 	return summary, err

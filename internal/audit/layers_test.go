@@ -43,6 +43,7 @@ var layers = []struct {
 	{"internal/inventory", []string{"internal/audit"}},
 	{"internal/enforce", []string{"internal/audit", "internal/inventory", "internal/notify", "internal/state"}},
 	{"internal/report", []string{"internal/audit", "internal/notify"}},
+	{"internal/evidence", []string{"internal/report"}},
 	{"internal/cloud", []string{"internal/config", "internal/notify", "internal/pace", "internal/secret"}},
 	{"internal/run", []string{
 		"internal/audit", "internal/config", "internal/enforce", "internal/inventory", "internal/notify",

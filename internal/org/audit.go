@@ -70,8 +70,7 @@ func (t AuditTotals) String() string {
 
 // NotAudited is the report of an account that could not be entered.
 func NotAudited(account string, rules report.Rules, at time.Time, why error) report.Report {
-	return report.Report{
-		Schema: report.Schema, Account: notify.Account{ID: account}, At: at.UTC(), Rules: rules, Tally: report.NewTally(),
-		Rows: []report.Row{}, Problems: []report.Problem{{Text: why.Error()}},
-	}
+	none := report.New(notify.Account{ID: account}, at, rules)
+	none.Problems = append(none.Problems, report.Problem{Text: why.Error()})
+	return none
 }

@@ -57,23 +57,26 @@ func (f Filter) String() string {
 }
 
 // Shows reports whether the filter lets a row through.
-func (f Filter) Shows(row Row) bool {
+func (f Filter) Shows(row Row) bool { return f.shows(row.User, row.State, row.DaysLeft) }
+
+func (f Filter) shows(user string, state audit.State, daysLeft *int) bool {
 	matches := func(glob string) bool {
-		matched, err := path.Match(strings.ToLower(glob), strings.ToLower(row.User))
+		matched, err := path.Match(strings.ToLower(glob), strings.ToLower(user))
 		return err == nil && matched
 	}
 	switch {
 	case len(f.Users) > 0 && !slices.ContainsFunc(f.Users, matches):
 		return false
-	case len(f.States) > 0 && !slices.Contains(f.States, row.State):
+	case len(f.States) > 0 && !slices.Contains(f.States, state):
 		return false
-	case f.DaysLeft != nil && (row.DaysLeft == nil || *row.DaysLeft > *f.DaysLeft):
+	case f.DaysLeft != nil && (daysLeft == nil || *daysLeft > *f.DaysLeft):
 		return false
 	}
 	return true
 }
 
-// Only returns the report with the keys that the filter shows, counted anew:
+// Only returns the report with the keys and other credentials that the filter
+// shows, counted anew:
 // users are then those who are left. Problems are all kept, as what could not
 // be read might have been shown.
 func (r Report) Only(f Filter) Report {
@@ -97,5 +100,6 @@ func (r Report) Only(f Filter) Report {
 		}
 	}
 	r.Users = len(users)
+	r.Credentials = slices.DeleteFunc(slices.Clone(r.Credentials), func(c Credential) bool { return !f.shows(c.User, c.State, c.DaysLeft) })
 	return r
 }

@@ -32,6 +32,8 @@ func WriteHTML(w io.Writer, r Report) error {
 		"through": exemptThrough,
 		"tidy":    onOneLine,
 		"kind":    kindOf,
+		"tone":    toneOf,
+		"moment":  inWords,
 	}).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("read the page's layout: %w", err)
@@ -64,6 +66,8 @@ type page struct {
 	DueHint  string
 	Calendar []dueLine
 	Exempted []Row
+	Warning  string
+	OthersAt string
 	Facets   []facet
 	Meanings [][2]string
 }
@@ -111,6 +115,8 @@ func newPage(r Report) page {
 		Calendar: calendarLines(past, weeks),
 		Facets:   facets(r.Rows),
 		Meanings: whatStatesMean(r.Rules),
+		Warning:  r.warning(),
+		OthersAt: r.credentialsAsOf(),
 	}
 	if r.Forecast != nil {
 		p.Title = "Forecast: access keys of " + r.Account.String()
@@ -212,6 +218,19 @@ func calendarLines(past []due, weeks []week) []dueLine {
 		lines[i].Share = (100*lines[i].Keys + most - 1) / most
 	}
 	return lines
+}
+
+// toneOf is the colour of another credential's state.
+func toneOf(c Credential) string {
+	switch {
+	case c.State.PastLimit():
+		return kindPast
+	case c.State.Warned():
+		return kindWarned
+	case c.State == audit.Disabled:
+		return "disabled"
+	}
+	return "good"
 }
 
 // facets are the states to filter by, the most pressing first, and the exempt,

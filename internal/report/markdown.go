@@ -29,6 +29,9 @@ func WriteMarkdown(w io.Writer, r Report) error {
 		line("Shown are only some keys: %s.\n", codeSpan(r.Filter.String()))
 	}
 	line("%s\n", inOneSentence(f, weeks, r, codeSpan))
+	if warning := r.warning(); warning != "" {
+		line("**%s**\n", warning)
+	}
 
 	markdownTable(out, []string{"Active keys", "Past a limit", "Warned", "Exempt", "Disabled"}, "rrrrr",
 		[][]string{{strconv.Itoa(f.Active), strconv.Itoa(f.Past), strconv.Itoa(f.Warned), strconv.Itoa(f.Exempt), strconv.Itoa(f.Disabled)}})
@@ -43,6 +46,7 @@ func WriteMarkdown(w io.Writer, r Report) error {
 	}
 	dueInMarkdown(out, past, weeks)
 	exemptionsInMarkdown(out, r.Rows)
+	credentialsInMarkdown(out, r)
 
 	line("## Keys\n")
 	if len(r.Rows) == 0 {

@@ -25,9 +25,20 @@ type Report struct {
 	Forecast *Forecast `json:"forecast,omitempty"`
 	// Filter is set where some keys were left out on purpose.
 	Filter *Filter `json:"filter,omitempty"`
-	Rules  Rules   `json:"rules"`
+	// Run is what was done about it, in the evidence that a run leaves; nil
+	// for an audit.
+	Run   *Ran  `json:"run,omitempty"`
+	Rules Rules `json:"rules"`
 	Tally
-	Rows     []Row     `json:"rows"`
+	Rows []Row `json:"rows"`
+	// Scope says whether Credentials were looked for.
+	Scope Scope `json:"scope"`
+	// Credentials are those that are no user's access key, as the credential
+	// report of CredentialsAsOf shows them.
+	Credentials     []Credential `json:"credentials"`
+	CredentialsAsOf *time.Time   `json:"credentials_as_of,omitempty"`
+	// Notes are what a reader should know and what is no failure.
+	Notes    []string  `json:"notes"`
 	Problems []Problem `json:"problems"`
 }
 
@@ -176,7 +187,17 @@ func (r *Report) Sort() {
 	})
 }
 
-// HasState reports whether some key has one of the states.
+// HasState reports whether some key or other credential has one of the states.
 func (r Report) HasState(states []audit.State) bool {
-	return slices.ContainsFunc(states, func(s audit.State) bool { return r.States[s] > 0 })
+	return slices.ContainsFunc(states, func(s audit.State) bool { return r.States[s] > 0 }) ||
+		slices.ContainsFunc(r.Credentials, func(c Credential) bool { return slices.Contains(states, c.State) })
+}
+
+// New returns a report in which every list is there, if only empty.
+func New(account notify.Account, at time.Time, rules Rules) Report {
+	return Report{
+		Schema: Schema, Account: account, At: at.UTC(), Rules: rules, Tally: NewTally(), Scope: AccessKeysOnly,
+		// Written as [] rather than null.
+		Rows: []Row{}, Credentials: []Credential{}, Notes: []string{}, Problems: []Problem{},
+	}
 }

@@ -62,6 +62,7 @@ func TestJSONKeepsToItsSchema(t *testing.T) {
 		"problems":    unread,
 		"filtered":    everyState(audited).Only(report.Filter{Users: []string{"a*"}, States: []audit.State{audit.Old}, DaysLeft: &few}),
 		"no keys":     reportOf(audited),
+		"evidence":    evidence(audited),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,6 +85,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"local time":               func(whole, _ map[string]any) { whole["at"] = "2026-10-05T14:03:00+02:00" },
 		"an age that is text":      func(_, row map[string]any) { row["age_days"] = "95" },
 		"a reason without exempt":  func(_, row map[string]any) { row["exempt_reason"] = "because"; row["exempt"] = false },
+		"an unknown credential":    func(whole, _ map[string]any) { whole["credentials"] = []any{map[string]any{"kind": "passkey"}} },
 		"an exempt key with limit": func(_, row map[string]any) { row["exempt"] = true; row["days_left"] = json.Number("3") },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -126,6 +128,9 @@ func TestSchemaNamesEveryField(t *testing.T) {
 		{report.Rules{}, schema.Properties["rules"]},
 		{report.Row{}, schema.Defs["row"]},
 		{report.Problem{}, *schema.Properties["problems"].Items},
+		{report.Ran{}, schema.Properties["run"]},
+		{report.KeyRef{}, *schema.Properties["run"].Properties["disabled_keys"].Items},
+		{report.Credential{}, schema.Defs["credential"]},
 	} {
 		var named []string
 		for name := range c.schema.Properties {

@@ -150,8 +150,9 @@ func shrink(shown []column, width, least int) []column {
 	return shown
 }
 
-// WriteText writes a whole report for a terminal: the table, and a line that
-// sums it up. What the keys are not, such as a forecast, stands above them.
+// WriteText writes a whole report for a terminal: the table, a line that sums
+// it up, and then the other credentials, where there are any. What the keys are
+// not, such as a forecast, stands above them.
 func WriteText(w io.Writer, r Report, screen Screen) error {
 	if r.Forecast != nil {
 		if _, err := fmt.Fprintf(w, "%s\n\n", wrapped(r.headline(), screen.Width)); err != nil {
@@ -161,8 +162,10 @@ func WriteText(w io.Writer, r Report, screen Screen) error {
 	if err := WriteTableOn(w, r.Rows, screen); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(w, wrapped(r.closing(), screen.Width))
-	return err
+	if _, err := fmt.Fprintln(w, wrapped(r.closing(), screen.Width)); err != nil {
+		return err
+	}
+	return writeCredentials(w, r, screen)
 }
 
 // closing sums a report up in one line.

@@ -180,16 +180,13 @@ func TestCSV(t *testing.T) {
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	inactive := audit.Key{ID: "AKIAINACTIVE", Status: audit.Inactive, Created: now.Add(-400 * day)}
-	found := report.Report{
-		Schema: report.Schema, Account: notify.Account{ID: "123456789012", Alias: "acme"}, At: now, Rules: report.Rules(rules),
-		Tally: report.NewTally(),
-		Rows: []report.Row{
-			rowOf("tfunke", "AKIAOLD", 60, 25, "Name", "Tobias <Funke> & Co", "Slack", "UPML12345"),
-			rowOf("exempt", "AKIAEXEMPT", 100, -1, "KeyAutoExpire", "False"),
-			report.RowOf(audit.User{Name: "gone"}, inactive, audit.Judge(inactive, audit.Exemption{}, rules, now)),
-		},
-		Problems: []report.Problem{{User: "bad", KeyID: "AKIABAD", Text: "denied"}, {Text: "list users: broken"}},
+	found := report.New(notify.Account{ID: "123456789012", Alias: "acme"}, now, report.Rules(rules))
+	found.Rows = []report.Row{
+		rowOf("tfunke", "AKIAOLD", 60, 25, "Name", "Tobias <Funke> & Co", "Slack", "UPML12345"),
+		rowOf("exempt", "AKIAEXEMPT", 100, -1, "KeyAutoExpire", "False"),
+		report.RowOf(audit.User{Name: "gone"}, inactive, audit.Judge(inactive, audit.Exemption{}, rules, now)),
 	}
+	found.Problems = []report.Problem{{User: "bad", KeyID: "AKIABAD", Text: "denied"}, {Text: "list users: broken"}}
 	found.Users = 4
 	for _, v := range []audit.Verdict{{State: audit.Old}, {State: audit.Good, Exempt: true}, {State: audit.Disabled}} {
 		found.Count(v)

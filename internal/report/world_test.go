@@ -54,10 +54,7 @@ func keyIDOf(user string) string {
 
 // reportOf judges keys at a moment.
 func reportOf(at time.Time, keys ...one) report.Report {
-	r := report.Report{
-		Schema: report.Schema, Account: notify.Account{ID: "123456789012", Alias: "acme"}, At: at,
-		Rules: report.Rules(limits), Tally: report.NewTally(), Rows: []report.Row{}, Problems: []report.Problem{},
-	}
+	r := report.New(notify.Account{ID: "123456789012", Alias: "acme"}, at, report.Rules(limits))
 	for _, key := range keys {
 		row, verdict := key.row(at)
 		r.Users++

@@ -16,6 +16,9 @@ type Auditor struct {
 	Reader     inventory.Reader // Now and Rules set
 	Account    notify.Account
 	Exemptions audit.ExemptionRules
+	// Others reads the credentials that are no user's access keys; nil leaves
+	// them out.
+	Others *inventory.CredentialReport
 	// Progress is called after each user read; may be nil.
 	Progress func(users int)
 }
@@ -24,16 +27,8 @@ type Auditor struct {
 // its Problems, which the error sums up.
 func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 	rules := a.Reader.Rules
-	found := report.Report{
-		Schema:  report.Schema,
-		Account: a.Account,
-		At:      a.Reader.Now,
-		Rules:   report.Rules(rules),
-		Tally:   report.NewTally(),
-		// Written as [] rather than null.
-		Rows:     []report.Row{},
-		Problems: []report.Problem{},
-	}
+	found := report.New(a.Account, a.Reader.Now, report.Rules(rules))
+	addOthers := BeginOthers(ctx, a.Others)
 	a.Reader.Everything = true
 	err := a.Reader.Read(ctx, func(s inventory.Subject) {
 		found.Users++
@@ -56,6 +51,7 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 	if err != nil {
 		found.Problems = append(found.Problems, report.Problem{Text: fmt.Sprintf("%v; users after the first %d were not seen", err, found.Users)})
 	}
+	addOthers(&found)
 	found.Sort()
 	if len(found.Problems) > 0 {
 		return found, errors.New("the audit is not whole")

@@ -61,10 +61,7 @@ type Summary struct {
 }
 
 // KeyRef names a key.
-type KeyRef struct {
-	User  string `json:"user"`
-	KeyID string `json:"key_id"`
-}
+type KeyRef = report.KeyRef
 
 func (s *Summary) sort() {
 	slices.SortFunc(s.DisabledKeys, func(a, b KeyRef) int {
@@ -82,6 +79,12 @@ func (s *Summary) sort() {
 	s.DisabledKeys = append([]KeyRef{}, s.DisabledKeys...)
 	s.UnreadableTags = append([]string{}, s.UnreadableTags...)
 	s.Problems = append([]report.Problem{}, s.Problems...)
+}
+
+// Fail takes in problems that came up after the run itself.
+func (s *Summary) Fail(problems ...report.Problem) {
+	s.Problems = append(s.Problems, problems...)
+	s.Failed = len(s.Problems)
 }
 
 // firstProblems is the problems in one line, as many as a reader can take in.

@@ -1,0 +1,112 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"sync/atomic"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// S3 is the calls made to S3.
+type S3 interface {
+	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+	HeadBucket(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
+}
+
+// Bucket is an Archive in S3. Names of runs are unique, so that nothing is
+// overwritten; how documents are encrypted is for the bucket to say.
+type Bucket struct {
+	client       S3
+	name, prefix string
+	region       atomic.Pointer[string] // where it turned out to be; nil for the client's own
+}
+
+// NewBucket returns the archive in a bucket below a prefix, which may be empty.
+// The bucket may be in another region than the client.
+func NewBucket(client S3, name, prefix string) *Bucket {
+	return &Bucket{client: client, name: name, prefix: prefix}
+}
+
+// Place is the document's URI.
+func (b *Bucket) Place(name string) string { return "s3://" + b.name + "/" + b.key(name) }
+
+func (b *Bucket) key(name string) string { return path.Join(b.prefix, name) }
+
+// Put writes the document. Where the bucket is in another region than was
+// asked, it is asked there.
+func (b *Bucket) Put(ctx context.Context, name, contentType string, text []byte) error {
+	err := b.put(ctx, name, contentType, text)
+	if !isElsewhere(err) {
+		return b.withHint(err)
+	}
+	region := regionIn(err)
+	if region == "" {
+		// Its answer names the region even where it is a refusal.
+		// https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
+		_, headErr := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.name}, b.there)
+		region = regionIn(headErr)
+	}
+	if region == "" {
+		return fmt.Errorf("%w; the bucket is in another region, which S3 does not name: set AWS_REGION to it", err)
+	}
+	b.region.Store(&region)
+	return b.withHint(b.put(ctx, name, contentType, text))
+}
+
+func (b *Bucket) put(ctx context.Context, name, contentType string, text []byte) error {
+	key := b.key(name)
+	_, err := b.client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &b.name, Key: &key, Body: bytes.NewReader(text), ContentType: &contentType,
+	}, b.there)
+	return err
+}
+
+func (b *Bucket) there(o *s3.Options) {
+	if region := b.region.Load(); region != nil {
+		o.Region = *region
+	}
+}
+
+// isElsewhere reports whether S3 says that a bucket is in another region.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+func isElsewhere(err error) bool {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return false
+	}
+	switch api.ErrorCode() {
+	case "PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "MovedPermanently", "301", "307":
+		return true
+	}
+	return false
+}
+
+// regionIn is the bucket's region as the answer names it, or nothing.
+func regionIn(err error) string {
+	answer, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	if !ok || answer.Response == nil {
+		return ""
+	}
+	return answer.Response.Header.Get("X-Amz-Bucket-Region")
+}
+
+// withHint says what to do about the errors that have a known remedy.
+func (b *Bucket) withHint(err error) error {
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return err
+	}
+	switch api.ErrorCode() {
+	case "AccessDenied", "Forbidden", "403":
+		return fmt.Errorf("%w; allow s3:PutObject on %s, and kms:GenerateDataKey where the bucket encrypts with a key of yours", err, path.Join(b.name, b.prefix, "*"))
+	case "NoSuchBucket":
+		return fmt.Errorf("%w; make the bucket, or name another in REPORT", err)
+	}
+	return err
+}

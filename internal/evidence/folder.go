@@ -1,0 +1,56 @@
+package evidence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Folder is an Archive on this machine. It is made where it is missing.
+// Documents are for its owner to write and for its group to read.
+type Folder struct{ Dir string }
+
+// Place is the document's path.
+func (f Folder) Place(name string) string { return filepath.Join(f.Dir, filepath.FromSlash(name)) }
+
+const (
+	folderMode   = 0o750
+	documentMode = 0o640
+)
+
+// Put writes the document beside its place and then moves it there.
+func (f Folder) Put(_ context.Context, name, _ string, text []byte) (err error) {
+	place := f.Place(name)
+	if err := os.MkdirAll(filepath.Dir(place), folderMode); err != nil {
+		return withFolderHint(err)
+	}
+	unfinished, err := os.CreateTemp(filepath.Dir(place), "."+filepath.Base(place)+".*")
+	if err != nil {
+		return withFolderHint(err)
+	}
+	defer func() { _ = os.Remove(unfinished.Name()) }() // it has two names by then, or is not whole
+	_, err = unfinished.Write(text)
+	err = errors.Join(err, unfinished.Chmod(documentMode), unfinished.Sync(), unfinished.Close())
+	if err != nil {
+		return err
+	}
+	// Unlike a rename, a link never takes the place of what is there.
+	err = os.Link(unfinished.Name(), place)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if _, there := os.Lstat(place); !errors.Is(there, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w", place, fs.ErrExist)
+	}
+	return os.Rename(unfinished.Name(), place) // a file system without links
+}
+
+func withFolderHint(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w; let Sleuth write to the folder that REPORT names, or name another", err)
+	}
+	return err
+}

@@ -1,0 +1,237 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+)
+
+// Scope is what a report covers.
+type Scope string
+
+// The values of Scope.
+const (
+	EveryCredential Scope = "all"
+	AccessKeysOnly  Scope = "access-keys"
+)
+
+// Credential is one credential that is no access key of a user. It is shown,
+// and nothing is ever done about it. Ages and days left are whole days, times
+// UTC.
+type Credential struct {
+	Kind audit.CredentialKind `json:"kind"`
+	// User is its owner; <root_account> for the root user.
+	User string `json:"user"`
+	// Number tells the two apart that a user may have of a kind.
+	Number int `json:"number,omitempty"`
+	// State is what a key of these ages would be; that of an active access key
+	// of the root user is expire, whatever its age.
+	State audit.State `json:"state"`
+	// Urgent ones are to be removed at once.
+	Urgent bool         `json:"urgent"`
+	Reason audit.Reason `json:"reason,omitempty"`
+	// Age is since it was made or last changed; nil where the date is unknown.
+	Age *int `json:"age_days"`
+	// IdleAge is since its last use, or its last change where no use is known;
+	// nil where none ever is, as for certificates.
+	IdleAge *int `json:"last_access_age_days"`
+	// DaysLeft is nil where no limit applies, and zero for what is urgent.
+	DaysLeft *int       `json:"days_left"`
+	Changed  *time.Time `json:"changed"`
+	LastUsed *time.Time `json:"last_used"`
+}
+
+// CredentialsOf judges credentials at a moment, and returns those that a report
+// names: the urgent first, then by state, the worst first.
+func CredentialsOf(all []audit.Credential, rules audit.Rules, at time.Time) []Credential {
+	shown := []Credential{}
+	for _, c := range all {
+		if v := audit.JudgeCredential(c, rules, at); c.Shown(v) {
+			shown = append(shown, credentialOf(c, v))
+		}
+	}
+	rank := func(c Credential) int {
+		switch {
+		case c.Urgent:
+			return 0
+		case c.State == audit.Disabled:
+			return 2 + int(audit.Disabled)
+		}
+		return 1 + int(audit.Disabled) - int(c.State)
+	}
+	slices.SortFunc(shown, func(a, b Credential) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.User, b.User), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Number, b.Number))
+	})
+	return shown
+}
+
+func credentialOf(c audit.Credential, v audit.Verdict) Credential {
+	shown := Credential{Kind: c.Kind, User: c.User, Number: c.Number, State: v.State, Urgent: c.Urgent(), Reason: v.State.Reason()}
+	if !c.Changed.IsZero() {
+		shown.Changed, shown.Age = &c.Changed, &v.Age
+		if c.Kind != audit.SigningCertificate {
+			shown.IdleAge = &v.IdleAge
+		}
+	}
+	if !c.LastUsed.IsZero() {
+		shown.LastUsed, shown.IdleAge = &c.LastUsed, &v.IdleAge
+	}
+	switch {
+	case shown.Urgent:
+		none := 0
+		shown.DaysLeft, shown.Reason = &none, audit.NoReason
+	case v.State != audit.Disabled:
+		left := v.ExpiresIn
+		if shown.IdleAge != nil {
+			left = min(left, v.StagnatesIn)
+		}
+		shown.DaysLeft = &left
+	}
+	return shown
+}
+
+// Title says in words what the credential is.
+func (c Credential) Title() string {
+	title := map[audit.CredentialKind]string{
+		audit.RootAccessKey: "root access key", audit.ConsolePassword: "console password", audit.SigningCertificate: "signing certificate",
+	}[c.Kind]
+	if c.Number > 0 {
+		title += " " + strconv.Itoa(c.Number)
+	}
+	return title
+}
+
+// shortTitle is Title for narrow columns.
+func (c Credential) shortTitle() string {
+	title := map[audit.CredentialKind]string{
+		audit.RootAccessKey: "root key", audit.ConsolePassword: "password", audit.SigningCertificate: "certificate",
+	}[c.Kind]
+	if c.Number > 0 {
+		title += " " + strconv.Itoa(c.Number)
+	}
+	return title
+}
+
+// AgeText is the days since it was changed, for people.
+func (c Credential) AgeText() string { return numberOrDash(c.Age) }
+
+// IdleText is the days since it was used, for people.
+func (c Credential) IdleText() string { return numberOrDash(c.IdleAge) }
+
+// LeftText is the days left, for people.
+func (c Credential) LeftText() string { return numberOrDash(c.DaysLeft) }
+
+func numberOrDash(n *int) string {
+	if n == nil {
+		return "–"
+	}
+	return strconv.Itoa(*n)
+}
+
+// rootWarning is said wherever the root user has an access key in use.
+const rootWarning = "The root user has an active access key, which nothing can limit: delete it at once."
+
+// warning is what cannot wait, or nothing.
+func (r Report) warning() string {
+	if slices.ContainsFunc(r.Credentials, func(c Credential) bool { return c.Urgent }) {
+		return rootWarning
+	}
+	return ""
+}
+
+// credentialsAsOf says how old the knowledge of the other credentials is.
+func (r Report) credentialsAsOf() string {
+	if r.CredentialsAsOf == nil {
+		return ""
+	}
+	return "As of " + inWords(*r.CredentialsAsOf) + ", when AWS made the credential report."
+}
+
+// writeCredentials writes the other credentials and the notes as text, below
+// the table of keys. With neither it writes nothing.
+func writeCredentials(w io.Writer, r Report, screen Screen) error {
+	if len(r.Credentials) > 0 {
+		if _, err := fmt.Fprintf(w, "\n%s\n\n", wrapped("Other credentials. "+r.credentialsAsOf(), screen.Width)); err != nil {
+			return err
+		}
+		header, rows := credentialCells(r.Credentials, screen.Width)
+		paint := func(i, j int, text string) string {
+			if screen.Paint == nil || header[j] != columns[atState] {
+				return text
+			}
+			return screen.Paint(r.Credentials[i].State, text)
+		}
+		if _, err := io.WriteString(w, inColumns(header, rows, paint)); err != nil {
+			return err
+		}
+	}
+	if warning := r.warning(); warning != "" {
+		if _, err := fmt.Fprintln(w, wrapped(warning, screen.Width)); err != nil {
+			return err
+		}
+	}
+	for _, note := range r.Notes {
+		if _, err := fmt.Fprintln(w, wrapped("note: "+onOneLine(note), screen.Width)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// credentialCells fits the other credentials into a width: where they do not,
+// ages are left out and users' names cut.
+func credentialCells(credentials []Credential, width int) (header []string, rows [][]string) {
+	const (
+		others = 13 + gap + 15 + gap // the widest kind and state
+		ages   = gap + 4 + gap + 6
+	)
+	header = []string{columns[atUser], "Credential", columns[atState]}
+	withAges := width <= 0 || width >= others+ages+shortNames
+	if withAges {
+		header = append(header, "Age", "Unused")
+	}
+	names := 0 // no end of them
+	if width > 0 {
+		names = max(narrowest, width-others)
+		if withAges {
+			names -= ages
+		}
+	}
+	for _, c := range credentials {
+		user := onOneLine(c.User)
+		if names > 0 {
+			user = text.Snip(user, names, "…")
+		}
+		cells := []string{user, c.shortTitle(), c.State.String()}
+		if withAges {
+			cells = append(cells, c.AgeText(), c.IdleText())
+		}
+		rows = append(rows, cells)
+	}
+	return header, rows
+}
+
+func credentialsInMarkdown(out io.Writer, r Report) {
+	if len(r.Credentials) > 0 {
+		fmt.Fprintf(out, "## Other credentials\n\n%s Sleuth shows them and leaves them alone.\n\n", r.credentialsAsOf())
+		cells := make([][]string, len(r.Credentials))
+		for i, c := range r.Credentials {
+			state := c.State.String()
+			if c.State.PastLimit() {
+				state = "**" + state + "**"
+			}
+			cells[i] = []string{codeSpan(c.User), c.Title(), state, c.AgeText(), c.IdleText(), c.LeftText()}
+		}
+		markdownTable(out, []string{"User", "Credential", "State", "Age", "Unused for", "Days left"}, "lllrrr", cells)
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintf(out, "> Note: %s\n\n", codeSpan(note))
+	}
+}

@@ -1,0 +1,55 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/report"
+)
+
+// BeginOthers begins to read the credentials that are no user's access keys, as
+// a credential report may take AWS some seconds to make. What it returns waits
+// for them, judges them as of the report's moment and adds them to it. From nil
+// leaves them out.
+//
+// That we may not ask for them, or that AWS takes too long, is a note in the
+// report; what else goes wrong is a problem.
+func BeginOthers(ctx context.Context, from *inventory.CredentialReport) (add func(*report.Report)) {
+	if from == nil {
+		return func(r *report.Report) { r.Scope = report.AccessKeysOnly }
+	}
+	var (
+		found inventory.OtherCredentials
+		err   error
+		done  = make(chan struct{})
+	)
+	go func() {
+		defer close(done)
+		found, err = from.Others(ctx)
+	}()
+	return func(r *report.Report) {
+		<-done
+		r.Scope = report.EveryCredential
+		const missing = "root access keys, console passwords and signing certificates are not shown"
+		switch {
+		case inventory.IsDenied(err):
+			r.Notes = append(r.Notes, missing+": allow iam:GenerateCredentialReport and iam:GetCredentialReport, or set SCOPE=access-keys")
+			return
+		case errors.Is(err, inventory.ErrReportNotThere):
+			r.Notes = append(r.Notes, missing+": AWS was still making the credential report; it is likely to be there in some minutes")
+			return
+		case err != nil:
+			r.Problems = append(r.Problems, report.Problem{Text: fmt.Sprintf("%s: %v", missing, err)})
+		}
+		for _, doubt := range found.Doubts {
+			r.Problems = append(r.Problems, report.Problem{Text: doubt.Error()})
+		}
+		if !found.Made.IsZero() {
+			r.CredentialsAsOf = &found.Made
+		}
+		r.Credentials = report.CredentialsOf(found.All, audit.Rules(r.Rules), r.At)
+	}
+}
