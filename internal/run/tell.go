@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -27,15 +26,11 @@ func (p *pass) tell(ctx context.Context) {
 		}
 	}
 	p.summary.Warned = len(notices)
-	p.openExemptionsOnceAMonth(ctx)
 	if p.Digest {
 		p.leaveForDigest(ctx, &warned{notices, warnings})
 		return
 	}
-	announced := p.deliver(ctx, &warned{notices, warnings}, joined(p.summary.Announcement, AboutExemptions(false, p.summary)))
-	if announced && p.summary.toldOfAllOpen() {
-		p.last.ExemptionsTold = p.started
-	}
+	p.deliver(ctx, &warned{notices, warnings}, p.summary.Announcement)
 	if len(p.tells) > 0 && !p.DryRun {
 		p.summary.Warned = len(p.warned)
 	}
@@ -48,9 +43,8 @@ type warned struct {
 }
 
 // deliver hands every channel the final notices it has no receipt for, the
-// warnings and the announcement, and records what it took. It reports whether
-// some channel took the announcement.
-func (p *pass) deliver(ctx context.Context, w *warned, announcement string) (announced bool) {
+// warnings and the announcement, and records what it took.
+func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 	if w == nil {
 		w = &warned{}
 	}
@@ -100,12 +94,6 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) (ann
 		p.settleUntold(ctx)
 	}
 	p.settleTold(ctx)
-	return !p.DryRun && notify.Announced(posts, deliveries)
-}
-
-// joined are the parts of an announcement, with an empty line between them.
-func joined(parts ...string) string {
-	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "\n\n")
 }
 
 // checkReach names the people whom no channel can tell. They are not told, and
@@ -234,11 +222,6 @@ func (p *pass) warning(s *step) notify.Notice {
 	case s.decision.OtherDaysLeft < n.DaysLeft:
 		n.Sooner = &notify.Sooner{Reason: otherReason(n.Reason), DaysLeft: s.decision.OtherDaysLeft}
 	}
-	at := n.At
-	if n.Kind == notify.PastLimit {
-		at = time.Time{} // nobody knows
-	}
-	n.Aside = strings.TrimSpace(n.Aside + " " + aboutRefusal(s.verdict, at))
 	return n
 }
 
@@ -253,9 +236,6 @@ func (p *pass) finalNotice(s *step) func(audit.User, audit.Verdict) notify.Notic
 	return func(user audit.User, v audit.Verdict) notify.Notice {
 		n := p.notice(s, user, v)
 		n.Kind = notify.Disabled
-		if v.Refused() {
-			n.Aside = "Its exemption was not honoured: " + v.Exemption.Refusal.String() + "."
-		}
 		return n
 	}
 }
