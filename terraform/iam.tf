@@ -14,23 +14,40 @@ locals {
   here       = "${local.region}:${local.account_id}"
   users      = "arn:${local.partition}:iam::${local.account_id}:user/*"
 
-  slack_url = var.slack_url == null ? "" : var.slack_url
+  # What is kept elsewhere. Of each reference the name, without a version or
+  # label.
+  references = distinct([for text in [var.slack_url, var.slack_token, var.notify_urls] : text if text != null])
 
-  # Of each reference the name, without a version or label.
-  parameter_names = [for name in [trimprefix(local.slack_url, "ssm:")] : name if startswith(local.slack_url, "ssm:")]
-  parameters = [
+  parameter_names = [for text in local.references : trimprefix(text, "ssm:") if startswith(text, "ssm:")]
+  parameters = distinct([
     for name in local.parameter_names : startswith(name, "arn:")
     ? replace(name, "/^((?:[^:]*:){5}[^:]*):[^:]*$/", "$1")
     : "arn:${local.partition}:ssm:${local.here}:parameter/${trimprefix(replace(name, "/:[^:/]+$/", ""), "/")}"
-  ]
+  ])
 
   # Secrets Manager puts a hyphen and six characters behind a secret's name.
-  secret_names = [for name in [trimprefix(local.slack_url, "secretsmanager:")] : name if startswith(local.slack_url, "secretsmanager:")]
+  secret_names = [for text in local.references : trimprefix(text, "secretsmanager:") if startswith(text, "secretsmanager:")]
   secrets = [
     for name in local.secret_names : startswith(name, "arn:") ? name : "arn:${local.partition}:secretsmanager:${local.here}:secret:${name}-??????"
   ]
 
   topics = [for topic in [var.sns_topic] : topic if topic != null && topic != ""]
+
+  # SES asks for the identity that it has verified: the address, or its domain.
+  senders = [for text in [var.email_from] : regex("[^<>@[:space:]]+@[A-Za-z0-9.-]+", text) if text != null && text != ""]
+  identities = [
+    for name in flatten([for address in local.senders : [address, split("@", address)[1]]]) : "arn:${local.partition}:ses:${local.here}:identity/${name}"
+  ]
+
+  buses = [for bus in [var.events] : bus if bus != null && bus != ""]
+
+  # Of the evidence, what its objects' ARNs begin with.
+  evidence = [for place in [var.report] : trimsuffix(trimprefix(place, "s3://"), "/") if place != null && place != ""]
+
+  # Reports also name what only the credential report shows.
+  reads_report = var.inventory == "credential-report" || var.scope == "all" && length(local.evidence) > 0
+
+  keeps_findings = var.findings == "securityhub"
 
   tables = [for table in [trimprefix(local.state, "dynamodb:")] : "arn:${local.partition}:dynamodb:${local.here}:table/${table}" if table != "none"]
 
@@ -57,7 +74,7 @@ data "aws_iam_policy_document" "sleuth" {
   }
 
   dynamic "statement" {
-    for_each = var.inventory == "credential-report" ? ["*"] : []
+    for_each = local.reads_report ? ["*"] : []
     content {
       sid       = "ReadCredentialReport"
       actions   = ["iam:GenerateCredentialReport", "iam:GetCredentialReport"]
@@ -66,10 +83,28 @@ data "aws_iam_policy_document" "sleuth" {
   }
 
   dynamic "statement" {
-    for_each = var.enable_auto_expire ? [local.users] : []
+    for_each = var.enable_auto_expire || var.leak_response == "disable" ? [local.users] : []
     content {
       sid       = "DisableKeys"
       actions   = ["iam:UpdateAccessKey"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.keeps_findings ? ["arn:${local.partition}:securityhub:${local.here}:hub/default"] : []
+    content {
+      sid       = "ReadFindings"
+      actions   = ["securityhub:GetFindings"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.keeps_findings ? ["arn:${local.partition}:securityhub:${local.here}:product/${local.account_id}/default"] : []
+    content {
+      sid       = "KeepFindings"
+      actions   = ["securityhub:BatchImportFindings"]
       resources = [statement.value]
     }
   }
@@ -125,20 +160,56 @@ data "aws_iam_policy_document" "sleuth" {
   }
 
   dynamic "statement" {
-    for_each = local.parameters
+    for_each = length(local.identities) > 0 ? [local.identities] : []
     content {
-      sid       = "ReadParameters"
-      actions   = ["ssm:GetParameter"]
+      sid       = "SendMail"
+      actions   = ["ses:SendEmail"]
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.buses
+    content {
+      sid       = "PublishEvents"
+      actions   = ["events:PutEvents"]
       resources = [statement.value]
     }
   }
 
   dynamic "statement" {
-    for_each = local.secrets
+    for_each = local.evidence
+    content {
+      sid       = "KeepEvidence"
+      actions   = ["s3:PutObject"]
+      resources = ["arn:${local.partition}:s3:::${statement.value}/*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.report_kms_key_arn[*]
+    content {
+      sid       = "EncryptEvidence"
+      actions   = ["kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(local.parameters) > 0 ? [local.parameters] : []
+    content {
+      sid       = "ReadParameters"
+      actions   = ["ssm:GetParameter"]
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(local.secrets) > 0 ? [local.secrets] : []
     content {
       sid       = "ReadSecrets"
       actions   = ["secretsmanager:GetSecretValue"]
-      resources = [statement.value]
+      resources = statement.value
     }
   }
 

@@ -17,7 +17,7 @@ resource "aws_lambda_function" "sleuth" {
   architectures                  = [var.architecture]
   memory_size                    = var.memory_size
   timeout                        = var.timeout
-  reserved_concurrent_executions = var.step_functions ? -1 : var.reserved_concurrency
+  reserved_concurrent_executions = var.step_functions || var.reserved_concurrency == -1 ? -1 : var.reserved_concurrency + length(local.leaks)
   kms_key_arn                    = var.kms_key_arn
 
   environment {

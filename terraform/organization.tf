@@ -126,13 +126,6 @@ resource "aws_sfn_state_machine" "organization" {
   definition = local.definition
   tags       = var.tags
 
-  lifecycle {
-    precondition {
-      condition     = length(var.accounts) > 0 && local.state != "none"
-      error_message = "step_functions needs accounts to cover, and state, in which invocations find what others have done: set accounts, and leave state at its default."
-    }
-  }
-
   depends_on = [aws_iam_role_policy.state_machine]
 }
 

@@ -1,5 +1,5 @@
-# What Sleuth is told: a variable for each of its settings, and the function's
-# environment that they become.
+# What Sleuth is told: a variable for each of its settings, here and in
+# telling.tf, and the function's environment that they become.
 
 variable "expiration_age" {
   description = "EXPIRATION_AGE: age since creation, in days, at which a key is disabled."
@@ -102,6 +102,52 @@ variable "min_notice_days" {
   }
 }
 
+variable "max_exemption_days" {
+  description = "MAX_EXEMPTION_DAYS: honour no exemption that has no end, or one more than this many days ahead. Null: any."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.max_exemption_days == null ? true : var.max_exemption_days == floor(var.max_exemption_days) && var.max_exemption_days >= 1 && var.max_exemption_days <= 36500
+    error_message = "max_exemption_days must be a whole number of days from 1 to 36500."
+  }
+
+  validation {
+    condition     = var.max_exemption_days == null || !var.enable_auto_expire || var.state != "none"
+    error_message = "max_exemption_days needs state to know who was told: leave state at its default."
+  }
+}
+
+variable "require_exemption_reason" {
+  description = "REQUIRE_EXEMPTION_REASON: honour no exemption without a KeyAutoExpireReason tag."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.require_exemption_reason || !var.enable_auto_expire || var.state != "none"
+    error_message = "require_exemption_reason needs state to know who was told: leave state at its default."
+  }
+}
+
+variable "leak_response" {
+  description = "LEAK_RESPONSE: what to do about a key that AWS has found in public: tell at once (notify), or disable it and tell (disable), whatever its age and exemption. Null: AWS's events do not start the function. They come in one region: see docs/deploy.md."
+  type        = string
+  default     = "notify"
+
+  validation {
+    condition     = var.leak_response == null ? true : contains(["", "notify", "disable"], var.leak_response)
+    error_message = "leak_response must be notify, disable or null."
+  }
+}
+
+variable "leak_exempt" {
+  description = "LEAK_EXEMPT: with leak_response = \"disable\", only tell of the leaked keys of exempt users, and leave them active."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "remind_at" {
   description = "REMIND_AT: warn only as a key passes each of these days left, such as [30, 14, 7, 3, 1], rather than on every run."
   type        = list(number)
@@ -116,69 +162,6 @@ variable "remind_at" {
   validation {
     condition     = length(var.remind_at) == 0 || var.state != "none"
     error_message = "remind_at needs state to know who was told: leave state at its default."
-  }
-}
-
-variable "expire_notification_title" {
-  description = "EXPIRE_NOTIFICATION_TITLE: title above the keys that are due by creation age."
-  type        = string
-  default     = "AWS IAM Key Expiration Report"
-}
-
-variable "expire_notification_text" {
-  description = "EXPIRE_NOTIFICATION_TEXT: instructions on how to rotate a key."
-  type        = string
-  default     = null
-}
-
-variable "inactive_notification_title" {
-  description = "INACTIVE_NOTIFICATION_TITLE: title above the keys that are due by inactivity."
-  type        = string
-  default     = "AWS IAM Key Inactivity Report"
-}
-
-variable "inactive_notification_text" {
-  description = "INACTIVE_NOTIFICATION_TEXT: instructions on how to use a key so that it does not expire."
-  type        = string
-  default     = null
-}
-
-variable "slack_url" {
-  description = "SLACK_URL: where the Slack incoming webhook is kept, as \"ssm:/parameter/name\" or \"secretsmanager:secret-id\", or \"test\" to print the messages to the log. The webhook itself is refused: it would be in the state and in the function's environment for all to read."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.slack_url == null ? true : can(regex("^$|^test$|^(ssm|secretsmanager):[^[:space:]]+$", var.slack_url))
-    error_message = "slack_url must be ssm:/parameter/name or secretsmanager:secret-id, naming where the webhook is kept, or test. Do not give the webhook itself: put it into a parameter or a secret first."
-  }
-}
-
-variable "sns_topic" {
-  description = "SNS_TOPIC: ARN of the SNS topic to publish to."
-  type        = string
-  default     = null
-
-  validation {
-    condition     = var.sns_topic == null ? true : can(regex("^$|^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}([.]fifo)?$", var.sns_topic))
-    error_message = "sns_topic must be the ARN of a topic."
-  }
-}
-
-variable "notify" {
-  description = "NOTIFY: with accounts, a message for each account (account), or one of all of them (digest)."
-  type        = string
-  default     = "account"
-  nullable    = false
-
-  validation {
-    condition     = contains(["account", "digest"], var.notify)
-    error_message = "notify must be account or digest."
-  }
-
-  validation {
-    condition     = var.notify != "digest" || length(var.accounts) > 0
-    error_message = "notify = \"digest\" needs accounts: a digest is of several accounts."
   }
 }
 
@@ -289,6 +272,40 @@ variable "inventory" {
   }
 }
 
+variable "scope" {
+  description = "SCOPE: what audit and the reports name. all also names root access keys, old console passwords and signing certificates, as the account's credential report shows them; access-keys does not. Nothing is done about them."
+  type        = string
+  default     = "all"
+  nullable    = false
+
+  validation {
+    condition     = contains(["all", "access-keys"], var.scope)
+    error_message = "scope must be all or access-keys."
+  }
+}
+
+variable "report" {
+  description = "REPORT: where each run leaves its evidence, as \"s3://BUCKET/PREFIX\": what it found and did, as JSON and as a page of HTML, by account and date. The bucket is yours; the function's role can add to the prefix, and not read it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.report == null ? true : can(regex("^$|^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.'()=-]+)*/?$", var.report)) && !can(regex("/[.]{1,2}(/|$)", var.report))
+    error_message = "report must be s3://BUCKET/PREFIX. A function keeps no files, so file:DIR cannot be used."
+  }
+}
+
+variable "findings" {
+  description = "FINDINGS: \"securityhub\" keeps a finding in AWS Security Hub for each key past a warning or a limit, archived once that is settled. Null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.findings == null ? true : contains(["", "securityhub"], var.findings)
+    error_message = "findings must be securityhub."
+  }
+}
+
 variable "concurrency" {
   description = "CONCURRENCY: how many IAM calls may be under way at once, 1 to 256."
   type        = number
@@ -305,6 +322,16 @@ variable "results_bucket" {
   description = "RESULTS_BUCKET: with step_functions, the S3 bucket for the list of accounts and for what became of each. Null makes one."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.results_bucket == null ? true : can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.results_bucket))
+    error_message = "results_bucket must be the name of an S3 bucket."
+  }
+
+  validation {
+    condition     = var.results_bucket == null || var.step_functions
+    error_message = "results_bucket goes with step_functions only."
+  }
 }
 
 variable "state" {
@@ -348,13 +375,29 @@ locals {
       ENABLE_AUTO_EXPIRE          = tostring(var.enable_auto_expire)
       MAX_DISABLE                 = var.max_disable
       MIN_NOTICE_DAYS             = tostring(var.min_notice_days)
+      MAX_EXEMPTION_DAYS          = var.max_exemption_days == null ? null : tostring(var.max_exemption_days)
+      REQUIRE_EXEMPTION_REASON    = tostring(var.require_exemption_reason)
+      LEAK_RESPONSE               = var.leak_response
+      LEAK_EXEMPT                 = tostring(var.leak_exempt)
       REMIND_AT                   = join(",", var.remind_at)
       EXPIRE_NOTIFICATION_TITLE   = var.expire_notification_title
       EXPIRE_NOTIFICATION_TEXT    = var.expire_notification_text
       INACTIVE_NOTIFICATION_TITLE = var.inactive_notification_title
       INACTIVE_NOTIFICATION_TEXT  = var.inactive_notification_text
+      LEAK_NOTIFICATION_TITLE     = var.leak_notification_title
+      LEAK_NOTIFICATION_TEXT      = var.leak_notification_text
+      LINE_TEMPLATE               = var.line_template
+      LIST_TEMPLATE               = var.list_template
+      PERSONAL_TEMPLATE           = var.personal_template
+      SUBJECT_TEMPLATE            = var.subject_template
       SLACK_URL                   = var.slack_url
+      SLACK_TOKEN                 = var.slack_token
+      SLACK_CHANNEL               = var.slack_channel
+      SLACK_API_URL               = var.slack_api_url
       SNS_TOPIC                   = var.sns_topic
+      EMAIL_FROM                  = var.email_from
+      NOTIFY_URLS                 = var.notify_urls
+      EVENTS                      = var.events
       NOTIFY                      = var.notify
       ACCOUNTS                    = join(",", var.accounts)
       OUS                         = join(",", var.ous)
@@ -363,6 +406,9 @@ locals {
       EXTERNAL_ID                 = var.external_id
       ACCOUNT_CONCURRENCY         = tostring(var.account_concurrency)
       INVENTORY                   = var.inventory
+      SCOPE                       = var.scope
+      REPORT                      = var.report
+      FINDINGS                    = var.findings
       CONCURRENCY                 = tostring(var.concurrency)
       RESULTS_BUCKET              = var.results_bucket
       STATE                       = local.state

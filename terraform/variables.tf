@@ -75,7 +75,7 @@ variable "timeout" {
 }
 
 variable "reserved_concurrency" {
-  description = "1 keeps two runs from ever being made at once. -1 reserves nothing, for accounts whose quota leaves no room: the lease in the state table then keeps runs apart."
+  description = "1 keeps two runs from ever being made at once; with leak_response there is one more, so that a leaked key need not wait for a run to end. -1 reserves nothing, for accounts whose quota leaves no room: the lease in the state table then keeps runs apart."
   type        = number
   default     = 1
   nullable    = false
@@ -103,13 +103,28 @@ variable "step_functions" {
   type        = bool
   default     = false
   nullable    = false
+
+  validation {
+    condition     = !var.step_functions || length(var.accounts) > 0
+    error_message = "step_functions needs accounts to cover: set accounts."
+  }
+
+  validation {
+    condition     = !var.step_functions || var.state != "none"
+    error_message = "step_functions needs state, in which invocations find what others have done: leave state at its default."
+  }
 }
 
 variable "invocations_at_once" {
-  description = "With step_functions, how many accounts are worked on at once."
+  description = "With step_functions, how many accounts are worked on at once, 1 to 1000."
   type        = number
   default     = 50
   nullable    = false
+
+  validation {
+    condition     = var.invocations_at_once == floor(var.invocations_at_once) && var.invocations_at_once >= 1 && var.invocations_at_once <= 1000
+    error_message = "invocations_at_once must be a whole number of accounts from 1 to 1000."
+  }
 }
 
 variable "schedule_expression" {
@@ -180,7 +195,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "Your KMS key to encrypt the table, the queue, the log and the function's environment with. Its policy must let CloudWatch Logs use it. Null: AWS's own keys."
+  description = "Your KMS key to encrypt the table, the queue, the log and the function's environment with. Its policy must let CloudWatch Logs use it and, with leak_response, EventBridge. Null: AWS's own keys."
   type        = string
   default     = null
 
@@ -191,13 +206,29 @@ variable "kms_key_arn" {
 }
 
 variable "secret_kms_key_arn" {
-  description = "Your KMS key that the parameter or secret in slack_url is encrypted with. Null: AWS's own, or kms_key_arn."
+  description = "Your KMS key that the parameters or secrets in slack_url, slack_token and notify_urls are encrypted with. Null: AWS's own, or kms_key_arn."
   type        = string
   default     = null
 
   validation {
     condition     = var.secret_kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/", var.secret_kms_key_arn))
     error_message = "secret_kms_key_arn must be the ARN of a KMS key (not of an alias)."
+  }
+}
+
+variable "report_kms_key_arn" {
+  description = "Your KMS key that the bucket in report encrypts with. Null: S3's or AWS's own."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.report_kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/", var.report_kms_key_arn))
+    error_message = "report_kms_key_arn must be the ARN of a KMS key (not of an alias)."
+  }
+
+  validation {
+    condition     = var.report_kms_key_arn == null ? true : can(regex("^s3://", var.report))
+    error_message = "report_kms_key_arn goes with report only."
   }
 }
 

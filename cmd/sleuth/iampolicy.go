@@ -18,8 +18,9 @@ type iamPolicyCommand struct {
 	For       string   `default:"run" enum:"run,audit,reactivate,member" help:"The command to allow: ${enum}; member is what MEMBER_ROLE needs in each account."`
 	Partition string   `default:"" enum:",aws,aws-us-gov,aws-cn" placeholder:"NAME" help:"aws, aws-us-gov or aws-cn. Default: that of the region or the topic."`
 	Account   string   `placeholder:"ID" help:"Account, 12 digits. Default: any."`
-	Region    string   `placeholder:"NAME" help:"Region of parameters, secrets and the state table. Default: any."`
+	Region    string   `placeholder:"NAME" help:"Region of parameters, secrets, the state table, findings and mail. Default: any."`
 	KMSKey    []string `name:"kms-key" placeholder:"ARN" help:"Your own KMS key that parameters, secrets or the state table are encrypted with."`
+	ReportKey string   `name:"report-kms-key" placeholder:"ARN" help:"Your own KMS key that the bucket in REPORT encrypts with."`
 }
 
 // Run implements the command.
@@ -28,11 +29,11 @@ func (c *iamPolicyCommand) Run(a *app) error {
 	if err := errors.Join(c.checkPlace(), err); err != nil {
 		return &statusError{exitUsage, err}
 	}
-	place := policy.Place{Partition: c.Partition, Account: c.Account, Region: c.Region, KMSKeys: c.KMSKey}
+	place := policy.Place{Partition: c.Partition, Account: c.Account, Region: c.Region, KMSKeys: c.KMSKey, EvidenceKey: c.ReportKey}
 	doc := policy.ForRun(cfg, place)
 	switch c.For {
 	case "audit":
-		doc = policy.ForAudit(place)
+		doc = policy.ForAudit(cfg, place)
 	case "member":
 		doc = policy.ForMember(cfg, place)
 	case "reactivate":
@@ -48,9 +49,17 @@ func (c *iamPolicyCommand) checkPlace() error {
 		return fmt.Errorf("--account=%q must be 12 digits", c.Account)
 	}
 	for _, key := range c.KMSKey {
-		if named, err := arn.Parse(key); err != nil || named.Service != "kms" {
+		if !isKey(key) {
 			return fmt.Errorf("--kms-key=%q must be the ARN of a KMS key", key)
 		}
 	}
+	if c.ReportKey != "" && !isKey(c.ReportKey) {
+		return fmt.Errorf("--report-kms-key=%q must be the ARN of a KMS key", c.ReportKey)
+	}
 	return nil
+}
+
+func isKey(text string) bool {
+	named, err := arn.Parse(text)
+	return err == nil && named.Service == "kms"
 }

@@ -1,6 +1,7 @@
 package deploytest
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -73,6 +74,7 @@ func TestExamples(t *testing.T) {
 			variables := environment(t, function)
 			checkFunction(t, function, variables, e)
 			checkPolicy(t, p, function, variables)
+			p.checkLeakRule(t, fmt.Sprint(function["FunctionName"])+"-leaks", fmt.Sprint(function["FunctionArn"])+":leaks")
 			p.runDeployed(t, e, outputs, variables, slack)
 
 			p.dropUsers(t, e)

@@ -164,6 +164,7 @@ func (p place) everything(t *testing.T) []string {
 	}
 	list("function", p.call(t, "lambda", http.MethodGet, "/2015-03-31/functions/", "", ""), "Functions", "FunctionName")
 	list("log group", p.call(t, "logs", http.MethodPost, "/", "Logs_20140328.DescribeLogGroups", "{}"), "logGroups", "logGroupName")
+	list("rule", p.call(t, "events", http.MethodPost, "/", "AWSEvents.ListRules", "{}"), "Rules", "Name")
 	list("schedule", p.call(t, "scheduler", http.MethodGet, "/schedules", "", ""), "Schedules", "Name")
 	alarms := p.call(t, "monitoring", http.MethodPost, "/", "", url.Values{"Action": {"DescribeAlarms"}, "Version": {"2010-08-01"}}.Encode())
 	for part := range strings.SplitSeq(fmt.Sprint(alarms["text"]), "<AlarmName>") {
@@ -222,7 +223,9 @@ func listOf(value any) []string {
 	var list []string
 	entries, _ := value.([]any)
 	for _, entry := range entries {
-		list = append(list, fmt.Sprint(entry))
+		if entry != nil { // what the template leaves out, moto keeps as nothing
+			list = append(list, fmt.Sprint(entry))
+		}
 	}
 	return list
 }

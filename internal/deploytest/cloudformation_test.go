@@ -3,6 +3,7 @@ package deploytest
 import (
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -92,7 +93,9 @@ func (p place) stack(t *testing.T, action string, parameters map[string]string) 
 	t.Helper()
 	form := url.Values{"Action": {action}, "Version": {"2010-05-15"}, "StackName": {"iam-sleuth"}}
 	if action == "CreateStack" {
-		form.Set("TemplateBody", read(t, template))
+		// moto makes no aliases from a template: there the rule starts the
+		// function by its own name.
+		form.Set("TemplateBody", strings.ReplaceAll(read(t, template), "${Function.Arn}:leaks", "${Function.Arn}"))
 		form.Set("Capabilities.member.1", "CAPABILITY_IAM")
 	}
 	i := 0
@@ -173,6 +176,57 @@ func TestTemplateIsDeployed(t *testing.T) {
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("deleting leaves something behind (-before +after):\n%s", diff)
 	}
+}
+
+// allParameters turns on whatever asks for a permission.
+var allParameters = map[string]string{
+	"EnableAutoExpire": "false", "LeakResponse": "disable",
+	"SlackUrl": "ssm:/sleuth/slack-url", "SlackToken": "ssm:/sleuth/slack-token", "SlackChannel": "C0123456789", "NotifyUrls": "ssm:/sleuth/urls",
+	"SnsTopic": "arn:aws:sns:us-east-1:123456789012:keys", "EmailFrom": "keys@example.com",
+	"Events": "arn:aws:events:us-east-1:123456789012:event-bus/keys", "Report": "s3://proof/iam/keys", "Findings": "securityhub",
+}
+
+func TestTemplateWithEveryPermission(t *testing.T) {
+	t.Parallel()
+	p := place{mototest.Shared(t).Account(t), mototest.Region}
+	bucket := "releases-" + p.ID
+	p.upload(t, bucket, "sleuth.zip", lambdaZip(t))
+	before := p.everything(t)
+	parameters := maps.Clone(allParameters)
+	parameters["CodeBucket"], parameters["CodeKey"] = bucket, "sleuth.zip"
+	p.stack(t, "CreateStack", parameters)
+
+	functions, roles := p.made(t, before, "function"), p.made(t, before, "role")
+	if len(functions) != 1 || len(roles) != 2 {
+		t.Fatalf("the stack has the functions %q and the roles %q", functions, roles)
+	}
+	configuration := p.function(t, functions[0])
+	variables := environment(t, configuration)
+	cfg, err := checked(variables)
+	check(t, err)
+	_, role, _ := strings.Cut(fmt.Sprint(configuration["Role"]), ":role/")
+	want := policy.ForRun(cfg, policy.Place{Partition: "aws", Account: p.ID, Region: p.region})
+	if diff := cmp.Diff(inOrder(want), inOrder(p.policiesOf(t, role))); diff != "" {
+		t.Errorf("the role's policy is not what 'sleuth iam-policy' prints (-want +got):\n%s", diff)
+	}
+	if rules := p.made(t, before, "rule"); len(rules) != 1 {
+		t.Errorf("the stack has the rules %q", rules)
+	} else {
+		p.checkLeakRule(t, rules[0], fmt.Sprint(configuration["FunctionArn"]))
+	}
+	p.stack(t, "DeleteStack", nil)
+}
+
+// made is the names of what there is of a kind that was not there before.
+func (p place) made(t *testing.T, before []string, kind string) []string {
+	t.Helper()
+	var names []string
+	for _, entry := range p.everything(t) {
+		if name, is := strings.CutPrefix(entry, kind+" "); is && !slices.Contains(before, entry) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (p place) upload(t *testing.T, bucket, key, path string) {

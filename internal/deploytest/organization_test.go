@@ -434,16 +434,17 @@ func TestMemberRole(t *testing.T) {
 	tool(t, "terraform")
 	moto := mototest.Shared(t)
 	for _, all := range []bool{false, true} {
-		environment := map[string]string{}
+		environment, region := map[string]string{}, ""
 		if all {
-			environment = map[string]string{"ENABLE_AUTO_EXPIRE": "true", "INVENTORY": "credential-report"}
+			region = "eu-west-1"
+			environment = map[string]string{"LEAK_RESPONSE": "disable", "REPORT": "s3://proof", "FINDINGS": "securityhub"}
 		}
 		cfg, err := checked(environment)
 		check(t, err)
 
 		stacked := place{moto.Account(t), mototest.Region}
 		form := url.Values{"Action": {"CreateStack"}, "Version": {"2010-05-15"}, "StackName": {"member"}, "TemplateBody": {read(t, memberTemplate)}, "Capabilities.member.1": {"CAPABILITY_NAMED_IAM"}}
-		for i, parameter := range [][2]string{{"FunctionRoleArn", homeRole}, {"ExternalId", "handshake"}, {"EnableAutoExpire", fmt.Sprint(all)}, {"CredentialReport", fmt.Sprint(all)}} {
+		for i, parameter := range [][2]string{{"FunctionRoleArn", homeRole}, {"ExternalId", "handshake"}, {"DisableLeaked", fmt.Sprint(all)}, {"CredentialReport", fmt.Sprint(all)}, {"FindingsRegion", region}} {
 			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterKey", i+1), parameter[0])
 			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterValue", i+1), parameter[1])
 		}
@@ -453,10 +454,10 @@ func TestMemberRole(t *testing.T) {
 
 		applied := place{moto.Account(t), mototest.Region}
 		w := newWorkspace(t, filepath.Join("modules", "member-role"), applied.env())
-		w.run(t, "apply", "-var=function_role_arn="+homeRole, "-var=external_id=handshake", fmt.Sprintf("-var=enable_auto_expire=%t", all), fmt.Sprintf("-var=credential_report=%t", all))
+		w.run(t, "apply", "-var=function_role_arn="+homeRole, "-var=external_id=handshake", fmt.Sprintf("-var=disable_leaked=%t", all), fmt.Sprintf("-var=credential_report=%t", all), "-var=findings_region="+region)
 
 		for _, p := range []place{stacked, applied} {
-			want := policy.ForMember(cfg, policy.Place{Partition: "aws", Account: p.ID})
+			want := policy.ForMember(cfg, policy.Place{Partition: "aws", Account: p.ID, Region: region})
 			if diff := cmp.Diff(inOrder(want), inOrder(p.memberPolicy(t))); diff != "" {
 				t.Errorf("the role's policy is not what 'sleuth iam-policy --for member' prints (-want +got):\n%s", diff)
 			}

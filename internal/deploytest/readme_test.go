@@ -37,8 +37,8 @@ func rewrite(t *testing.T, path, mark, want string) {
 
 func TestReadmeTables(t *testing.T) { //nolint:paralleltest // the tables are of one file
 	m := readModule(t, "terraform")
-	rewrite(t, "terraform/README.md", "inputs: settings", inputs(t, m, "settings.tf"))
-	rewrite(t, "terraform/README.md", "inputs: deployment", inputs(t, m, "variables.tf"))
+	rewrite(t, "terraform/README.md", "inputs: settings", inputs(t, m, true))
+	rewrite(t, "terraform/README.md", "inputs: deployment", inputs(t, m, false))
 	var outputs strings.Builder
 	outputs.WriteString("| name | description |\n|---|---|\n")
 	slices.SortFunc(m.outputs, func(a, b block) int { return strings.Compare(a.name, b.name) })
@@ -48,12 +48,12 @@ func TestReadmeTables(t *testing.T) { //nolint:paralleltest // the tables are of
 	rewrite(t, "terraform/README.md", "outputs", outputs.String())
 }
 
-func inputs(t *testing.T, m module, file string) string {
+func inputs(t *testing.T, m module, settings bool) string {
 	t.Helper()
 	var table strings.Builder
 	table.WriteString("| name | type | default | description |\n|---|---|---|---|\n")
 	for _, v := range m.variables {
-		if v.file != file {
+		if v.isSetting() != settings {
 			continue
 		}
 		byDefault, optional := v.arguments["default"]

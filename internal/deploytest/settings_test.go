@@ -1,6 +1,7 @@
 package deploytest
 
 import (
+	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -58,11 +59,15 @@ func checked(environment map[string]string) (config.Config, error) {
 	return config.Check(given.Settings, config.StateChoice{Kind: config.StateNone})
 }
 
+// isSetting tells the variables that Sleuth is told from those of the
+// deployment itself.
+func (b block) isSetting() bool { return b.file == "settings.tf" || b.file == "telling.tf" }
+
 func TestEverySettingIsAVariableOfTheModule(t *testing.T) {
 	t.Parallel()
 	var got []string
 	for _, v := range readModule(t, "terraform").variables {
-		if v.file != "settings.tf" {
+		if !v.isSetting() {
 			continue
 		}
 		variable := strings.ToUpper(v.name)
@@ -73,7 +78,7 @@ func TestEverySettingIsAVariableOfTheModule(t *testing.T) {
 	}
 	slices.Sort(got)
 	if diff := cmp.Diff(settingNames(), got); diff != "" {
-		t.Errorf("variables in terraform/settings.tf (-settings of internal/config +variables):\n%s", diff)
+		t.Errorf("variables in terraform/settings.tf and telling.tf (-settings of internal/config +variables):\n%s", diff)
 	}
 }
 
@@ -101,7 +106,7 @@ func TestDefaultsAreSleuths(t *testing.T) {
 		byVariable[s.variable] = s.byDefault
 	}
 	for _, v := range readModule(t, "terraform").variables {
-		if v.file != "settings.tf" {
+		if !v.isSetting() {
 			continue
 		}
 		got := strings.Trim(v.arguments["default"], `"`)
@@ -117,10 +122,33 @@ func TestDefaultsAreSleuths(t *testing.T) {
 func TestNoLiteralPartition(t *testing.T) {
 	t.Parallel()
 	literal := regexp.MustCompile(`"arn:(aws[a-z-]*):|Sub:? .*arn:aws`)
-	for _, path := range []string{"terraform/iam.tf", "terraform/main.tf", "terraform/alarms.tf", "deploy/cloudformation.yaml",
+	for _, path := range []string{"terraform/iam.tf", "terraform/main.tf", "terraform/alarms.tf", "terraform/leaks.tf", "terraform/organization.tf",
+		"terraform/modules/member-role/main.tf", "deploy/cloudformation.yaml", "deploy/member-role.yaml",
 		"terraform/examples/single-account/main.tf", "terraform/examples/with-sns/main.tf", "terraform/examples/govcloud/main.tf"} {
 		if found := literal.FindString(read(t, path)); found != "" {
 			t.Errorf("%s names the partition: %s", path, found)
+		}
+	}
+}
+
+// What is set where CI runs must not decide what a test finds.
+func TestEverySettingIsUnsetForTests(t *testing.T) {
+	t.Parallel()
+	_, list, _ := strings.Cut(read(t, ".ci/run"), "case $variable in")
+	list, _, found := strings.Cut(list, ") unset ")
+	if !found {
+		t.Fatal(".ci/run has no list of variables to unset")
+	}
+	var patterns []string
+	for pattern := range strings.SplitSeq(strings.ReplaceAll(list, "\\\n", ""), "|") {
+		patterns = append(patterns, strings.TrimSpace(pattern))
+	}
+	for _, name := range settingNames() {
+		if !slices.ContainsFunc(patterns, func(p string) bool {
+			matches, _ := path.Match(p, name)
+			return matches
+		}) {
+			t.Errorf(".ci/run leaves %s as the host has it: %v", name, patterns)
 		}
 	}
 }

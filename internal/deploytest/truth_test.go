@@ -196,7 +196,7 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 	t.Parallel()
 	const table = "sleuth-state"
 	w := &witness{}
-	settings := map[string]string{"STATE": "dynamodb:" + table}
+	settings := map[string]string{"STATE": "dynamodb:" + table, "SCOPE": "access-keys"}
 	p := place{mototest.Shared(t).Account(t), mototest.Region}
 	p.makeTable(t, table)
 	users := p.AddUsers(t, []mototest.User{
@@ -212,12 +212,12 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 			t.Fatalf("sleuth %v: %v\n%s", arguments, err, said)
 		}
 	}
-	command("audit")
-	w.compare(t, policy.ForAudit(policy.Place{}))
-
-	*w = witness{}
 	cfg, err := checked(settings)
 	check(t, err)
+	command("audit")
+	w.compare(t, policy.ForAudit(cfg, policy.Place{}))
+
+	*w = witness{}
 	statePutter := state.NewDynamoDB(dynamodb.NewFromConfig(p.config(t)), table)
 	check(t, statePutter.Put(t.Context(), &state.Record{
 		Account: p.ID, KeyID: users[1].Keys[0].ID, User: "disabled",

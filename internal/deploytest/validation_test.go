@@ -118,6 +118,47 @@ var refusals = []refusal{
 	one("accounts", `["organization"]`, "member_role and accounts go together: set both, or neither."),
 	{variables: wide("external_id", "x"), message: "external_id must be 2 to 1224 letters, digits and _+=,.@:/-."},
 	one("external_id", "xy", "external_id needs accounts."),
+	strict(one("slack_token", "xoxb-1-secret", "Do not give the secret itself: put it into a parameter or a secret first.")),
+	strict(one("notify_urls", "discord://token@id", "notify_urls must be ssm:/parameter/name or secretsmanager:secret-id, naming where it is kept.")),
+	{variables: map[string]string{"slack_token": "ssm:/token", "slack_channel": "#keys"}, message: "slack_channel must be the id of a channel, such as C0123456789: Slack shows it at the end of a channel's details."},
+	one("slack_token", "ssm:/token", "slack_channel and slack_token go together: set both, or neither."),
+	one("slack_channel", "C0123456789", "slack_channel and slack_token go together: set both, or neither."),
+	one("slack_api_url", "http://slack.example.com/api/", "slack_api_url must be a https:// URL, such as https://slack-gov.com/api/."),
+	one("email_from", "keys", "email_from must be a mail address, such as keys@example.com or Sleuth <keys@example.com>."),
+	one("email_from", "Sleuth <keys@example.com", "email_from must be a mail address, such as keys@example.com or Sleuth <keys@example.com>."),
+	one("events", "default", "events must be the ARN of an EventBridge bus."),
+	one("max_exemption_days", "0", "max_exemption_days must be a whole number of days from 1 to 36500."),
+	{
+		variables: map[string]string{"max_exemption_days": "90", "enable_auto_expire": "true", "state": "none"},
+		message:   "max_exemption_days needs state to know who was told: leave state at its default.",
+	},
+	{
+		variables: map[string]string{"require_exemption_reason": "true", "enable_auto_expire": "true", "state": "none"},
+		message:   "require_exemption_reason needs state to know who was told: leave state at its default.",
+	},
+	one("leak_response", "delete", "leak_response must be notify, disable or null."),
+	one("scope", "keys", "scope must be all or access-keys."),
+	one("report", "https://proof", "report must be s3://BUCKET/PREFIX."),
+	strict(one("report", "file:/tmp/proof", "A function keeps no files, so file:DIR cannot be used.")),
+	one("report", "s3://proof/../keys", "report must be s3://BUCKET/PREFIX."),
+	one("findings", "guardduty", "findings must be securityhub."),
+	{
+		variables: map[string]string{"report": "s3://proof", "report_kms_key_arn": "alias/proof"}, message: "report_kms_key_arn must be the ARN of a KMS key (not of an alias).",
+		allowedBySleuth: true,
+	},
+	one("report_kms_key_arn", "arn:aws:kms:us-east-1:123456789012:key/1", "report_kms_key_arn goes with report only."),
+	{
+		variables: map[string]string{"accounts": `["organization"]`, "member_role": "sleuth-member", "step_functions": "true", "results_bucket": "Results"},
+		message:   "results_bucket must be the name of an S3 bucket.",
+	},
+	strict(refusal{variables: wide("results_bucket", "results"), message: "results_bucket goes with step_functions only."}),
+	one("step_functions", "true", "step_functions needs accounts to cover: set accounts."),
+	{
+		variables: map[string]string{"accounts": `["organization"]`, "member_role": "sleuth-member", "step_functions": "true", "state": "none"},
+		message:   "step_functions needs state, in which invocations find what others have done: leave state at its default.", allowedBySleuth: true,
+	},
+	one("invocations_at_once", "0", "invocations_at_once must be a whole number of accounts from 1 to 1000."),
+	one("invocations_at_once", "1001", "invocations_at_once must be a whole number of accounts from 1 to 1000."),
 	one("account_concurrency", "0", "account_concurrency must be a whole number of accounts from 1 to 100."),
 }
 
@@ -139,10 +180,19 @@ var accepted = []map[string]string{
 		"notify": "digest", "accounts": `["organization"]`, "ous": `["r-ab12","ou-ab12-34cdefgh"]`, "exclude_accounts": `["111122223333"]`,
 		"member_role": "path/sleuth", "external_id": "xy", "account_concurrency": "100",
 		"permissions_boundary": "arn:aws-cn:iam::aws:policy/PowerUserAccess", "schedule_expression": "rate(1 day)",
+		"step_functions": "true", "results_bucket": "results.example", "invocations_at_once": "1000",
+		"max_exemption_days": "36500", "require_exemption_reason": "true", "enable_auto_expire": "true", "leak_response": "disable", "leak_exempt": "true",
+		"slack_token": "ssm:/token", "slack_channel": "GABC", "slack_api_url": "https://slack-gov.com/api/", "notify_urls": "ssm:/urls",
+		"email_from": "Sleuth <keys@mail.example.com>", "events": "arn:aws-us-gov:events:us-gov-west-1:123456789012:event-bus/a/b.c",
+		"scope": "access-keys", "report": "s3://proof/iam/account=1/", "findings": "securityhub",
+		"report_kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/1",
+		"line_template":      "{{.Mention}} {{.Account}}", "leak_notification_text": "Rotate it now.",
 	},
 	{
 		"zip_file": "settings.tf", "max_disable": "0", "slack_url": "test", "sns_topic": "", "state": "none", "concurrency": "1",
-		"lease_seconds": "1", "expiration_age": "1", "warning_age": "0", "schedule_timezone": "America/Argentina/Buenos_Aires",
+		"slack_token": "", "slack_channel": "", "notify_urls": "", "email_from": "", "events": "", "report": "", "findings": "", "leak_response": "",
+		"max_exemption_days": "1",
+		"lease_seconds":      "1", "expiration_age": "1", "warning_age": "0", "schedule_timezone": "America/Argentina/Buenos_Aires",
 	},
 }
 
@@ -152,7 +202,7 @@ func withVariablesOnly(t *testing.T) workspace {
 	t.Helper()
 	tool(t, "terraform")
 	w := workspace{folder: t.TempDir()}
-	for _, file := range []string{"settings.tf", "variables.tf"} {
+	for _, file := range []string{"settings.tf", "telling.tf", "variables.tf"} {
 		if err := os.WriteFile(filepath.Join(w.folder, file), []byte(read(t, "terraform/"+file)), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,10 @@
 package policy
 
 import (
+	"net/mail"
+	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -32,10 +35,13 @@ type Statement struct {
 type Place struct {
 	Partition string // aws, aws-us-gov or aws-cn
 	Account   string // 12 digits
-	Region    string // of parameters, secrets and the state table
+	Region    string // of the function: of its parameters, secrets, table, findings and mail
 	// KMSKeys are the ARNs of the customer's own keys that parameters,
 	// secrets or the state table are encrypted with.
 	KMSKeys []string
+	// EvidenceKey is the ARN of the customer's own key that the bucket for
+	// evidence encrypts with; empty for none.
+	EvidenceKey string
 }
 
 // ForRun allows what 'sleuth run' calls.
@@ -53,7 +59,12 @@ func ForRun(cfg config.Config, place Place) Document {
 	if cfg.SNSTopic != "" {
 		doc.allow("PublishNotices", cfg.SNSTopic, "sns:Publish")
 	}
-	doc.fetching(place, cfg.SlackURL)
+	doc.mailing(place, cfg.EmailFrom)
+	if cfg.EventBus != "" {
+		doc.allow("PublishEvents", cfg.EventBus, "events:PutEvents")
+	}
+	doc.proving(place, cfg.Evidence)
+	doc.fetching(place, cfg.SlackURL, cfg.SlackToken, cfg.NotifyURLs)
 	doc.remembering(place, cfg.State, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
 	doc.decrypting(place)
 	return doc
@@ -68,13 +79,23 @@ func ForMember(cfg config.Config, place Place) Document {
 // acting is all that is done in an account whose keys are covered.
 func acting(cfg config.Config, place Place) Document {
 	doc := reading(place)
-	if cfg.ByReport {
-		doc.allow("ReadCredentialReport", "*", "iam:GenerateCredentialReport", "iam:GetCredentialReport")
-	}
-	if cfg.Policy.AutoExpire {
+	// What a run says of other credentials stands in its evidence only.
+	doc.byReport(cfg.ByReport || cfg.EveryCredential && cfg.Evidence.IsSet())
+	if cfg.Policy.AutoExpire || cfg.LeakDisables {
 		doc.allow("DisableKeys", place.users(), "iam:UpdateAccessKey")
 	}
+	if cfg.SecurityHub {
+		// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecurityhub.html
+		doc.allow("ReadFindings", place.arn("securityhub", "hub/default"), "securityhub:GetFindings")
+		doc.allow("KeepFindings", place.arn("securityhub", "product/"+place.Account+"/default"), "securityhub:BatchImportFindings")
+	}
 	return doc
+}
+
+func (d *Document) byReport(asked bool) {
+	if asked {
+		d.allow("ReadCredentialReport", "*", "iam:GenerateCredentialReport", "iam:GetCredentialReport")
+	}
 }
 
 // covering is finding and entering other accounts.
@@ -98,7 +119,11 @@ func (d *Document) covering(place Place, scope config.Scope) {
 }
 
 // ForAudit allows what 'sleuth audit' calls, which writes nothing.
-func ForAudit(place Place) Document { return reading(place.settled("")) }
+func ForAudit(cfg config.Config, place Place) Document {
+	doc := reading(place.settled(""))
+	doc.byReport(cfg.EveryCredential)
+	return doc
+}
 
 // ForReactivate allows what 'sleuth reactivate' calls. It is for people, and
 // no part of the policy of a run.
@@ -129,13 +154,61 @@ func (d *Document) allow(sid, resource string, actions ...string) {
 	d.Statement = append(d.Statement, Statement{Sid: sid, Effect: "Allow", Action: actions, Resource: []string{resource}})
 }
 
-func (d *Document) fetching(place Place, s config.Secret) {
-	switch s.Keeper {
-	case config.ParameterStore:
-		d.allow("ReadParameters", place.parameter(s.Name), "ssm:GetParameter")
-	case config.SecretsManager:
-		d.allow("ReadSecrets", place.secret(s.Name), "secretsmanager:GetSecretValue")
+// mailing is sending from an address. SES asks for the identity that it has
+// verified, which is the address or its domain:
+// https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
+func (d *Document) mailing(place Place, sender string) {
+	from, err := mail.ParseAddress(sender)
+	if err != nil {
+		return // nobody is written to: a sender is checked with the settings
 	}
+	domain := from.Address[strings.LastIndex(from.Address, "@")+1:]
+	d.allowOnAll("SendMail", []string{
+		place.arn("ses", "identity/"+literally(from.Address)), place.arn("ses", "identity/"+literally(domain)),
+	}, "ses:SendEmail")
+}
+
+// proving is leaving evidence in a bucket.
+func (d *Document) proving(place Place, evidence config.Evidence) {
+	if evidence.Bucket == "" {
+		return
+	}
+	objects := arn.ARN{Partition: place.Partition, Service: "s3", Resource: literally(path.Join(evidence.Bucket, evidence.Prefix)) + "/*"}
+	d.allow("KeepEvidence", objects.String(), "s3:PutObject")
+	if place.EvidenceKey != "" {
+		d.allow("EncryptEvidence", place.EvidenceKey, "kms:GenerateDataKey")
+	}
+}
+
+// literally is a text in which IAM finds no wildcard and no variable:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+func literally(text string) string {
+	return strings.NewReplacer("$", "${$}", "*", "${*}", "?", "${?}").Replace(text)
+}
+
+// fetching is reading secrets from where they are kept.
+func (d *Document) fetching(place Place, kept ...config.Secret) {
+	var parameters, secrets []string
+	for _, s := range kept {
+		switch s.Keeper {
+		case config.ParameterStore:
+			parameters = append(parameters, place.parameter(s.Name))
+		case config.SecretsManager:
+			secrets = append(secrets, place.secret(s.Name))
+		}
+	}
+	d.allowOnAll("ReadParameters", parameters, "ssm:GetParameter")
+	d.allowOnAll("ReadSecrets", secrets, "secretsmanager:GetSecretValue")
+}
+
+// allowOnAll allows actions on resources, each named once; on none it allows
+// nothing.
+func (d *Document) allowOnAll(sid string, resources []string, actions ...string) {
+	if len(resources) == 0 {
+		return
+	}
+	slices.Sort(resources)
+	d.Statement = append(d.Statement, Statement{Sid: sid, Effect: "Allow", Action: actions, Resource: slices.Compact(resources)})
 }
 
 func (d *Document) remembering(place Place, kept config.StateChoice, actions ...string) {
@@ -147,9 +220,7 @@ func (d *Document) remembering(place Place, kept config.StateChoice, actions ...
 // decrypting is what Parameter Store, Secrets Manager and DynamoDB do with a
 // customer's key in Sleuth's name.
 func (d *Document) decrypting(place Place) {
-	if len(place.KMSKeys) > 0 {
-		d.Statement = append(d.Statement, Statement{Sid: "Decrypt", Effect: "Allow", Action: []string{"kms:Decrypt"}, Resource: place.KMSKeys})
-	}
+	d.allowOnAll("Decrypt", slices.Clone(place.KMSKeys), "kms:Decrypt")
 }
 
 // settled fills in what was left open.

@@ -14,6 +14,7 @@ import (
 const (
 	topic = "arn:aws:sns:eu-west-1:111122223333:keys"
 	key   = "arn:aws:kms:eu-west-1:111122223333:key/1"
+	bus   = "arn:aws:events:eu-west-1:111122223333:event-bus/keys"
 )
 
 var (
@@ -52,9 +53,10 @@ func keptIn(keeper config.Keeper, name string) config.Config {
 func TestForRun(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		cfg  config.Config
-		keys []string
-		want []string // beyond always
+		cfg         config.Config
+		keys        []string
+		evidenceKey string
+		want        []string // beyond always
 	}{
 		"the defaults read only": {},
 		"auto-expire disables": {
@@ -108,12 +110,86 @@ func TestForRun(t *testing.T) {
 			cfg: config.Config{State: config.StateChoice{Kind: config.StateFile, Name: "state.db"}},
 		},
 		"a customer's key": {keys: []string{key}, want: []string{"kms:Decrypt " + key}},
+		"a leaked key is disabled, though old ones are not": {
+			cfg:  config.Config{LeakDisables: true},
+			want: []string{"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*"},
+		},
+		"leaked keys of exempt users are spared": {
+			cfg:  config.Config{LeakDisables: true, LeakSparesExempt: true, Policy: audit.Policy{AutoExpire: true}},
+			want: []string{"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*"},
+		},
+		"all secrets in one place are in one statement, each once": {
+			cfg: config.Config{
+				SlackURL:   config.Secret{Keeper: config.ParameterStore, Name: "/slack:1"},
+				SlackToken: config.Secret{Keeper: config.ParameterStore, Name: "/slack:2"},
+				NotifyURLs: config.Secret{Keeper: config.ParameterStore, Name: "/urls"},
+			},
+			want: []string{
+				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/slack",
+				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/urls",
+			},
+		},
+		"secrets in both places": {
+			cfg: config.Config{
+				SlackToken: config.Secret{Keeper: config.SecretsManager, Name: "slack"},
+				NotifyURLs: config.Secret{Keeper: config.ParameterStore, Name: "/urls"},
+			},
+			want: []string{
+				"secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-west-1:123456789012:secret:slack-??????",
+				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/urls",
+			},
+		},
+		"mail from an address or its domain, whichever SES has verified": {
+			cfg: config.Config{EmailFrom: "keys@example.com"},
+			want: []string{
+				"ses:SendEmail arn:aws:ses:eu-west-1:123456789012:identity/example.com",
+				"ses:SendEmail arn:aws:ses:eu-west-1:123456789012:identity/keys@example.com",
+			},
+		},
+		"a sender with a name, and what IAM takes for a wildcard": {
+			cfg: config.Config{EmailFrom: "Sleuth <k*ys?@example.com>"},
+			want: []string{
+				"ses:SendEmail arn:aws:ses:eu-west-1:123456789012:identity/example.com",
+				"ses:SendEmail arn:aws:ses:eu-west-1:123456789012:identity/k${*}ys${?}@example.com",
+			},
+		},
+		"events go to one bus": {
+			cfg:  config.Config{EventBus: bus},
+			want: []string{"events:PutEvents " + bus},
+		},
+		"findings are kept, as the product of the account": {
+			cfg: config.Config{SecurityHub: true},
+			want: []string{
+				"securityhub:BatchImportFindings arn:aws:securityhub:eu-west-1:123456789012:product/123456789012/default",
+				"securityhub:GetFindings arn:aws:securityhub:eu-west-1:123456789012:hub/default",
+			},
+		},
+		"evidence is added to a prefix": {
+			cfg:  config.Config{Evidence: config.Evidence{Bucket: "proof", Prefix: "iam/keys"}},
+			want: []string{"s3:PutObject arn:aws:s3:::proof/iam/keys/*"},
+		},
+		"evidence in a whole bucket, encrypted": {
+			cfg:         config.Config{Evidence: config.Evidence{Bucket: "proof"}},
+			evidenceKey: key,
+			want:        []string{"kms:GenerateDataKey " + key, "s3:PutObject arn:aws:s3:::proof/*"},
+		},
+		"evidence in a folder takes no permission": {
+			cfg:         config.Config{Evidence: config.Evidence{Dir: "/var/lib/sleuth"}},
+			evidenceKey: key,
+		},
+		"other credentials are of no use to a run without evidence": {
+			cfg: config.Config{EveryCredential: true},
+		},
+		"other credentials are in the evidence": {
+			cfg:  config.Config{EveryCredential: true, ByReport: true, Evidence: config.Evidence{Dir: "/var/lib/sleuth"}},
+			want: []string{"iam:GenerateCredentialReport *", "iam:GetCredentialReport *"},
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			place := place
-			place.KMSKeys = tt.keys
+			place.KMSKeys, place.EvidenceKey = tt.keys, tt.evidenceKey
 			doc := policy.ForRun(tt.cfg, place)
 			want := slices.Sorted(slices.Values(slices.Concat(always, tt.want)))
 			if diff := cmp.Diff(want, grants(doc)); diff != "" {
@@ -157,8 +233,41 @@ func TestPlaceLeftOpen(t *testing.T) {
 
 func TestForAuditWritesNothing(t *testing.T) {
 	t.Parallel()
-	if diff := cmp.Diff(always, grants(policy.ForAudit(place))); diff != "" {
+	// What only a run does is left out, whatever the settings are.
+	settings := config.Config{
+		Policy: audit.Policy{AutoExpire: true}, LeakDisables: true, SecurityHub: true, EventBus: bus, SNSTopic: topic,
+		EmailFrom: "keys@example.com", Evidence: config.Evidence{Bucket: "proof"}, State: table,
+	}
+	if diff := cmp.Diff(always, grants(policy.ForAudit(settings, place))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
+	}
+	settings.EveryCredential = true
+	want := slices.Sorted(slices.Values(slices.Concat(always, []string{"iam:GenerateCredentialReport *", "iam:GetCredentialReport *"})))
+	if diff := cmp.Diff(want, grants(policy.ForAudit(settings, place))); diff != "" {
+		t.Errorf("with every credential, allowed (-want +got):\n%s", diff)
+	}
+}
+
+// The role in each account may do what is done to the keys there, and nothing
+// of what is done in the home account.
+func TestForMember(t *testing.T) {
+	t.Parallel()
+	settings := config.Config{
+		EventBus: bus, SNSTopic: topic, EmailFrom: "keys@example.com", Evidence: config.Evidence{Bucket: "proof"}, State: table,
+		SlackToken: config.Secret{Keeper: config.ParameterStore, Name: "/token"},
+	}
+	if diff := cmp.Diff(always, grants(policy.ForMember(settings, place))); diff != "" {
+		t.Errorf("allowed (-want +got):\n%s", diff)
+	}
+	settings.EveryCredential, settings.LeakDisables, settings.SecurityHub = true, true, true
+	want := slices.Sorted(slices.Values(slices.Concat(always, []string{
+		"iam:GenerateCredentialReport *", "iam:GetCredentialReport *",
+		"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*",
+		"securityhub:BatchImportFindings arn:aws:securityhub:eu-west-1:123456789012:product/123456789012/default",
+		"securityhub:GetFindings arn:aws:securityhub:eu-west-1:123456789012:hub/default",
+	})))
+	if diff := cmp.Diff(want, grants(policy.ForMember(settings, place))); diff != "" {
+		t.Errorf("with all, allowed (-want +got):\n%s", diff)
 	}
 }
 

@@ -16,6 +16,11 @@ variable "name" {
   type        = string
   default     = "sleuth-member"
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_+=,.@-]{1,64}$", var.name))
+    error_message = "name must be the name of a role, up to 64 letters, digits and _+=,.@-."
+  }
 }
 
 variable "function_role_arn" {
@@ -39,17 +44,35 @@ variable "external_id" {
 }
 
 variable "enable_auto_expire" {
-  description = "ENABLE_AUTO_EXPIRE of the deployment. Without it the role cannot change a key."
+  description = "ENABLE_AUTO_EXPIRE of the deployment. Without it, and without disable_leaked, the role cannot change a key."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "disable_leaked" {
+  description = "Whether LEAK_RESPONSE of the deployment is disable."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "credential_report" {
-  description = "Whether INVENTORY of the deployment is credential-report."
+  description = "Whether INVENTORY of the deployment is credential-report, or REPORT is set and SCOPE is all."
   type        = bool
   default     = false
   nullable    = false
+}
+
+variable "findings_region" {
+  description = "Region of the deployment, where FINDINGS of it is securityhub: findings are kept in this account's Security Hub there. Null: none are."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.findings_region == null ? true : can(regex("^$|^[a-z]{2}(-[a-z]+)+-[0-9]+$", var.findings_region))
+    error_message = "findings_region must be a region, such as us-east-1."
+  }
 }
 
 variable "tags" {
@@ -63,7 +86,10 @@ data "aws_partition" "current" {}
 data "aws_caller_identity" "current" {}
 
 locals {
-  users = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:user/*"
+  partition  = data.aws_partition.current.partition
+  account_id = data.aws_caller_identity.current.account_id
+  users      = "arn:${local.partition}:iam::${local.account_id}:user/*"
+  findings   = [for region in [var.findings_region] : "arn:${local.partition}:securityhub:${region}:${local.account_id}" if region != null && region != ""]
 }
 
 data "aws_iam_policy_document" "trust" {
@@ -105,11 +131,29 @@ data "aws_iam_policy_document" "sleuth" {
   }
 
   dynamic "statement" {
-    for_each = var.enable_auto_expire ? [local.users] : []
+    for_each = var.enable_auto_expire || var.disable_leaked ? [local.users] : []
     content {
       sid       = "DisableKeys"
       actions   = ["iam:UpdateAccessKey"]
       resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.findings
+    content {
+      sid       = "ReadFindings"
+      actions   = ["securityhub:GetFindings"]
+      resources = ["${statement.value}:hub/default"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.findings
+    content {
+      sid       = "KeepFindings"
+      actions   = ["securityhub:BatchImportFindings"]
+      resources = ["${statement.value}:product/${local.account_id}/default"]
     }
   }
 }
