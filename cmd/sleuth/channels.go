@@ -29,6 +29,7 @@ func (a *app) channels(ctx context.Context, cfg config.Config, aws aws.Config, d
 		setUp func(context.Context) ([]notify.Channel, error)
 	}{
 		{"Slack (SLACK_URL)", cfg.SlackURL.IsSet(), w.slack},
+		{"the Slack app (SLACK_TOKEN)", cfg.SlackToken.IsSet(), w.slackApp},
 		{"SNS (SNS_TOPIC)", cfg.SNSTopic != "", w.sns},
 		{"mail (EMAIL_FROM)", cfg.EmailFrom != "", w.email},
 	} {

@@ -1,10 +1,9 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -38,6 +37,10 @@ func showSlack(ts *testscript.TestScript, neg bool, args []string) {
 // scriptSlack says how Slack is to answer the next requests.
 func scriptSlack(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) > 0, "slack-answers [fine|busy:SECONDS|failing|refusing:REASON|hanging|closing]...")
+	worldOf(ts).slack.Next(slackAnswers(ts, args)...)
+}
+
+func slackAnswers(ts *testscript.TestScript, args []string) (answers []notifytest.Answer) {
 	kinds := map[string]notifytest.Kind{
 		"fine": notifytest.Fine, "busy": notifytest.Throttled, "failing": notifytest.Failing,
 		"refusing": notifytest.Refusing, "hanging": notifytest.Hanging, "closing": notifytest.Closing,
@@ -54,8 +57,9 @@ func scriptSlack(ts *testscript.TestScript, neg bool, args []string) {
 		} else {
 			answer.Reason = more
 		}
-		worldOf(ts).slack.Next(answer)
+		answers = append(answers, answer)
 	}
+	return answers
 }
 
 // showPayload shows the attachments of the Slack message that the last command
@@ -86,31 +90,54 @@ func showPayload(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(encoder.Encode(message.Attachments))
 }
 
-// slackAPIToken is the one that the story's Slack API takes.
-const slackAPIToken = "xoxb-topSecretOfTheStory"
-
-// startSlackAPI serves a small workspace, its users on two pages.
-func startSlackAPI() *httptest.Server {
+// startSlackAPI serves Slack's API with a small workspace, its users on two pages.
+func startSlackAPI(ctx context.Context) (*notifytest.SlackAPI, error) {
+	api, err := notifytest.StartSlackAPI(ctx, notifytest.SlackAPIOptions{})
+	if err != nil {
+		return nil, err
+	}
 	pages := map[string]string{
-		"": `{"ok":true,"members":[{"id":"UPML12345","name":"tobias","real_name":"Tobias Funke","profile":{"email":"t@example.com"}},
-			{"id":"U0GONE","name":"gone","deleted":true}],"response_metadata":{"next_cursor":"more"}}`,
-		"more": `{"ok":true,"members":[{"id":"W0LINDSAY","name":"=lindsay","real_name":"Lindsay"},
-			{"id":"U0BOT","name":"ci","is_bot":true}],"response_metadata":{"next_cursor":""}}`,
+		"": `"members":[{"id":"UPML12345","name":"tobias","real_name":"Tobias Funke","profile":{"email":"t@example.com"}},
+			{"id":"U0GONE","name":"gone","deleted":true}],"response_metadata":{"next_cursor":"more"}`,
+		"more": `"members":[{"id":"W0LINDSAY","name":"=lindsay","real_name":"Lindsay"},
+			{"id":"U0BOT","name":"ci","is_bot":true}],"response_metadata":{"next_cursor":""}`,
 	}
-	mux := http.NewServeMux()
-	answer := func(method string, page func(*http.Request) string) {
-		mux.HandleFunc("/api/"+method, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			if r.FormValue("token") != slackAPIToken && r.Header.Get("Authorization") != "Bearer "+slackAPIToken {
-				_, _ = fmt.Fprint(w, `{"ok":false,"error":"invalid_auth"}`)
-				return
-			}
-			_, _ = fmt.Fprint(w, page(r))
-		})
-	}
-	answer("users.list", func(r *http.Request) string { return pages[r.FormValue("cursor")] })
-	answer("usergroups.list", func(*http.Request) string {
-		return `{"ok":true,"usergroups":[{"id":"SP12345","handle":"infra","name":"Infra"}]}`
+	api.Handle("users.list", func(r *http.Request) string { return pages[r.FormValue("cursor")] })
+	api.Handle("usergroups.list", func(*http.Request) string {
+		return `"usergroups":[{"id":"SP12345","handle":"infra","name":"Infra"}]`
 	})
-	return httptest.NewServer(mux)
+	api.Know("t@example.com", "UPML12345")
+	return api, nil
+}
+
+// showSlackApp shows the messages of the app as their readers see them, and
+// where each went.
+func showSlackApp(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 0, "slack-app")
+	say(ts, "") // with nothing to show, the last answer must not stand
+	for i, p := range worldOf(ts).slackAPI.Posts() {
+		say(ts, "== message %d to %s\n", i+1, p.Channel)
+		if p.Cut {
+			ts.Fatalf("Slack would cut message %d", i+1)
+		}
+		for _, text := range p.Shown() {
+			if text != "" {
+				say(ts, "%s\n", text)
+			}
+		}
+		say(ts, "mentions: %s\n", strings.Join(p.Mentions, " "))
+	}
+}
+
+// scriptSlackApp says how the API is to answer the next messages.
+func scriptSlackApp(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) > 0, "slack-app-answers [fine|busy:SECONDS|failing|refusing:REASON|hanging|closing]...")
+	worldOf(ts).slackAPI.Next(slackAnswers(ts, args)...)
+}
+
+// refuseInSlack makes the API refuse whatever is about a person or a channel,
+// until it is called without a reason.
+func refuseInSlack(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && (len(args) == 1 || len(args) == 2), "slack-app-refuses ID|ADDRESS [REASON]")
+	worldOf(ts).slackAPI.Refuse(args[0], strings.Join(args[1:], ""))
 }

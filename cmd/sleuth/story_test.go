@@ -69,6 +69,10 @@ func TestStories(t *testing.T) {
 			"slack":         showSlack,
 			"slack-answers": scriptSlack,
 			"payload":       showPayload,
+
+			"slack-app":         showSlackApp,
+			"slack-app-answers": scriptSlackApp,
+			"slack-app-refuses": refuseInSlack,
 		},
 	})
 }
@@ -76,10 +80,11 @@ func TestStories(t *testing.T) {
 // world is what surrounds one story: an AWS, a Slack, and what became of the
 // last command.
 type world struct {
-	aws     *awsfake.Server
-	slack   *notifytest.SlackServer
-	secrets []string
-	status  int
+	aws      *awsfake.Server
+	slack    *notifytest.SlackServer
+	slackAPI *notifytest.SlackAPI
+	secrets  []string
+	status   int
 }
 
 type worldKey struct{}
@@ -101,7 +106,10 @@ func setUpStory(env *testscript.Env) error {
 	}
 	env.Defer(slack.Close)
 	aws.Home().SetAlias("acme")
-	slackAPI := startSlackAPI()
+	slackAPI, err := startSlackAPI(context.Background())
+	if err != nil {
+		return err
+	}
 	env.Defer(slackAPI.Close)
 
 	// testscript passes nothing of this machine's environment on but PATH.
@@ -111,16 +119,17 @@ func setUpStory(env *testscript.Env) error {
 		"AWS_SECRET_ACCESS_KEY="+storySecret,
 		"AWS_REGION=us-east-1",
 		"WEBHOOK="+slack.URL(),
-		"SLACK_API="+slackAPI.URL+"/api/",
-		"TOKEN="+slackAPIToken,
+		"SLACK_API="+slackAPI.URL(),
+		"TOKEN="+slackAPI.Token(),
+		"CHANNEL="+notifytest.SlackChannel,
 		"TOPIC="+aws.Home().AddTopic("keys"),
 	) {
 		name, value, _ := strings.Cut(variable, "=")
 		env.Setenv(name, value)
 	}
 	env.Values[worldKey{}] = &world{
-		aws: aws, slack: slack,
-		secrets: append(slack.Secrets(), strings.TrimPrefix(slack.URL(), "http://"), storySecret),
+		aws: aws, slack: slack, slackAPI: slackAPI,
+		secrets: append(append(slack.Secrets(), slackAPI.Secrets()...), strings.TrimPrefix(slack.URL(), "http://"), storySecret),
 	}
 	return nil
 }

@@ -49,6 +49,7 @@ type SlackAPI struct {
 	Script
 	options SlackAPIOptions
 	server  *http.Server
+	mux     *http.ServeMux
 	url     string
 
 	mu       sync.Mutex
@@ -97,13 +98,13 @@ func StartSlackAPI(ctx context.Context, options SlackAPIOptions) (*SlackAPI, err
 	s := &SlackAPI{
 		options: options,
 		url:     "http://" + listener.Addr().String() + "/api/",
+		mux:     http.NewServeMux(),
 		last:    map[string]time.Time{}, people: map[string]string{}, refused: map[string]string{},
 	}
-	mux := http.NewServeMux()
-	mux.Handle("POST /api/chat.postMessage", s.Handler(s.post))
-	mux.HandleFunc("/api/users.lookupByEmail", s.lookup)
-	mux.HandleFunc("/api/auth.test", s.identify)
-	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	s.mux.Handle("POST /api/chat.postMessage", s.Handler(s.post))
+	s.mux.HandleFunc("/api/users.lookupByEmail", s.lookup)
+	s.mux.HandleFunc("/api/auth.test", s.identify)
+	s.server = &http.Server{Handler: s.mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = s.server.Serve(listener) }()
 	return s, nil
 }
@@ -117,6 +118,13 @@ func (s *SlackAPI) Token() string { return slackBotToken }
 // Secrets are the texts that give the token away.
 func (s *SlackAPI) Secrets() []string {
 	return []string{slackBotToken, "notARealTokenButAsLong24"}
+}
+
+// Handle adds a method to the API, whose answers are what page says beyond ok.
+func (s *SlackAPI) Handle(method string, page func(*http.Request) string) {
+	s.mux.HandleFunc("/api/"+method, func(w http.ResponseWriter, r *http.Request) {
+		s.answer(w, http.StatusOK, authorized(r), ","+page(r))
+	})
 }
 
 // Close ends the stand-in and every connection to it.
@@ -219,9 +227,15 @@ func (s *SlackAPI) lacks(scope string) (more string, lacks bool) {
 	return fmt.Sprintf(`,"needed":%q,"provided":%q`, scope, s.scopes()), true
 }
 
+// authorized says what is wrong with a request's token, which may be in its form
+// as well.
 func authorized(r *http.Request) (reason string) {
-	switch r.Header.Get("Authorization") {
-	case "Bearer " + slackBotToken:
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if token == "" && r.Header.Get("Content-Type") == "application/x-www-form-urlencoded" {
+		token = r.FormValue("token")
+	}
+	switch token {
+	case slackBotToken:
 		return ""
 	case "":
 		return "not_authed"
