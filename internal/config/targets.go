@@ -5,6 +5,7 @@ import (
 	"net/mail"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -116,12 +117,29 @@ func CheckSlackToken(text string) error {
 	return nil
 }
 
+// SplitURLs takes a list of URLs apart at white space, and at commas that
+// another URL follows: a URL may hold commas of its own.
+func SplitURLs(text string) []string {
+	var urls []string
+	for _, word := range strings.Fields(text) {
+		from := 0
+		for i := range word {
+			if word[i] == ',' && (i+1 == len(word) || serviceURL.MatchString(word[i+1:])) {
+				urls = append(urls, word[from:i])
+				from = i + 1
+			}
+		}
+		urls = append(urls, word[from:])
+	}
+	return slices.DeleteFunc(urls, func(u string) bool { return u == "" })
+}
+
 // CheckNotifyURLs reports whether a text can be a list of shoutrrr URLs. Each
 // is read whole once it is used. The error does not hold any.
 func CheckNotifyURLs(text string) error {
-	for i, one := range strings.Fields(text) {
+	for i, one := range SplitURLs(text) {
 		if !serviceURL.MatchString(one) {
-			return fmt.Errorf("must be shoutrrr URLs separated by spaces, such as teams://..., or ssm:/parameter/name or secretsmanager:secret-id; number %d is none", i+1)
+			return fmt.Errorf("must be shoutrrr URLs separated by spaces or commas, such as teams://..., or ssm:/parameter/name or secretsmanager:secret-id; number %d is none", i+1)
 		}
 	}
 	return nil
@@ -129,7 +147,7 @@ func CheckNotifyURLs(text string) error {
 
 var (
 	serviceURL   = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://.`)
-	slackChannel = regexp.MustCompile(`^[CG][A-Z0-9]+$`)
+	slackChannel = regexp.MustCompile(`^([CG][A-Z0-9]+|#[a-z0-9_-]+)$`)
 	busARN       = regexp.MustCompile(`^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]+$`)
 )
 
@@ -140,7 +158,7 @@ func (c *checker) slackApp(s Channels) (token Secret, channel string) {
 	given := strings.TrimSpace(s.SlackToken.Reveal()) != ""
 	switch {
 	case channel != "" && !slackChannel.MatchString(channel):
-		c.add("SLACK_CHANNEL", channel, "must be the id of a channel, such as C0123456789: Slack shows it at the end of a channel's details")
+		c.add("SLACK_CHANNEL", channel, "must be the id of a channel, such as C0123456789, which Slack shows at the end of its details, or the name of one, such as #aws-keys")
 	case channel == "" && given:
 		c.add("SLACK_CHANNEL", "", "required where SLACK_TOKEN is set: the id of the channel for the list of all keys, and for people who can't be reached directly")
 	case channel != "" && !given:

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -106,7 +108,8 @@ func TestSlackApp(t *testing.T) {
 		"kept elsewhere":    {"secretsmanager:sleuth/slack", "G0123", ""},
 		"no channel":        {"xoxb-1", "", "SLACK_CHANNEL"},
 		"no token":          {"", "C0123", "SLACK_CHANNEL"},
-		"a channel by name": {"xoxb-1", "#keys", "SLACK_CHANNEL"},
+		"a channel by name": {"xoxb-1", "#aws-keys", ""},
+		"no channel's form": {"xoxb-1", "AWS keys", "SLACK_CHANNEL"},
 		"no token's form":   {"hunter2-HIDDEN", "C0123", "SLACK_TOKEN"},
 		"two tokens":        {"xoxb-1 xoxb-HIDDEN", "C0123", "SLACK_TOKEN"},
 		"nothing to fetch":  {"ssm:", "C0123", "SLACK_TOKEN"},
@@ -130,11 +133,25 @@ func TestSlackApp(t *testing.T) {
 // TestBadNotifyURLs are refused without being shown.
 func TestBadNotifyURLs(t *testing.T) {
 	t.Parallel()
-	for _, value := range []string{"HIDDEN", "teams://x HIDDEN", "://HIDDEN", "Teams://HIDDEN", "teams:HIDDEN", "ssm:", "teams://x, HIDDEN"} {
+	for _, value := range []string{"HIDDEN", "teams://x HIDDEN", "://HIDDEN", "Teams://HIDDEN", "teams:HIDDEN", "ssm:", "teams://x, HIDDEN", "HIDDEN,teams://x"} {
 		_, err := config.Check(settings(t, "NOTIFY_URLS", value), inFile)
 		p := oneProblem(t, err)
 		if p.Variable != "NOTIFY_URLS" || p.Value != secret.Redacted || strings.Contains(err.Error(), "HIDDEN") {
 			t.Errorf("%s: the problem is %+v", value, p)
+		}
+	}
+}
+
+func TestSplitURLs(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"":                                     nil,
+		" teams://a \n discord://b ":           {"teams://a", "discord://b"},
+		"teams://a,discord://b, ntfy://c,":     {"teams://a", "discord://b", "ntfy://c"},
+		"smtp://h/?to=a@b.example,c@d.example": {"smtp://h/?to=a@b.example,c@d.example"},
+	} {
+		if diff := cmp.Diff(want, config.SplitURLs(text)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
 	}
 }
