@@ -35,6 +35,8 @@ const LeakInstructions = "Anybody may have this key. Find out what it was used f
 // a digest, what the runs on several accounts have.
 type Bulletin struct {
 	Account Account
+	// Run names the run that tells, for whoever looks it up; it may be empty.
+	Run string
 	// Digest is what stands above a digest instead of the account. Each of its
 	// notices says which account it is of.
 	Digest     string

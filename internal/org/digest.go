@@ -3,7 +3,9 @@ package org
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +32,7 @@ type Digest struct {
 	Disables     bool // as notify.Bulletin has it
 	Channels     []notify.Channel
 	Store        state.Store
+	Log          *slog.Logger
 	Lease        time.Duration
 	Now          func() time.Time
 	DryRun       bool
@@ -78,7 +81,7 @@ func (d Digest) Send(ctx context.Context, runs []run.Summary) Delivered {
 	var group errgroup.Group
 	group.SetLimit(loadConcurrency)
 	for _, r := range begun {
-		if r.Warned == 0 && r.NoticesOwed == 0 {
+		if r.Warned == 0 && r.NoticesOwed == 0 && len(r.ExemptionsOpen) == 0 {
 			continue
 		}
 		group.Go(func() error {
@@ -93,7 +96,9 @@ func (d Digest) Send(ctx context.Context, runs []run.Summary) Delivered {
 		})
 	}
 	_ = group.Wait() // failures are problems of the digest, not errors
-	p.deliver(telling, begun)
+	if p.deliver(telling, begun) {
+		p.problem(p.rememberExemptions(telling, begun, held.leases()))
+	}
 	p.problem(held.release(ctx))
 	return p.delivered
 }
@@ -155,13 +160,39 @@ func (p *posting) load(ctx context.Context, r run.Summary) error {
 	return nil
 }
 
-// deliver hands every channel what it has no receipt for.
-func (p *posting) deliver(ctx context.Context, begun []run.Summary) {
+// rememberExemptions remembers, of the accounts that it holds, that people were
+// told of the exemptions without end or reason.
+func (p *posting) rememberExemptions(ctx context.Context, begun []run.Summary, held map[string]time.Time) error {
+	runs, remembers := p.Store.(state.Runs)
+	if !remembers {
+		return nil
+	}
+	var failed []error
+	for _, r := range begun {
+		if _, ours := held[r.Account.ID]; !ours || !r.ToldOfAllOpenExemptions() {
+			continue
+		}
+		last, err := runs.LastRun(ctx, r.Account.ID)
+		if err == nil {
+			last.ExemptionsTold = r.At
+			err = runs.SetLastRun(ctx, r.Account.ID, last)
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("record that the exemptions without end or reason in account %s were told of, so they are told of again: %w", r.Account.ID, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// deliver hands every channel what it has no receipt for. It reports whether
+// some channel took the announcement.
+func (p *posting) deliver(ctx context.Context, begun []run.Summary) bool {
 	announcement := announcementOf(begun)
 	var posts []notify.Post
 	for _, channel := range p.Channels {
 		bulletin := notify.Bulletin{
 			Digest:       p.title(begun),
+			Run:          p.ID,
 			Creation:     p.Creation,
 			Inactivity:   p.Inactivity,
 			Leak:         p.Leak,
@@ -191,9 +222,14 @@ func (p *posting) deliver(ctx context.Context, begun []run.Summary) {
 		}
 		for _, failure := range one.Failures {
 			p.delivered.NoticesFailed += len(failure.Notices)
-			p.problem(fmt.Errorf("%s was not told of %s: %w", one.Channel, keysIn(failure.Notices), failure.Err))
+			for _, n := range failure.Notices {
+				p.Log.ErrorContext(ctx, "a notice was not delivered", "channel", one.Channel,
+					"account", n.Account.ID, "user", n.User, "key", n.KeyID, "notice", string(n.Kind))
+			}
+			p.problem(fmt.Errorf("%s was not told of %s: %w", one.Channel, notify.NameKeys(failure.Notices), failure.Err))
 		}
 	}
+	return !p.DryRun && notify.Announced(posts, deliveries)
 }
 
 func (p *posting) title(begun []run.Summary) string {
@@ -210,6 +246,12 @@ func announcementOf(runs []run.Summary) string {
 		if r.Announcement != "" {
 			said = append(said, r.Account.String()+": "+r.Announcement)
 		}
+	}
+	if exemptions := run.AboutExemptions(true, runs...); exemptions != "" {
+		if len(said) > 0 {
+			said = append(said, "")
+		}
+		said = append(said, exemptions)
 	}
 	return strings.Join(said, "\n")
 }
@@ -276,21 +318,4 @@ func (p *posting) receipt(ctx context.Context, channel string, m notify.Message)
 		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	return p.Store.Put(ctx, slices.Compact(changed)...)
-}
-
-// keysIn names the keys of notices, for an error.
-func keysIn(notices []notify.Notice) string {
-	if len(notices) == 0 {
-		return "this run's announcement"
-	}
-	const most = 20
-	var names []string
-	for _, n := range notices {
-		if len(names) == most {
-			names = append(names, fmt.Sprintf("and %d more", len(notices)-most))
-			break
-		}
-		names = append(names, fmt.Sprintf("key %s of user %s in account %s", n.KeyID, n.User, n.Account.ID))
-	}
-	return strings.Join(names, ", ")
 }

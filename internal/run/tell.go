@@ -1,11 +1,11 @@
 package run
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -26,11 +26,15 @@ func (p *pass) tell(ctx context.Context) {
 		}
 	}
 	p.summary.Warned = len(notices)
+	p.openExemptionsOnceAMonth(ctx)
 	if p.Digest {
 		p.leaveForDigest(ctx, &warned{notices, warnings})
 		return
 	}
-	p.deliver(ctx, &warned{notices, warnings}, p.summary.Announcement)
+	announced := p.deliver(ctx, &warned{notices, warnings}, joined(p.summary.Announcement, AboutExemptions(false, p.summary)))
+	if announced && p.summary.ToldOfAllOpenExemptions() {
+		p.last.ExemptionsTold = p.started
+	}
 	if len(p.tells) > 0 && !p.DryRun {
 		p.summary.Warned = len(p.warned)
 	}
@@ -43,8 +47,9 @@ type warned struct {
 }
 
 // deliver hands every channel the final notices it has no receipt for, the
-// warnings and the announcement, and records what it took.
-func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
+// warnings and the announcement, and records what it took. It reports whether
+// some channel took the announcement.
+func (p *pass) deliver(ctx context.Context, w *warned, announcement string) bool {
 	if w == nil {
 		w = &warned{}
 	}
@@ -52,6 +57,7 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 	for _, channel := range p.Channels {
 		bulletin := notify.Bulletin{
 			Account:      p.Account,
+			Run:          p.ID,
 			Creation:     p.Config.Creation,
 			Inactivity:   p.Config.Inactivity,
 			Leak:         p.Config.Leak,
@@ -87,13 +93,19 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) {
 			for _, n := range failure.Notices {
 				p.Log.ErrorContext(ctx, "a notice was not delivered", "channel", d.Channel, "user", n.User, "key", n.KeyID, "notice", string(n.Kind))
 			}
-			p.problem(report.Problem{Text: fmt.Sprintf("%s was not told of %s: %v", d.Channel, keysIn(failure.Notices), failure.Err)})
+			p.problem(report.Problem{Text: fmt.Sprintf("%s was not told of %s: %v", d.Channel, notify.NameKeys(failure.Notices), failure.Err)})
 		}
 	}
 	if len(p.Channels) == 0 {
 		p.settleUntold(ctx)
 	}
 	p.settleTold(ctx)
+	return !p.DryRun && notify.Announced(posts, deliveries)
+}
+
+// joined are the parts of an announcement, with an empty line between them.
+func joined(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "\n\n")
 }
 
 // checkReach names the people whom no channel can tell. They are not told, and
@@ -222,6 +234,11 @@ func (p *pass) warning(s *step) notify.Notice {
 	case s.decision.OtherDaysLeft < n.DaysLeft:
 		n.Sooner = &notify.Sooner{Reason: otherReason(n.Reason), DaysLeft: s.decision.OtherDaysLeft}
 	}
+	at := n.At
+	if n.Kind == notify.PastLimit {
+		at = time.Time{} // nobody knows
+	}
+	n.Aside = strings.TrimSpace(n.Aside + " " + aboutRefusal(s.verdict, at, p.policy.AutoExpire))
 	return n
 }
 
@@ -236,6 +253,9 @@ func (p *pass) finalNotice(s *step) func(audit.User, audit.Verdict) notify.Notic
 	return func(user audit.User, v audit.Verdict) notify.Notice {
 		n := p.notice(s, user, v)
 		n.Kind = notify.Disabled
+		if v.Refused() {
+			n.Aside = "Its exemption was not honoured: " + v.Exemption.Refusal.String() + "."
+		}
 		return n
 	}
 }
@@ -252,24 +272,4 @@ func (p *pass) notice(s *step, user audit.User, v audit.Verdict) notify.Notice {
 		NameKey:  s.keys > 1,
 		Reason:   v.State.Reason(),
 	}
-}
-
-// keysIn names the keys of notices, for an error.
-func keysIn(notices []notify.Notice) string {
-	if len(notices) == 0 {
-		return "this run's announcement"
-	}
-	const most = 20
-	sorted := slices.SortedFunc(slices.Values(notices), func(a, b notify.Notice) int {
-		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
-	})
-	var names []string
-	for _, n := range sorted {
-		if len(names) == most {
-			names = append(names, fmt.Sprintf("and %d more", len(notices)-most))
-			break
-		}
-		names = append(names, fmt.Sprintf("key %s of user %s", n.KeyID, n.User))
-	}
-	return strings.Join(names, ", ")
 }
