@@ -359,7 +359,7 @@ func (p *pass) disable(ctx context.Context, s *step) {
 			"age_days", s.verdict.Age, "last_access_age_days", s.verdict.IdleAge)
 		p.finals = append(p.finals, record)
 		p.summary.Disabled++
-		p.summary.DisabledKeys = append(p.summary.DisabledKeys, KeyRef{s.user.Name, s.key.ID})
+		p.summary.DisabledKeys = append(p.summary.DisabledKeys, KeyRef{User: s.user.Name, KeyID: s.key.ID})
 	case enforce.Changed:
 		p.Log.InfoContext(ctx, "a key is no longer due, and was left alone", "user", s.user.Name, "key", s.key.ID)
 		p.summary.Changed++
