@@ -1,0 +1,271 @@
+package eventbridge_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/eventbridge"
+	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
+	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+)
+
+var noon = time.Date(2026, time.November, 30, 12, 0, 0, 0, time.FixedZone("east", 3600))
+
+// everyKind is a bulletin with a notice of every kind, as full as it can be.
+func everyKind() notify.Bulletin {
+	b := notify.Bulletin{Account: notify.Account{ID: "123456789012", Alias: "acme"}, Run: "20261130T110000Z-ab12cd", Announcement: "No key was disabled."}
+	for _, kind := range []notify.Kind{notify.Expiring, notify.PastLimit, notify.Disabled, notify.Leaked, notify.Exposed} {
+		n := notify.Notice{
+			KeyID: "AKIA-" + string(kind), User: "tobias", Name: "Tobias Funke", Email: "tobias@example.com", Kind: kind, Reason: audit.CreationAge,
+			Created: noon.AddDate(0, 0, -90), LastUsed: noon.AddDate(0, 0, -2), At: noon, Aside: "An aside.",
+		}
+		if kind == notify.Leaked || kind == notify.Exposed {
+			n.Reason = audit.Exposure
+		}
+		if kind == notify.Expiring {
+			n.DaysLeft, n.Sooner = 8, &notify.Sooner{Reason: audit.Inactivity, DaysLeft: 2}
+		}
+		b.Notices = append(b.Notices, n)
+	}
+	return b
+}
+
+// events are the events of messages as a rule's target gets them.
+func events(t *testing.T, messages []notify.Message) (all []map[string]any) {
+	t.Helper()
+	for _, m := range messages {
+		for lines := bufio.NewScanner(strings.NewReader(m.Body)); lines.Scan(); {
+			value, err := jsonschema.UnmarshalJSON(strings.NewReader(lines.Text()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			event, _ := value.(map[string]any)
+			all = append(all, event)
+		}
+	}
+	return all
+}
+
+func quiet(t *testing.T, s *service) *eventbridge.Bus {
+	t.Helper()
+	clock := notifytest.NewClock()
+	return newBus(t, s, retry.Policy{Sleep: clock.Sleep}, clock.Now)
+}
+
+// TestEventsKeepToTheirSchema, those of bare notices and digests too.
+func TestEventsKeepToTheirSchema(t *testing.T) {
+	t.Parallel()
+	schema := published(t)
+	bus := quiet(t, startService(t))
+	bare := everyKind()
+	bare.Run, bare.Account.Alias = "", ""
+	for i, n := range bare.Notices {
+		bare.Notices[i] = notify.Notice{KeyID: n.KeyID, User: n.User, Kind: n.Kind, Reason: n.Reason, At: n.At}
+	}
+	digest := everyKind()
+	digest.Account, digest.Digest = notify.Account{}, "AWS organization o-1, 3 accounts"
+	for i := range digest.Notices {
+		digest.Notices[i].Account = notify.Account{ID: "210987654321"}
+	}
+	for name, bulletin := range map[string]notify.Bulletin{"full": everyKind(), "bare": bare, "digest": digest} {
+		all := events(t, bus.Compose(bulletin))
+		if len(all) != 6 {
+			t.Fatalf("%s: %d events, want 6", name, len(all))
+		}
+		var types []string
+		for _, event := range all {
+			types = append(types, event["detail-type"].(string))
+			if err := schema.Validate(event); err != nil {
+				t.Errorf("%s: %v: %v", name, event, err)
+			}
+		}
+		want := []string{"Sleuth Run Held", "Sleuth Key Warning", "Sleuth Key Past Limit", "Sleuth Key Disabled", "Sleuth Key Leaked", "Sleuth Key Exposed"}
+		if !slices.Equal(types, want) {
+			t.Errorf("%s: %q, want %q", name, types, want)
+		}
+	}
+}
+
+// TestSchemaRefuses what a careless change would make of an event.
+func TestSchemaRefuses(t *testing.T) {
+	t.Parallel()
+	schema := published(t)
+	for name, spoil := range map[string]func(event, detail map[string]any){
+		"another source":      func(event, _ map[string]any) { event["source"] = "sleuth" },
+		"an unknown type":     func(event, _ map[string]any) { event["detail-type"] = "Sleuth Key Warned" },
+		"another version":     func(_, detail map[string]any) { detail["schema"] = json.Number("2") },
+		"no key":              func(_, detail map[string]any) { delete(detail, "key_id") },
+		"no account":          func(_, detail map[string]any) { delete(detail, "account") },
+		"no days left":        func(_, detail map[string]any) { detail["days_left"] = nil },
+		"no date":             func(_, detail map[string]any) { delete(detail, "disables_at") },
+		"another kind":        func(_, detail map[string]any) { detail["kind"] = "disabled" },
+		"a date of no zone":   func(_, detail map[string]any) { detail["created"] = "2026-11-30T12:00:00" },
+		"a date of some zone": func(_, detail map[string]any) { detail["created"] = "2026-11-30T12:00:00+01:00" },
+	} {
+		event := events(t, quiet(t, startService(t)).Compose(everyKind()))[1]
+		spoil(event, event["detail"].(map[string]any))
+		if schema.Validate(event) == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
+
+func TestWarningSaysAllThereIs(t *testing.T) {
+	t.Parallel()
+	event := events(t, quiet(t, startService(t)).Compose(everyKind()))[1]
+	detail := event["detail"].(map[string]any)
+	for name, want := range map[string]any{
+		"run": "20261130T110000Z-ab12cd", "user": "tobias", "name": "Tobias Funke", "email": "tobias@example.com", "key_id": "AKIA-expiring",
+		"kind": "expiring", "reason": "creation age", "days_left": json.Number("8"),
+		"disables_at": "2026-11-30T11:00:00Z", "created": "2026-09-01T11:00:00Z", "last_used": "2026-11-28T11:00:00Z", "note": "An aside.",
+	} {
+		if detail[name] != want {
+			t.Errorf("%s is %v, want %v", name, detail[name], want)
+		}
+	}
+	if account := detail["account"].(map[string]any); account["id"] != "123456789012" || account["alias"] != "acme" {
+		t.Errorf("account %v", account)
+	}
+}
+
+// TestOnlyWhatFailedIsPutAgain, and once it is taken the message is.
+func TestOnlyWhatFailedIsPutAgain(t *testing.T) {
+	t.Parallel()
+	s := startService(t, []string{"", "ThrottlingException", "", "InternalFailure"}, []string{"InternalException"})
+	bus := quiet(t, s)
+	if err := bus.Send(t.Context(), bus.Compose(notifytest.Crowd(4))[0]); err != nil {
+		t.Fatal(err)
+	}
+	calls := s.called()
+	if len(calls) != 3 || len(calls[0]) != 4 || len(calls[1]) != 2 || len(calls[2]) != 1 {
+		t.Fatalf("%d calls: %v", len(calls), calls)
+	}
+	if calls[1][0] != calls[0][1] || calls[1][1] != calls[0][3] || calls[2][0] != calls[1][0] {
+		t.Error("other events were put again than those that failed")
+	}
+	for _, e := range calls[0] {
+		if e.EventBusName != busARN || e.Source != "iam-sleuth" {
+			t.Errorf("put as %s on %s", e.Source, e.EventBusName)
+		}
+	}
+}
+
+// TestAnEventThatIsRefusedFailsItsMessage, while what may be taken is tried
+// again all the same.
+func TestAnEventThatIsRefusedFailsItsMessage(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		codes [][]string
+		calls int
+		want  []string
+	}{
+		"for good":            {[][]string{{"", "MalformedDetail"}}, 1, []string{"1 of 3 events: MalformedDetail: as asked"}},
+		"with a remedy":       {[][]string{{"AccessDeniedException"}}, 1, []string{"allow events:PutEvents"}},
+		"one, another later":  {[][]string{{"InvalidArgument", "ThrottlingException"}}, 2, []string{"1 of 3 events: InvalidArgument"}},
+		"again and again":     {slices.Repeat([][]string{{"ThrottlingException"}}, 9), 5, []string{"after 5 attempts", "1 of 3 events: ThrottlingException"}},
+		"by what is unknown":  {[][]string{{"Whatever"}}, 2, nil},
+		"of a bus that's not": {[][]string{{"ResourceNotFoundException"}}, 1, []string{"check the ARN in EVENTS"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startService(t, test.codes...)
+			bus := quiet(t, s)
+			err := bus.Send(t.Context(), bus.Compose(notifytest.Crowd(3))[0])
+			if (err != nil) != (test.want != nil) {
+				t.Fatalf("Send returned %v", err)
+			}
+			for _, part := range test.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("error %q lacks %q", err, part)
+				}
+			}
+			if got := len(s.called()); got != test.calls {
+				t.Errorf("%d calls, want %d", got, test.calls)
+			}
+		})
+	}
+}
+
+// TestBatchesAreSmallEnough even for asides that no run writes.
+func TestBatchesAreSmallEnough(t *testing.T) {
+	t.Parallel()
+	b := notifytest.Crowd(25)
+	for i := range b.Notices {
+		b.Notices[i].Aside = strings.Repeat("x", 60<<10)
+	}
+	s := startService(t)
+	bus := quiet(t, s)
+	messages := bus.Compose(b)
+	for _, m := range messages {
+		if err := bus.Send(t.Context(), m); err != nil {
+			t.Error(err)
+		}
+		if len(m.Notices) > 4 {
+			t.Errorf("%d events of 60 KB in a message", len(m.Notices))
+		}
+	}
+	if len(messages) != 7 {
+		t.Errorf("%d messages, want 7", len(messages))
+	}
+}
+
+func TestPutFailure(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	bus := quiet(t, s)
+	failure := eventbridge.Failure{
+		Run: "a-run", Account: notify.Account{ID: "123456789012"}, At: noon, Begun: true, Failed: 7, Users: 3, Keys: 4, Warned: 1, Disabled: 2, NoticesOwed: 1,
+		Problems: []string{"one\nwith\x1b lines", strings.Repeat("é", 5000), "3", "4", "5", "6", "7"},
+	}
+	if err := bus.PutFailure(t.Context(), failure); err != nil {
+		t.Fatal(err)
+	}
+	if err := bus.PutFailure(t.Context(), eventbridge.Failure{At: noon, Failed: 1, Problems: []string{"no credentials"}}); err != nil {
+		t.Fatal(err)
+	}
+	schema := published(t)
+	for _, call := range s.called() {
+		detail, err := jsonschema.UnmarshalJSON(strings.NewReader(call[0].Detail))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(map[string]any{"source": call[0].Source, "detail-type": call[0].DetailType, "detail": detail}); err != nil {
+			t.Errorf("%s: %v", call[0].Detail, err)
+		}
+	}
+	first := s.called()[0][0]
+	for _, part := range []string{`"run":"a-run"`, `"id":"123456789012"`, `"at":"2026-11-30T11:00:00Z"`, `"begun":true`, `"failed":7`, `"disabled":2`, `"one with lines"`, `"5"]`} {
+		if !strings.Contains(first.Detail, part) {
+			t.Errorf("the event lacks %s: %.300s", part, first.Detail)
+		}
+	}
+	if len(first.Detail) > 4096 {
+		t.Errorf("the event has %d bytes", len(first.Detail))
+	}
+	refused := startService(t, []string{"AccessDeniedException"})
+	if err := quiet(t, refused).PutFailure(t.Context(), failure); err == nil || !strings.Contains(err.Error(), "put 1 event on bus "+busARN) {
+		t.Errorf("a refusal became %v", err)
+	}
+}
+
+func TestNewChecksTheBus(t *testing.T) {
+	t.Parallel()
+	for _, bus := range []string{"", "keys", "arn:aws:sns:eu-west-1:123456789012:keys", "arn:aws:events:eu-west-1:123456789012:rule/keys", "arn:aws:events::123456789012:event-bus/keys"} {
+		if _, err := eventbridge.New(bus, nil, eventbridge.Options{}); err == nil {
+			t.Errorf("%q is taken", bus)
+		}
+	}
+	for bus, want := range map[string]string{busARN: "eu-west-1", "arn:aws-cn:events:cn-north-1:123456789012:event-bus/a/b": "cn-north-1"} {
+		if got, err := eventbridge.RegionOf(bus); err != nil || got != want {
+			t.Errorf("%s lies in %s, %v; want %s", bus, got, err, want)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package eventbridge
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+)
+
+// Source is what every event of Sleuth's says that it is from.
+const Source = "iam-sleuth"
+
+// Schema is the version of the details, docs/schema/event-v1.json. Fields may
+// be added within a version; none is renamed or removed.
+const Schema = 1
+
+// The detail types of the events.
+const (
+	KeyWarning   = "Sleuth Key Warning"    // the key will be disabled
+	KeyPastLimit = "Sleuth Key Past Limit" // the key is past its limit, and was not disabled
+	KeyDisabled  = "Sleuth Key Disabled"
+	KeyLeaked    = "Sleuth Key Leaked"  // found in public, and disabled
+	KeyExposed   = "Sleuth Key Exposed" // found in public, and still active
+	RunHeld      = "Sleuth Run Held"    // nothing was disabled, as MAX_DISABLE says
+	RunFailed    = "Sleuth Run Failed"
+)
+
+// entry is one event on its way to the bus, as a line of a message's body.
+type entry struct {
+	Source     string          `json:"source"`
+	DetailType string          `json:"detail-type"`
+	Detail     json.RawMessage `json:"detail"`
+}
+
+// keyDetail is the detail of an event about a key. All times are UTC.
+type keyDetail struct {
+	Schema  int            `json:"schema"`
+	Run     string         `json:"run,omitempty"`
+	Account notify.Account `json:"account"`
+	User    string         `json:"user"`
+	Name    string         `json:"name,omitempty"`
+	Email   string         `json:"email,omitempty"`
+	KeyID   string         `json:"key_id"`
+	Kind    notify.Kind    `json:"kind"`
+	Reason  audit.Reason   `json:"reason"`
+	// DaysLeft is null but in a warning.
+	DaysLeft   *int           `json:"days_left"`
+	DisablesAt time.Time      `json:"disables_at,omitzero"`
+	DisabledAt time.Time      `json:"disabled_at,omitzero"`
+	Created    time.Time      `json:"created,omitzero"`
+	LastUsed   time.Time      `json:"last_used,omitzero"`
+	Sooner     *notify.Sooner `json:"sooner,omitempty"`
+	Note       string         `json:"note,omitempty"`
+}
+
+// heldDetail is the detail of RunHeld. A digest's is of no single account.
+type heldDetail struct {
+	Schema  int             `json:"schema"`
+	Run     string          `json:"run,omitempty"`
+	Account *notify.Account `json:"account,omitempty"`
+	Text    string          `json:"text"`
+}
+
+// detailType is the type of the event that tells a notice.
+func detailType(k notify.Kind) string {
+	switch k {
+	case notify.PastLimit:
+		return KeyPastLimit
+	case notify.Disabled:
+		return KeyDisabled
+	case notify.Leaked:
+		return KeyLeaked
+	case notify.Exposed:
+		return KeyExposed
+	}
+	return KeyWarning
+}
+
+// entriesOf are the events of a bulletin, that of the run as a whole first.
+func entriesOf(b notify.Bulletin) []told {
+	var entries []told
+	if b.Announcement != "" {
+		held := heldDetail{Schema: Schema, Run: b.Run, Text: notify.OneLine(b.Announcement)}
+		if b.Digest == "" {
+			account := oneLineAccount(b.Account)
+			held.Account = &account
+		}
+		entries = append(entries, told{entry: newEntry(RunHeld, held)})
+	}
+	for _, n := range b.Notices {
+		if n.Account == (notify.Account{}) {
+			n.Account = b.Account
+		}
+		entries = append(entries, told{newEntry(detailType(n.Kind), keyDetailOf(n, b.Run)), []notify.Notice{n}})
+	}
+	return entries
+}
+
+// told is an event and the notices that it tells, of which there is one or
+// none.
+type told struct {
+	entry
+	notices []notify.Notice
+}
+
+// keyDetailOf puts texts that others wrote on one line, as what reads events
+// often pastes them into others. IAM lets no user name have more.
+func keyDetailOf(n notify.Notice, run string) keyDetail {
+	d := keyDetail{
+		Schema: Schema, Run: run, Account: oneLineAccount(n.Account),
+		User: notify.OneLine(n.User), Name: notify.OneLine(n.Name), Email: notify.OneLine(n.Email),
+		KeyID: n.KeyID, Kind: n.Kind, Reason: n.Reason,
+		Created: n.Created.UTC(), LastUsed: n.LastUsed.UTC(), Sooner: n.Sooner, Note: notify.OneLine(n.Aside),
+	}
+	switch n.Kind {
+	case notify.Expiring:
+		d.DaysLeft, d.DisablesAt = &n.DaysLeft, n.At.UTC()
+	case notify.Disabled, notify.Leaked:
+		d.DisabledAt = n.At.UTC()
+	}
+	return d
+}
+
+func oneLineAccount(a notify.Account) notify.Account {
+	return notify.Account{ID: notify.OneLine(a.ID), Alias: notify.OneLine(a.Alias)}
+}
+
+func newEntry(detailType string, detail any) entry {
+	encoded, err := json.Marshal(detail)
+	if err != nil { // a time beyond the year 9999: the event must not cost the others
+		encoded, _ = json.Marshal(map[string]any{"schema": Schema, "error": err.Error()})
+	}
+	return entry{Source: Source, DetailType: detailType, Detail: encoded}
+}
+
+// size is what EventBridge counts of an entry, with a time that we leave to it.
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
+func (e entry) size() int { return 14 + len(e.Source) + len(e.DetailType) + len(e.Detail) }
+
+// lines writes entries as a message's body, one on a line.
+func lines(entries []entry) string {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	for _, e := range entries {
+		_ = encoder.Encode(e) // was encoded once already
+	}
+	return b.String()
+}
+
+// parseLines is the reverse of lines.
+func parseLines(body string) ([]entry, error) {
+	var entries []entry
+	for decoder := json.NewDecoder(strings.NewReader(body)); decoder.More(); {
+		var e entry
+		if err := decoder.Decode(&e); err != nil {
+			return nil, err
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}

@@ -1,0 +1,69 @@
+package eventbridge
+
+import (
+	"context"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+)
+
+// Failure is a run that failed, or that could not begin.
+type Failure struct {
+	Run     string
+	Account notify.Account // the id is empty where it is not known
+	At      time.Time
+	// Begun: the account was entered.
+	Begun bool
+	// Failed counts the problems; Problems are the texts of the first of them.
+	Failed   int
+	Problems []string
+	// What the run found and did nonetheless.
+	Users, Keys, Warned, Disabled, NoticesOwed int
+}
+
+// Of a failure no more is told than a reader can take in; the rest is in the
+// log.
+const (
+	mostProblems = 5
+	mostText     = 1000 // characters of one problem
+)
+
+type failedDetail struct {
+	Schema   int             `json:"schema"`
+	Run      string          `json:"run,omitempty"`
+	Account  *notify.Account `json:"account,omitempty"`
+	At       time.Time       `json:"at"`
+	Begun    bool            `json:"begun"`
+	Failed   int             `json:"failed"`
+	Problems []string        `json:"problems"`
+
+	Users       int `json:"users"`
+	Keys        int `json:"keys"`
+	Warned      int `json:"warned"`
+	Disabled    int `json:"disabled"`
+	NoticesOwed int `json:"notices_owed"`
+}
+
+// PutFailure puts the event of a failed run on the bus.
+func (b *Bus) PutFailure(ctx context.Context, f Failure) error {
+	return b.put(ctx, []entry{newEntry(RunFailed, detailOf(f))})
+}
+
+func detailOf(f Failure) failedDetail {
+	d := failedDetail{
+		Schema: Schema, Run: f.Run, At: f.At.UTC(), Begun: f.Begun, Failed: f.Failed, Problems: []string{},
+		Users: f.Users, Keys: f.Keys, Warned: f.Warned, Disabled: f.Disabled, NoticesOwed: f.NoticesOwed,
+	}
+	if f.Account.ID != "" {
+		account := oneLineAccount(f.Account)
+		d.Account = &account
+	}
+	for _, problem := range f.Problems[:min(len(f.Problems), mostProblems)] {
+		text := []rune(notify.OneLine(problem))
+		if len(text) > mostText {
+			text = append(text[:mostText:mostText], '…')
+		}
+		d.Problems = append(d.Problems, string(text))
+	}
+	return d
+}
