@@ -105,7 +105,10 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 				_ = report.WriteTable(shared.stdout, one.Rows) // nobody is left to be told
 			}
 			if dryRun {
-				untold = append(untold, sleuth.Summary{Account: one.Account, Begun: one.Begun, Announcement: one.Announcement, Untold: one.Untold})
+				untold = append(untold, sleuth.Summary{
+					Account: one.Account, Begun: one.Begun, Announcement: one.Announcement, Untold: one.Untold,
+					ExemptionsEnding: one.ExemptionsEnding, ExemptionsOpen: one.ExemptionsOpen,
+				})
 			}
 			summary.Add(one)
 		})
@@ -125,7 +128,7 @@ func (s *session) digestOf(covered *organization) org.Digest {
 	return org.Digest{
 		ID: s.id + "-digest", Organization: covered.members.Organization,
 		Creation: s.cfg.Creation, Inactivity: s.cfg.Inactivity, Leak: s.cfg.Leak, Words: s.cfg.Words, Disables: s.cfg.Policy.AutoExpire,
-		Channels: s.channels, Store: s.store, Lease: s.cfg.Lease, Now: s.now, DryRun: s.dryRun,
+		Channels: s.channels, Store: s.store, Log: s.log, Lease: s.cfg.Lease, Now: s.now, DryRun: s.dryRun,
 	}
 }
 

@@ -171,8 +171,8 @@ func due(v Verdict, rules Rules, history History, policy Policy, d Decision) boo
 		if v.State.PastLimit() && limit.reason != v.State.Reason() {
 			continue
 		}
-		if limit.refused && d.namesDay(v) && limit.firstWarned().IsZero() {
-			return true
+		if limit.refused && !d.namesDay(v) {
+			limit.refused = false // what would be said of it begins no notice
 		}
 		ladder := policy.RemindAt
 		if limit.notice > 0 {

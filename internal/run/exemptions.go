@@ -2,10 +2,17 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // checkExemptionTags says in the log which tags say nothing: those that cannot
@@ -26,4 +33,203 @@ func (p *pass) checkExemptionTags(ctx context.Context, s inventory.Subject) {
 		p.Log.WarnContext(ctx, "a tag speaks for a key that the user does not have; it has no effect, and can be removed",
 			"user", s.User.Name, "tag", tag.Key, "value", tag.Value)
 	}
+}
+
+// Exemption is an exemption that people are to hear of, and the key that it is
+// for. Times are UTC.
+type Exemption struct {
+	User  string `json:"user"`
+	KeyID string `json:"key_id"`
+	// Until is the first moment at which it no longer holds; null where it has
+	// no end.
+	Until  *time.Time `json:"until"`
+	Reason string     `json:"reason,omitempty"`
+	// Underlying is what the key would be without it.
+	Underlying audit.State `json:"underlying"`
+	Age        int         `json:"age_days"`
+	IdleAge    int         `json:"last_access_age_days"`
+	// NotHonoured is why the rules do not honour it; empty where they do.
+	NotHonoured string `json:"not_honoured,omitempty"`
+}
+
+func exemptionOf(user audit.User, key audit.Key, v audit.Verdict) Exemption {
+	e := Exemption{
+		User: user.Name, KeyID: key.ID, Reason: v.Exemption.Reason, Underlying: v.Underlying,
+		Age: v.Age, IdleAge: v.IdleAge, NotHonoured: v.Exemption.Refusal.String(),
+	}
+	if end := v.Exemption.End; !end.IsZero() {
+		e.Until = &end
+	}
+	return e
+}
+
+// endingWithin is how far ahead people hear of the end of an exemption.
+const endingWithin = 14 * 24 * time.Hour
+
+// takeExemption takes in the exemption of a key, if it has one that hides
+// anything. The lock is held.
+func (p *pass) takeExemption(ctx context.Context, user audit.User, key audit.Key, v audit.Verdict) {
+	if v.Refused() {
+		p.Log.WarnContext(ctx, "an exemption is not honoured; the key is judged as if it were not exempt, and its owner is warned before it is disabled",
+			"user", user.Name, "key", key.ID, "because", v.Exemption.Refusal.String())
+		p.summary.ExemptionsNotHonoured = append(p.summary.ExemptionsNotHonoured, exemptionOf(user, key, v))
+	}
+	if !v.Exempt {
+		return
+	}
+	if record := p.records[key.ID]; record != nil && record.Told.ToldOfRefusal() {
+		p.mended = append(p.mended, record)
+	}
+	e := exemptionOf(user, key, v)
+	switch {
+	case !v.Underlying.Warned() && !v.Underlying.PastLimit():
+	case e.Until != nil && e.Until.Sub(p.started) <= endingWithin:
+		p.summary.ExemptionsEnding = append(p.summary.ExemptionsEnding, e)
+	case e.Until == nil || e.Reason == "":
+		p.summary.ExemptionsOpen = append(p.summary.ExemptionsOpen, e)
+	}
+}
+
+// recordMended forgets that the owners of keys were told that an exemption is
+// not honoured which now is. Should that end, the notice begins anew.
+func (p *pass) recordMended(ctx context.Context) {
+	if p.DryRun || len(p.mended) == 0 {
+		return
+	}
+	for _, record := range p.mended {
+		record.Told, record.Changed = record.Told.Honoured(), p.Now().UTC()
+	}
+	if err := p.Store.Put(ctx, p.mended...); err != nil {
+		p.problem(report.Problem{Text: fmt.Sprintf("record that exemptions of %d keys are honoured again: %v", len(p.mended), err)})
+	}
+}
+
+// openExemptionsOnceAMonth leaves out the exemptions without end or reason where
+// people heard of them this month (UTC). Where nothing is remembered from run
+// to run, the first day of the month is the one.
+func (p *pass) openExemptionsOnceAMonth(ctx context.Context) {
+	if len(p.summary.ExemptionsOpen) == 0 {
+		return
+	}
+	told, err := p.toldThisMonth(ctx)
+	if err != nil {
+		p.problem(report.Problem{Text: fmt.Sprintf("find out when the exemptions without end or reason were last told of, so they are told again: %v", err)})
+	}
+	if told {
+		p.summary.ExemptionsOpen = nil
+	}
+}
+
+func (p *pass) toldThisMonth(ctx context.Context) (bool, error) {
+	runs, remembers := p.Store.(state.Runs)
+	if !remembers || p.Config.State.Kind == config.StateNone {
+		return p.started.Day() != 1, nil
+	}
+	if p.DryRun {
+		last, err := runs.LastRun(ctx, p.Account.ID)
+		if err != nil {
+			return false, err
+		}
+		p.last = last
+	}
+	told := p.last.ExemptionsTold
+	return told.Year() == p.started.Year() && told.Month() == p.started.Month(), nil
+}
+
+// ToldOfAllOpenExemptions reports whether whoever heard of ExemptionsOpen heard of all
+// there are.
+func (s Summary) ToldOfAllOpenExemptions() bool { return len(s.ExemptionsOpen) > 0 && !s.Incomplete }
+
+// AboutExemptions is what runs have to say of exemptions, for everybody to
+// read; empty where that is nothing. In a digest each line says which account
+// it is of.
+func AboutExemptions(digest bool, runs ...Summary) string {
+	var ending, open []string
+	for _, r := range runs {
+		account := ""
+		if digest {
+			account = " in " + r.Account.String()
+		}
+		for _, e := range r.ExemptionsEnding {
+			ending = append(ending, e.line(account))
+		}
+		for _, e := range r.ExemptionsOpen {
+			open = append(open, e.line(account))
+		}
+	}
+	var said []string
+	if n := len(ending); n > 0 {
+		said = append(said, exemptions(n)+ends(n)+" within 14 days; after that the keys are judged like any other:\n"+strings.Join(ending, "\n"))
+	}
+	if n := len(open); n > 0 {
+		said = append(said, exemptions(n)+have(n)+" no end or no reason. Please set the tags KeyAutoExpire = False until DATE and KeyAutoExpireReason, or replace the keys:\n"+
+			strings.Join(open, "\n"))
+	}
+	return strings.Join(said, "\n\n")
+}
+
+func exemptions(n int) string {
+	if n == 1 {
+		return "1 exemption"
+	}
+	return fmt.Sprintf("%d exemptions", n)
+}
+
+func ends(n int) string {
+	if n == 1 {
+		return " ends"
+	}
+	return " end"
+}
+
+func have(n int) string {
+	if n == 1 {
+		return " has"
+	}
+	return " have"
+}
+
+// line is the exemption in one line.
+func (e Exemption) line(account string) string {
+	until, reason := "without an end", "no reason given"
+	if e.Until != nil {
+		until = "through " + dayOf(e.Until.AddDate(0, 0, -1))
+	}
+	if e.Reason != "" {
+		reason = "reason: " + notify.OneLine(e.Reason)
+	}
+	return fmt.Sprintf("key %s of user %s%s: %s; %s; without it the key %s", e.KeyID, notify.OneLine(e.User), account, until, reason, e.wouldBe())
+}
+
+// wouldBe says what the key would be without the exemption.
+func (e Exemption) wouldBe() string {
+	age := fmt.Sprintf("created %d days ago", e.Age)
+	if e.Underlying.Reason() == audit.Inactivity {
+		age = fmt.Sprintf("unused for %d days", e.IdleAge)
+	}
+	if e.Underlying.PastLimit() {
+		return fmt.Sprintf("is past its limit due to %s (%s)", e.Underlying.Reason(), age)
+	}
+	return fmt.Sprintf("is near its limit due to %s (%s)", e.Underlying.Reason(), age)
+}
+
+// dayOf is a day as messages write it.
+func dayOf(t time.Time) string { return t.UTC().Format("Monday 2 January 2006") + " (UTC)" }
+
+// aboutRefusal tells the owner of a key why its exemption is not honoured, and
+// what becomes of the key unless that is mended; "" where nothing is refused.
+// At is when the key reaches its end, by being disabled where Sleuth disables
+// keys; zero where that is not known.
+func aboutRefusal(v audit.Verdict, at time.Time, disables bool) string {
+	if !v.Refused() {
+		return ""
+	}
+	said := "Its exemption is not honoured: " + v.Exemption.Refusal.String() + ". To keep it, " + v.Exemption.Remedy()
+	if at.IsZero() {
+		return said + "; or replace the key."
+	}
+	if !disables {
+		return said + "; or replace the key before it expires on " + notify.Date(at) + "."
+	}
+	return said + "; or replace the key before it is disabled on " + notify.Date(at) + "."
 }

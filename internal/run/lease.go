@@ -59,11 +59,11 @@ func (p *pass) afterOthers(ctx context.Context, work func(context.Context) error
 		return fmt.Errorf("another run on account %s ended at %s, after this one began: nothing is left to do",
 			p.Account.ID, last.Ended.UTC().Format(time.RFC3339))
 	}
-	p.reader.After = last.CameTo
+	p.reader.After, p.last = last.CameTo, last
 	if err := work(ctx); err != nil {
 		return err
 	}
-	err = runs.SetLastRun(ctx, p.Account.ID, state.LastRun{Ended: p.Now().UTC(), CameTo: p.cameTo, Run: p.ID})
+	err = runs.SetLastRun(ctx, p.Account.ID, state.LastRun{Ended: p.Now().UTC(), CameTo: p.cameTo, Run: p.ID, ExemptionsTold: p.last.ExemptionsTold})
 	if err != nil {
 		return fmt.Errorf("record that this run has ended: %w", err)
 	}

@@ -70,6 +70,7 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 		}
 		p.settle(ctx)
 		p.read(ctx)
+		p.recordMended(ctx)
 		p.plan()
 		p.enforce(ctx)
 		p.tell(ctx)
@@ -87,6 +88,7 @@ type pass struct {
 	began   time.Time // when the process was asked to run
 	started time.Time // the moment that keys are judged at
 	cameTo  string    // the user that the reading came to, if time was up
+	last    state.LastRun
 	reader  inventory.Reader
 	tells   map[string]bool // the channels that reach people
 	warned  map[string]bool // the keys whose owners took a warning
@@ -96,6 +98,7 @@ type pass struct {
 	records map[string]*state.Record
 	damaged map[string]bool // keys whose record cannot be understood
 	steps   []*step
+	mended  []*state.Record // of keys whose exemption is honoured again
 	finals  []*state.Record // final notices owed, of this run and earlier ones
 	summary Summary
 }
@@ -227,6 +230,7 @@ func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 		}
 		v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Under(p.Config.Exemptions, p.started), p.Config.Rules, p.started)
 		p.summary.Count(v)
+		p.takeExemption(ctx, s.User, key.Key, v)
 		p.Log.DebugContext(ctx, "judged a key", "user", s.User.Name, "key", key.ID, "verdict", v.State.String(),
 			"exempt", v.Exempt, "age_days", v.Age, "last_access_age_days", v.IdleAge)
 		if p.Table {

@@ -49,10 +49,18 @@ type Summary struct {
 	APICalls  int `json:"api_calls"`
 	Throttles int `json:"throttles"`
 
-	DisabledKeys   []KeyRef         `json:"disabled_keys"`
-	UnreadableTags []string         `json:"unreadable_tags"`
-	Announcement   string           `json:"announcement,omitempty"`
-	Problems       []report.Problem `json:"problems"`
+	DisabledKeys   []KeyRef `json:"disabled_keys"`
+	UnreadableTags []string `json:"unreadable_tags"`
+	// ExemptionsEnding are those that end within 14 days, ExemptionsOpen those
+	// without an end or a reason, in the one run a month that tells of them. Both
+	// are only of keys that are past a limit or near one.
+	ExemptionsEnding []Exemption `json:"exemptions_ending,omitempty"`
+	ExemptionsOpen   []Exemption `json:"exemptions_open,omitempty"`
+	// ExemptionsNotHonoured are those that MAX_EXEMPTION_DAYS and
+	// REQUIRE_EXEMPTION_REASON do not allow.
+	ExemptionsNotHonoured []Exemption      `json:"exemptions_not_honoured,omitempty"`
+	Announcement          string           `json:"announcement,omitempty"`
+	Problems              []report.Problem `json:"problems"`
 
 	// Rows is kept only where the table is wanted.
 	Rows []report.Row `json:"-"`
@@ -68,6 +76,11 @@ func (s *Summary) sort() {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	slices.Sort(s.UnreadableTags)
+	for _, list := range [][]Exemption{s.ExemptionsEnding, s.ExemptionsOpen, s.ExemptionsNotHonoured} {
+		slices.SortFunc(list, func(a, b Exemption) int {
+			return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+		})
+	}
 	slices.SortStableFunc(s.Problems, func(a, b report.Problem) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
