@@ -87,7 +87,7 @@ func TestEventsKeepToTheirSchema(t *testing.T) {
 				t.Errorf("%s: %v: %v", name, event, err)
 			}
 		}
-		want := []string{"Sleuth Run Held", "Sleuth Key Warning", "Sleuth Key Past Limit", "Sleuth Key Disabled", "Sleuth Key Leaked", "Sleuth Key Exposed"}
+		want := []string{"Sleuth Announcement", "Sleuth Key Warning", "Sleuth Key Past Limit", "Sleuth Key Disabled", "Sleuth Key Leaked", "Sleuth Key Exposed"}
 		if !slices.Equal(types, want) {
 			t.Errorf("%s: %q, want %q", name, types, want)
 		}

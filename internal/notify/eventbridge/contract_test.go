@@ -115,7 +115,7 @@ func asText(e request) string {
 	if err := json.Unmarshal([]byte(e.Detail), &d); err != nil {
 		return err.Error()
 	}
-	if e.DetailType == eventbridge.RunHeld {
+	if e.DetailType == eventbridge.Announcement {
 		return d.Account.String() + "\n" + d.Text
 	}
 	n := notify.Notice{User: d.User, KeyID: d.KeyID, NameKey: true, Kind: d.Kind, Reason: d.Reason, DaysLeft: d.DaysLeft, Aside: d.Note}

@@ -21,9 +21,9 @@ const (
 	KeyWarning   = "Sleuth Key Warning"    // the key will be disabled
 	KeyPastLimit = "Sleuth Key Past Limit" // the key is past its limit, and was not disabled
 	KeyDisabled  = "Sleuth Key Disabled"
-	KeyLeaked    = "Sleuth Key Leaked"  // found in public, and disabled
-	KeyExposed   = "Sleuth Key Exposed" // found in public, and still active
-	RunHeld      = "Sleuth Run Held"    // nothing was disabled, as MAX_DISABLE says
+	KeyLeaked    = "Sleuth Key Leaked"   // found in public, and disabled
+	KeyExposed   = "Sleuth Key Exposed"  // found in public, and still active
+	Announcement = "Sleuth Announcement" // said about a run as a whole
 	RunFailed    = "Sleuth Run Failed"
 )
 
@@ -55,8 +55,9 @@ type keyDetail struct {
 	Note       string         `json:"note,omitempty"`
 }
 
-// heldDetail is the detail of RunHeld. A digest's is of no single account.
-type heldDetail struct {
+// announcementDetail is the detail of an Announcement. A digest's is of no
+// single account.
+type announcementDetail struct {
 	Schema  int             `json:"schema"`
 	Run     string          `json:"run,omitempty"`
 	Account *notify.Account `json:"account,omitempty"`
@@ -82,12 +83,12 @@ func detailType(k notify.Kind) string {
 func entriesOf(b notify.Bulletin) []told {
 	var entries []told
 	if b.Announcement != "" {
-		held := heldDetail{Schema: Schema, Run: b.Run, Text: notify.OneLine(b.Announcement)}
+		said := announcementDetail{Schema: Schema, Run: b.Run, Text: cleanLines(b.Announcement)}
 		if b.Digest == "" {
 			account := oneLineAccount(b.Account)
-			held.Account = &account
+			said.Account = &account
 		}
-		entries = append(entries, told{entry: newEntry(RunHeld, held)})
+		entries = append(entries, told{entry: newEntry(Announcement, said)})
 	}
 	for _, n := range b.Notices {
 		if n.Account == (notify.Account{}) {
@@ -121,6 +122,15 @@ func keyDetailOf(n notify.Notice, run string) keyDetail {
 		d.DisabledAt = n.At.UTC()
 	}
 	return d
+}
+
+// cleanLines leaves a text its own lines.
+func cleanLines(text string) string {
+	var clean []string
+	for line := range strings.SplitSeq(text, "\n") {
+		clean = append(clean, notify.OneLine(line))
+	}
+	return strings.Join(clean, "\n")
 }
 
 func oneLineAccount(a notify.Account) notify.Account {
