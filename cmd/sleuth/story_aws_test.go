@@ -26,6 +26,7 @@ func setUpAccount(ts *testscript.TestScript, neg bool, args []string) {
 	home := worldOf(ts).aws.Home()
 	now := time.Now()
 	var users []awsfake.User
+	var root awsfake.Root
 	for i, line := range strings.Split(ts.ReadFile(args[0]), "\n") {
 		fail := func(err error) {
 			if err != nil {
@@ -48,9 +49,14 @@ func setUpAccount(ts *testscript.TestScript, neg bool, args []string) {
 			owner := &users[len(users)-1]
 			owner.Keys = append(owner.Keys, key)
 		default:
-			fail(fmt.Errorf("neither alias, user nor key: %q", line))
+			known, err := otherCredential(words, users, &root, func(words []string) (awsfake.Key, error) { return keyOf(words, now) })
+			fail(err)
+			if !known {
+				fail(fmt.Errorf("neither alias, user, key, root-key, password nor certificate: %q", line))
+			}
 		}
 	}
+	home.SetRoot(root)
 	for _, user := range users {
 		home.AddUser(user)
 	}

@@ -73,6 +73,7 @@ func TestStories(t *testing.T) {
 			"slack-app":         showSlackApp,
 			"slack-app-answers": scriptSlackApp,
 			"slack-app-refuses": refuseInSlack,
+			"files":             showFiles,
 		},
 	})
 }
