@@ -31,7 +31,7 @@ func otherCredential(words []string, users []awsfake.User, root *awsfake.Root, k
 	if words[0] != "root-key" && (len(users) == 0 || words[0] != "password" && words[0] != "certificate") {
 		return false, nil
 	}
-	described, err := key(words)
+	described, err := key(words[1:])
 	if err != nil {
 		return true, err
 	}

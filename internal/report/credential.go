@@ -130,7 +130,7 @@ func (c Credential) LeftText() string { return numberOrDash(c.DaysLeft) }
 
 func numberOrDash(n *int) string {
 	if n == nil {
-		return "–"
+		return unknown
 	}
 	return strconv.Itoa(*n)
 }

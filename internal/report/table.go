@@ -68,13 +68,16 @@ func tableRow(cells []string) table.Row {
 	return row
 }
 
+// unknown stands where a column has no number.
+const unknown = "–"
+
 func numbersToTheRight(rows [][]string) []table.ColumnConfig {
 	if len(rows) == 0 {
 		return nil
 	}
 	var configs []table.ColumnConfig
 	for i := range rows[0] {
-		isNumber := func(row []string) bool { _, err := strconv.Atoi(row[i]); return err == nil }
+		isNumber := func(row []string) bool { _, err := strconv.Atoi(row[i]); return err == nil || row[i] == unknown }
 		if !slices.ContainsFunc(rows, func(row []string) bool { return !isNumber(row) }) {
 			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
 		}
