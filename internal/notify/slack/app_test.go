@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -499,5 +500,20 @@ func TestPeopleAreWrittenToApart(t *testing.T) {
 	// second apart.
 	if got := clock.Elapsed(); got < 30*time.Second || got > 50*time.Second || len(api.Refusals()) > 0 {
 		t.Errorf("50 people took %s, with refusals %v", got, api.Refusals())
+	}
+}
+
+// TestTheManifestAsksForEveryScope: an app that is made as the page says has
+// what it needs.
+func TestTheManifestAsksForEveryScope(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../docs/slack.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, scope := range slack.Scopes {
+		if !strings.Contains(string(page), "- "+scope+"\n") || !strings.Contains(string(page), "`"+scope+"`") {
+			t.Errorf("docs/slack.md does not ask for the scope %s, or not say what for", scope)
+		}
 	}
 }

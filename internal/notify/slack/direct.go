@@ -99,7 +99,7 @@ func (d *Direct) Send(ctx context.Context, m notify.Message) (err error) {
 		return fmt.Errorf("write to user %s in slack, who can't be reached (%w), by posting to channel %s: %w", letter.User, sendErr, d.channel, err)
 	}
 	d.app.log.WarnContext(ctx, "a person could not be reached in Slack directly, and was told in the channel",
-		"user", letter.User, "reason", why, "error", sendErr.Error())
+		"user", letter.User, "because", why, "error", sendErr.Error())
 	return nil
 }
 

@@ -36,6 +36,9 @@ func (r *Refusal) Error() string {
 	if hint, known := callHints[r.Reason]; known {
 		text += ": " + hint
 	}
+	if renewable[r.Reason] {
+		text += "; copy the Bot User OAuth Token from the app's OAuth & Permissions into SLACK_TOKEN again"
+	}
 	return text
 }
 
@@ -93,17 +96,20 @@ var scopeOf = map[string]string{
 	"users.lookupByEmail": "users:read.email",
 }
 
-const newToken = "copy the Bot User OAuth Token from the app's OAuth & Permissions into SLACK_TOKEN again"
+// renewable are the refusals that a fresh copy of the token may mend.
+var renewable = map[string]bool{
+	"account_inactive": true, "invalid_auth": true, "token_expired": true, "token_revoked": true,
+}
 
 // callHints say what to do about the reasons of a refusal, see
 // https://docs.slack.dev/reference/methods/chat.postMessage#errors.
-var callHints = map[string]string{
+var callHints = map[string]string{ //nolint:gosec // what is said of tokens is no token
 	"access_denied":                       "the workspace's administrators do not allow it",
-	"account_inactive":                    "the app was removed from the workspace: install it again, and " + newToken,
+	"account_inactive":                    "the app was removed from the workspace: install it again",
 	"channel_not_found":                   "check the id in SLACK_CHANNEL; a private channel is found only once the app is invited to it (/invite)",
 	"ekm_access_denied":                   "the workspace's administrators have suspended access",
 	"enterprise_is_restricted":            "install the app in a workspace of the organization, and use that token",
-	"invalid_auth":                        "Slack does not know the token, or this address may not use it: " + newToken,
+	"invalid_auth":                        "Slack does not know the token, or this address may not use it",
 	"invalid_blocks":                      "Slack could not read the message",
 	"is_archived":                         "unarchive the channel, or put another into SLACK_CHANNEL",
 	"messages_tab_disabled":               "switch the Messages Tab on under the app's App Home",
@@ -117,8 +123,8 @@ var callHints = map[string]string{
 	"restricted_action":                   "the workspace's settings do not let the app post there",
 	"restricted_action_read_only_channel": "the channel is read-only: let the app post there, or put another into SLACK_CHANNEL",
 	"team_access_not_granted":             "install the app in this workspace too",
-	"token_expired":                       "the token has expired: " + newToken,
-	"token_revoked":                       "the token was revoked: install the app again, and " + newToken,
+	"token_expired":                       "the token has expired",
+	"token_revoked":                       "the token was revoked: install the app again",
 	"too_many_attachments":                "Slack takes at most 100 attachments a message",
 }
 
