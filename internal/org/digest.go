@@ -192,6 +192,7 @@ func (p *posting) deliver(ctx context.Context, begun []run.Summary) bool {
 	for _, channel := range p.Channels {
 		bulletin := notify.Bulletin{
 			Digest:       p.title(begun),
+			Run:          p.ID,
 			Creation:     p.Creation,
 			Inactivity:   p.Inactivity,
 			Leak:         p.Leak,

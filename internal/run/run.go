@@ -100,6 +100,7 @@ type pass struct {
 	steps   []*step
 	mended  []*state.Record // of keys whose exemption is honoured again
 	finals  []*state.Record // final notices owed, of this run and earlier ones
+	known   Known
 	summary Summary
 }
 
@@ -110,6 +111,7 @@ type step struct {
 	keys     int // how many keys the user has
 	verdict  audit.Verdict
 	decision audit.Decision
+	changed  bool // meanwhile, so that the verdict no longer holds
 }
 
 func (r Runner) newPass() *pass {
@@ -127,6 +129,7 @@ func (r Runner) newPass() *pass {
 			Now:         now,
 			Everything:  r.Table,
 		},
+		known:   newKnown(r.Report != nil),
 		records: map[string]*state.Record{},
 		damaged: map[string]bool{},
 		tells:   map[string]bool{},
@@ -198,6 +201,7 @@ func (p *pass) read(ctx context.Context) {
 			p.Progress(p.summary.Users)
 		}
 	})
+	p.known.whole = err == nil
 	var unfinished *inventory.UnfinishedError
 	switch {
 	case errors.As(err, &unfinished):
@@ -212,6 +216,7 @@ func (p *pass) read(ctx context.Context) {
 // judge takes in one user. The lock is held.
 func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 	p.summary.Users++
+	p.know(s)
 	if s.Passed != nil {
 		p.summary.CountPassed(s.Passed.Active, s.Passed.Inactive)
 		return
@@ -367,6 +372,7 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	case enforce.Changed:
 		p.Log.InfoContext(ctx, "a key is no longer due, and was left alone", "user", s.user.Name, "key", s.key.ID)
 		p.summary.Changed++
+		s.changed = true
 	case enforce.Pending:
 		p.Log.WarnContext(ctx, "a key is left alone until it is known what became of an earlier attempt to disable it", "user", s.user.Name, "key", s.key.ID)
 		p.summary.Held++
@@ -400,6 +406,7 @@ func (p *pass) finish() (Summary, error) {
 			p.summary.NoticesOwed++
 		}
 	}
+	p.summary.Known = p.knownInTheEnd()
 	p.summary.sort()
 	if len(p.summary.Problems) == 0 {
 		return p.summary, nil

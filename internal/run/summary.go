@@ -64,6 +64,8 @@ type Summary struct {
 
 	// Rows is kept only where the table is wanted.
 	Rows []report.Row `json:"-"`
+	// Known is kept only where findings are.
+	Known *Known `json:"-"`
 	// Untold is what a dry run would have left for a digest.
 	Untold []notify.Notice `json:"-"`
 }

@@ -57,6 +57,7 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) bool
 	for _, channel := range p.Channels {
 		bulletin := notify.Bulletin{
 			Account:      p.Account,
+			Run:          p.ID,
 			Creation:     p.Config.Creation,
 			Inactivity:   p.Config.Inactivity,
 			Leak:         p.Config.Leak,

@@ -1,0 +1,128 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/enforce"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/report"
+)
+
+// Known is what a run came to know of an account's keys, for whoever keeps a
+// list of those that are due: it also says of which keys nothing can be said.
+type Known struct {
+	// Due are the keys past a warning or a limit, exempt ones aside, that are
+	// still active, by user and key.
+	Due []report.Row
+
+	byReport bool            // users may have been passed over by the credential report
+	whole    bool            // every user was come to
+	users    map[string]bool // read: true; could not be read: false
+	doubtful map[string]bool // keys of which nothing can be said
+	disabled map[string]bool // keys that this run disabled
+}
+
+// Standing is what a run can say of a key that is not among those that are due.
+type Standing uint8
+
+// The standings.
+const (
+	Unsure   Standing = iota // nothing: the key, or the user, was not read
+	Resolved                 // the key is within the limits, disabled or gone
+	Unread                   // the report shows nothing of it; IAM was not asked
+)
+
+// Of returns the standing of a key that was one of that user's. A key among
+// those that are due is no question for it.
+func (k Known) Of(user, keyID string) Standing {
+	read, seen := k.users[user]
+	switch {
+	case k.disabled[keyID]:
+		return Resolved
+	case k.doubtful[keyID], seen && !read:
+		return Unsure
+	case seen:
+		return Resolved
+	case !k.whole:
+		return Unsure
+	case k.byReport:
+		return Unread
+	}
+	return Resolved // no such user was listed
+}
+
+func newKnown(byReport bool) Known {
+	return Known{byReport: byReport, users: map[string]bool{}, doubtful: map[string]bool{}, disabled: map[string]bool{}}
+}
+
+// know notes what could be read of a user. The lock is held.
+func (p *pass) know(s inventory.Subject) {
+	if !p.Config.SecurityHub || s.Passed != nil {
+		return
+	}
+	p.known.users[s.User.Name] = s.Err == nil
+	for _, key := range s.Keys {
+		if key.Err != nil && audit.NeedsLastUse(key.Key, p.Config.Rules, p.started) {
+			p.known.doubtful[key.ID] = true
+		}
+	}
+}
+
+// knownInTheEnd is what the run knows once everything is done.
+func (p *pass) knownInTheEnd() *Known {
+	if !p.Config.SecurityHub {
+		return nil
+	}
+	known := &p.known
+	for _, ref := range p.summary.DisabledKeys {
+		known.disabled[ref.KeyID] = true
+	}
+	for id := range p.damaged {
+		known.doubtful[id] = true // no step was planned for it
+	}
+	for _, s := range p.steps {
+		switch {
+		case known.disabled[s.key.ID]:
+		case s.changed || p.justDisabled(s.key.ID):
+			known.doubtful[s.key.ID] = true
+		case due(s.verdict):
+			known.Due = append(known.Due, report.RowOf(s.user, s.key, s.verdict))
+		}
+	}
+	slices.SortFunc(known.Due, func(a, b report.Row) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+	})
+	return known
+}
+
+// due reports whether a key with this verdict is past a warning or a limit.
+func due(v audit.Verdict) bool { return v.State.Warned() || v.State.PastLimit() }
+
+// justDisabled reports whether IAM may still show a key as Active that an
+// earlier run has disabled.
+func (p *pass) justDisabled(keyID string) bool {
+	record := p.records[keyID]
+	return record != nil && record.Disabled != nil && p.started.Sub(record.Disabled.At) < enforce.Lag
+}
+
+// Look reads one key as it stands now. The row is nil where the key is within
+// the limits, disabled, exempt or gone.
+func (r Runner) Look(ctx context.Context, user, keyID string) (*report.Row, error) {
+	p := r.newPass()
+	found, key, err := p.reader.Fresh(ctx, audit.User{Name: user}, keyID)
+	if inventory.IsGone(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	v := audit.Judge(key, audit.ExemptionOf(found, key.ID).Under(p.Config.Exemptions, p.started), p.Config.Rules, p.started)
+	if !due(v) {
+		return nil, nil
+	}
+	row := report.RowOf(found, key, v)
+	return &row, nil
+}

@@ -1,0 +1,179 @@
+package run_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/run"
+)
+
+func keepingFindings(r *run.Runner) { r.Config.SecurityHub = true }
+
+func dueKeys(s run.Summary) (keys []string) {
+	for _, row := range s.Known.Due {
+		keys = append(keys, row.KeyID+" "+row.State.String())
+	}
+	return keys
+}
+
+// known is an account with a key of every kind.
+func known(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.user("exempt", []string{"KeyAutoExpire", "False"}, w.key("EXEMPT", 100, 1))
+	w.user("expired", nil, w.key("EXPIRED", 100, 1))
+	w.user("good", nil, w.key("GOOD", 5, 1))
+	inactive := w.key("INACTIVE", 100, 1)
+	inactive.Active = false
+	w.user("inactive", nil, inactive)
+	w.user("old", nil, w.key("OLD", 60, 1))
+	w.user("stagnant", nil, w.key("STAGNANT", 25, 25))
+	w.user("two", nil, w.key("TWO-OLD", 55, 1), w.key("TWO-GOOD", 5, 1))
+	w.user("unreadable-tag", []string{"KeyAutoExpire", "what"}, w.key("DOUBT", 100, 1))
+	return w
+}
+
+// TestKnown: what is past something and active is due; what was read and is not
+// is resolved.
+func TestKnown(t *testing.T) {
+	t.Parallel()
+	w := known(t)
+	s := w.mustRun(keepingFindings)
+	if got, want := dueKeys(s), []string{"OLD old", "STAGNANT stagnant", "TWO-OLD old", "DOUBT expire"}; !slices.Equal(got, want) {
+		t.Errorf("due are %q, want %q", got, want)
+	}
+	for user, key := range map[string]string{"expired": "EXPIRED", "exempt": "EXEMPT", "good": "GOOD", "inactive": "INACTIVE", "two": "TWO-GOOD", "old": "DELETED", "no such user": "GONE"} {
+		if got := s.Known.Of(user, key); got != run.Resolved {
+			t.Errorf("%s of %s stands at %d, want resolved", key, user, got)
+		}
+	}
+	if s := w.mustRun(); s.Known != nil {
+		t.Error("a run that keeps no findings keeps what it would take for them")
+	}
+}
+
+// TestKnownKeysThatStayActive are due where nothing is disabled.
+func TestKnownKeysThatStayActive(t *testing.T) {
+	t.Parallel()
+	w := known(t)
+	s := w.mustRun(keepingFindings, func(r *run.Runner) { r.Config.Policy.AutoExpire = false })
+	if got := dueKeys(s); !slices.Contains(got, "EXPIRED expire") {
+		t.Errorf("due are %q", got)
+	}
+}
+
+// TestNothingIsKnownOfWhatWasNotRead.
+func TestNothingIsKnownOfWhatWasNotRead(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		fault awsfake.Fault
+		want  map[[2]string]run.Standing
+	}{
+		"a user's keys":     {awsfake.Fault{Action: "ListAccessKeys", User: "good", Code: "AccessDenied"}, map[[2]string]run.Standing{{"good", "GOOD"}: run.Unsure, {"two", "TWO-GOOD"}: run.Resolved}},
+		"a user's tags":     {awsfake.Fault{Action: "ListUserTags", User: "old", Code: "AccessDenied"}, map[[2]string]run.Standing{{"old", "OLD"}: run.Unsure, {"two", "TWO-GOOD"}: run.Resolved}},
+		"a key's last use":  {awsfake.Fault{Action: "GetAccessKeyLastUsed", KeyID: "STAGNANT", Code: "AccessDenied"}, map[[2]string]run.Standing{{"stagnant", "STAGNANT"}: run.Unsure, {"stagnant", "ANOTHER"}: run.Resolved}},
+		"the list of users": {awsfake.Fault{Action: "ListUsers", Code: "AccessDenied"}, map[[2]string]run.Standing{{"good", "GOOD"}: run.Unsure, {"no such user", "GONE"}: run.Unsure}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := known(t)
+			w.aws.Inject(test.fault)
+			s, err := w.run(keepingFindings)
+			if err == nil {
+				t.Fatal("the run was whole: this tests nothing")
+			}
+			for key, want := range test.want {
+				if got := s.Known.Of(key[0], key[1]); got != want {
+					t.Errorf("%s stands at %d, want %d", key[1], got, want)
+				}
+			}
+			if slices.ContainsFunc(s.Known.Due, func(row report.Row) bool {
+				return test.want[[2]string{row.User, row.KeyID}] == run.Unsure && hasKey(test.want, row.User, row.KeyID)
+			}) {
+				t.Errorf("what was not read is due: %q", dueKeys(s))
+			}
+		})
+	}
+}
+
+func hasKey(m map[[2]string]run.Standing, user, key string) bool {
+	_, ok := m[[2]string{user, key}]
+	return ok
+}
+
+// TestNothingIsKnownBehindTheDeadline, but of what was read before it.
+func TestNothingIsKnownBehindTheDeadline(t *testing.T) {
+	t.Parallel()
+	w := known(t)
+	s, err := w.run(keepingFindings, func(r *run.Runner) { r.Deadline = w.clock().Add(-time.Second) })
+	if err == nil || !s.Incomplete {
+		t.Fatalf("the run was whole: %v", err)
+	}
+	if got := s.Known.Of("no such user", "GONE"); got != run.Unsure {
+		t.Errorf("a user that may not have been come to stands at %d, want unsure", got)
+	}
+}
+
+// TestNothingIsKnownOfWhatChangesMeanwhile: a key that another has just
+// disabled, or that IAM may still show as it was.
+func TestNothingIsKnownOfWhatChangesMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := known(t)
+	w.aws.Inject(awsfake.Fault{Action: "ListAccessKeys", User: "expired", Nth: 2, Do: func() { w.home.SetKeyStatus("EXPIRED", false) }})
+	s := w.mustRun(keepingFindings)
+	if got := s.Known.Of("expired", "EXPIRED"); s.Changed != 1 || got != run.Unsure || slices.Contains(dueKeys(s), "EXPIRED expire") {
+		t.Errorf("%d changed; the key stands at %d, want unsure", s.Changed, got)
+	}
+
+	lagging := known(t)
+	lagging.aws.SetLag(time.Hour)
+	lagging.mustRun(keepingFindings)
+	lagging.sleep(5 * time.Minute)
+	s = lagging.mustRun(keepingFindings)
+	if got := s.Known.Of("expired", "EXPIRED"); got != run.Unsure || slices.Contains(dueKeys(s), "EXPIRED expire") {
+		t.Errorf("a key that IAM still shows as Active stands at %d, want unsure; due are %q", got, dueKeys(s))
+	}
+}
+
+// TestTheReportIsNotTakenForWhatIsSo: of a user that it passes over, and of one
+// that it lacks, the key is looked at.
+func TestTheReportIsNotTakenForWhatIsSo(t *testing.T) {
+	t.Parallel()
+	w := known(t)
+	byReport := func(r *run.Runner) {
+		r.Report = &inventory.CredentialReport{IAM: w.iam(), Sleep: func(context.Context, time.Duration) error { return nil }, Log: slog.New(slog.DiscardHandler)}
+	}
+	s := w.mustRun(keepingFindings, byReport)
+	for user, want := range map[string]run.Standing{"good": run.Unread, "no such user": run.Unread, "two": run.Resolved} {
+		if got := s.Known.Of(user, "KEY"); got != want {
+			t.Errorf("a key of %s stands at %d, want %d", user, got, want)
+		}
+	}
+}
+
+// TestLook reads a key as it stands now.
+func TestLook(t *testing.T) {
+	t.Parallel()
+	w := known(t)
+	r := w.runner()
+	for key, want := range map[[2]string]bool{
+		{"old", "OLD"}: true, {"expired", "EXPIRED"}: true, {"exempt", "EXEMPT"}: false, {"good", "GOOD"}: false, {"inactive", "INACTIVE"}: false,
+		{"old", "DELETED"}: false, {"no such user", "GONE"}: false,
+	} {
+		row, err := r.Look(t.Context(), key[0], key[1])
+		if err != nil || (row != nil) != want || row != nil && (row.KeyID != key[1] || row.User != key[0]) {
+			t.Errorf("%s: %+v, %v; want a row: %t", key[1], row, err, want)
+		}
+	}
+	w.aws.Inject(awsfake.Fault{Action: "ListAccessKeys", User: "old", Code: "AccessDenied"})
+	if row, err := r.Look(t.Context(), "old", "OLD"); err == nil || row != nil || errors.Is(err, inventory.ErrKeyGone) {
+		t.Errorf("a key that cannot be read: %+v, %v", row, err)
+	}
+}
