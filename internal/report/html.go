@@ -66,6 +66,7 @@ type page struct {
 	DueHint  string
 	Calendar []dueLine
 	Exempted []Row
+	Refused  []Row // whose exemption is not honoured
 	Warning  string
 	OthersAt string
 	Facets   []facet
@@ -122,11 +123,7 @@ func newPage(r Report) page {
 		p.Title = "Forecast: access keys of " + r.Account.String()
 		p.ReadAt = inWords(r.Forecast.ReadAt)
 	}
-	for _, row := range r.Rows {
-		if row.Exempt {
-			p.Exempted = append(p.Exempted, row)
-		}
-	}
+	p.Exempted, p.Refused = exemptions(r.Rows)
 	if f.Active > 0 {
 		p.Wide, p.Narrow = charts(r)
 	}

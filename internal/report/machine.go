@@ -41,10 +41,14 @@ func WriteReportCSV(w io.Writer, r Report) error {
 
 func csvOf(rows []Row) (header []string, records [][]string) {
 	header = append(columns[:len(columns):len(columns)],
-		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At")
+		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At",
+		"Exempt Until", "Exempt Reason", "Exempt Not Honoured")
 	records = make([][]string, len(rows))
 	for i, row := range rows {
-		lastUsed, daysLeft := "", ""
+		lastUsed, daysLeft, until := "", "", ""
+		if row.ExemptUntil != nil {
+			until = row.ExemptUntil.Format(time.RFC3339)
+		}
 		if row.LastUsed != nil {
 			lastUsed = row.LastUsed.Format(time.RFC3339)
 		}
@@ -55,7 +59,8 @@ func csvOf(rows []Row) (header []string, records [][]string) {
 		records[i] = append(cells[:],
 			row.DisplayName, strconv.FormatBool(row.Exempt), row.Underlying.String(), daysLeft,
 			row.Created.Format(time.RFC3339), lastUsed,
-			row.ExpiresAt.Format(time.RFC3339), row.StagnatesAt.Format(time.RFC3339))
+			row.ExpiresAt.Format(time.RFC3339), row.StagnatesAt.Format(time.RFC3339),
+			until, row.ExemptReason, row.NotHonoured)
 	}
 	return header, records
 }

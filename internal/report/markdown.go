@@ -104,25 +104,29 @@ func dueInMarkdown(out io.Writer, past []due, weeks []week) {
 }
 
 func exemptionsInMarkdown(out io.Writer, rows []Row) {
-	var cells [][]string
-	for _, row := range rows {
-		if row.Exempt {
-			cells = append(cells, []string{codeSpan(row.User), codeSpan(row.KeyID), row.Underlying.String(), exemptThrough(row), codeSpan(row.ExemptReason)})
+	honoured, refused := exemptions(rows)
+	if len(honoured) > 0 {
+		fmt.Fprint(out, "## Exempt\n\n")
+		var cells [][]string
+		for _, row := range honoured {
+			cells = append(cells, []string{
+				codeSpan(row.User), codeSpan(row.KeyID), row.Underlying.String(), strconv.Itoa(row.Age), strconv.Itoa(row.IdleAge),
+				exemptThrough(row), codeSpan(row.ExemptReason),
+			})
 		}
+		markdownTable(out, []string{"User", "Key", "Would be", "Age", "Unused for", "Through", "Reason"}, "lllrrll", cells)
 	}
-	if len(cells) == 0 {
-		return
+	if len(refused) > 0 {
+		fmt.Fprint(out, "## Exemptions that are not honoured\n\n")
+		var cells [][]string
+		for _, row := range refused {
+			cells = append(cells, []string{
+				codeSpan(row.User), codeSpan(row.KeyID), row.State.String(), strconv.Itoa(row.Age), strconv.Itoa(row.IdleAge),
+				exemptThrough(row), codeSpan(row.ExemptReason), row.NotHonoured,
+			})
+		}
+		markdownTable(out, []string{"User", "Key", "Is", "Age", "Unused for", "Through", "Reason", "Why not"}, "lllrrlll", cells)
 	}
-	fmt.Fprint(out, "## Exempt\n\n")
-	markdownTable(out, []string{"User", "Key", "Would be", "Through", "Reason"}, "lllll", cells)
-}
-
-// exemptThrough is the last day of an exemption.
-func exemptThrough(row Row) string {
-	if row.ExemptUntil == nil {
-		return "no end"
-	}
-	return dayInWords(row.ExemptUntil.Add(-time.Nanosecond))
 }
 
 func stateInMarkdown(row Row) string {
@@ -130,9 +134,16 @@ func stateInMarkdown(row Row) string {
 	case row.Exempt:
 		return "good (exempt)"
 	case row.State.PastLimit():
-		return "**" + row.State.String() + "**"
+		return "**" + row.State.String() + "**" + refusedInMarkdown(row)
 	}
-	return row.State.String()
+	return row.State.String() + refusedInMarkdown(row)
+}
+
+func refusedInMarkdown(row Row) string {
+	if row.NotHonoured == "" {
+		return ""
+	}
+	return " (exemption not honoured)"
 }
 
 // dateOf is the day of the limit that a key reaches first, as numbers.

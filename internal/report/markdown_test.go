@@ -55,9 +55,9 @@ By the day on which a key that is not rotated reaches its limit. Its limit by la
 
 ## Exempt
 
-| User | Key | Would be | Through | Reason |
-| --- | --- | --- | --- | --- |
-| §backup§ | §KEY-backup§ | expire | Tue 20 Oct 2026 | §cannot take a role§ |
+| User | Key | Would be | Age | Unused for | Through | Reason |
+| --- | --- | --- | ---: | ---: | --- | --- |
+| §backup§ | §KEY-backup§ | expire | 412 | 0 | Tue 20 Oct 2026 | §cannot take a role§ |
 
 ## Keys
 

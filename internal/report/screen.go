@@ -151,7 +151,7 @@ func shrink(shown []column, width, least int) []column {
 }
 
 // WriteText writes a whole report for a terminal: the table, a line that sums
-// it up, and then the other credentials, where there are any. What the keys are
+// it up, and then the exemptions and the other credentials, where there are any. What the keys are
 // not, such as a forecast, stands above them.
 func WriteText(w io.Writer, r Report, screen Screen) error {
 	if r.Forecast != nil {
@@ -163,6 +163,9 @@ func WriteText(w io.Writer, r Report, screen Screen) error {
 		return err
 	}
 	if _, err := fmt.Fprintln(w, wrapped(r.closing(), screen.Width)); err != nil {
+		return err
+	}
+	if err := writeExemptions(w, r, screen); err != nil {
 		return err
 	}
 	return writeCredentials(w, r, screen)

@@ -152,6 +152,7 @@ func TestCSV(t *testing.T) {
 	wantHeader := []string{
 		"UserName", "Slack ID", "Key ID", "AutoExpire", "Status", "Age in Days", "Last Access Age",
 		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At",
+		"Exempt Until", "Exempt Reason", "Exempt Not Honoured",
 	}
 	if len(records) != len(names)+1 || !slices.Equal(records[0], wantHeader) {
 		t.Fatalf("%d records, header %q", len(records), records[0])
@@ -170,6 +171,7 @@ func TestCSV(t *testing.T) {
 	want := []string{
 		"plain", "plain", "KEYID", "TRUE", "old", "60", "1", "plain", "false", "old", "29",
 		"2026-01-01T12:00:00Z", "2026-03-01T12:00:00Z", "2026-04-01T12:00:00Z", "2026-03-31T12:00:00Z",
+		"", "", "",
 	}
 	if !slices.Equal(records[1], want) {
 		t.Errorf("got %q, want %q", records[1], want)

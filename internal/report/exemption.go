@@ -1,0 +1,101 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// exemptions are the keys that are exempt, and those whose exemption the rules
+// do not honour, in the order of the rows.
+func exemptions(rows []Row) (honoured, refused []Row) {
+	for _, row := range rows {
+		switch {
+		case row.Exempt:
+			honoured = append(honoured, row)
+		case row.NotHonoured != "":
+			refused = append(refused, row)
+		}
+	}
+	return honoured, refused
+}
+
+// exemptThrough is the last day of an exemption.
+func exemptThrough(row Row) string {
+	if row.ExemptUntil == nil {
+		return "no end"
+	}
+	return dayInWords(row.ExemptUntil.Add(-time.Nanosecond))
+}
+
+// writeExemptions writes the exemptions as text, below the table of keys. With
+// none it writes nothing.
+func writeExemptions(w io.Writer, r Report, screen Screen) error {
+	honoured, refused := exemptions(r.Rows)
+	if len(honoured) > 0 {
+		header, rows := exemptionCells(honoured, screen.Width)
+		if _, err := fmt.Fprintf(w, "\nExempt:\n\n%s", inColumns(header, rows, nil)); err != nil {
+			return err
+		}
+	}
+	if len(refused) > 0 {
+		if _, err := fmt.Fprint(w, "\nExemptions that are not honoured:\n\n"); err != nil {
+			return err
+		}
+	}
+	for _, row := range refused {
+		line := fmt.Sprintf("key %s of user %s (%s): %s", row.KeyID, row.User, row.State, row.NotHonoured)
+		if _, err := fmt.Fprintln(w, wrapped(onOneLine(line), screen.Width)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exemptionCells fits the exemptions into a width: where they do not, ages are
+// left out, then what the key would be, and names and reasons are cut.
+func exemptionCells(rows []Row, width int) (header []string, cells [][]string) {
+	const (
+		always = 20 + gap + 10 + gap // a key's id and a day
+		state  = 15 + gap
+		ages   = 4 + gap + 6 + gap
+	)
+	room := width - always - gap
+	withState, withAges := width <= 0 || room >= state+2*shortNames, width <= 0 || room >= state+ages+2*shortNames
+	header = []string{columns[atUser], columns[atKey]}
+	if withState {
+		header, room = append(header, "Would Be"), room-state
+	}
+	if withAges {
+		header, room = append(header, "Age", "Unused"), room-ages
+	}
+	header = append(header, "Through", "Reason")
+	snip := func(s string, width int) string { return s }
+	names := 0
+	if width > 0 {
+		snip = func(s string, width int) string { return text.Snip(onOneLine(s), width, "…") }
+		for _, row := range rows {
+			names = max(names, text.StringWidth(onOneLine(row.User)), len(columns[atUser]))
+		}
+		names = min(names, max(narrowest, room/2))
+	}
+	header[0], header[len(header)-1] = snip(header[0], names), snip(header[len(header)-1], max(narrowest, room-names))
+	for _, row := range rows {
+		line := []string{snip(row.User, names), row.KeyID}
+		if withState {
+			line = append(line, row.Underlying.String())
+		}
+		if withAges {
+			line = append(line, strconv.Itoa(row.Age), strconv.Itoa(row.IdleAge))
+		}
+		through := "no end"
+		if row.ExemptUntil != nil {
+			through = row.ExemptUntil.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
+		}
+		cells = append(cells, append(line, through, snip(row.ExemptReason, max(narrowest, room-names))))
+	}
+	return header, cells
+}
