@@ -155,9 +155,9 @@ func (r reactivation) announce(todo []enforce.Reactivation) {
 		fmt.Fprintf(r.stdout, "  enable key %s of user %s", one.KeyID, one.User.Name)
 		switch {
 		case one.Tag != "" && one.Replaces != "":
-			fmt.Fprintf(r.stdout, ", and change the user's tag KeyAutoExpire from %q to %q", one.Replaces, one.Tag)
+			fmt.Fprintf(r.stdout, ", and change the user's tag %s from %q to %q", one.TagName, one.Replaces, one.Tag)
 		case one.Tag != "":
-			fmt.Fprintf(r.stdout, ", and tag the user with KeyAutoExpire = %q", one.Tag)
+			fmt.Fprintf(r.stdout, ", and tag the user with %s = %q", one.TagName, one.Tag)
 		case r.GraceDays > 0:
 			fmt.Fprint(r.stdout, "; the user is exempt for longer already")
 		}

@@ -1,6 +1,7 @@
 package enforce
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,9 +33,9 @@ type Reactivator struct {
 type Reactivation struct {
 	User  audit.User
 	KeyID string
-	// Tag is the KeyAutoExpire tag that the user is to be given; empty where
-	// the tag stays as it is. Replaces is what it says now, if anything.
-	Tag, Replaces string
+	// Tag is what the tag TagName, KeyAutoExpire or the key's own, is to say;
+	// empty where it stays as it is. Replaces is what it says now, if anything.
+	TagName, Tag, Replaces string
 }
 
 // ErrActive says that a key needs no reactivation.
@@ -53,9 +54,11 @@ func (r Reactivator) Prepare(ctx context.Context, userName, keyID string) (React
 	todo := Reactivation{User: user, KeyID: keyID}
 	if r.GraceDays > 0 {
 		lastDay := r.Now().UTC().AddDate(0, 0, r.GraceDays)
-		if !exemptThrough(audit.ExemptionOf(user, keyID), lastDay) {
+		if exemption := audit.ExemptionOf(user, keyID); !exemptThrough(exemption, lastDay) {
+			// A tag of the key's own speaks in place of the user's.
+			todo.TagName = cmp.Or(exemption.Tag, audit.TagAutoExpire)
 			todo.Tag = "False until " + lastDay.Format(time.DateOnly)
-			todo.Replaces, _ = user.Tags.Value(audit.TagAutoExpire)
+			todo.Replaces, _ = user.Tags.Value(todo.TagName)
 		}
 	}
 	return todo, nil
@@ -71,10 +74,10 @@ func (r Reactivator) Apply(ctx context.Context, todo Reactivation) error {
 	if todo.Tag != "" {
 		_, err := r.IAM.TagUser(ctx, &iam.TagUserInput{
 			UserName: aws.String(todo.User.Name),
-			Tags:     []types.Tag{{Key: aws.String(audit.TagAutoExpire), Value: aws.String(todo.Tag)}},
+			Tags:     []types.Tag{{Key: aws.String(todo.TagName), Value: aws.String(todo.Tag)}},
 		})
 		if err != nil {
-			return fmt.Errorf("tag user %s with %s = %s, so key %s is left disabled: %w", todo.User.Name, audit.TagAutoExpire, todo.Tag, todo.KeyID, err)
+			return fmt.Errorf("tag user %s with %s = %s, so key %s is left disabled: %w", todo.User.Name, todo.TagName, todo.Tag, todo.KeyID, err)
 		}
 	}
 	_, err := r.IAM.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{
