@@ -32,6 +32,7 @@ func (a *app) channels(ctx context.Context, cfg config.Config, aws aws.Config, d
 		{"the Slack app (SLACK_TOKEN)", cfg.SlackToken.IsSet(), w.slackApp},
 		{"SNS (SNS_TOPIC)", cfg.SNSTopic != "", w.sns},
 		{"mail (EMAIL_FROM)", cfg.EmailFrom != "", w.email},
+		{"services (NOTIFY_URLS)", cfg.NotifyURLs.IsSet(), w.services},
 	} {
 		if !c.isSet {
 			continue

@@ -36,6 +36,7 @@ var layers = []struct {
 	{"internal/notify/plain", []string{"internal/notify"}},
 	{"internal/notify/sns", []string{"internal/audit", "internal/notify", "internal/notify/plain", "internal/notify/retry", "internal/secret"}},
 	{"internal/notify/email", []string{"internal/notify", "internal/notify/retry"}},
+	{"internal/notify/services", []string{"internal/notify", "internal/notify/plain", "internal/notify/retry", "internal/secret"}},
 	{"internal/state", []string{"internal/audit", "internal/notify"}},
 
 	// The stages of a run.

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/iam-sleuth/sleuth/internal/cloud"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/services"
+	"github.com/iam-sleuth/sleuth/internal/secret"
+)
+
+// services sets up a channel for each URL. A URL that cannot be used is a
+// problem of the settings where it stands in them, and elsewhere one of the
+// place that it is kept in.
+func (w wiring) services(ctx context.Context) ([]notify.Channel, error) {
+	urls, err := w.cfg.NotifyURLs.Fetch(ctx, cloud.Fetchers(w.aws))
+	if err != nil {
+		return nil, err
+	}
+	channels, err := services.New(urls.Value, services.Options{Now: w.now, Retry: patience()})
+	switch {
+	case err != nil && w.cfg.NotifyURLs.Keeper == "":
+		return nil, config.Problems{{Variable: "NOTIFY_URLS", Value: secret.Redacted, Allowed: err.Error()}}
+	case err != nil:
+		return nil, err
+	case len(channels) == 0:
+		return nil, errors.New("there is no URL in it")
+	}
+	return w.previewed(channels...), nil
+}
