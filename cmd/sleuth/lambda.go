@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/metrics"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
 )
@@ -25,6 +27,10 @@ func (a *app) serveLambda() int {
 // either cannot be used, nothing is done.
 func (a *app) onEvent(ctx context.Context, payload json.RawMessage) (any, error) {
 	e, err := parseEvent(payload)
+	if other, isOther := errors.AsType[*leak.OtherEventError](err); isOther {
+		a.logger(false).InfoContext(ctx, "an event is passed over", "because", other.Error())
+		return &ignored{other.Error()}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -39,6 +45,9 @@ func (a *app) onEvent(ctx context.Context, payload json.RawMessage) (any, error)
 	log := a.logger(cfg.Debug)
 	if e.Action == actionRun {
 		return a.scheduled(ctx, cfg, e, log)
+	}
+	if e.Action == actionLeaked {
+		return a.leaked(ctx, cfg, e.Leak, log)
 	}
 	if !cfg.Scope.Several() || cfg.ResultsBucket == "" {
 		return nil, errNoSteps

@@ -8,6 +8,8 @@ import (
 	"io"
 	"regexp"
 	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/leak"
 )
 
 // event is what the Lambda is asked to do. It can narrow what the settings
@@ -23,6 +25,8 @@ type event struct {
 	// account and summarize.
 	Run   string    `json:"run"`
 	Began time.Time `json:"began"`
+	// Leak is what AWS Health says, for the action leaked.
+	Leak leak.Event `json:"-"`
 }
 
 // action is one of the Lambda's.
@@ -33,17 +37,25 @@ const (
 	actionList      action = "list"      // which accounts there are, for Step Functions to map over
 	actionAccount   action = "account"   // one account of that list
 	actionSummarize action = "summarize" // the digest and the summary of the accounts of that list
+
+	// actionLeaked is what AWS Health's word of leaked keys asks for.
+	actionLeaked action = "leaked"
 )
 
 // runName is the form of runID.
 var runName = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}$`)
 
 // parseEvent reads an event. What is neither an action of ours, nor nothing,
-// nor a schedule's is an error: somebody expects what would not happen.
+// nor a schedule's, nor AWS Health's, is an error: somebody expects what would
+// not happen. A *leak.OtherEventError asks for nothing.
 func parseEvent(payload []byte) (event, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &fields); err != nil || fields == nil {
 		return event{}, fmt.Errorf("the event is no JSON object: %w", errors.Join(err))
+	}
+	if isOfHealth(fields) {
+		found, err := leak.ParseEvent(payload)
+		return event{Action: actionLeaked, Leak: found}, err
 	}
 	if _, ours := fields["action"]; !ours {
 		return event{Action: actionRun}, checkSchedule(fields)
@@ -60,6 +72,14 @@ func parseEvent(payload []byte) (event, error) {
 	return e, e.check()
 }
 
+// isOfHealth reports whether an event says that it is AWS Health's. One that
+// has an action is ours.
+func isOfHealth(fields map[string]json.RawMessage) bool {
+	var source string
+	_, ours := fields["action"]
+	return !ours && json.Unmarshal(fields["source"], &source) == nil && source == leak.Source
+}
+
 // checkSchedule takes an empty event, which the module's schedule sends, and
 // those of EventBridge's schedules.
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html
@@ -69,7 +89,7 @@ func checkSchedule(fields map[string]json.RawMessage) error {
 	}
 	var kind string
 	if err := json.Unmarshal(fields["detail-type"], &kind); err != nil || kind != "Scheduled Event" {
-		return errors.New(`the event is neither a schedule's nor has it an "action": run, list, account or summarize`)
+		return errors.New(`the event is neither a schedule's, nor AWS Health's, nor has it an "action": run, list, account or summarize`)
 	}
 	return nil
 }

@@ -39,7 +39,10 @@ func TestParseEvent(t *testing.T) {
 		{`null`, "no JSON object"},
 		{`[]`, "no JSON object"},
 		{`{"action":"run"`, "no JSON object"},
-		{`{"detail-type":"AWS Health Event","source":"aws.health"}`, "neither a schedule's"},
+		{`{"detail-type":"Another Event","source":"aws.ec2"}`, "neither a schedule's, nor AWS Health's"},
+		{`{"detail-type":"AWS Health Event","source":"aws.health"}`, "has no eventTypeCode"},
+		{`{"detail-type":"Scheduled Event","source":"aws.health"}`, "none of AWS Health's"},
+		{`{"action":"leaked"}`, `the action "leaked"`},
 		{`{"account":"123456789012"}`, "neither a schedule's"},
 		{`{"action":"destroy"}`, `the action "destroy"`},
 		{`{"action":""}`, `the action ""`},
@@ -67,6 +70,7 @@ func FuzzParseEvent(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `null`, `{"action":"run"}`, `{"action":"run","dry_run":true,"account":"123456789012"}`,
 		`{"action":"account","account":"123456789012","run":"` + runInEvents + `","began":"2026-03-02T12:00:00Z"}`,
+		healthEvent("123456789012", "AKIAIOSFODNN7EXAMPLE"),
 		`{"detail-type":"Scheduled Event"}`, `{"action":"summarize","run":"../x","began":"2026-03-02T12:00:00Z"}`,
 	} {
 		f.Add([]byte(seed))
@@ -78,6 +82,12 @@ func FuzzParseEvent(f *testing.F) {
 		}
 		if e.Account != "" && !accountID.MatchString(e.Account) || e.Run != "" && !runName.MatchString(e.Run) {
 			t.Errorf("%q is taken for %+v", payload, e)
+		}
+		if e.Action == actionLeaked {
+			if !accountID.MatchString(e.Leak.Account) {
+				t.Errorf("%q is taken for %+v", payload, e)
+			}
+			return
 		}
 		if (e.Run == "") != (e.Action == actionRun || e.Action == actionList) {
 			t.Errorf("%q is taken for %+v", payload, e)

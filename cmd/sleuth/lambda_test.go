@@ -122,9 +122,15 @@ func copyExecutable(t *testing.T, from, to string) {
 // invoke sends the schedule's event, and reads the result where there is one.
 func (d *deployed) invoke(t *testing.T) (result map[string]any, failure *lambdatest.FunctionError) {
 	t.Helper()
+	return d.send(t, `{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}`)
+}
+
+// send is invoke with any event.
+func (d *deployed) send(t *testing.T, event string) (result map[string]any, failure *lambdatest.FunctionError) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	payload, err := d.runtime.Invoke(ctx, []byte(`{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}`), time.Minute)
+	payload, err := d.runtime.Invoke(ctx, []byte(event), time.Minute)
 	if failure, ok := errors.AsType[*lambdatest.FunctionError](err); ok {
 		return nil, failure
 	}

@@ -43,7 +43,7 @@ func (c *reactivateCommand) overAccounts(a *app, cfg config.Config, graceDays in
 				if _, other := state.Damaged(err); other != nil {
 					return other
 				}
-				return r.enable(keys[account], records, c.Yes)
+				return r.enable(c, keys[account], records)
 			})
 		}
 		if err != nil {

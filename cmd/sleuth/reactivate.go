@@ -20,6 +20,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/notify"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
 	"github.com/iam-sleuth/sleuth/internal/state"
 )
@@ -112,14 +113,20 @@ func (r reactivation) undo(c *reactivateCommand) error {
 	if err != nil {
 		return err
 	}
-	return r.enable(keys, records, c.Yes)
+	return r.enable(c, keys, records)
 }
 
 // enable enables keys of the account again, after showing them and asking.
-func (r reactivation) enable(keys []sleuth.KeyRef, records []state.Record, yes bool) error {
+func (r reactivation) enable(c *reactivateCommand, keys []sleuth.KeyRef, records []state.Record) error {
 	var todo []enforce.Reactivation
 	var failed []error
+	leaked := leakedIn(records)
 	for _, key := range keys {
+		if at, found := leaked[key.KeyID]; found && !slices.Contains(c.Keys, key.KeyID) {
+			failed = append(failed, fmt.Errorf("key %s of user %s was found in public on %s and stays disabled: put a new key in its place; "+
+				"to enable it all the same, name it: sleuth reactivate %s", key.KeyID, key.User, notify.Date(at), key.KeyID))
+			continue
+		}
 		one, err := r.Prepare(r.ctx, key.User, key.KeyID)
 		switch {
 		case errors.Is(err, enforce.ErrActive):
@@ -131,8 +138,8 @@ func (r reactivation) enable(keys []sleuth.KeyRef, records []state.Record, yes b
 		}
 	}
 	if len(todo) > 0 {
-		r.announce(todo)
-		if !yes && !r.confirm(fmt.Sprintf("Enable %s again?", plural(len(todo), "key"))) {
+		r.announce(todo, leaked)
+		if !c.Yes && !r.confirm(fmt.Sprintf("Enable %s again?", plural(len(todo), "key"))) {
 			return errors.Join(append(failed, errors.New("nothing was changed"))...)
 		}
 	}
@@ -149,7 +156,19 @@ func (r reactivation) enable(keys []sleuth.KeyRef, records []state.Record, yes b
 	return errors.Join(failed...)
 }
 
-func (r reactivation) announce(todo []enforce.Reactivation) {
+// leakedIn is when each key that was found in public was, as far as is
+// remembered.
+func leakedIn(records []state.Record) map[string]time.Time {
+	leaked := map[string]time.Time{}
+	for _, record := range records {
+		if record.Leak != nil {
+			leaked[record.KeyID] = record.Leak.At
+		}
+	}
+	return leaked
+}
+
+func (r reactivation) announce(todo []enforce.Reactivation, leaked map[string]time.Time) {
 	fmt.Fprintf(r.stdout, "In AWS account %s:\n", r.account)
 	for _, one := range todo {
 		fmt.Fprintf(r.stdout, "  enable key %s of user %s", one.KeyID, one.User.Name)
@@ -162,6 +181,9 @@ func (r reactivation) announce(todo []enforce.Reactivation) {
 			fmt.Fprint(r.stdout, "; the user is exempt for longer already")
 		}
 		fmt.Fprintln(r.stdout)
+		if at, found := leaked[one.KeyID]; found {
+			fmt.Fprintf(r.stdout, "  WARNING: key %s was found in public on %s. Whoever has it can use it once it is enabled.\n", one.KeyID, notify.Date(at))
+		}
 	}
 }
 

@@ -48,21 +48,26 @@ func (c *stateListCommand) Run(a *app) error {
 	return errors.Join(err, loadErr)
 }
 
-var stateColumns = []string{"Account", "UserName", "Key ID", "Warned", "Disabled", "Because", "By Run", "Told", "Owed"}
+var stateColumns = []string{"Account", "UserName", "Key ID", "Warned", "Leaked", "Disabled", "Because", "By Run", "Told", "Owed"}
 
 func stateCells(records []state.Record) [][]string {
 	var rows [][]string
 	for _, r := range records {
-		row := []string{r.Account, r.User, r.KeyID, stamp(lastWarned(r.Told)), "-", "-", "-", "-", "-"}
-		if d := r.Disabled; d != nil {
-			row[4], row[5], row[6] = stamp(d.At), d.Reason.String(), d.Run
-			row[7] = cmp.Or(strings.Join(slices.Sorted(maps.Keys(r.Receipts)), ", "), "-")
-			if r.Owed() {
-				row[8] = "final notice"
-			}
+		row := []string{r.Account, r.User, r.KeyID, stamp(lastWarned(r.Told)), "-", "-", "-", "-", "-", "-"}
+		if r.Leak != nil {
+			row[4] = stamp(r.Leak.At)
 		}
-		if r.Intent != nil {
-			row[8] = "intent of " + stamp(r.Intent.At)
+		if d := r.Disabled; d != nil {
+			row[5], row[6], row[7] = stamp(d.At), d.Reason.String(), d.Run
+		}
+		if r.Final != nil {
+			row[8] = cmp.Or(strings.Join(slices.Sorted(maps.Keys(r.Receipts)), ", "), "-")
+		}
+		switch {
+		case r.Intent != nil:
+			row[9] = "intent of " + stamp(r.Intent.At)
+		case r.FinalOwed():
+			row[9] = "final notice"
 		}
 		rows = append(rows, row)
 	}

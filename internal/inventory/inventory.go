@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
@@ -168,10 +169,14 @@ func (r Reader) Fresh(ctx context.Context, user audit.User, keyID string) (audit
 var ErrKeyGone = errors.New("the key no longer exists")
 
 // IsGone reports whether an error says that a user or a key does not exist.
+// GetAccessKeyLastUsed declares no error of that kind, and has it all the same:
+// there it is known by its code alone.
 func IsGone(err error) bool {
-	var noSuchEntity *types.NoSuchEntityException
-	return errors.Is(err, ErrKeyGone) || errors.As(err, &noSuchEntity)
+	api, isAPI := errors.AsType[smithy.APIError](err)
+	return errors.Is(err, ErrKeyGone) || isAPI && api.ErrorCode() == noSuchEntity
 }
+
+const noSuchEntity = "NoSuchEntity"
 
 // errNoList says that IAM's answer lacks its list. With nothing to list there
 // is an empty one; without, as in an answer with no body, which the SDK lets

@@ -30,8 +30,8 @@ func (a *answering) tell(ctx context.Context) {
 	var posts []notify.Post
 	for _, channel := range a.Channels {
 		bulletin := notify.Bulletin{
-			Account: a.Account, Leak: a.Config.Leak, Creation: a.Config.Creation, Inactivity: a.Config.Inactivity,
-			Words: a.Config.Words, Announcement: said,
+			Account: a.Account, Run: a.ID, Leak: a.Config.Leak, Creation: a.Config.Creation, Inactivity: a.Config.Inactivity,
+			Words: a.Config.Words, Disables: a.Config.Policy.AutoExpire, Announcement: said,
 		}
 		for _, record := range pending {
 			t.byKey[record.KeyID] = record
@@ -57,7 +57,7 @@ func (a *answering) tell(ctx context.Context) {
 		}
 		for _, failure := range d.Failures {
 			a.answer.NoticesFailed += len(failure.Notices)
-			a.problem("", fmt.Errorf("%s was not told of %s: %w", d.Channel, keysIn(failure.Notices), failure.Err))
+			a.problem("", fmt.Errorf("%s was not told of %s: %w", d.Channel, notify.NameKeys(failure.Notices), failure.Err))
 		}
 	}
 	a.settleTold(ctx, pending)
@@ -180,16 +180,4 @@ func (t *telling) receive(ctx context.Context, record *state.Record, channel str
 		}
 	}
 	return err
-}
-
-// keysIn names the keys of notices, for an error.
-func keysIn(notices []notify.Notice) string {
-	if len(notices) == 0 {
-		return "what Sleuth had to announce"
-	}
-	names := make([]string, len(notices))
-	for i, n := range notices {
-		names[i] = fmt.Sprintf("leaked key %s of user %s", n.KeyID, n.User)
-	}
-	return firstOf(names)
 }
