@@ -1,5 +1,5 @@
 // Package notifytest holds what the tests of every channel share: a contract
-// that each must keep, and a stand-in for Slack.
+// that each must keep, and stand-ins for Slack.
 package notifytest
 
 import (

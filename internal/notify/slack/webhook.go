@@ -1,5 +1,6 @@
-// Package slack tells people through Slack: messages through an incoming
-// webhook, and the ids to mention them by through Slack's API.
+// Package slack tells people through Slack: a channel through an incoming
+// webhook, or a channel and each person through an app; and lists the ids to
+// mention them by.
 package slack
 
 import (
