@@ -74,6 +74,11 @@ func TestStories(t *testing.T) {
 			"slack-app-answers": scriptSlackApp,
 			"slack-app-refuses": refuseInSlack,
 			"files":             showFiles,
+
+			"mail":         showMail,
+			"verify":       verifySender,
+			"hook":         showHook,
+			"hook-answers": scriptHook,
 		},
 	})
 }
@@ -84,6 +89,7 @@ type world struct {
 	aws      *awsfake.Server
 	slack    *notifytest.SlackServer
 	slackAPI *notifytest.SlackAPI
+	hook     *hook
 	secrets  []string
 	status   int
 }
@@ -112,6 +118,8 @@ func setUpStory(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(slackAPI.Close)
+	hook := startHook()
+	env.Defer(hook.Close)
 
 	// testscript passes nothing of this machine's environment on but PATH.
 	for _, variable := range append(awayFromThisMachine(env.WorkDir),
@@ -124,13 +132,14 @@ func setUpStory(env *testscript.Env) error {
 		"TOKEN="+slackAPI.Token(),
 		"CHANNEL="+notifytest.SlackChannel,
 		"TOPIC="+aws.Home().AddTopic("keys"),
+		"HOOK="+hook.address(),
 	) {
 		name, value, _ := strings.Cut(variable, "=")
 		env.Setenv(name, value)
 	}
 	env.Values[worldKey{}] = &world{
-		aws: aws, slack: slack, slackAPI: slackAPI,
-		secrets: append(append(slack.Secrets(), slackAPI.Secrets()...), strings.TrimPrefix(slack.URL(), "http://"), storySecret),
+		aws: aws, slack: slack, slackAPI: slackAPI, hook: hook,
+		secrets: append(append(slack.Secrets(), slackAPI.Secrets()...), hookToken, strings.TrimPrefix(slack.URL(), "http://"), storySecret),
 	}
 	return nil
 }
