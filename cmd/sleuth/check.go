@@ -67,7 +67,7 @@ func (c *checkCommand) Run(a *app) error {
 // slackAPI reads Slack's directory with the app's token where it has none of
 // its own.
 func (c *checkCommand) slackAPI() config.SlackAPI {
-	if c.SlackAPI.SlackAPIToken.IsSet() {
+	if c.SlackAPIToken.IsSet() {
 		return c.SlackAPI
 	}
 	return config.SlackAPI{SlackAPIToken: c.SlackToken}

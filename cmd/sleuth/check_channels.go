@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -10,6 +11,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 )
 
 // testText is what a test message says.
@@ -22,6 +24,9 @@ func (k *checkup) channels(cfg config.Config, connection aws.Config, identity cl
 	if err != nil {
 		k.failed("channels", err)
 		return
+	}
+	if cfg.SlackToken.IsSet() {
+		k.slackApp(cfg, connection)
 	}
 	if len(channels) == 0 {
 		k.note("channels", "none is set, such as SLACK_URL or SNS_TOPIC: nobody will be told")
@@ -45,11 +50,35 @@ func (k *checkup) channels(cfg config.Config, connection aws.Config, identity cl
 	}
 }
 
-// testLetter tells one person of a key that is not there. Its id is the one
-// that AWS uses in its own examples.
+// slackApp asks Slack whose the app's token is, and what it may do.
+func (k *checkup) slackApp(cfg config.Config, connection aws.Config) {
+	const what = "Slack app"
+	app, err := wiring{app: k.app, cfg: cfg, aws: connection}.openSlackApp(k.ctx)
+	var identity slack.Identity
+	if err == nil {
+		identity, err = app.Identify(k.ctx)
+	}
+	switch {
+	case err != nil:
+		k.failed(what, err)
+	case len(identity.Lacking) > 0:
+		k.failed(what, fmt.Errorf("%s in %s lacks scopes: %s; give them to the app under OAuth & Permissions, and install it again",
+			identity.Bot, identity.Team, strings.Join(identity.Lacking, ", ")))
+	default:
+		k.ok(what, identity.Bot+" in "+identity.Team)
+	}
+	if cfg.SlackURL.IsSet() {
+		k.note(what, "SLACK_URL is set as well: the list of all keys is posted twice; unset it to have the app's alone")
+	}
+}
+
+// testKey is the id that AWS uses in its own examples.
+const testKey = "AKIAIOSFODNN7EXAMPLE" //nolint:gosec // the id of a key, and of none that is
+
+// testLetter tells one person of a key that is not there.
 func testLetter(b notify.Bulletin, to string) notify.Bulletin {
 	n := notify.Notice{
-		KeyID: "AKIAIOSFODNN7EXAMPLE", User: "sleuth-check", Kind: notify.Expiring, Reason: audit.CreationAge,
+		KeyID: testKey, User: "sleuth-check", Kind: notify.Expiring, Reason: audit.CreationAge,
 		DaysLeft: 10, NameKey: true, Aside: testText,
 	}
 	if strings.Contains(to, "@") {
