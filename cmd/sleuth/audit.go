@@ -29,7 +29,7 @@ type auditCommand struct {
 	config.Estate     `group:"estate"`
 	config.Logging    `group:"logging"`
 
-	Output   string   `short:"o" default:"table" enum:"table,html,markdown,json,csv" help:"How to show the keys: ${enum}. html is one file that needs nothing else."`
+	Output   string   `short:"o" default:"table" enum:"table,html,markdown,json,csv,ocsf,sarif" help:"How to show the keys: ${enum}. html is one file that needs nothing else; ocsf and sarif are findings, for security tools and code-scanning pages."`
 	User     []string `sep:"none" placeholder:"NAME|GLOB" help:"Show only keys of these users. May be given several times."`
 	State    []string `sep:"none" placeholder:"STATE,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Show only keys in these states: good, stagnant, old, stagnant_expire, expire, disabled."`
 	DaysLeft string   `placeholder:"N" help:"Show only keys that reach a limit within this many days, and those that have."`
@@ -155,9 +155,16 @@ func (a *app) show(found report.Report, output string) error {
 		return report.WriteJSON(a.stdout, found)
 	case "csv":
 		return report.WriteReportCSV(a.stdout, found)
+	case "ocsf":
+		return report.WriteOCSF(a.stdout, thisTool(), found)
+	case "sarif":
+		return report.WriteSARIF(a.stdout, thisTool(), found)
 	}
 	return report.WriteText(a.stdout, found, newScreen(a.stdout, a.lookup))
 }
+
+// thisTool is what findings name as their source.
+func thisTool() report.Tool { return report.Tool{Version: versionText()} }
 
 // parseStates reads lists of states, separated by commas.
 func parseStates(lists ...string) ([]audit.State, error) {

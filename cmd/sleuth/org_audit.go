@@ -19,7 +19,7 @@ type audited struct {
 // overAccounts audits every account of the scope, and shows the keys of each.
 func (c *auditCommand) overAccounts(a *app, cfg config.Config, shown view) error {
 	if shown.output == "html" {
-		return &statusError{exitUsage, errors.New("--output=html is of one account; with ACCOUNTS use table, markdown, json or csv")}
+		return &statusError{exitUsage, errors.New("--output=html is of one account; with ACCOUNTS use table, markdown, json, csv, ocsf or sarif")}
 	}
 	began := a.now().UTC()
 	log := a.logger(cfg.Debug)
@@ -59,10 +59,14 @@ func (c *auditCommand) concluded(a *app, all *org.Audit, shown view, failOn bool
 		failed = report.WriteJSON(a.stdout, all)
 	case "csv":
 		failed = report.WriteAccountsCSV(a.stdout, all.Accounts)
+	case "ocsf":
+		failed = report.WriteOCSF(a.stdout, thisTool(), all.Accounts...)
+	case "sarif":
+		failed = report.WriteSARIF(a.stdout, thisTool(), all.Accounts...)
 	default:
 		fmt.Fprint(a.stdout, all.Totals)
 	}
-	if shown.output == "json" || shown.output == "csv" {
+	if shown.output != "table" && shown.output != "markdown" { // which have said so
 		for _, one := range all.Accounts {
 			for _, problem := range one.Problems {
 				fmt.Fprintf(a.stderr, "failed: %s: %s\n", one.Account.ID, problem.Text)

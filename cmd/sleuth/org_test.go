@@ -290,6 +290,8 @@ func TestAuditOfAnOrganization(t *testing.T) {
 		{"markdown", map[string]int{"AKIA95OF": 7, "# Access keys of": 8}},
 		{"csv", map[string]int{"\n300000000002,user2-95,U1,AKIA95OF2,": 1, "AKIA95OF": 7}},
 		{"json", map[string]int{`"not_entered": 1`: 1, `"key_id": "AKIA95OF`: 7}},
+		{"ocsf", map[string]int{`"severity": "High"`: 7, `"uid": "300000000002"`: 2, `"name": "alias-2"`: 2}},
+		{"sarif", map[string]int{`"version": "2.1.0"`: 1, `"uri": "aws/300000000002/iam/users/user2-95"`: 1, `"executionSuccessful": false`: 1, `"executionSuccessful": true`: 7}},
 	} {
 		status, stdout, stderr := m.run("audit", "--output="+c.output)
 		if status != exitNotWhole || !strings.Contains(stderr, "enter account 300000000003") {
@@ -308,7 +310,7 @@ func TestAuditOfAnOrganization(t *testing.T) {
 		t.Errorf("exit status %d: %s", status, stderr)
 	}
 	for _, call := range m.aws.Calls() {
-		if !strings.HasPrefix(call.Action, "List") && !strings.HasPrefix(call.Action, "Get") && call.Action != "AssumeRole" && call.Action != "DescribeOrganization" {
+		if !strings.HasPrefix(call.Action, "List") && !strings.HasPrefix(call.Action, "Get") && call.Action != "GenerateCredentialReport" && call.Action != "AssumeRole" && call.Action != "DescribeOrganization" {
 			t.Errorf("an audit called %s", call.Action)
 		}
 	}
