@@ -36,6 +36,7 @@ var layers = []struct {
 	{"internal/notify/plain", []string{"internal/notify"}},
 	{"internal/notify/sns", []string{"internal/audit", "internal/notify", "internal/notify/plain", "internal/notify/retry", "internal/secret"}},
 	{"internal/notify/email", []string{"internal/notify", "internal/notify/retry"}},
+	{"internal/notify/eventbridge", []string{"internal/audit", "internal/notify", "internal/notify/retry"}},
 	{"internal/notify/services", []string{"internal/notify", "internal/notify/plain", "internal/notify/retry", "internal/secret"}},
 	{"internal/state", []string{"internal/audit", "internal/notify"}},
 
@@ -50,6 +51,7 @@ var layers = []struct {
 		"internal/audit", "internal/config", "internal/enforce", "internal/inventory", "internal/notify",
 		"internal/notify/slack", "internal/notify/sns", "internal/report", "internal/secret", "internal/state",
 	}},
+	{"internal/findings", []string{"internal/audit", "internal/notify", "internal/report", "internal/run"}},
 	{"internal/leak", []string{
 		"internal/audit", "internal/config", "internal/enforce", "internal/inventory", "internal/notify", "internal/report", "internal/state",
 	}},
