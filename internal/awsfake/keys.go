@@ -76,7 +76,7 @@ func listAccessKeys(rq *request, x *xmlWriter) *apiError {
 		last = k.id
 	}
 	x.close("AccessKeyMetadata")
-	x.bool("IsTruncated", more)
+	x.truncated(more)
 	if more {
 		x.text("Marker", base64.URLEncoding.EncodeToString([]byte(last)))
 	}

@@ -58,6 +58,6 @@ func simulatePrincipalPolicy(rq *request, x *xmlWriter) *apiError {
 		}
 	}
 	x.close("EvaluationResults")
-	x.bool("IsTruncated", false)
+	x.truncated(false)
 	return nil
 }

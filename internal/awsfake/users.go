@@ -240,7 +240,7 @@ func listAccountAliases(rq *request, x *xmlWriter) *apiError {
 		x.text("member", rq.account.alias)
 	}
 	x.close("AccountAliases")
-	x.bool("IsTruncated", false)
+	x.truncated(false)
 	return nil
 }
 
@@ -379,7 +379,7 @@ func (x *xmlWriter) tag(t tag) {
 
 // pageEnd says whether more follows, and after which name.
 func (x *xmlWriter) pageEnd(more bool, last string) {
-	x.bool("IsTruncated", more)
+	x.truncated(more)
 	if more {
 		x.text("Marker", base64.URLEncoding.EncodeToString([]byte(last)))
 	}

@@ -3,6 +3,7 @@ package awsfake
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 	"time"
 	"unicode/utf8"
 )
@@ -73,14 +74,8 @@ func (x *xmlWriter) text(tag, value string) {
 	x.close(tag)
 }
 
-// bool writes an element that holds true or false.
-func (x *xmlWriter) bool(tag string, value bool) {
-	if value {
-		x.add("<", tag, ">true</", tag, ">")
-	} else {
-		x.add("<", tag, ">false</", tag, ">")
-	}
-}
+// truncated says whether there are more pages.
+func (x *xmlWriter) truncated(more bool) { x.text("IsTruncated", strconv.FormatBool(more)) }
 
 // time writes an element that holds a moment, in UTC and to the second.
 func (x *xmlWriter) time(tag string, value time.Time) {

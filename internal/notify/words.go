@@ -177,6 +177,9 @@ func tryOn(t *template.Template, fields any) error {
 	return nil
 }
 
+// exampleKey is the id that AWS uses in its own examples.
+const exampleKey = "AKIAIOSFODNN7EXAMPLE" //nolint:gosec // the id of a key, and of none that is
+
 var exampleTime = time.Date(2026, 11, 30, 14, 0, 0, 0, time.UTC)
 
 // examples are lines of every kind.
@@ -188,11 +191,11 @@ func examples() []LineFields {
 				reason = audit.Exposure
 			}
 			lines = append(lines, LineFields{
-				Mention: "tfunke", User: "tfunke", Key: "AKIAIOSFODNN7EXAMPLE", NamedKey: "AKIAIOSFODNN7EXAMPLE",
+				Mention: "tfunke", User: "tfunke", Key: exampleKey, NamedKey: exampleKey,
 				Account: "AWS account 123456789012", Kind: kind, Days: 8, Reason: reason, Date: Date(exampleTime),
 				Sooner: &SoonerFields{2, audit.Inactivity}, Aside: "An aside.",
 			}, LineFields{
-				Mention: "tfunke", User: "tfunke", Key: "AKIAIOSFODNN7EXAMPLE",
+				Mention: "tfunke", User: "tfunke", Key: exampleKey,
 				Account: "AWS account 123456789012", Kind: kind, Reason: reason,
 			})
 		}
@@ -202,6 +205,8 @@ func examples() []LineFields {
 
 // defaults are read when the first message is put into text, as most starts of
 // Sleuth come to none.
+//
+//nolint:gochecknoglobals // read once, and never changed
 var defaults = sync.OnceValue(func() Words {
 	parsed := func(name, text string) *template.Template {
 		return template.Must(template.New(name).Parse(text))
