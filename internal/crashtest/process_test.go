@@ -25,6 +25,8 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/cloud"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
@@ -327,55 +329,94 @@ func (p *process) awsConfig(endpoint string, network wire) aws.Config {
 
 func withoutWaiting(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 
-// run is the life of a process: what the command does from finding out who it
-// is to closing the store.
-func (p *process) run(ctx context.Context) (run.Summary, error) {
+// parts are what a process is made of.
+type parts struct {
+	id       string
+	identity cloud.Identity
+	settings config.Config
+	iam      *iam.Client
+	channels []notify.Channel
+	store    state.Store
+}
+
+// begin is the life of a process until it has its parts: what the command does
+// from finding out who it is to opening the store.
+func (p *process) begin(ctx context.Context) (parts, error) {
 	p.ctx, p.cancel = context.WithCancel(ctx)
-	defer p.cancel()
 	p.w.mu.Lock()
 	p.w.runs++
 	p.heardBefore = len(p.w.events)
-	id := fmt.Sprintf("run-%d", p.w.runs)
+	made := parts{id: fmt.Sprintf("run-%d", p.w.runs)}
 	p.w.mu.Unlock()
 
 	patience := retry.Policy{Sleep: withoutWaiting}
 	cfg := p.awsConfig(p.w.aws.URL(), p.awsWire())
+	made.iam = iam.NewFromConfig(cfg)
 	// The weather leaves out who we are: a run that does not know does not begin.
-	identity := cloud.Identity{Account: notify.Account{ID: p.w.home.ID()}}
+	made.identity = cloud.Identity{Account: notify.Account{ID: p.w.home.ID()}}
 	if !p.knowsItself {
 		var err error
-		if identity, _, err = cloud.Identify(p.ctx, cfg); err != nil {
-			return run.Summary{}, err
+		if made.identity, _, err = cloud.Identify(p.ctx, cfg); err != nil {
+			return made, err
 		}
 	}
 	webhook, err := slack.NewWebhook(secret.New(p.w.slack.URL()), slack.Options{
 		HTTP: &http.Client{Transport: p.slackWire()}, Retry: patience, Now: p.w.Now,
 	})
 	if err != nil {
-		return run.Summary{}, err
+		return made, err
 	}
 	topic, err := sns.NewTopic(p.w.topic, awssns.NewFromConfig(cfg), sns.Options{Retry: patience, Now: p.w.Now})
 	if err != nil {
-		return run.Summary{}, err
+		return made, err
 	}
-	store, err := p.w.open(p)
+	made.channels = []notify.Channel{webhook, topic}
+	made.settings = p.w.config()
+	made.settings.Policy.OwnKeys = made.identity.OwnKeys
+	made.store, err = p.w.open(p)
+	return made, err
+}
+
+// run is the life of a process that makes a run, to closing the store.
+func (p *process) run(ctx context.Context) (run.Summary, error) {
+	made, err := p.begin(ctx)
+	defer p.cancel()
 	if err != nil {
 		return run.Summary{}, err
 	}
 	// Not at the gate: a kernel closes what a dead process has open.
-	defer func() { _ = store.Close() }()
-	settings := p.w.config()
-	settings.Policy.OwnKeys = identity.OwnKeys
+	defer func() { _ = made.store.Close() }()
 	return run.Runner{
-		ID:       id,
-		Account:  identity.Account,
-		Config:   settings,
-		IAM:      iam.NewFromConfig(cfg),
-		Channels: []notify.Channel{webhook, topic},
-		Store:    store,
+		ID:       made.id,
+		Account:  made.identity.Account,
+		Config:   made.settings,
+		IAM:      made.iam,
+		Channels: made.channels,
+		Store:    made.store,
 		Log:      quietLog(),
 		Now:      p.w.Now,
 	}.Run(p.ctx)
+}
+
+// answer is the life of a process that answers leaked keys.
+func (p *process) answer(ctx context.Context, event leak.Event) (leak.Answer, error) {
+	made, err := p.begin(ctx)
+	defer p.cancel()
+	if err != nil {
+		return leak.Answer{}, err
+	}
+	defer func() { _ = made.store.Close() }()
+	answer := leak.Responder{
+		ID:       made.id,
+		Account:  made.identity.Account,
+		Config:   made.settings,
+		IAM:      made.iam,
+		Channels: made.channels,
+		Store:    made.store,
+		Log:      quietLog(),
+		Now:      p.w.Now,
+	}.Respond(p.ctx, event)
+	return answer, answer.Err()
 }
 
 // gated is a store whose calls pass the gate of a process. It remembers runs

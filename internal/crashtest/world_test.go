@@ -63,6 +63,8 @@ type world struct {
 	net   *http.Transport
 	open  opener
 
+	disablesLeaked bool
+
 	mu     sync.Mutex // one effect at a time; guards what follows
 	events []event
 	runs   int
@@ -92,12 +94,14 @@ func newWorld(t *testing.T, accountID string, open func(*testing.T, *world) open
 
 func (w *world) config() config.Config {
 	return config.Config{
-		Rules:       rules,
-		Policy:      audit.Policy{AutoExpire: true},
-		Creation:    notify.Heading{Title: "Rotate"},
-		Inactivity:  notify.Heading{Title: "Log in"},
-		Concurrency: 1,
-		Lease:       lease,
+		Rules:  rules,
+		Policy: audit.Policy{AutoExpire: true},
+		// What becomes of leaked keys is for the tests about them to say.
+		LeakDisables: w.disablesLeaked,
+		Creation:     notify.Heading{Title: "Rotate"},
+		Inactivity:   notify.Heading{Title: "Log in"},
+		Concurrency:  1,
+		Lease:        lease,
 	}
 }
 
@@ -124,7 +128,7 @@ func (w *world) history() []event {
 
 // finalLine is a final notice. Users in these tests have no Slack tag, or one
 // that ends in their name.
-var finalLine = regexp.MustCompile(`^(\S+)(?: \(\S+\))?'s key(?: (AKIA\w+))? is disabled due to `)
+var finalLine = regexp.MustCompile(`^(\S+)(?: \(\S+\))?'s key(?: (AKIA\w+))? (?:is disabled due to |was found in public )`)
 
 // hear notes the final notices in a message that a channel's service took. The
 // lock is held.
