@@ -3,15 +3,17 @@ package main
 import (
 	"context"
 
-	"github.com/aws/aws-sdk-go-v2/service/ses"
-
+	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/email"
 )
 
 // email sends from the region of the connection: an address is verified in one.
 func (w wiring) email(context.Context) ([]notify.Channel, error) {
-	channel, err := email.New(w.cfg.EmailFrom, ses.NewFromConfig(w.aws), email.Options{Now: w.now, Retry: patience()})
+	connection := w.aws
+	connection.Retryer = nil // the channel tries again by itself
+	ses := cloud.NewService(connection, "email", "SESv2").SignedAs("ses")
+	channel, err := email.New(w.cfg.EmailFrom, ses, email.Options{Now: w.now, Retry: patience()})
 	if err != nil {
 		return nil, err
 	}

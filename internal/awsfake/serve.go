@@ -43,7 +43,7 @@ func servedAPIs() []*api {
 		{service: serviceIAM, version: "2010-05-08", namespace: "https://iam.amazonaws.com/doc/2010-05-08/", actions: iamActions()},
 		{service: serviceSTS, version: "2011-06-15", namespace: "https://sts.amazonaws.com/doc/2011-06-15/", actions: stsActions()},
 		{service: serviceSNS, version: "2010-03-31", namespace: "http://sns.amazonaws.com/doc/2010-03-31/", actions: snsActions()},
-		{service: serviceSES, version: "2010-12-01", namespace: "http://ses.amazonaws.com/doc/2010-12-01/", actions: sesActions()},
+		{service: serviceSES, version: "2019-09-27", actions: sesActions(), json: true},
 		{service: serviceOrganizations, version: "2016-11-28", actions: organizationsActions(), json: true},
 		{service: serviceEvents, version: "2015-10-07", actions: eventsActions(), json: true},
 		{service: serviceSecurityHub, version: "2018-10-26", actions: securityHubActions(), json: true},
@@ -223,8 +223,10 @@ func readParams(r *http.Request) (url.Values, error) {
 	if operation, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), eventsTarget); ok {
 		return bodyParams(operation, body), nil
 	}
-	if operation, ok := securityHubPaths()[r.URL.Path]; ok {
-		return bodyParams(operation, body), nil
+	for _, paths := range []map[string]string{securityHubPaths(), sesPaths()} {
+		if operation, ok := paths[r.URL.Path]; ok {
+			return bodyParams(operation, body), nil
+		}
 	}
 	form := string(body)
 	if form == "" {

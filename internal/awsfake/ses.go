@@ -1,18 +1,18 @@
 package awsfake
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/mail"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 const serviceSES = "ses"
 
-// maxMail is the size of a message, from the SES API reference, SendEmail.
-const maxMail = 10 << 20
+// maxMail is the size of a message:
+// https://docs.aws.amazon.com/ses/latest/dg/quotas.html
+const maxMail = 40 << 20
 
 // Mail is a message that was sent through SES.
 type Mail struct {
@@ -31,11 +31,13 @@ type mailbox struct {
 	sent     []Mail
 }
 
+// sesPaths are the operations of SES's second version by their paths.
+func sesPaths() map[string]string {
+	return map[string]string{"/v2/email/outbound-emails": "SendEmail", "/v2/email/identities": "CreateEmailIdentity"}
+}
+
 func sesActions() map[string]action {
-	return map[string]action{
-		"SendEmail":           sendEmail,
-		"VerifyEmailIdentity": verifyEmailIdentity,
-	}
+	return map[string]action{"SendEmail": sendEmail, "CreateEmailIdentity": createEmailIdentity}
 }
 
 // VerifySender lets an address, or every address of a domain, send mail.
@@ -59,49 +61,56 @@ func (a *Account) SentMail() []Mail {
 	return append([]Mail(nil), a.mailbox.sent...)
 }
 
-// verifyEmailIdentity verifies at once, where SES first writes to the address.
-func verifyEmailIdentity(rq *request, x *xmlWriter) *apiError {
-	address := rq.params.Get("EmailAddress")
-	if _, err := mail.ParseAddress(address); err != nil {
-		return invalidParameterValue("Invalid email address " + address)
-	}
-	rq.account.verifySender(address)
-	x.openResult()
-	return nil
+func badMail(format string, args ...any) *apiError {
+	return fail(http.StatusBadRequest, "BadRequestException", format, args...)
 }
 
-func invalidParameterValue(what string) *apiError {
-	return fail(http.StatusBadRequest, "InvalidParameterValue", "%s", what)
+// createEmailIdentity verifies at once, where SES first writes to an address or
+// looks for a domain's records.
+func createEmailIdentity(rq *request, x *xmlWriter) *apiError {
+	var in struct{ EmailIdentity string }
+	if err := json.Unmarshal([]byte(rq.params.Get(paramBody)), &in); err != nil || in.EmailIdentity == "" {
+		return badMail("EmailIdentity is missing")
+	}
+	rq.account.verifySender(in.EmailIdentity)
+	return x.inJSON(map[string]any{"VerifiedForSendingStatus": true})
 }
 
 func sendEmail(rq *request, x *xmlWriter) *apiError {
-	from, err := mail.ParseAddress(rq.params.Get("Source"))
-	if err != nil || !isASCII(rq.params.Get("Source")) {
-		return invalidParameterValue("Illegal address")
-	}
-	var to []string
-	for i := 1; rq.params.Has("Destination.ToAddresses.member." + strconv.Itoa(i)); i++ {
-		to = append(to, rq.params.Get("Destination.ToAddresses.member."+strconv.Itoa(i)))
-	}
-	if len(to) == 0 {
-		return invalidParameterValue("Missing final '@domain'")
-	}
-	for _, address := range to {
-		if _, err := mail.ParseAddress(address); err != nil {
-			return invalidParameterValue("Illegal address")
+	type content struct{ Data, Charset string }
+	var in struct {
+		FromEmailAddress string
+		Destination      struct{ ToAddresses []string }
+		Content          struct {
+			Simple struct {
+				Subject content
+				Body    struct{ Text content }
+			}
 		}
 	}
-	subject, text := rq.params.Get("Message.Subject.Data"), rq.params.Get("Message.Body.Text.Data")
-	charset := rq.params.Get("Message.Subject.Charset") == "UTF-8" && rq.params.Get("Message.Body.Text.Charset") == "UTF-8"
+	if err := json.Unmarshal([]byte(rq.params.Get(paramBody)), &in); err != nil {
+		return badMail("%v", err)
+	}
+	from, err := mail.ParseAddress(in.FromEmailAddress)
+	if err != nil || !isASCII(in.FromEmailAddress) || len(in.Destination.ToAddresses) == 0 {
+		return badMail("Illegal address")
+	}
+	for _, address := range in.Destination.ToAddresses {
+		if _, err := mail.ParseAddress(address); err != nil {
+			return badMail("Illegal address")
+		}
+	}
+	subject, text := in.Content.Simple.Subject, in.Content.Simple.Body.Text
+	unicode := subject.Charset == "UTF-8" && text.Charset == "UTF-8"
 	switch {
-	case strings.ContainsAny(subject, "\r\n"):
-		return invalidParameterValue("Header value contains CR or LF")
-	case !utf8.ValidString(subject + text):
-		return invalidParameterValue("The message is not UTF-8")
-	case !charset && !isASCII(subject+text):
-		return invalidParameterValue("Cannot encode the message in 7-bit ASCII")
-	case len(subject)+len(text) > maxMail:
-		return invalidParameterValue("Message length is more than 10485760 bytes long")
+	case subject.Data == "" || text.Data == "":
+		return badMail("Empty required header or body")
+	case strings.ContainsAny(subject.Data, "\r\n"):
+		return badMail("Header value contains CR or LF")
+	case !unicode && !isASCII(subject.Data+text.Data):
+		return badMail("Cannot encode the message in 7-bit ASCII")
+	case len(subject.Data)+len(text.Data) > maxMail:
+		return badMail("The message is too long")
 	}
 	_, domain, _ := strings.Cut(from.Address, "@")
 	if !rq.account.mailbox.verified[from.Address] && !rq.account.mailbox.verified[domain] {
@@ -110,11 +119,9 @@ func sendEmail(rq *request, x *xmlWriter) *apiError {
 	}
 	id := requestID(int(rq.server.nextSerial())) //nolint:gosec // counts from one
 	rq.account.mailbox.sent = append(rq.account.mailbox.sent, Mail{
-		MessageID: id, Region: rq.region, From: rq.params.Get("Source"), To: to, Subject: subject, Text: text, At: rq.now,
+		MessageID: id, Region: rq.region, From: in.FromEmailAddress, To: in.Destination.ToAddresses, Subject: subject.Data, Text: text.Data, At: rq.now,
 	})
-	x.openResult()
-	x.text("MessageId", id)
-	return nil
+	return x.inJSON(map[string]string{"MessageId": id})
 }
 
 func isASCII(text string) bool {

@@ -30,6 +30,7 @@ type Service struct {
 	cfg     aws.Config
 	name    string // in host names and signatures, such as securityhub
 	id      string // as the SDK's settings and errors call it, such as SecurityHub
+	signed  string // in signatures, where that is another name
 	retryer aws.Retryer
 }
 
@@ -44,6 +45,13 @@ func NewService(cfg aws.Config, name, id string) *Service {
 		retryer = cfg.Retryer()
 	}
 	return &Service{cfg: cfg, name: name, id: id, retryer: retryer}
+}
+
+// SignedAs is the service with another name in signatures than in host names.
+func (s *Service) SignedAs(name string) *Service {
+	other := *s
+	other.signed = name
+	return &other
 }
 
 // Post asks for an operation: it posts in to a path and reads the answer into
@@ -131,7 +139,7 @@ func (s *Service) signing(body []byte) middleware.FinalizeMiddleware {
 		if err != nil {
 			return fail(fmt.Errorf("find AWS credentials: %w", err))
 		}
-		if err := signer.SignHTTP(ctx, credentials, stacked.Request, hex.EncodeToString(hash[:]), s.name, s.cfg.Region, time.Now()); err != nil {
+		if err := signer.SignHTTP(ctx, credentials, stacked.Request, hex.EncodeToString(hash[:]), cmp.Or(s.signed, s.name), s.cfg.Region, time.Now()); err != nil {
 			return fail(fmt.Errorf("sign the request: %w", err))
 		}
 		return next.HandleFinalize(ctx, in)

@@ -1,20 +1,20 @@
 package email_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/mail"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/ses"
 
+	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/email"
 	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
@@ -26,6 +26,22 @@ const (
 	secretKey = "StandInSecretAccessKey0123456789"
 )
 
+// message is what SendEmail is asked for, as the API reference has it.
+type message struct {
+	FromEmailAddress string
+	Destination      struct{ ToAddresses []string }
+	Content          struct {
+		Simple struct {
+			Subject text
+			Body    struct{ Text text }
+		}
+	}
+}
+
+type text struct{ Data, Charset string }
+
+func (m message) to() string { return strings.Join(m.Destination.ToAddresses, ", ") }
+
 // service answers SendEmail in SES's wire format, within its documented rules.
 type service struct {
 	notifytest.Script
@@ -33,7 +49,7 @@ type service struct {
 	refusal string // what it says where it refuses with a reason
 
 	mu       sync.Mutex
-	requests []url.Values // those taken
+	requests []message // those taken
 }
 
 func startService(t *testing.T) *service {
@@ -44,64 +60,66 @@ func startService(t *testing.T) *service {
 	return s
 }
 
-func (s *service) respond(w http.ResponseWriter, _ *http.Request, body []byte, a notifytest.Answer) {
-	form, err := url.ParseQuery(string(body))
-	_, addressErr := mail.ParseAddress(form.Get("Destination.ToAddresses.member.1"))
-	subject, text := form.Get("Message.Subject.Data"), form.Get("Message.Body.Text.Data")
+func (s *service) respond(w http.ResponseWriter, r *http.Request, body []byte, a notifytest.Answer) {
+	var m message
+	err := json.Unmarshal(body, &m)
+	_, addressErr := mail.ParseAddress(m.to())
+	subject, text := m.Content.Simple.Subject, m.Content.Simple.Body.Text
 	switch {
 	case a.Kind == notifytest.Throttled:
-		fail(w, http.StatusBadRequest, "Throttling", "Maximum sending rate exceeded.")
+		fail(w, http.StatusTooManyRequests, "TooManyRequestsException", "Maximum sending rate exceeded.")
 	case a.Kind == notifytest.Failing:
-		fail(w, http.StatusInternalServerError, "InternalFailure", "try later")
+		fail(w, http.StatusInternalServerError, "InternalServiceErrorException", "try later")
 	case a.Kind == notifytest.Refusing && a.Reason != "":
 		fail(w, http.StatusBadRequest, a.Reason, s.refusal)
 	case a.Kind == notifytest.Refusing:
-		fail(w, http.StatusForbidden, "AccessDenied", "not authorized to perform: ses:SendEmail")
-	case err != nil || form.Get("Action") != "SendEmail" || form.Get("Source") != `"Sleuth" <keys@example.com>`:
+		fail(w, http.StatusForbidden, "AccessDeniedException", "not authorized to perform: ses:SendEmail")
+	case !strings.Contains(r.Header.Get("Authorization"), "/eu-west-1/ses/aws4_request"):
+		fail(w, http.StatusForbidden, "InvalidSignatureException", "Credential should be scoped to correct service: 'ses'")
+	case err != nil || r.URL.Path != "/v2/email/outbound-emails" || m.FromEmailAddress != `"Sleuth" <keys@example.com>`:
 		fail(w, http.StatusBadRequest, "InvalidParameterValue", "not a SendEmail")
 	case addressErr != nil:
 		fail(w, http.StatusBadRequest, "InvalidParameterValue", "Illegal address")
-	case subject == "" || strings.ContainsAny(subject, "\r\n") || form.Get("Message.Subject.Charset") != "UTF-8":
+	case subject.Data == "" || strings.ContainsAny(subject.Data, "\r\n") || subject.Charset != "UTF-8":
 		fail(w, http.StatusBadRequest, "InvalidParameterValue", "Subject")
-	case !utf8.ValidString(subject+text) || form.Get("Message.Body.Text.Charset") != "UTF-8":
+	case text.Data == "" || text.Charset != "UTF-8":
 		fail(w, http.StatusBadRequest, "InvalidParameterValue", "Text")
 	default:
 		s.mu.Lock()
-		s.requests = append(s.requests, form)
+		s.requests = append(s.requests, m)
 		s.mu.Unlock()
-		_, _ = fmt.Fprint(w, `<SendEmailResponse xmlns="http://ses.amazonaws.com/doc/2010-12-01/"><SendEmailResult>`+
-			`<MessageId>1</MessageId></SendEmailResult></SendEmailResponse>`)
+		_, _ = io.WriteString(w, `{"MessageId":"1"}`)
 	}
 }
 
 func fail(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("X-Amzn-Errortype", code)
 	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, `<ErrorResponse xmlns="http://ses.amazonaws.com/doc/2010-12-01/"><Error><Type>Sender</Type>`+
-		`<Code>%s</Code><Message>%s</Message></Error><RequestId>1</RequestId></ErrorResponse>`, code, message)
+	_ = json.NewEncoder(w).Encode(map[string]string{"message": message})
 }
 
-func (s *service) taken() []url.Values {
+func (s *service) taken() []message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]url.Values(nil), s.requests...)
+	return append([]message(nil), s.requests...)
 }
 
 func (s *service) Received() (texts []string) {
-	for _, form := range s.taken() {
-		texts = append(texts, form.Get("Message.Subject.Data")+"\n\n"+form.Get("Message.Body.Text.Data"))
+	for _, m := range s.taken() {
+		texts = append(texts, m.Content.Simple.Subject.Data+"\n\n"+m.Content.Simple.Body.Text.Data)
 	}
 	return texts
 }
 
 func (s *service) Secrets() []string { return []string{secretKey} }
 
-// client is the real SDK's, with its own retries as they are by default.
-func (s *service) client() *ses.Client {
-	return ses.New(ses.Options{
+// client is the one that the command uses.
+func (s *service) client() email.API {
+	return cloud.NewService(aws.Config{
 		Region:       "eu-west-1",
 		BaseEndpoint: aws.String(s.URL),
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIDSTANDIN", secretKey, ""),
-	})
+	}, "email", "SESv2").SignedAs("ses")
 }
 
 func TestContract(t *testing.T) {
@@ -132,9 +150,9 @@ func TestContract(t *testing.T) {
 	})
 }
 
-func newMailer(t *testing.T, sender email.Sender, options email.Options) *email.Mailer {
+func newMailer(t *testing.T, api email.API, options email.Options) *email.Mailer {
 	t.Helper()
-	mailer, err := email.New(from, sender, options)
+	mailer, err := email.New(from, api, options)
 	if err != nil {
 		t.Fatal(err)
 	}

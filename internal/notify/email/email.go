@@ -10,10 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	awsretry "github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/service/ses"
-	"github.com/aws/aws-sdk-go-v2/service/ses/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -33,15 +30,33 @@ const maxBody = 512 << 10
 // way finds the header too long: https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1
 const maxSubject = 200
 
-// Sender is the one call that a Mailer makes; an SES client is one.
-type Sender interface {
-	SendEmail(context.Context, *ses.SendEmailInput, ...func(*ses.Options)) (*ses.SendEmailOutput, error)
+// API is SES, version 2: it posts what an operation asks for to its path. An
+// error is the SDK's own. It should not try again by itself.
+type API interface {
+	Post(ctx context.Context, operation, path string, in, out any) error
 }
 
-// Options are what a Mailer can be told beyond its sender; each has a default.
+// What SendEmail is asked for, see
+// https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
+type (
+	sendEmail struct {
+		FromEmailAddress string
+		Destination      destination
+		Content          content
+	}
+	destination struct{ ToAddresses []string }
+	content     struct{ Simple simple }
+	simple      struct {
+		Subject text
+		Body    body
+	}
+	body struct{ Text text }
+	text struct{ Data, Charset string }
+)
+
+// Options are what a Mailer can be told beyond its API; each has a default.
 type Options struct {
-	// Retry says how often and how patiently to try. It takes the place of the
-	// client's own retries.
+	// Retry says how often and how patiently to try.
 	Retry retry.Policy
 	// Now is the clock, for waits that SES gives as a date; nil is time.Now.
 	Now func() time.Time
@@ -50,10 +65,10 @@ type Options struct {
 // Mailer is the channel that writes to those whose address is known. It is safe
 // for use by several goroutines.
 type Mailer struct {
-	from   string // as it stands in the header
-	sender Sender
-	retry  retry.Policy
-	now    func() time.Time
+	from  string // as it stands in the header
+	api   API
+	retry retry.Policy
+	now   func() time.Time
 }
 
 var (
@@ -63,14 +78,13 @@ var (
 
 // New returns the channel that sends mail from an address, which may have a
 // name before it.
-func New(from string, sender Sender, options Options) (*Mailer, error) {
+func New(from string, api API, options Options) (*Mailer, error) {
 	address, err := mail.ParseAddress(from)
 	if err != nil {
 		return nil, fmt.Errorf("mail from %q: not a mail address, such as keys@example.com or Sleuth <keys@example.com>", from)
 	}
-	// SES takes ASCII here; String encodes a name that is not, see
-	// https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html
-	m := &Mailer{from: address.String(), sender: sender, retry: options.Retry, now: options.Now}
+	// SES takes ASCII here; String encodes a name that is not.
+	m := &Mailer{from: address.String(), api: api, retry: options.Retry, now: options.Now}
 	if m.now == nil {
 		m.now = time.Now
 	}
@@ -97,8 +111,8 @@ func (*Mailer) Compose(b notify.Bulletin) []notify.Message {
 
 // compose writes a letter, as two where it is longer than a mail may be.
 func compose(b notify.Bulletin, letter notify.Letter) []notify.Message {
-	body := b.Words.Personal(b, letter, notify.OneLine)
-	if half := len(letter.Notices) / 2; half > 0 && len(body) > maxBody {
+	written := b.Words.Personal(b, letter, notify.OneLine)
+	if half := len(letter.Notices) / 2; half > 0 && len(written) > maxBody {
 		first, second := letter, letter
 		first.Notices, second.Notices = letter.Notices[:half], letter.Notices[half:]
 		return append(compose(b, first), compose(b, second)...)
@@ -106,7 +120,7 @@ func compose(b notify.Bulletin, letter notify.Letter) []notify.Message {
 	return []notify.Message{{
 		To:      letter.To,
 		Subject: shortened(b.Words.Subject(b, letter, notify.OneLine)),
-		Body:    notify.Lines(body),
+		Body:    notify.Lines(written),
 		Notices: letter.Notices,
 	}}
 }
@@ -123,27 +137,21 @@ func shortened(subject string) string {
 // Send implements notify.Channel. It tries again where AWS's SDK would: after
 // throttling, 5xx, a timeout or a lost connection.
 func (m *Mailer) Send(ctx context.Context, message notify.Message) error {
-	utf8 := aws.String("UTF-8")
-	input := &ses.SendEmailInput{
-		Source:      &m.from,
-		Destination: &types.Destination{ToAddresses: []string{message.To}},
-		Message: &types.Message{
-			Subject: &types.Content{Charset: utf8, Data: &message.Subject},
-			Body:    &types.Body{Text: &types.Content{Charset: utf8, Data: &message.Body}},
-		},
+	const utf8 = "UTF-8"
+	asked := sendEmail{
+		FromEmailAddress: m.from,
+		Destination:      destination{[]string{message.To}},
+		Content:          content{simple{text{message.Subject, utf8}, body{text{message.Body, utf8}}}},
 	}
 	err := m.retry.Do(ctx, func(ctx context.Context) error {
-		_, err := m.sender.SendEmail(ctx, input, once)
-		return m.classify(ctx, err)
+		var answer struct{ MessageID string }
+		return m.classify(ctx, m.api.Post(ctx, "SendEmail", "/v2/email/outbound-emails", asked, &answer))
 	})
 	if err != nil {
 		return fmt.Errorf("send mail to %s: %w", notify.OneLine(message.To), err)
 	}
 	return nil
 }
-
-// once turns the client's own retries off, so that one policy decides.
-func once(o *ses.Options) { o.Retryer = aws.NopRetryer{} }
 
 // classify marks the errors that no retry can mend, or that say how long to
 // wait, and adds what to do about those that have a known remedy.
@@ -197,15 +205,16 @@ const (
 )
 
 // hints say what to do about SES's errors, see
-// https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html.
+// https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html#API_SendEmail_Errors.
 var hints = map[string]string{
 	"AccessDenied":                       needsSend,
 	"AccessDeniedException":              needsSend,
-	"MailFromDomainNotVerified":          "the MAIL FROM domain of EMAIL_FROM's identity is not verified: its MX record is missing or wrong",
 	"MailFromDomainNotVerifiedException": "the MAIL FROM domain of EMAIL_FROM's identity is not verified: its MX record is missing or wrong",
-	"AccountSendingPausedException":      notPaused,
-	"AccountSendingPaused":               notPaused,
-	"InvalidParameterValue":              "SES does not take the address or the message as it is: check the Email tag",
+	"SendingPausedException":             notPaused,
+	"AccountSuspendedException":          notPaused,
+	"BadRequestException":                "SES does not take the address or the message as it is: check the Email tag",
 	"ExpiredToken":                       "the AWS credentials have expired",
+	"ExpiredTokenException":              "the AWS credentials have expired",
 	"InvalidClientTokenId":               "the AWS credentials are not valid",
+	"UnrecognizedClientException":        "the AWS credentials are not valid",
 }

@@ -2,19 +2,18 @@ package email_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/ses"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/email"
 	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 )
 
 // A person with keys in two accounts gets one mail, which names the account of
@@ -41,8 +40,8 @@ func TestOneMailAPerson(t *testing.T) {
 		t.Fatalf("%+v, want 2 mails that tell 3 notices", delivery)
 	}
 	mails := map[string]string{}
-	for i, form := range s.taken() {
-		mails[form.Get("Destination.ToAddresses.member.1")] = s.Received()[i]
+	for i, m := range s.taken() {
+		mails[m.to()] = s.Received()[i]
 	}
 	for to, want := range map[string][]string{
 		"ann@example.com": {
@@ -111,10 +110,10 @@ func TestHints(t *testing.T) {
 	for name, test := range map[string]struct{ code, message, want string }{
 		"not verified": {"MessageRejected", "Email address is not verified. The following identities failed the check in region EU-WEST-1: keys@example.com", "verify the address or the domain of EMAIL_FROM"},
 		"rejected":     {"MessageRejected", "Content of this message is a virus", "a virus"},
-		"no leave":     {"AccessDenied", "not authorized", "allow ses:SendEmail"},
-		"mail from":    {"MailFromDomainNotVerified", "no", "MX record"},
-		"paused":       {"AccountSendingPausedException", "no", "paused this account"},
-		"quota":        {"Throttling", "Daily message quota exceeded.", "larger sending quota"},
+		"no leave":     {"AccessDeniedException", "not authorized", "allow ses:SendEmail"},
+		"mail from":    {"MailFromDomainNotVerifiedException", "no", "MX record"},
+		"paused":       {"SendingPausedException", "no", "paused this account"},
+		"quota":        {"TooManyRequestsException", "Daily message quota exceeded.", "larger sending quota"},
 		"session over": {"ExpiredToken", "no", "credentials have expired"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,11 +132,15 @@ func TestHints(t *testing.T) {
 	}
 }
 
-// sender is a SendEmail of any behaviour.
-type sender func(*ses.SendEmailInput) error
+// asked is an API that keeps what it was asked for last.
+type asked struct{ message }
 
-func (s sender) SendEmail(_ context.Context, in *ses.SendEmailInput, _ ...func(*ses.Options)) (*ses.SendEmailOutput, error) {
-	return &ses.SendEmailOutput{}, s(in)
+func (a *asked) Post(_ context.Context, _, _ string, in, _ any) error {
+	encoded, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(encoded, &a.message)
 }
 
 func TestFrom(t *testing.T) {
@@ -147,15 +150,15 @@ func TestFrom(t *testing.T) {
 		"Sleuth <keys@example.com>":    `"Sleuth" <keys@example.com>`,
 		"Schlüssel <keys@example.com>": "=?utf-8?q?Schl=C3=BCssel?= <keys@example.com>",
 	} {
-		var got string
-		mailer, err := email.New(given, sender(func(in *ses.SendEmailInput) error { got = *in.Source; return nil }), email.Options{Retry: retry.Policy{Attempts: 1}})
+		got := &asked{}
+		mailer, err := email.New(given, got, email.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := mailer.Send(t.Context(), notify.Message{To: "a@example.com", Subject: "s", Body: "b"}); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got.FromEmailAddress); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", given, diff)
 		}
 	}
