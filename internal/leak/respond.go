@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
@@ -190,8 +191,8 @@ func (a *answering) problem(keyID string, err error) {
 	if record := a.records[keyID]; record != nil {
 		user = record.User
 	}
-	a.Log.Error(err.Error(), "user", user, "key", keyID)
-	a.answer.Problems = append(a.answer.Problems, report.Problem{User: user, KeyID: keyID, Text: err.Error()})
+	a.Log.Error(cloud.Explain(err), "user", user, "key", keyID)
+	a.answer.Problems = append(a.answer.Problems, report.Problem{User: user, KeyID: keyID, Text: cloud.Explain(err)})
 }
 
 // say has every channel told something beside the notices.
