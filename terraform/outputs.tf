@@ -56,3 +56,8 @@ output "results_bucket" {
   description = "Name of the bucket with the list of accounts and what became of each, with step_functions."
   value       = one(local.results_buckets)
 }
+
+output "leak_bus_arn" {
+  description = "ARN of the event bus that the rule for leaked keys is on, for modules/leak-events; null without leak_response."
+  value       = length(local.leaks) > 0 ? "arn:${local.partition}:events:${local.here}:event-bus/default" : null
+}

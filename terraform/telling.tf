@@ -83,13 +83,13 @@ variable "slack_token" {
 }
 
 variable "slack_channel" {
-  description = "SLACK_CHANNEL: with slack_token, id of the channel for the list of all keys, for groups, and for people who can't be reached directly."
+  description = "SLACK_CHANNEL: with slack_token, id or #name of the channel for the list of all keys, for groups, and for people who can't be reached directly."
   type        = string
   default     = null
 
   validation {
-    condition     = var.slack_channel == null ? true : can(regex("^$|^[CG][A-Z0-9]+$", var.slack_channel))
-    error_message = "slack_channel must be the id of a channel, such as C0123456789: Slack shows it at the end of a channel's details."
+    condition     = var.slack_channel == null ? true : can(regex("^$|^[CG][A-Z0-9]+$|^#[a-z0-9_-]+$", var.slack_channel))
+    error_message = "slack_channel must be the id of a channel, such as C0123456789, or its name behind a #."
   }
 
   validation {
@@ -132,7 +132,7 @@ variable "email_from" {
 }
 
 variable "notify_urls" {
-  description = "NOTIFY_URLS: where the URLs of further services are kept, as \"ssm:/parameter/name\" or \"secretsmanager:secret-id\": shoutrrr URLs, separated by spaces. The URLs themselves are refused, as they hold secrets."
+  description = "NOTIFY_URLS: where the URLs of further services are kept, as \"ssm:/parameter/name\" or \"secretsmanager:secret-id\": shoutrrr URLs, separated by spaces or commas. The URLs themselves are refused, as they hold secrets."
   type        = string
   default     = null
 

@@ -59,7 +59,7 @@ func TestExamples(t *testing.T) {
 			before := p.everything(t)
 			p.keep(t, e.webhook, slack.URL())
 
-			w := newWorkspace(t, filepath.Join("examples", e.folder), p.env())
+			w := newWorkspace(t, filepath.Join("examples", e.folder), append(p.env(), "AWS_ENDPOINT_URL="+serveAliases(t, moto.URL)))
 			if e.folder == "single-account" { // applying validates as well
 				w.run(t, "validate")
 			}

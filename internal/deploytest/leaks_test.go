@@ -2,14 +2,22 @@ package deploytest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iam-sleuth/sleuth/internal/mototest"
+	"github.com/iam-sleuth/sleuth/internal/policy"
 )
 
 // leak is AWS Health's event about a key that was found in public, as
@@ -145,43 +153,128 @@ func (p place) events(t *testing.T, action string, input map[string]any) map[str
 	return answer
 }
 
-// caught is the names of those events that a rule hands on, as a queue tells
-// that is made a target of it for the while.
+// caught is the names of those events that a rule hands on.
 func (p place) caught(t *testing.T, rule string, events map[string]map[string]any) []string {
+	t.Helper()
+	witness := p.watch(t, rule)
+	names := map[string]string{} // by key
+	for name, event := range events {
+		resources, _ := event["Resources"].([]string)
+		names[resources[0]] = name
+		p.publish(t, event)
+	}
+	var caught []string
+	for _, text := range witness() {
+		var event struct{ Resources []string }
+		check(t, json.Unmarshal([]byte(text), &event))
+		caught = append(caught, names[event.Resources[0]])
+	}
+	slices.Sort(caught)
+	return caught
+}
+
+func (p place) publish(t *testing.T, event map[string]any) {
+	t.Helper()
+	entry := maps.Clone(event)
+	detail, err := json.Marshal(event["Detail"])
+	check(t, err)
+	entry["Detail"] = string(detail)
+	if sent := p.events(t, "PutEvents", map[string]any{"Entries": []any{entry}}); sent["FailedEntryCount"] != 0.0 {
+		t.Fatalf("the event was not taken: %v", sent)
+	}
+}
+
+// watch makes a queue the target of a rule, instead of what is: moto starts no
+// function. What it returns takes that back, and is the events that the rule
+// has handed on.
+func (p place) watch(t *testing.T, rule string) func() []string {
 	t.Helper()
 	client := sqs.NewFromConfig(p.config(t))
 	made, err := client.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("witness")})
 	check(t, err)
 	attributes, err := client.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{QueueUrl: made.QueueUrl, AttributeNames: []sqstypes.QueueAttributeName{"QueueArn"}})
 	check(t, err)
+	targets := p.events(t, "ListTargetsByRule", map[string]any{"Rule": rule})["Targets"]
+	p.events(t, "RemoveTargets", map[string]any{"Rule": rule, "Ids": []string{"function"}})
 	p.events(t, "PutTargets", map[string]any{"Rule": rule, "Targets": []map[string]string{{"Id": "witness", "Arn": attributes.Attributes["QueueArn"]}}})
-
-	names := map[string]string{} // by key
-	var entries []map[string]any
-	for name, event := range events {
-		resources, _ := event["Resources"].([]string)
-		names[resources[0]] = name
-		detail, err := json.Marshal(event["Detail"])
+	return func() []string {
+		t.Helper()
+		received, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: made.QueueUrl, MaxNumberOfMessages: 10})
 		check(t, err)
-		event["Detail"] = string(detail)
-		entries = append(entries, event)
+		var events []string
+		for _, message := range received.Messages {
+			events = append(events, *message.Body)
+		}
+		p.events(t, "RemoveTargets", map[string]any{"Rule": rule, "Ids": []string{"witness"}})
+		p.events(t, "PutTargets", map[string]any{"Rule": rule, "Targets": targets})
+		_, err = client.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: made.QueueUrl})
+		check(t, err)
+		return events
 	}
-	if sent := p.events(t, "PutEvents", map[string]any{"Entries": entries}); sent["FailedEntryCount"] != 0.0 {
-		t.Fatalf("the events were not taken: %v", sent)
+}
+
+// inAnotherRegion is a deployment in one region, and what sends on the events
+// that come in another.
+const inAnotherRegion = `
+provider "aws" {
+  region = "eu-west-1"
+}
+
+provider "aws" {
+  alias  = "us_east_1"
+  region = "us-east-1"
+}
+
+variable "zip_file" {
+  type = string
+}
+
+module "sleuth" {
+  source = "../.."
+
+  zip_file      = var.zip_file
+  leak_response = "disable"
+}
+
+module "leak_events" {
+  source    = "../../modules/leak-events"
+  providers = { aws = aws.us_east_1 }
+
+  event_bus_arn = module.sleuth.leak_bus_arn
+}
+
+output "function_name" {
+  value = module.sleuth.function_name
+}
+`
+
+// AWS Health's events come in us-east-1, wherever the function is.
+func TestLeaksAreSentOnToTheFunctionsRegion(t *testing.T) {
+	t.Parallel()
+	tool(t, "terraform")
+	account := mototest.Shared(t).Account(t)
+	here, health := place{account, "eu-west-1"}, place{account, "us-east-1"}
+	w := newWorkspace(t, filepath.Join("examples", "single-account"), append(account.Env(), "AWS_ENDPOINT_URL="+serveAliases(t, mototest.Shared(t).URL)))
+	check(t, os.WriteFile(filepath.Join(w.folder, "main.tf"), []byte(inAnotherRegion), 0o600))
+	w.init(t)
+	zip := "-var=zip_file=" + lambdaZip(t)
+	w.run(t, "apply", zip)
+	if said, status := w.try(t, "plan", "-detailed-exitcode", zip); status != 0 {
+		t.Errorf("a second plan is not empty: exit status %d\n%s", status, said)
 	}
 
-	received, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{QueueUrl: made.QueueUrl, MaxNumberOfMessages: 10})
-	check(t, err)
-	var caught []string
-	for _, message := range received.Messages {
-		var event struct{ Resources []string }
-		check(t, json.Unmarshal([]byte(*message.Body), &event))
-		caught = append(caught, names[event.Resources[0]])
+	witness := here.watch(t, "iam-sleuth-leaks")
+	health.publish(t, leak(account.ID, "AKIAIOSFODNN7EXAMPLE"))
+	health.publish(t, with(leak(account.ID, "AKIAI44QH8DHBEXAMPLE"), "eventTypeCode", "AWS_RISK_IAM_QUARANTINE"))
+	if caught := witness(); len(caught) != 1 || !strings.Contains(caught[0], "AKIAIOSFODNN7EXAMPLE") {
+		t.Errorf("the function's region got %q", caught)
 	}
-	slices.Sort(caught)
-
-	p.events(t, "RemoveTargets", map[string]any{"Rule": rule, "Ids": []string{"witness"}})
-	_, err = client.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: made.QueueUrl})
+	role, err := iam.NewFromConfig(here.config(t)).GetRolePolicy(t.Context(), &iam.GetRolePolicyInput{RoleName: aws.String("iam-sleuth-leak-events"), PolicyName: aws.String("send")})
 	check(t, err)
-	return caught
+	want := policy.Document{Version: "2012-10-17", Statement: []policy.Statement{{
+		Sid: "SendOn", Effect: "Allow", Action: []string{"events:PutEvents"}, Resource: []string{"arn:aws:events:eu-west-1:" + account.ID + ":event-bus/default"},
+	}}}
+	if diff := cmp.Diff(want, documentIn(t, asJSON(t, *role.PolicyDocument))); diff != "" {
+		t.Errorf("what sends them on may (-want +got):\n%s", diff)
+	}
 }

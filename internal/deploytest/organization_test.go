@@ -70,7 +70,7 @@ func newEstate(t *testing.T) *estate {
 	e.moto = mototest.Start(t, mototest.ExecuteStateMachines(), mototest.CallbackPort(port))
 	target, err := url.Parse(e.moto.URL)
 	check(t, err)
-	proxy := &http.Server{Handler: e.proxy(httputil.NewSingleHostReverseProxy(target)), ReadHeaderTimeout: time.Minute}
+	proxy := &http.Server{Handler: e.proxy(withAliases(httputil.NewSingleHostReverseProxy(target))), ReadHeaderTimeout: time.Minute}
 	go func() { _ = proxy.Serve(listener) }()
 	t.Cleanup(func() { _ = proxy.Close() })
 
