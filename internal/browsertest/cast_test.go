@@ -27,10 +27,7 @@ const never = -1
 
 // reportOf judges the people's keys as of a moment.
 func reportOf(people []person, at time.Time) report.Report {
-	r := report.Report{
-		Schema: report.Schema, Account: notify.Account{ID: "123456789012", Alias: "acme-production"},
-		At: at, Rules: report.Rules(rules), Tally: report.NewTally(), Rows: []report.Row{}, Problems: []report.Problem{},
-	}
+	r := report.New(notify.Account{ID: "123456789012", Alias: "acme-production"}, at, report.Rules(rules))
 	for i, p := range people {
 		user := audit.User{Name: p.name, Tags: audit.Tags{{Key: "Name", Value: p.display}, {Key: "Slack", Value: fmt.Sprintf("U%08d", 1000+37*i)}}}
 		if p.exempt != "" {

@@ -50,11 +50,16 @@ func TestPictures(t *testing.T) {
 		{"report-print", reportOf(company(), today), 794, 1123, false, "print", "light"},
 		{"report-forecast", ahead, 1200, 760, false, "screen", "light"},
 		{"report-unread", unread, 1200, 500, false, "screen", "light"},
+		{"report-evidence", evidence(), 1200, 900, false, "screen", "light"},
+		{"report-others", evidence(), 1200, 420, false, "screen", "light"},
 	} {
 		t.Run(shot.name, func(t *testing.T) {
 			v := open(t, shot.of, seen(shot.width, shot.height, shot.mobile, shot.media, shot.scheme))
 			if strings.HasSuffix(shot.name, "-table") {
 				ask[bool](v, "(scrollTo(0, document.getElementById('keys').offsetTop - 20), true)")
+			}
+			if shot.name == "report-others" {
+				ask[bool](v, "(scrollTo(0, document.getElementById('others').offsetTop - 20), true)")
 			}
 			if shot.media == "print" {
 				ask[bool](v, "dispatchEvent(new Event('beforeprint'))")
