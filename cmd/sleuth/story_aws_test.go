@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,13 +97,19 @@ func tagsOf(words []string, now time.Time) (map[string]string, error) {
 		if !found {
 			return nil, fmt.Errorf("no tag: %q", word)
 		}
-		for _, days := range []int{-1, 0, 1} {
-			date := now.UTC().AddDate(0, 0, days).Format(time.DateOnly)
-			value = strings.ReplaceAll(value, fmt.Sprintf("{day%+d}", days), date)
-		}
-		tags[name] = value
+		tags[name] = dated(value, now)
 	}
 	return tags, nil
+}
+
+var dayInTag = regexp.MustCompile(`\{day([+-]\d+)\}`)
+
+// dated puts dates in the place of days from now, such as {day+20}.
+func dated(value string, now time.Time) string {
+	return dayInTag.ReplaceAllStringFunc(value, func(found string) string {
+		days, _ := strconv.Atoi(dayInTag.FindStringSubmatch(found)[1])
+		return now.UTC().AddDate(0, 0, days).Format(time.DateOnly)
+	})
 }
 
 func keyOf(words []string, now time.Time) (awsfake.Key, error) {
@@ -168,7 +175,7 @@ func changeOf(account *awsfake.Account, args []string) (func(), error) {
 	switch what := strings.Join(args[:min(1, len(args))], ""); {
 	case what == "tag" && len(args) == 3:
 		name, value, _ := strings.Cut(args[2], "=")
-		return func() { account.SetTag(args[1], name, value) }, nil
+		return func() { account.SetTag(args[1], name, dated(value, time.Now())) }, nil
 	case what == "untag" && len(args) == 3:
 		return func() { account.RemoveTag(args[1], args[2]) }, nil
 	case what == "use" && len(args) == 2:

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,14 +25,14 @@ func (p *pass) checkExemptionTags(ctx context.Context, s inventory.Subject) {
 	}
 	for _, tag := range audit.UnreadableTags(s.User, ids) {
 		p.Log.ErrorContext(ctx, "a KeyAutoExpire tag is unreadable; the user's keys are not disabled, or the key's alone where the tag names one. Use False, True or 'False until YYYY-MM-DD'",
-			"user", s.User.Name, "tag", tag.Key, "value", tag.Value)
+			"user", s.User.Name, "value", tag.Value, "tag", tag.Key)
 		if !slices.Contains(p.summary.UnreadableTags, s.User.Name) {
 			p.summary.UnreadableTags = append(p.summary.UnreadableTags, s.User.Name)
 		}
 	}
 	for _, tag := range audit.StaleTags(s.User, ids) {
 		p.Log.WarnContext(ctx, "a tag speaks for a key that the user does not have; it has no effect, and can be removed",
-			"user", s.User.Name, "tag", tag.Key, "value", tag.Value)
+			"user", s.User.Name, "value", tag.Value, "tag", tag.Key)
 	}
 }
 
@@ -105,25 +106,26 @@ func (p *pass) recordMended(ctx context.Context) {
 }
 
 // openExemptionsOnceAMonth leaves out the exemptions without end or reason where
-// people heard of them this month (UTC). Where nothing is remembered from run
-// to run, the first day of the month is the one.
+// people heard of them this month (UTC), and in the first run on an account,
+// which says no more of the original's undated tags than the original did. Where
+// nothing is remembered from run to run, the first day of the month is the one.
 func (p *pass) openExemptionsOnceAMonth(ctx context.Context) {
 	if len(p.summary.ExemptionsOpen) == 0 {
 		return
 	}
-	told, err := p.toldThisMonth(ctx)
+	due, err := p.openExemptionsDue(ctx)
 	if err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("find out when the exemptions without end or reason were last told of, so they are told again: %v", err)})
+		p.problem(report.Problem{Text: fmt.Sprintf("find out when the exemptions without end or reason were last told of, so they wait for the next run: %v", err)})
 	}
-	if told {
+	if !due {
 		p.summary.ExemptionsOpen = nil
 	}
 }
 
-func (p *pass) toldThisMonth(ctx context.Context) (bool, error) {
+func (p *pass) openExemptionsDue(ctx context.Context) (bool, error) {
 	runs, remembers := p.Store.(state.Runs)
 	if !remembers || p.Config.State.Kind == config.StateNone {
-		return p.started.Day() != 1, nil
+		return p.started.Day() == 1, nil
 	}
 	if p.DryRun {
 		last, err := runs.LastRun(ctx, p.Account.ID)
@@ -133,7 +135,16 @@ func (p *pass) toldThisMonth(ctx context.Context) (bool, error) {
 		p.last = last
 	}
 	told := p.last.ExemptionsTold
-	return told.Year() == p.started.Year() && told.Month() == p.started.Month(), nil
+	thisMonth := told.Year() == p.started.Year() && told.Month() == p.started.Month()
+	return !p.last.Ended.IsZero() && !thisMonth, nil
+}
+
+func (s *Summary) sortExemptions() {
+	for _, list := range [][]Exemption{s.ExemptionsEnding, s.ExemptionsOpen, s.ExemptionsNotHonoured} {
+		slices.SortFunc(list, func(a, b Exemption) int {
+			return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+		})
+	}
 }
 
 // ToldOfAllOpenExemptions reports whether whoever heard of ExemptionsOpen heard of all

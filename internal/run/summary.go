@@ -78,11 +78,7 @@ func (s *Summary) sort() {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	slices.Sort(s.UnreadableTags)
-	for _, list := range [][]Exemption{s.ExemptionsEnding, s.ExemptionsOpen, s.ExemptionsNotHonoured} {
-		slices.SortFunc(list, func(a, b Exemption) int {
-			return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
-		})
-	}
+	s.sortExemptions()
 	slices.SortStableFunc(s.Problems, func(a, b report.Problem) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})

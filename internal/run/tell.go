@@ -27,6 +27,7 @@ func (p *pass) tell(ctx context.Context) {
 	}
 	p.summary.Warned = len(notices)
 	p.openExemptionsOnceAMonth(ctx)
+	p.summary.sortExemptions()
 	if p.Digest {
 		p.leaveForDigest(ctx, &warned{notices, warnings})
 		return

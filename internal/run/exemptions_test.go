@@ -1,0 +1,249 @@
+package run_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/state"
+)
+
+func atMost90Days(r *run.Runner) { r.Config.Exemptions = audit.ExemptionRules{MaxDays: 90} }
+
+func told(c *channel) string { return strings.Join(c.lines(), "\n") }
+
+// TestAnExemptionThatIsNotHonoured: its owner is warned, with the day, and as
+// long before it as the owner of any other key; only a warning that was
+// delivered counts; then the key goes, and the final notice says why.
+func TestAnExemptionThatIsNotHonoured(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user("bot", []string{"KeyAutoExpire", "False"}, w.key("AKIABOT", 400, 1))
+	ladder := func(r *run.Runner) {
+		atMost90Days(r)
+		r.Config.Policy.RemindAt = []int{7, 1}
+	}
+
+	w.slack.err, w.sns.err = errDown, errDown
+	if _, err := w.run(ladder); err == nil {
+		t.Error("nobody was told, and the run was whole")
+	}
+	w.sleep(50 * day)
+	w.slack.err = nil
+	s, _ := w.run(ladder)
+	const why = "Its exemption is not honoured: it has no end, and MAX_EXEMPTION_DAYS=90 asks for one at most so many days ahead. " +
+		"To keep it, set the tag KeyAutoExpire to 'False until 2026-07-20' or an earlier day; " +
+		"or replace the key before it is disabled on Sunday 31 May 2026, 12:00 UTC."
+	wantLines(t, w.slack, "bot's key expires in 40 days due to creation age. "+why)
+	if len(s.ExemptionsNotHonoured) != 1 || s.ExemptionsNotHonoured[0].KeyID != "AKIABOT" || s.Held != 1 {
+		t.Errorf("summary: %+v", s)
+	}
+
+	heard := 0
+	for range 39 {
+		w.sleep(day)
+		w.sns.err = nil
+		if w.mustRun(ladder); len(w.slack.lines()) > 0 {
+			heard++
+		}
+		if !w.active("AKIABOT") {
+			t.Fatalf("disabled on %v, before the day that was named", w.clock())
+		}
+	}
+	if heard != 2 {
+		t.Errorf("heard of it %d times on the way, want one a rung", heard)
+	}
+	w.sleep(day)
+	w.mustRun(ladder)
+	if w.active("AKIABOT") {
+		t.Error("the notice has passed, and the key is active")
+	}
+	wantLines(t, w.slack, "bot's key is disabled due to creation age. Its exemption was not honoured: it has no end, and MAX_EXEMPTION_DAYS=90 asks for one at most so many days ahead.")
+}
+
+// TestAnOldWarningBeginsNoNotice: that the owner was warned of the key's age
+// years ago, before it was exempt, says nothing of its exemption.
+func TestAnOldWarningBeginsNoNotice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user("bot", nil, w.key("AKIABOT", 60, 1))
+	w.mustRun()
+	if told(w.slack) == "" {
+		t.Fatal("the owner was not warned")
+	}
+	w.home.SetTag("bot", "KeyAutoExpire", "False")
+	w.sleep(300 * day)
+	w.mustRun(atMost90Days)
+	if !w.active("AKIABOT") || !strings.Contains(told(w.slack), "expires in 40 days") {
+		t.Errorf("active: %t; told %q", w.active("AKIABOT"), told(w.slack))
+	}
+}
+
+// TestAMendedExemptionIsHonoured, and should it be spoilt again the notice
+// begins anew.
+func TestAMendedExemptionIsHonoured(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user("bot", []string{"KeyAutoExpire", "False"}, w.key("AKIABOT", 400, 1))
+	w.mustRun(atMost90Days)
+	w.sleep(39 * day)
+	w.home.SetTag("bot", "KeyAutoExpire", "False until 2026-06-01")
+	w.mustRun(atMost90Days)
+	if told(w.slack) != "" {
+		t.Errorf("told %q", told(w.slack))
+	}
+	w.sleep(10 * day)
+	w.home.SetTag("bot", "KeyAutoExpire", "False")
+	w.mustRun(atMost90Days)
+	if !w.active("AKIABOT") || !strings.Contains(told(w.slack), "expires in 40 days") {
+		t.Errorf("active: %t; told %q", w.active("AKIABOT"), told(w.slack))
+	}
+}
+
+// TestTheTagIsReadOnceMoreBeforeDisabling: mended between the judgement and the
+// deed, it is honoured; spoilt in that moment, its owner is warned first.
+func TestTheTagIsReadOnceMoreBeforeDisabling(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ before, meanwhile string }{
+		"mended":               {"False", "False until 2026-05-01"},
+		"mended for the key":   {"False", ""},
+		"exempt, not honoured": {"True", "False"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.user("bot", []string{"KeyAutoExpire", c.before}, w.key("AKIABOT", 400, 1))
+			if c.before == "False" {
+				w.mustRun(atMost90Days)
+				w.sleep(40 * day)
+			}
+			w.aws.Inject(awsfake.Fault{Action: "ListUserTags", Nth: 2, Do: func() {
+				if c.meanwhile == "" {
+					w.home.SetTag("bot", "KeyAutoExpire:AKIABOT", "False until 2026-05-01")
+				} else {
+					w.home.SetTag("bot", "KeyAutoExpire", c.meanwhile)
+				}
+			}})
+			if s := w.mustRun(atMost90Days); s.Changed != 1 || !w.active("AKIABOT") {
+				t.Errorf("changed %d, active %t", s.Changed, w.active("AKIABOT"))
+			}
+		})
+	}
+}
+
+// TestOpenExemptionsAreToldOnceAMonth: not by the first run, nor before some
+// channel took the message.
+func TestOpenExemptionsAreToldOnceAMonth(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user("bot", []string{"KeyAutoExpire", "False", "KeyAutoExpireReason", "one\nline"}, w.key("AKIABOT", 400, 1))
+	const said = "1 exemption has no end or no reason. Please set the tags KeyAutoExpire = False until DATE and KeyAutoExpireReason, or replace the keys:\n" +
+		"key AKIABOT of user bot: without an end; reason: one line; without it the key is past its limit due to creation age (created 401 days ago)"
+	wantSaid := func(what string, want ...string) {
+		t.Helper()
+		if !slices.Equal(w.slack.said, want) {
+			t.Errorf("%s: said %q, want %q", what, w.slack.said, want)
+		}
+	}
+	w.mustRun()
+	wantSaid("the first run")
+	w.sleep(day)
+	w.slack.err, w.sns.err = errDown, errDown
+	_, _ = w.run()
+	w.slack.err = nil
+	w.mustDryRun()
+	if _, err := w.run(); err == nil {
+		t.Error("sns is down, and the run was whole")
+	}
+	wantSaid("once slack can be told", said)
+	w.sns.err = nil
+	for range 28 {
+		w.sleep(day)
+		w.mustRun()
+		wantSaid("the same month")
+	}
+	w.sleep(day)
+	if w.clock().Month() != time.April {
+		t.Fatalf("it is %v", w.clock())
+	}
+	w.mustRun()
+	wantSaid("the next month", strings.ReplaceAll(said, "401", "430"))
+	w.sleep(day)
+	w.mustRun()
+	wantSaid("the day after")
+}
+
+// mustDryRun makes a dry run, which shows what it would say and remembers
+// nothing of it.
+func (w *world) mustDryRun() {
+	w.t.Helper()
+	var out bytes.Buffer
+	w.mustRun(func(r *run.Runner) {
+		r.DryRun = true
+		r.Channels = []notify.Channel{notify.Preview{Channel: w.slack, Out: &out}}
+	})
+	if !strings.Contains(out.String(), "1 exemption has no end or no reason") {
+		w.t.Errorf("a dry run shows %q", out.String())
+	}
+}
+
+// TestOpenExemptionsWithoutState are told of on the first day of a month (UTC).
+func TestOpenExemptionsWithoutState(t *testing.T) {
+	t.Parallel()
+	for date, want := range map[string]int{"2026-03-31": 0, "2026-04-01": 1, "2026-04-02": 0} {
+		w := newWorld(t)
+		at, err := time.Parse(time.DateOnly, date)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.sleep(at.Add(23 * time.Hour).Sub(w.clock()))
+		w.user("bot", []string{"KeyAutoExpire", "False"}, w.key("AKIABOT", 400, 1))
+		w.mustRun(func(r *run.Runner) { r.Config.State.Kind = config.StateNone })
+		if len(w.slack.said) != want {
+			t.Errorf("on %s: said %q", date, w.slack.said)
+		}
+	}
+}
+
+// TestTheEndOfAnExemptionIsAnnounced from 14 days ahead on, below what MAX_DISABLE
+// has to say.
+func TestTheEndOfAnExemptionIsAnnounced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user("bot", []string{"KeyAutoExpire", "False until 2026-03-17", "KeyAutoExpireReason", "why"}, w.key("AKIABOT", 400, 1))
+	w.mustRun()
+	if len(w.slack.said) > 0 {
+		t.Errorf("16 days ahead: said %q", w.slack.said)
+	}
+	w.sleep(2 * day)
+	w.user("one", nil, w.key("AKIAONE", 91, 1))
+	w.user("two", nil, w.key("AKIATWO", 91, 1))
+	s, _ := w.run(func(r *run.Runner) { r.Config.MaxDisable = config.Cap{Set: true, Keys: 1, Text: "1"} })
+	want := s.Announcement + "\n\n1 exemption ends within 14 days; after that the keys are judged like any other:\n" +
+		"key AKIABOT of user bot: through Tuesday 17 March 2026 (UTC); reason: why; without it the key is past its limit due to creation age (created 402 days ago)"
+	if s.Announcement == "" || !slices.Equal(w.slack.said, []string{want}) {
+		t.Errorf("said %q, want %q", w.slack.said, want)
+	}
+}
+
+// TestWhenPeopleWereToldSurvivesRuns that write the last run anew.
+func TestWhenPeopleWereToldSurvivesRuns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	when := w.clock().AddDate(0, 0, -1)
+	runs := w.store.(state.Runs)
+	if err := runs.SetLastRun(t.Context(), awsfake.DefaultHome, state.LastRun{Ended: when, ExemptionsTold: when}); err != nil {
+		t.Fatal(err)
+	}
+	w.mustRun()
+	if last, err := runs.LastRun(t.Context(), awsfake.DefaultHome); err != nil || !last.ExemptionsTold.Equal(when) || !last.Ended.Equal(w.clock()) {
+		t.Errorf("remembered %+v, %v", last, err)
+	}
+}
