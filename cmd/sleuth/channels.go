@@ -33,6 +33,7 @@ func (a *app) channels(ctx context.Context, cfg config.Config, aws aws.Config, d
 		{"SNS (SNS_TOPIC)", cfg.SNSTopic != "", w.sns},
 		{"mail (EMAIL_FROM)", cfg.EmailFrom != "", w.email},
 		{"services (NOTIFY_URLS)", cfg.NotifyURLs.IsSet(), w.services},
+		{"events (EVENTS)", cfg.EventBus != "", w.events},
 	} {
 		if !c.isSet {
 			continue

@@ -42,12 +42,19 @@ const (
 func (s *session) leavesEvidence() bool { return s.archive != nil && !s.dryRun }
 
 // deadlineOfRun is when a run has to end, so that there is time left for its
-// evidence.
+// findings and its evidence.
 func (s *session) deadlineOfRun() time.Time {
-	if s.deadline.IsZero() || !s.leavesEvidence() {
+	var kept time.Duration
+	if s.leavesEvidence() {
+		kept += keptForEvidence
+	}
+	if s.keepsFindings() {
+		kept += keptForFindings
+	}
+	if s.deadline.IsZero() {
 		return s.deadline
 	}
-	return s.deadline.Add(-min(keptForEvidence, s.deadline.Sub(s.now())/8))
+	return s.deadline.Add(-min(kept, s.deadline.Sub(s.now())/8))
 }
 
 // beginOthers begins to read what evidence shows beside keys.

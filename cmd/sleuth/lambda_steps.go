@@ -53,11 +53,11 @@ func (a *app) list(ctx context.Context, cfg config.Config, e event, log *slog.Lo
 	id := runID(began)
 	covered, err := a.organizationOf(ctx, cfg, id)
 	if err != nil {
-		return nil, err
+		return nil, a.didNotCover(ctx, cfg, covered, e.DryRun, id, err)
 	}
 	shelf := covered.shelf(cfg, id)
 	if err := shelf.PutMembers(ctx, covered.members); err != nil {
-		return nil, err
+		return nil, a.didNotCover(ctx, cfg, covered, e.DryRun, id, err)
 	}
 	log.InfoContext(ctx, "run over several accounts begins", "run", id, "accounts", len(covered.members.Accounts),
 		"suspended", covered.members.Suspended, "excluded", covered.members.Excluded, "dry_run", e.DryRun)
@@ -96,6 +96,9 @@ func (a *app) account(ctx context.Context, cfg config.Config, e event, log *slog
 	}
 	defer func() { _ = s.store.Close() }()
 	summary, refused := s.runAt(ctx, covered, e.Account)
+	if summary.Begun { // else it may be tried again; the action summarize tells of it
+		s.tellOfFailure(ctx, &summary)
+	}
 	a.measure(ctx, log, summary)
 	if err := shelf.PutResult(ctx, summary); err != nil {
 		return nil, err
@@ -146,11 +149,15 @@ func (a *app) summarize(ctx context.Context, cfg config.Config, e event, log *sl
 	}
 	summary := org.NewSummary(e.Run, covered.members, e.Began, e.DryRun)
 	for _, one := range results {
+		if !one.Begun {
+			s.tellOfFailure(ctx, &one)
+		}
 		summary.Add(one)
 	}
 	if cfg.Digest && !e.DryRun {
 		summary.Deliver(s.digestOf(covered).Send(ctx, summary.Accounts))
 	}
+	s.tellOfFailures(ctx, covered, summary)
 	notWhole := summary.Finish(a.now())
 	key, err := shelf.PutSummary(ctx, summary)
 	if err != nil {

@@ -73,7 +73,7 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 	log = log.With("run", id)
 	covered, err := a.organizationOf(ctx, cfg, id)
 	if err != nil {
-		return nil, err
+		return nil, a.didNotCover(ctx, cfg, covered, dryRun, id, err)
 	}
 	if only != "" {
 		if !slices.Contains(covered.members.Accounts, only) {
@@ -86,7 +86,7 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 	s := &session{app: &shared, id: id, began: began, cfg: cfg, dryRun: dryRun, log: log, digest: cfg.Digest}
 	s.deadline = deadlineFor(ctx, began, cfg.Digest)
 	if err := s.open(ctx, covered.home); err != nil {
-		return nil, err
+		return nil, a.didNotCover(ctx, cfg, covered, dryRun, id, err)
 	}
 	defer func() { _ = s.store.Close() }()
 
@@ -97,6 +97,7 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 	org.Each(ctx, covered.members.Accounts, cfg.Scope.Concurrency,
 		func(ctx context.Context, account string) sleuth.Summary {
 			one, _ := s.runAt(ctx, covered, account)
+			s.tellOfFailure(ctx, &one)
 			return one
 		},
 		func(_ string, one sleuth.Summary) {
@@ -118,6 +119,7 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 		}
 		summary.Deliver(s.digestOf(covered).Send(ctx, untold))
 	}
+	s.tellOfFailures(ctx, covered, summary)
 	err = summary.Finish(a.now())
 	log.InfoContext(ctx, "run over several accounts ends", "totals", summary.Totals)
 	return summary, err

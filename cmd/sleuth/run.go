@@ -83,16 +83,17 @@ func (a *app) onceIn(ctx context.Context, aws aws.Config, cfg config.Config, dry
 	log = log.With("run", id)
 	identity, err := identify(ctx, aws, log)
 	if err != nil {
-		return nil, err
+		return nil, a.didNotBegin(ctx, cfg, aws, dryRun, id, identity.Account, err)
 	}
 	log = log.With("account", identity.Account.ID)
 	s := &session{app: a, id: id, began: began, cfg: cfg, dryRun: dryRun, log: log}
 	s.deadline, _ = ctx.Deadline() // zero outside Lambda
 	if err := s.open(ctx, aws); err != nil {
-		return nil, err
+		return nil, a.didNotBegin(ctx, cfg, aws, dryRun, id, identity.Account, err)
 	}
 	defer func() { _ = s.store.Close() }()
 	summary, err := s.runIn(ctx, aws, traffic, identity, log)
+	s.tellOfFailure(ctx, &summary)
 	return &summary, err
 }
 

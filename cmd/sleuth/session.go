@@ -29,6 +29,7 @@ type session struct {
 	dryRun bool
 	log    *slog.Logger
 
+	home     aws.Config // of our own credentials
 	channels []notify.Channel
 	store    state.Store
 	archive  evidence.Archive // nil where runs leave no evidence
@@ -41,6 +42,7 @@ type session struct {
 // open sets up where people are told and what is remembered, in the account of
 // our own credentials. The store is for the caller to close.
 func (s *session) open(ctx context.Context, home aws.Config) (err error) {
+	s.home = home
 	if s.channels, err = s.app.channels(ctx, s.cfg, home, s.dryRun); err != nil {
 		return err
 	}
@@ -57,7 +59,7 @@ func (s *session) runIn(ctx context.Context, aws aws.Config, traffic *cloud.Traf
 	log.InfoContext(ctx, "run begins", "auto_expire", cfg.Policy.AutoExpire, "dry_run", s.dryRun, "state", s.store.String(), "rules", report.Rules(cfg.Rules))
 	client := iam.NewFromConfig(aws)
 	addOthers := s.beginOthers(ctx, client)
-	summary, err := sleuth.Runner{
+	runner := sleuth.Runner{
 		Began:    s.began,
 		Deadline: s.deadlineOfRun(),
 		ID:       s.id,
@@ -72,7 +74,11 @@ func (s *session) runIn(ctx context.Context, aws aws.Config, traffic *cloud.Traf
 		DryRun:   s.dryRun,
 		Digest:   s.digest,
 		Table:    cfg.Debug || s.leavesEvidence(),
-	}.Run(ctx)
+	}
+	summary, err := runner.Run(ctx)
+	if late := s.keepFindings(ctx, aws, identity.Partition, runner, &summary, log); late != nil {
+		err = cmp.Or(err, fmt.Errorf("the run was not whole: %w", late))
+	}
 	if late := s.leaveEvidence(ctx, &summary, addOthers, log); late != nil {
 		err = cmp.Or(err, fmt.Errorf("the run was not whole: %w", late))
 	}

@@ -79,6 +79,10 @@ func TestStories(t *testing.T) {
 			"verify":       verifySender,
 			"hook":         showHook,
 			"hook-answers": scriptHook,
+
+			"events":       showEvents,
+			"findings":     showFindings,
+			"security-hub": enableHub,
 		},
 	})
 }
@@ -132,6 +136,7 @@ func setUpStory(env *testscript.Env) error {
 		"TOKEN="+slackAPI.Token(),
 		"CHANNEL="+notifytest.SlackChannel,
 		"TOPIC="+aws.Home().AddTopic("keys"),
+		"BUS="+aws.Home().AddBus("keys"),
 		"HOOK="+hook.address(),
 	) {
 		name, value, _ := strings.Cut(variable, "=")

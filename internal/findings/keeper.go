@@ -42,6 +42,8 @@ type Keeper struct {
 	Look func(ctx context.Context, user, keyID string) (*report.Row, error)
 	// Concurrency is how many keys are looked at side by side.
 	Concurrency int
+	// Explain puts an error into words for people; nil is its own text.
+	Explain func(error) string
 }
 
 // Kept counts what was done.
@@ -57,7 +59,7 @@ type Kept struct {
 func (k Keeper) Keep(ctx context.Context, known run.Known) (Kept, []report.Problem) {
 	kept, err := k.active(ctx)
 	if err != nil {
-		return Kept{}, []report.Problem{{Text: fmt.Sprintf("read the findings that Security Hub has: %v", hinted(err))}}
+		return Kept{}, []report.Problem{{Text: "read the findings that Security Hub has: " + k.explain(hinted(err))}}
 	}
 	due := map[string]Finding{}
 	for _, row := range known.Due {
@@ -117,7 +119,7 @@ func (k Keeper) resolve(ctx context.Context, kept, due map[string]Finding, known
 				switch {
 				case err != nil:
 					problems = append(problems, report.Problem{User: user, KeyID: keyID,
-						Text: fmt.Sprintf("the finding about key %s of user %s is left as it is: %v", keyID, notify.OneLine(user), err)})
+						Text: fmt.Sprintf("the finding about key %s of user %s is left as it is: %s", keyID, notify.OneLine(user), k.explain(err))})
 				case row != nil:
 					due[id] = k.Home.finding(*row, k.Rules, k.Now)
 				default:
@@ -189,7 +191,7 @@ func (k Keeper) send(ctx context.Context, batch []Finding) (problems []report.Pr
 	}
 	err := k.Hub.Post(ctx, "BatchImportFindings", "/findings/import", map[string]any{"Findings": batch}, &out)
 	if err != nil {
-		return []report.Problem{{Text: fmt.Sprintf("send %s to Security Hub: %v", count(len(batch)), hinted(err))}}
+		return []report.Problem{{Text: fmt.Sprintf("send %s to Security Hub: %s", count(len(batch)), k.explain(hinted(err)))}}
 	}
 	for _, failure := range out.FailedFindings {
 		problem := report.Problem{Text: fmt.Sprintf("Security Hub did not take the finding %s: %s: %s",
@@ -205,6 +207,13 @@ func (k Keeper) send(ctx context.Context, batch []Finding) (problems []report.Pr
 		problems = append(problems, report.Problem{Text: fmt.Sprintf("Security Hub does not say what became of %s", count(missing))})
 	}
 	return problems
+}
+
+func (k Keeper) explain(err error) string {
+	if k.Explain == nil {
+		return err.Error()
+	}
+	return k.Explain(err)
 }
 
 func count(findings int) string {

@@ -17,7 +17,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 )
 
-var noon = time.Date(2026, time.November, 30, 12, 0, 0, 0, time.FixedZone("east", 3600))
+var noon = time.Date(2026, time.November, 30, 12, 0, 0, 123456789, time.FixedZone("east", 3600))
 
 // everyKind is a bulletin with a notice of every kind, as full as it can be.
 func everyKind() notify.Bulletin {

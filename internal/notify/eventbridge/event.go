@@ -113,16 +113,19 @@ func keyDetailOf(n notify.Notice, run string) keyDetail {
 		Schema: Schema, Run: run, Account: oneLineAccount(n.Account),
 		User: notify.OneLine(n.User), Name: notify.OneLine(n.Name), Email: notify.OneLine(n.Email),
 		KeyID: n.KeyID, Kind: n.Kind, Reason: n.Reason,
-		Created: n.Created.UTC(), LastUsed: n.LastUsed.UTC(), Sooner: n.Sooner, Note: notify.OneLine(n.Aside),
+		Created: moment(n.Created), LastUsed: moment(n.LastUsed), Sooner: n.Sooner, Note: notify.OneLine(n.Aside),
 	}
 	switch n.Kind {
 	case notify.Expiring:
-		d.DaysLeft, d.DisablesAt = &n.DaysLeft, n.At.UTC()
+		d.DaysLeft, d.DisablesAt = &n.DaysLeft, moment(n.At)
 	case notify.Disabled, notify.Leaked:
-		d.DisabledAt = n.At.UTC()
+		d.DisabledAt = moment(n.At)
 	}
 	return d
 }
+
+// moment is a time as events say it: in UTC, to the second.
+func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
 
 // cleanLines leaves a text its own lines.
 func cleanLines(text string) string {

@@ -51,7 +51,7 @@ func (b *Bus) PutFailure(ctx context.Context, f Failure) error {
 
 func detailOf(f Failure) failedDetail {
 	d := failedDetail{
-		Schema: Schema, Run: f.Run, At: f.At.UTC(), Begun: f.Begun, Failed: f.Failed, Problems: []string{},
+		Schema: Schema, Run: f.Run, At: moment(f.At), Begun: f.Begun, Failed: f.Failed, Problems: []string{},
 		Users: f.Users, Keys: f.Keys, Warned: f.Warned, Disabled: f.Disabled, NoticesOwed: f.NoticesOwed,
 	}
 	if f.Account.ID != "" {
