@@ -28,6 +28,7 @@ var layers = []struct {
 	{"internal/audit", nil},
 	{"internal/awsfake", nil},
 	{"internal/pace", nil},
+	{"internal/explain", nil},
 
 	// What is told, and what is remembered.
 	{"internal/notify", []string{"internal/audit", "internal/secret"}},
@@ -48,12 +49,12 @@ var layers = []struct {
 	{"internal/evidence", []string{"internal/report"}},
 	{"internal/cloud", []string{"internal/config", "internal/notify", "internal/pace", "internal/secret"}},
 	{"internal/run", []string{
-		"internal/audit", "internal/config", "internal/enforce", "internal/inventory", "internal/notify",
+		"internal/audit", "internal/config", "internal/enforce", "internal/explain", "internal/inventory", "internal/notify",
 		"internal/notify/slack", "internal/notify/sns", "internal/report", "internal/secret", "internal/state",
 	}},
 	{"internal/findings", []string{"internal/audit", "internal/notify", "internal/report", "internal/run"}},
 	{"internal/leak", []string{
-		"internal/audit", "internal/config", "internal/enforce", "internal/inventory", "internal/notify", "internal/report", "internal/state",
+		"internal/audit", "internal/config", "internal/enforce", "internal/explain", "internal/inventory", "internal/notify", "internal/report", "internal/state",
 	}},
 
 	// What only tests import.

@@ -223,7 +223,7 @@ func (a *answering) inactive(ctx context.Context, user audit.User, key audit.Key
 			result.Outcome = Disabled
 		}
 		return result, err
-	case known && !(record.LeakOwed() && record.Final.Kind == notify.Exposed):
+	case known && (!record.LeakOwed() || record.Final.Kind != notify.Exposed):
 		a.pending = append(a.pending, record)
 		result.Outcome, result.Detail = Known, "it is disabled, and its owner was told of the leak"
 		if record.LeakOwed() {

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
@@ -191,8 +191,8 @@ func (a *answering) problem(keyID string, err error) {
 	if record := a.records[keyID]; record != nil {
 		user = record.User
 	}
-	a.Log.Error(cloud.Explain(err), "user", user, "key", keyID)
-	a.answer.Problems = append(a.answer.Problems, report.Problem{User: user, KeyID: keyID, Text: cloud.Explain(err)})
+	a.Log.Error(explain.Error(err), "user", user, "key", keyID)
+	a.answer.Problems = append(a.answer.Problems, report.Problem{User: user, KeyID: keyID, Text: explain.Error(err)})
 }
 
 // say has every channel told something beside the notices.
