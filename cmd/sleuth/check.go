@@ -12,6 +12,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/org"
@@ -132,7 +133,7 @@ func (k *checkup) note(what, text string) {
 
 func (k *checkup) failed(what string, err error) {
 	k.failures++
-	fmt.Fprintf(k.out, "FAIL  %s%s: %s\n", k.where, what, cloud.Explain(err))
+	fmt.Fprintf(k.out, "FAIL  %s%s: %s\n", k.where, what, explain.Error(err))
 }
 
 func (k *checkup) verdict() error {

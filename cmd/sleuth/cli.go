@@ -9,8 +9,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/explain"
 )
 
 // The exit statuses.
@@ -127,10 +127,10 @@ func (a *app) finish(err error) int {
 	var status *statusError
 	if errors.As(err, &status) {
 		if status.err != nil {
-			fmt.Fprintf(a.stderr, "sleuth: %s\n", cloud.Explain(status.err))
+			fmt.Fprintf(a.stderr, "sleuth: %s\n", explain.Error(status.err))
 		}
 		return status.status
 	}
-	fmt.Fprintf(a.stderr, "sleuth: %s\n", cloud.Explain(err))
+	fmt.Fprintf(a.stderr, "sleuth: %s\n", explain.Error(err))
 	return exitNotWhole
 }

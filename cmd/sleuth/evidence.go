@@ -13,6 +13,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/evidence"
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
@@ -94,7 +95,7 @@ func (s *session) leaveEvidence(ctx context.Context, summary *sleuth.Summary, ad
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeForEvidence)
 	defer cancel()
 	if err := evidence.Leave(leaving, s.archive, name, found); err != nil {
-		fail(report.Problem{Text: err.Error()})
+		fail(report.Problem{Text: explain.Error(err)})
 	} else {
 		log.InfoContext(ctx, "left the evidence of the run", "evidence", s.archive.Place(name+".json"))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/org"
@@ -146,7 +147,7 @@ func (s *session) answerLeakIn(ctx context.Context, covered *organization, e lea
 			return &answer, nil
 		}
 	}
-	answer := responder.Announce(ctx, e, leak.Failed, err.Error())
+	answer := responder.Announce(ctx, e, leak.Failed, explain.Error(err))
 	return &answer, nil
 }
 

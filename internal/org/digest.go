@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
@@ -125,7 +126,7 @@ func (p *posting) problem(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
-		p.delivered.Problems = append(p.delivered.Problems, report.Problem{Text: err.Error()})
+		p.delivered.Problems = append(p.delivered.Problems, report.Problem{Text: explain.Error(err)})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/state"
 )
@@ -28,7 +29,7 @@ func (p *pass) leaveForDigest(ctx context.Context, w *warned) {
 	changed := p.warningsLeft(w)
 	p.mu.Unlock()
 	if err := p.Store.Put(ctx, changed...); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("leave %d warnings for the digest: %v", len(w.notices), err)})
+		p.problem(report.Problem{Text: fmt.Sprintf("leave %d warnings for the digest: %s", len(w.notices), explain.Error(err))})
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
@@ -77,7 +78,7 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 		return nil
 	})
 	if err != nil {
-		p.problem(report.Problem{Text: err.Error()})
+		p.problem(report.Problem{Text: explain.Error(err)})
 	}
 	return p.finish()
 }
@@ -173,7 +174,7 @@ func (p *pass) settle(ctx context.Context) {
 				p.Log.WarnContext(ctx, "an earlier run tried to disable this key, and whether it did cannot be known yet", "user", record.User, "key", record.KeyID)
 			}
 			if err != nil {
-				p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: err.Error()})
+				p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: explain.Error(err)})
 			}
 			if outcome == enforce.Disabled {
 				p.Log.WarnContext(ctx, "an earlier run disabled this key and did not live to tell", "user", record.User, "key", record.KeyID)
@@ -206,10 +207,10 @@ func (p *pass) read(ctx context.Context) {
 	switch {
 	case errors.As(err, &unfinished):
 		p.summary.Incomplete = true
-		p.problem(report.Problem{Text: fmt.Sprintf("%v, %d users in; the next run begins behind it", err, p.summary.Users)})
+		p.problem(report.Problem{Text: fmt.Sprintf("%s, %d users in; the next run begins behind it", explain.Error(err), p.summary.Users)})
 		p.cameTo = unfinished.Last
 	case err != nil:
-		p.problem(report.Problem{Text: fmt.Sprintf("%v; users after the first %d were not seen", err, p.summary.Users)})
+		p.problem(report.Problem{Text: fmt.Sprintf("%s; users after the first %d were not seen", explain.Error(err), p.summary.Users)})
 	}
 }
 
@@ -222,13 +223,13 @@ func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 		return
 	}
 	if s.Err != nil {
-		p.problemLocked(report.Problem{User: s.User.Name, Text: s.Err.Error()})
+		p.problemLocked(report.Problem{User: s.User.Name, Text: explain.Error(s.Err)})
 		return
 	}
 	p.checkExemptionTags(ctx, s)
 	for _, key := range s.Keys {
 		if key.Err != nil {
-			p.problemLocked(report.Problem{User: s.User.Name, KeyID: key.ID, Text: key.Err.Error()})
+			p.problemLocked(report.Problem{User: s.User.Name, KeyID: key.ID, Text: explain.Error(key.Err)})
 		}
 		if key.Err != nil && audit.NeedsLastUse(key.Key, p.Config.Rules, p.started) {
 			continue
@@ -358,7 +359,7 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	}
 	outcome, err := p.enforcer().Disable(ctx, s.user, s.key, s.verdict, p.finalNotice(s), record)
 	if err != nil {
-		p.problem(report.Problem{User: s.user.Name, KeyID: s.key.ID, Text: err.Error()})
+		p.problem(report.Problem{User: s.user.Name, KeyID: s.key.ID, Text: explain.Error(err)})
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,4 +1,4 @@
-package cloud_test
+package explain_test
 
 import (
 	"errors"
@@ -11,10 +11,10 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/iam-sleuth/sleuth/internal/cloud"
+	"github.com/iam-sleuth/sleuth/internal/explain"
 )
 
-func TestExplain(t *testing.T) {
+func TestError(t *testing.T) {
 	t.Parallel()
 	answered := func(status int, inner error) error {
 		return &awshttp.ResponseError{
@@ -60,7 +60,7 @@ func TestExplain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := cloud.Explain(test.err); got != test.want {
+			if got := explain.Error(test.err); got != test.want {
 				t.Errorf("explained as\n%s\nwant\n%s", got, test.want)
 			}
 		})

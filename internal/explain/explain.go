@@ -1,4 +1,5 @@
-package cloud
+// Package explain says errors as people are to read them, with what to do.
+package explain
 
 import (
 	"errors"
@@ -10,10 +11,10 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Explain is an error's text as people are to read it: what AWS's SDK wraps
+// Error is an error's text as people are to read it: what AWS's SDK wraps
 // around an answer is cut down to the call, the code and AWS's own words, and
 // where it is known what to do, that stands at the end.
-func Explain(err error) string {
+func Error(err error) string {
 	if err == nil {
 		return ""
 	}
