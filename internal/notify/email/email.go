@@ -22,7 +22,7 @@ import (
 const Name = "email"
 
 // maxBody is how many bytes of text one mail holds: as much as anybody reads.
-// SES takes 10 MB with headers and encoded, which may be three times as long:
+// SES takes 40 MB with headers and encoded, which may be three times as long:
 // https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 const maxBody = 512 << 10
 
@@ -194,7 +194,8 @@ func hintOn(e smithy.APIError) string {
 // that no wait of ours outlasts. The texts are those of
 // https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html
 func overQuota(e smithy.APIError) bool {
-	return strings.Contains(strings.ToLower(e.ErrorMessage()), "daily message quota exceeded")
+	said := strings.ToLower(e.ErrorMessage())
+	return strings.Contains(said, "daily") && strings.Contains(said, "quota exceeded")
 }
 
 const (
