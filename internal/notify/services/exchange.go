@@ -84,6 +84,8 @@ type stage struct {
 // theStage puts itself before the transport of http.DefaultClient, once, when
 // the first service is set up. Nothing else in the program uses that client;
 // what would while no service runs, passes.
+//
+//nolint:gochecknoglobals // as there is one http.DefaultClient
 var theStage = sync.OnceValue(func() *stage {
 	s := &stage{others: http.DefaultClient.Transport}
 	if s.others == nil {
