@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/org"
 	"github.com/iam-sleuth/sleuth/internal/report"
@@ -36,6 +37,7 @@ func TestJSONPageNamesEveryField(t *testing.T) {
 		{"The summary of a run", sleuth.Summary{}, everyLevel},
 		{"The summary of several accounts", org.Summary{}, func(path string) bool { return path != "accounts[]" }},
 		{"The report of several accounts", org.Audit{}, func(path string) bool { return path != "accounts[]" }},
+		{"The answer to leaked keys", leak.Answer{}, everyLevel},
 		{"The list of Slack users", slack.Listing{}, everyLevel},
 		// Below the first level the record is described in words.
 		{"The records of state", state.Record{}, func(string) bool { return false }},
@@ -56,7 +58,7 @@ func TestJSONPageNamesEveryField(t *testing.T) {
 func TestJSONPageNamesTheWholeRecordOfState(t *testing.T) {
 	t.Parallel()
 	section := sectionOf(t, read(t, "docs/json.md"), "The records of state")
-	for _, of := range []any{audit.History{}, audit.Warned{}, state.Warning{}, state.Intent{}, state.Disabled{}} {
+	for _, of := range []any{audit.History{}, audit.Warned{}, state.Warning{}, state.Intent{}, state.Disabled{}, state.Leak{}} {
 		for _, field := range fieldsOf(reflect.TypeOf(of), "", func(string) bool { return false }) {
 			if !strings.Contains(section, "`"+field+"`") {
 				t.Errorf("docs/json.md does not name the field %q of %T", field, of)
