@@ -63,7 +63,15 @@ func (s *session) beginOthers(ctx context.Context, client inventory.ReportIAM) f
 	if !s.leavesEvidence() {
 		return nil
 	}
-	return sleuth.BeginOthers(ctx, otherCredentials(s.cfg, client))
+	stop := context.CancelFunc(func() {})
+	if deadline := s.deadlineOfRun(); !deadline.IsZero() {
+		ctx, stop = context.WithDeadline(ctx, deadline)
+	}
+	add := sleuth.BeginOthers(ctx, otherCredentials(s.cfg, client))
+	return func(found *report.Report) {
+		defer stop()
+		add(found)
+	}
 }
 
 // leaveEvidence leaves what a run found and did. What goes wrong with that is a

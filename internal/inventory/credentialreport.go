@@ -103,7 +103,11 @@ func (c *CredentialReport) get(ctx context.Context) (reportText, error) {
 		if waited >= patience {
 			return reportText{}, fmt.Errorf("%w after %s", ErrReportNotThere, waited)
 		}
-		if err := c.Sleep(ctx, wait); err != nil {
+		err = c.Sleep(ctx, wait)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return reportText{}, fmt.Errorf("%w before time was up", ErrReportNotThere)
+		}
+		if err != nil {
 			return reportText{}, fmt.Errorf("wait for the credential report: %w", err)
 		}
 		waited += wait

@@ -62,6 +62,15 @@ func TestOthersGivesUpWaiting(t *testing.T) {
 	}
 }
 
+func TestOthersGivesUpAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t, awsfake.WithReportPolls(1000))
+	a.reader.Report.Sleep = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
+	if _, err := a.reader.Report.Others(t.Context()); !errors.Is(err, inventory.ErrReportNotThere) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestOthersSaysWhatIsNotAllowed(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]awsfake.Fault{
