@@ -18,9 +18,6 @@ type audited struct {
 
 // overAccounts audits every account of the scope, and shows the keys of each.
 func (c *auditCommand) overAccounts(a *app, cfg config.Config, shown view) error {
-	if shown.output == "html" {
-		return &statusError{exitUsage, errors.New("--output=html is of one account; with ACCOUNTS use table, markdown, json, csv, ocsf or sarif")}
-	}
 	began := a.now().UTC()
 	log := a.logger(cfg.Debug)
 	covered, err := a.organizationOf(a.ctx, cfg, runID(began))
@@ -59,6 +56,8 @@ func (c *auditCommand) concluded(a *app, all *org.Audit, shown view, failOn bool
 		failed = report.WriteJSON(a.stdout, all)
 	case "csv":
 		failed = report.WriteAccountsCSV(a.stdout, all.Accounts)
+	case "html":
+		failed = report.WriteAccountsHTML(a.stdout, all.Accounts)
 	case "ocsf":
 		failed = report.WriteOCSF(a.stdout, thisTool(), all.Accounts...)
 	case "sarif":

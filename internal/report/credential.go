@@ -26,6 +26,9 @@ const (
 // and nothing is ever done about it. Ages and days left are whole days, times
 // UTC.
 type Credential struct {
+	// Account is set where those of several accounts stand together.
+	Account string `json:"-"`
+
 	Kind audit.CredentialKind `json:"kind"`
 	// User is its owner; <root_account> for the root user.
 	User string `json:"user"`
@@ -57,6 +60,12 @@ func CredentialsOf(all []audit.Credential, rules audit.Rules, at time.Time) []Cr
 			shown = append(shown, credentialOf(c, v))
 		}
 	}
+	slices.SortFunc(shown, byUrgency)
+	return shown
+}
+
+// byUrgency puts the urgent first, then the worst state.
+func byUrgency(a, b Credential) int {
 	rank := func(c Credential) int {
 		switch {
 		case c.Urgent:
@@ -66,10 +75,7 @@ func CredentialsOf(all []audit.Credential, rules audit.Rules, at time.Time) []Cr
 		}
 		return 1 + int(audit.Disabled) - int(c.State)
 	}
-	slices.SortFunc(shown, func(a, b Credential) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.User, b.User), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Number, b.Number))
-	})
-	return shown
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.User, b.User), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Number, b.Number))
 }
 
 func credentialOf(c audit.Credential, v audit.Verdict) Credential {

@@ -25,7 +25,9 @@ var pageScript string
 // WriteHTML writes the report as one page that needs nothing else: no network,
 // no files beside it. Its policy lets only its own style and script run, and
 // nothing be loaded, so that no text in it can do more than be read.
-func WriteHTML(w io.Writer, r Report) error {
+func WriteHTML(w io.Writer, r Report) error { return writePage(w, newPage(r)) }
+
+func writePage(w io.Writer, p page) error {
 	layout, err := template.New("page").Funcs(template.FuncMap{
 		"day":     dayInWords,
 		"date":    dateOf,
@@ -39,7 +41,7 @@ func WriteHTML(w io.Writer, r Report) error {
 		return fmt.Errorf("read the page's layout: %w", err)
 	}
 	out := bufio.NewWriter(w)
-	if err := layout.Execute(out, newPage(r)); err != nil {
+	if err := layout.Execute(out, p); err != nil {
 		return fmt.Errorf("write HTML: %w", err)
 	}
 	if err := out.Flush(); err != nil {
@@ -67,6 +69,8 @@ type page struct {
 	Calendar []dueLine
 	Exempted []Row
 	Refused  []Row // whose exemption is not honoured
+	// Accounts has a line for each account, where there are several.
+	Accounts []accountLine
 	Warning  string
 	OthersAt string
 	Facets   []facet

@@ -89,6 +89,8 @@ func (t Tally) Active() int { return t.Keys - t.States[audit.Disabled] }
 
 // Row is one key.
 type Row struct {
+	// Account is set where rows of several accounts stand together.
+	Account     string `json:"-"`
 	User        string `json:"user"`
 	DisplayName string `json:"display_name"`
 	// SlackID is the Slack tag, or the user name where there is none, as the
