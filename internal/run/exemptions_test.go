@@ -86,6 +86,29 @@ func TestAnOldWarningBeginsNoNotice(t *testing.T) {
 	}
 }
 
+// TestNoDayIsNamedWhereNothingIsDisabled: without ENABLE_AUTO_EXPIRE the owner
+// hears of it, by the ladder; and should it be turned on, the notice has yet to
+// begin.
+func TestNoDayIsNamedWhereNothingIsDisabled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user("bot", []string{"KeyAutoExpire", "False"}, w.key("AKIABOT", 400, 1))
+	tellOnly := func(r *run.Runner) {
+		atMost90Days(r)
+		r.Config.Policy.AutoExpire, r.Config.Policy.RemindAt = false, []int{7, 1}
+	}
+	w.mustRun(tellOnly)
+	wantLines(t, w.slack, "bot's key is past its limit due to creation age. Its exemption is not honoured: it has no end, and MAX_EXEMPTION_DAYS=90 asks for one at most so many days ahead. "+
+		"To keep it, set the tag KeyAutoExpire to 'False until 2026-05-31' or an earlier day; or replace the key.")
+	w.sleep(100 * day)
+	w.mustRun(tellOnly)
+	wantLines(t, w.slack)
+	w.mustRun(atMost90Days)
+	if !w.active("AKIABOT") || !strings.Contains(told(w.slack), "expires in 40 days") {
+		t.Errorf("active: %t; told %q", w.active("AKIABOT"), told(w.slack))
+	}
+}
+
 // TestAMendedExemptionIsHonoured, and should it be spoilt again the notice
 // begins anew.
 func TestAMendedExemptionIsHonoured(t *testing.T) {
