@@ -310,7 +310,7 @@ func unpacked(t *testing.T, zipped []byte) string {
 // and no other, behind the runtime API.
 func (p place) invoke(t *testing.T, zipped []byte, variables map[string]string) answer {
 	t.Helper()
-	return serveOnce(t, unpacked(t, zipped), append(p.env(), entries(variables)...))
+	return serveOnce(t, unpacked(t, zipped), append(p.env(), entries(variables)...), []byte("{}"))
 }
 
 // entries are variables as a process takes them.
@@ -323,7 +323,7 @@ func entries(variables map[string]string) []string {
 }
 
 // serveOnce runs a program behind the runtime API for one event.
-func serveOnce(t *testing.T, bootstrap string, environment []string) answer {
+func serveOnce(t *testing.T, bootstrap string, environment []string, payload []byte) answer {
 	t.Helper()
 	runtimeAPI, err := lambdatest.Start(t.Context())
 	check(t, err)
@@ -334,7 +334,7 @@ func serveOnce(t *testing.T, bootstrap string, environment []string) answer {
 	process.Stdout, process.Stderr = &log, &log
 	process.Env = append(runtimeAPI.Env(), environment...)
 	check(t, process.Start())
-	result, invokeErr := runtimeAPI.Invoke(t.Context(), []byte("{}"), time.Minute)
+	result, invokeErr := runtimeAPI.Invoke(t.Context(), payload, time.Minute)
 	runtimeAPI.Close()
 	_ = process.Process.Kill()
 	_ = process.Wait()

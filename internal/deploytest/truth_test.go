@@ -1,15 +1,16 @@
 package deploytest
 
 import (
+	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
+	"net/mail"
 	"net/url"
 	"os"
 	"os/exec"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,7 +20,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
@@ -65,9 +68,11 @@ func (w *witness) note(request *http.Request, body string) {
 		service = scope[1]
 	}
 	action, resource := "", ""
-	if _, target, found := strings.Cut(request.Header.Get("X-Amz-Target"), "."); found {
+	if name := restAction(service, request); name != "" {
+		action, resource = name, restResource(service, request, body)
+	} else if _, target, found := strings.Cut(request.Header.Get("X-Amz-Target"), "."); found {
 		action = target
-		for _, name := range []string{"TableName", "Name", "SecretId"} {
+		for _, name := range []string{"TableName", "Name", "SecretId", "EventBusName"} {
 			if at := regexp.MustCompile(`"` + name + `":"([^"]*)"`).FindStringSubmatch(body); at != nil {
 				resource = at[1]
 			}
@@ -86,6 +91,55 @@ func (w *witness) note(request *http.Request, body string) {
 		w.calls[name] = map[string]bool{}
 	}
 	w.calls[name][resource] = true
+}
+
+// restAction is the action of a service whose actions are methods and paths.
+func restAction(service string, request *http.Request) string {
+	switch call := request.Method + " " + request.URL.Path; {
+	case service == "s3" && request.Method == http.MethodPut:
+		return "PutObject"
+	case service == "s3":
+		return call // none that is allowed
+	case service == "ses" && call == "POST /v2/email/outbound-emails":
+		return "SendEmail"
+	case service == "securityhub" && call == "POST /findings":
+		return "GetFindings"
+	case service == "securityhub" && call == "POST /findings/import":
+		return "BatchImportFindings"
+	}
+	return ""
+}
+
+var productARN = regexp.MustCompile(`"ProductArn":"([^"]*)"`)
+
+func restResource(service string, request *http.Request, body string) string {
+	switch service {
+	case "s3":
+		return "arn:aws:s3:::" + strings.TrimPrefix(request.URL.Path, "/")
+	case "ses":
+		var asked struct{ FromEmailAddress string }
+		if err := json.Unmarshal([]byte(body), &asked); err != nil {
+			return err.Error() // which no policy covers
+		}
+		from, err := mail.ParseAddress(asked.FromEmailAddress)
+		if err != nil {
+			return err.Error()
+		}
+		return "identity/" + from.Address
+	case "securityhub":
+		if product := productARN.FindStringSubmatch(body); product != nil {
+			return product[1]
+		}
+	}
+	return ""
+}
+
+// covers reports whether a resource in a policy is that of a call, of which
+// only the name may be known.
+func covers(resource, called string) bool {
+	pattern := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(resource))
+	whole, _ := regexp.MatchString("^"+pattern+"$", called)
+	return whole || strings.Contains(strings.TrimSuffix(resource, "-??????"), called)
 }
 
 // actions is every action that was called.
@@ -111,11 +165,7 @@ func (w *witness) compare(t *testing.T, doc policy.Document, spare ...string) {
 			continue
 		}
 		for resource := range w.calls[action] {
-			within := slices.ContainsFunc(allowed[action], func(arn string) bool {
-				matches, _ := path.Match(arn, resource)
-				return arn == "*" || matches || strings.Contains(strings.TrimSuffix(arn, "-??????"), resource)
-			})
-			if !within {
+			if !slices.ContainsFunc(allowed[action], func(arn string) bool { return covers(arn, resource) }) {
 				t.Errorf("%s was called on %s, and is allowed on %v only", action, resource, allowed[action])
 			}
 		}
@@ -127,16 +177,17 @@ func (w *witness) compare(t *testing.T, doc policy.Document, spare ...string) {
 	}
 }
 
-// The program that Lambda runs is  settings in which all that
-// a policy can allow is used, and holds what it calls against the policy.
+// The program that Lambda runs is given settings in which all that a policy can
+// allow is used, and what it calls is held against the policy.
 func TestPolicyIsWhatIsCalled(t *testing.T) {
 	t.Parallel()
-	const table, parameter, kept = "sleuth-state", "/sleuth/slack-url", "sleuth/slack"
+	const table, parameter, kept, urls = "sleuth-state", "/sleuth/slack-url", "sleuth/slack", "sleuth/urls"
 	tests := map[string]struct {
 		settings map[string]string
 		topic    bool // SNS_TOPIC is set
 		fake     bool // the AWS in the process, which has IAM, STS and SNS, instead of moto
 		several  bool // an organization of two accounts; {root} in settings is its root
+		leaked   bool // the event says that a key was found in public
 		// spare is what is allowed for when something goes wrong, and was not
 		// needed.
 		spare []string
@@ -148,6 +199,30 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 		},
 		"a secret, by credential report": {
 			settings: map[string]string{"SLACK_URL": "secretsmanager:" + kept, "INVENTORY": "credential-report"},
+		},
+		"mail, another service, evidence of all credentials": {
+			settings: map[string]string{
+				"EMAIL_FROM": "Sleuth <keys@example.com>", "NOTIFY_URLS": "secretsmanager:" + urls, "REPORT": "s3://{bucket}/iam/keys",
+			},
+		},
+		"evidence of keys alone": {
+			settings: map[string]string{"REPORT": "s3://{bucket}", "SCOPE": "access-keys"},
+		},
+		"a leaked key is told of": {
+			settings: map[string]string{"STATE": "dynamodb:" + table, "SLACK_URL": "ssm:" + parameter},
+			leaked:   true,
+			spare:    []string{"dynamodb:DeleteItem", "iam:ListUsers"}, // a run's
+		},
+		"a leaked key is disabled": {
+			settings: map[string]string{"STATE": "dynamodb:" + table, "SLACK_URL": "ssm:" + parameter, "LEAK_RESPONSE": "disable"},
+			leaked:   true,
+			spare:    []string{"dynamodb:DeleteItem", "iam:ListUsers"},
+		},
+		"events": {
+			settings: map[string]string{"EVENTS": "{bus}", "ENABLE_AUTO_EXPIRE": "true"},
+		},
+		"findings": {
+			settings: map[string]string{"FINDINGS": "securityhub"},
 		},
 		"an organization": {
 			settings: map[string]string{"ACCOUNTS": "organization", "MEMBER_ROLE": "sleuth-member"},
@@ -171,16 +246,21 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 			settings["INACTIVITY_AGE"], settings["INACTIVITY_WARNING_AGE"] = "30", "20"
 			w := &witness{}
 			var environment []string
+			payload := []byte("{}")
 			if tt.fake {
 				environment = inProcess(t, w, settings, tt.topic)
 			} else {
 				var p place
 				p, environment = onMoto(t, w, settings, tt.topic, table, parameter, kept)
+				p.receive(t, settings, urls)
+				if tt.leaked {
+					payload = p.wordOfLeak(t, "past")
+				}
 				if tt.several {
 					settings["OUS"] = strings.ReplaceAll(settings["OUS"], "{root}", p.organize(t))
 				}
 			}
-			a := serveOnce(t, program(t), append(environment, entries(settings)...))
+			a := serveOnce(t, program(t), append(environment, entries(settings)...), payload)
 			if a.err != nil {
 				t.Fatalf("the run failed: %v\n%v", a.err, a.log)
 			}
@@ -213,6 +293,13 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 		}
 	}
 	cfg, err := checked(settings)
+	check(t, err)
+	command("audit")
+	w.compare(t, policy.ForAudit(cfg, policy.Place{}))
+
+	*w = witness{}
+	settings["SCOPE"] = "all"
+	cfg, err = checked(settings)
 	check(t, err)
 	command("audit")
 	w.compare(t, policy.ForAudit(cfg, policy.Place{}))
@@ -258,11 +345,51 @@ func onMoto(t *testing.T, w *witness, settings map[string]string, topic bool, ta
 	}
 	now := time.Now()
 	p.AddUsers(t, []mototest.User{
-		{Name: "past", Keys: []mototest.Key{{Active: true, Created: now.Add(-200 * day), LastUsed: now.Add(-day)}}},
+		{Name: "past", Tags: map[string]string{"Email": "past@example.com"}, Keys: []mototest.Key{{Active: true, Created: now.Add(-200 * day), LastUsed: now.Add(-day)}}},
 		{Name: "soon", Keys: []mototest.Key{{Active: true, Created: now.Add(-85 * day), LastUsed: now.Add(-day)}}},
 		{Name: "idle", Keys: []mototest.Key{{Active: true, Created: now.Add(-60 * day), LastUsed: now.Add(-25 * day)}}},
 	})
 	return p, append(p.env(), "AWS_ENDPOINT_URL="+w.serve(t, *p.config(t).BaseEndpoint))
+}
+
+// receive makes what settings send to: a sender of mail, a service, a bucket, a
+// bus, a Security Hub. In settings {bucket} and {bus} stand for theirs.
+func (p place) receive(t *testing.T, settings map[string]string, urls string) {
+	t.Helper()
+	if settings["EMAIL_FROM"] != "" {
+		p.call(t, "ses", http.MethodPost, "/", "", url.Values{"Action": {"VerifyDomainIdentity"}, "Version": {"2010-12-01"}, "Domain": {"example.com"}}.Encode())
+	}
+	if settings["NOTIFY_URLS"] != "" {
+		service := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		t.Cleanup(service.Close)
+		p.keep(t, "secretsmanager:"+urls, "generic+"+service.URL+"/keys")
+	}
+	if report := settings["REPORT"]; report != "" {
+		bucket := "proof-" + p.ID
+		settings["REPORT"] = strings.ReplaceAll(report, "{bucket}", bucket)
+		_, err := s3.NewFromConfig(p.config(t), func(o *s3.Options) { o.UsePathStyle = true }).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket})
+		check(t, err)
+	}
+	if settings["EVENTS"] != "" {
+		settings["EVENTS"], _ = p.events(t, "CreateEventBus", map[string]any{"Name": "keys"})["EventBusArn"].(string)
+	}
+	if settings["FINDINGS"] != "" {
+		p.call(t, "securityhub", http.MethodPost, "/accounts", "", "{}")
+	}
+}
+
+// wordOfLeak is the event about a user's key, as the rule hands it to Lambda.
+func (p place) wordOfLeak(t *testing.T, user string) []byte {
+	t.Helper()
+	keys, err := iam.NewFromConfig(p.config(t)).ListAccessKeys(t.Context(), &iam.ListAccessKeysInput{UserName: &user})
+	check(t, err)
+	published := leak(p.ID, *keys.AccessKeyMetadata[0].AccessKeyId)
+	event, err := json.Marshal(map[string]any{
+		"version": "0", "id": "7bf73129-1428-4cd3-a780-95db273d1602", "account": p.ID, "time": time.Now().UTC().Format(time.RFC3339), "region": p.region,
+		"source": published["Source"], "detail-type": published["DetailType"], "resources": published["Resources"], "detail": published["Detail"],
+	})
+	check(t, err)
+	return event
 }
 
 // organize makes an organization of the account and one more, and returns its
