@@ -3,6 +3,8 @@ package eventbridge_test
 import (
 	"bufio"
 	"encoding/json"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -266,6 +268,40 @@ func TestNewChecksTheBus(t *testing.T) {
 	for bus, want := range map[string]string{busARN: "eu-west-1", "arn:aws-cn:events:cn-north-1:123456789012:event-bus/a/b": "cn-north-1"} {
 		if got, err := eventbridge.RegionOf(bus); err != nil || got != want {
 			t.Errorf("%s lies in %s, %v; want %s", bus, got, err, want)
+		}
+	}
+}
+
+// TestTheExamplesInTheDocsKeepToTheSchema, and there is one of every event.
+func TestTheExamplesInTheDocsKeepToTheSchema(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, seen := published(t), map[string]int{}
+	for _, block := range regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(block[1]))
+		if err != nil {
+			t.Errorf("%v in %s", err, block[1])
+			continue
+		}
+		event, _ := value.(map[string]any)
+		kind, isEvent := event["detail-type"].(string)
+		if !isEvent { // a rule's pattern
+			continue
+		}
+		seen[kind]++
+		if err := schema.Validate(event); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+	for _, kind := range []string{
+		eventbridge.KeyWarning, eventbridge.KeyPastLimit, eventbridge.KeyDisabled, eventbridge.KeyLeaked, eventbridge.KeyExposed,
+		eventbridge.Announcement, eventbridge.RunFailed,
+	} {
+		if seen[kind] != 1 {
+			t.Errorf("%d examples of %s, want 1", seen[kind], kind)
 		}
 	}
 }
