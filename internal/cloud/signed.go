@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Service calls an AWS service that speaks JSON over REST with the parts that
+// Service calls an AWS service that speaks JSON with the parts that
 // the SDK's clients are made of: for one whose own client would weigh more in
 // the zips than all that is done with it. It is safe for use by several
 // goroutines; its calls share one pace.
@@ -59,13 +60,26 @@ func (s *Service) SignedAs(name string) *Service {
 // counting, and the endpoint that the settings name. An error is the SDK's own:
 // a smithy.APIError where the service gave a code.
 func (s *Service) Post(ctx context.Context, operation, path string, in, out any) error {
-	if err := s.post(ctx, operation, path, in, out); err != nil {
+	return s.ask(ctx, operation, path, http.Header{"Content-Type": {"application/json"}}, in, out)
+}
+
+// Call is Post for a service that speaks JSON 1.1, which knows an operation by
+// the name of its version and not by a path.
+// https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html
+func (s *Service) Call(ctx context.Context, version, operation string, in, out any) error {
+	return s.ask(ctx, operation, "/", http.Header{
+		"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {version + "." + operation},
+	}, in, out)
+}
+
+func (s *Service) ask(ctx context.Context, operation, path string, header http.Header, in, out any) error {
+	if err := s.post(ctx, operation, path, header, in, out); err != nil {
 		return &smithy.OperationError{ServiceID: s.id, OperationName: operation, Err: err}
 	}
 	return nil
 }
 
-func (s *Service) post(ctx context.Context, operation, path string, in, out any) error {
+func (s *Service) post(ctx context.Context, operation, path string, header http.Header, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("write the request: %w", err)
@@ -76,7 +90,7 @@ func (s *Service) post(ctx context.Context, operation, path string, in, out any)
 	}
 	stack := middleware.NewStack(operation, smithyhttp.NewStackRequest)
 	parts := []error{
-		stack.Build.Add(request(endpoint+path, body), middleware.After),
+		stack.Build.Add(request(endpoint+path, header, body), middleware.After),
 		stack.Finalize.Add(awsretry.NewAttemptMiddleware(s.retryer, smithyhttp.RequestCloner), middleware.After),
 		stack.Finalize.Add(s.signing(body), middleware.After),
 		stack.Deserialize.Add(answer(out), middleware.After),
@@ -97,9 +111,9 @@ func (s *Service) post(ctx context.Context, operation, path string, in, out any)
 	return err
 }
 
-func request(url string, body []byte) middleware.BuildMiddleware {
+func request(url string, header http.Header, body []byte) middleware.BuildMiddleware {
 	return middleware.BuildMiddlewareFunc("Request", func(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (middleware.BuildOutput, middleware.Metadata, error) {
-		stacked, err := fresh(ctx, url, body)
+		stacked, err := fresh(ctx, url, header, body)
 		if err != nil {
 			return middleware.BuildOutput{}, middleware.Metadata{}, err
 		}
@@ -108,13 +122,13 @@ func request(url string, body []byte) middleware.BuildMiddleware {
 	})
 }
 
-func fresh(ctx context.Context, url string, body []byte) (*smithyhttp.Request, error) {
+func fresh(ctx context.Context, url string, header http.Header, body []byte) (*smithyhttp.Request, error) {
 	plain, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("write the request: %w", err)
 	}
 	plain.ContentLength = int64(len(body))
-	plain.Header.Set("Content-Type", "application/json")
+	maps.Copy(plain.Header, header)
 	stacked, _ := smithyhttp.NewStackRequest().(*smithyhttp.Request)
 	stacked.Request = plain
 	return stacked.SetStream(bytes.NewReader(body)) // which each attempt begins anew
