@@ -400,3 +400,84 @@ func TestSettleWritesNothingToIAM(t *testing.T) {
 		}
 	}
 }
+
+// leaked is the record of a key that was found in public, with its owner still
+// to be told.
+func leaked() *state.Record {
+	r := blank()
+	r.Leak = &state.Leak{At: now, Run: "run-1", Event: "arn:1"}
+	r.Final = &notify.Notice{KeyID: "AKIA1", User: "bot", Kind: notify.Exposed, Reason: audit.Exposure}
+	r.Revision = 1
+	return r
+}
+
+// TestDisableLeaked: a leaked key goes whatever its age, unless what is read
+// afresh speaks against it; then its notice stays owed as it was.
+func TestDisableLeaked(t *testing.T) {
+	t.Parallel()
+	final := func(user audit.User, key audit.Key) notify.Notice {
+		return notify.Notice{KeyID: key.ID, User: user.Name, Kind: notify.Leaked, Reason: audit.Exposure}
+	}
+	attempt := func(at time.Time) *state.Intent {
+		return &state.Intent{At: at, Run: "run-1", Reason: audit.Exposure, Notice: final(audit.User{Name: "bot"}, audit.Key{ID: "AKIA1"})}
+	}
+	for _, c := range []struct {
+		name    string
+		before  *state.Intent
+		world   func(*aws)
+		spared  string
+		outcome enforce.Outcome
+		err     string
+		diary   []string
+	}{
+		{name: "as it should be", outcome: enforce.Disabled, diary: []string{"intent", "read", "write", "disabled"}},
+		{name: "no intent, no deed", world: func(a *aws) { a.putErr = map[int]error{1: errDisk} }, outcome: enforce.Failed, err: "left active", diary: []string{"put fails"}},
+		{name: "not read", world: func(a *aws) { a.readErr = errBroken }, outcome: enforce.Failed, err: "left active", diary: []string{"intent", "read"}},
+		{name: "not written", world: func(a *aws) { a.writeErr = errBroken }, outcome: enforce.Failed, err: "broken", diary: []string{"intent", "read", "write"}},
+		{name: "spared after all", spared: "exempt", outcome: enforce.Changed, diary: []string{"intent", "read", "nothing"}},
+		{name: "spared, and an attempt before may show yet", before: attempt(now), spared: "exempt", outcome: enforce.Pending, diary: []string{"intent", "read"}},
+		{name: "disabled by a person", world: func(a *aws) { a.key.Status = audit.Inactive }, outcome: enforce.Changed, diary: []string{"intent", "read", "nothing"}},
+		{name: "disabled by an attempt before", before: attempt(now), world: func(a *aws) { a.key.Status = audit.Inactive }, outcome: enforce.Disabled, diary: []string{"intent", "read", "disabled"}},
+		{name: "gone", world: func(a *aws) { a.readErr = gone }, outcome: enforce.Gone, diary: []string{"intent", "read", "nothing"}},
+		{name: "gone while it was written", world: func(a *aws) { a.writeErr = gone }, outcome: enforce.Gone, diary: []string{"intent", "read", "write", "nothing"}},
+		{name: "a status that nobody knows", world: func(a *aws) { a.key.Status = "Expired" }, outcome: enforce.Changed, diary: []string{"intent", "read", "nothing"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a := due()
+			a.key.Created = now.Add(-day) // nothing else is against it
+			if c.world != nil {
+				c.world(a)
+			}
+			record := leaked()
+			record.Intent = c.before
+			outcome, err := a.enforcer().DisableLeaked(t.Context(), a.user, a.key, func(audit.User, audit.Key) string { return c.spared }, final, record)
+			if outcome != c.outcome || (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Errorf("outcome %d, %v", outcome, err)
+			}
+			if !slices.Equal(a.diary, c.diary) {
+				t.Errorf("the diary is %q, want %q", a.diary, c.diary)
+			}
+			disabled := outcome == enforce.Disabled
+			if (record.Final.Kind == notify.Leaked) != disabled || record.Leak.Disabled.IsZero() == disabled || !record.FinalOwed() {
+				t.Errorf("the record is %+v", record)
+			}
+		})
+	}
+}
+
+// TestALeakIsToldOfFirst: a key that goes for its age while its owner has not
+// heard yet that it leaked goes with the word of the leak.
+func TestALeakIsToldOfFirst(t *testing.T) {
+	t.Parallel()
+	a, record := due(), leaked()
+	outcome, err := a.disable(t, record)
+	if outcome != enforce.Disabled || err != nil || record.Final.Kind != notify.Leaked || record.Final.Reason != audit.Exposure || record.Disabled.Reason != audit.CreationAge {
+		t.Errorf("outcome %d, %v: %+v", outcome, err, record)
+	}
+	told := leaked()
+	told.Settled = now
+	if _, err := due().disable(t, told); err != nil || told.Final.Kind != notify.Disabled || told.Leak == nil {
+		t.Errorf("of one who was told: %+v", told)
+	}
+}

@@ -116,7 +116,7 @@ func (o Outcome) inWords(dryRun bool) string {
 	case AlreadyDisabled:
 		return "was disabled already"
 	case Known:
-		return "nothing is left to do"
+		return "dealt with before"
 	case Gone:
 		return "no longer exists"
 	case NotCovered:

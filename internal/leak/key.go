@@ -160,7 +160,7 @@ func (a *answering) done(record *state.Record, disable bool) string {
 	default:
 		return "Sleuth disabled it for this on " + notify.Date(leak.Disabled) + ", and somebody has enabled it again"
 	}
-	return "its owner was told on " + notify.Date(leak.At)
+	return "it is left active, and its owner was told on " + notify.Date(leak.At)
 }
 
 // disable takes an Active key through the protocol.

@@ -199,12 +199,23 @@ func (p *pass) settleUntold(ctx context.Context) {
 	if p.DryRun || len(p.finals) == 0 {
 		return
 	}
-	p.Log.WarnContext(ctx, "keys were disabled and nobody is told, as neither SLACK_URL nor SNS_TOPIC is set", "keys", len(p.finals))
 	now := p.Now().UTC()
+	var closed []*state.Record
 	for _, record := range p.finals {
+		if record.Final != nil && record.Final.Kind == notify.Exposed {
+			// What anybody can use is no old news, whenever a channel is set.
+			p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: fmt.Sprintf(
+				"nobody was told that key %s of user %s was found in public: set a channel, such as SLACK_URL or SNS_TOPIC", record.KeyID, record.User)})
+			continue
+		}
 		record.Settled, record.Changed = now, now
+		closed = append(closed, record)
 	}
-	if err := p.Store.Put(ctx, p.finals...); err != nil {
+	if len(closed) == 0 {
+		return
+	}
+	p.Log.WarnContext(ctx, "keys were disabled and nobody is told, as neither SLACK_URL nor SNS_TOPIC is set", "keys", len(closed))
+	if err := p.Store.Put(ctx, closed...); err != nil {
 		p.problem(report.Problem{Text: fmt.Sprintf("record that nothing is owed: %v", err)})
 	}
 }
