@@ -65,7 +65,7 @@ func TestReadmeNamesEveryCommand(t *testing.T) {
 
 func TestReadmeDeploysWithVariablesThatExist(t *testing.T) {
 	t.Parallel()
-	declared := read(t, "terraform/variables.tf") + read(t, "terraform/settings.tf")
+	declared := read(t, "terraform/variables.tf") + read(t, "terraform/settings.tf") + read(t, "terraform/telling.tf")
 	given := 0
 	for _, block := range blocksOf(read(t, "README.md"), "hcl") {
 		if !strings.HasPrefix(block, "module ") {
