@@ -52,7 +52,7 @@ func (s *session) deadlineOfRun() time.Time {
 	if s.keepsFindings() {
 		kept += keptForFindings
 	}
-	if s.deadline.IsZero() {
+	if s.deadline.IsZero() || kept == 0 {
 		return s.deadline
 	}
 	return s.deadline.Add(-min(kept, s.deadline.Sub(s.now())/8))
