@@ -15,6 +15,8 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/evidence"
 	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/org"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
 )
@@ -108,6 +110,13 @@ func (s *session) leaveEvidence(ctx context.Context, summary *sleuth.Summary, ad
 		log.InfoContext(ctx, "left the evidence of the run", "evidence", s.archive.Place(name+".json"))
 	}
 	return failed
+}
+
+// leaveNotBegun leaves evidence of a run that did not begin, and why.
+func (s *session) leaveNotBegun(ctx context.Context, account notify.Account, why error, log *slog.Logger) {
+	summary := org.NotEntered(account.ID, s.id, s.now(), s.dryRun, why)
+	summary.Account = account
+	_ = s.leaveEvidence(ctx, &summary, nil, log) // the run has failed already, and the log says what else did
 }
 
 // evidenceOf is the report of a run.

@@ -89,6 +89,7 @@ func (a *app) onceIn(ctx context.Context, aws aws.Config, cfg config.Config, dry
 	s := &session{app: a, id: id, began: began, cfg: cfg, dryRun: dryRun, log: log}
 	s.deadline, _ = ctx.Deadline() // zero outside Lambda
 	if err := s.open(ctx, aws); err != nil {
+		s.leaveNotBegun(ctx, identity.Account, err, log)
 		return nil, a.didNotBegin(ctx, cfg, aws, dryRun, id, identity.Account, err)
 	}
 	defer func() { _ = s.store.Close() }()

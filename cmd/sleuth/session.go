@@ -42,11 +42,11 @@ type session struct {
 // open sets up where people are told and what is remembered, in the account of
 // our own credentials. The store is for the caller to close.
 func (s *session) open(ctx context.Context, home aws.Config) (err error) {
+	s.archive = archiveOf(s.cfg.Evidence, home)
 	s.home = home
 	if s.channels, err = s.app.channels(ctx, s.cfg, home, s.dryRun); err != nil {
 		return err
 	}
-	s.archive = archiveOf(s.cfg.Evidence, home)
 	s.store, err = s.openStore(ctx, s.cfg, home, s.log, s.dryRun)
 	return err
 }
