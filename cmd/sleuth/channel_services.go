@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -19,7 +20,8 @@ func (w wiring) services(ctx context.Context) ([]notify.Channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	channels, err := services.New(urls.Value, services.Options{Now: w.now, Retry: patience()})
+	list := secret.New(strings.Join(config.SplitURLs(urls.Reveal()), "\n"))
+	channels, err := services.New(list, services.Options{Now: w.now, Retry: patience()})
 	switch {
 	case err != nil && w.cfg.NotifyURLs.Keeper == "":
 		return nil, config.Problems{{Variable: "NOTIFY_URLS", Value: secret.Redacted, Allowed: err.Error()}}

@@ -69,7 +69,7 @@ func (b Bulletin) letterFields(letter Letter, clean Clean) LetterFields {
 		})
 		if !reasons[n.Reason] {
 			reasons[n.Reason] = true
-			if h := b.heading(n.Reason); h != (Heading{}) {
+			if h := b.heading(n.Reason); strings.TrimSpace(h.Text) != "" {
 				fields.Instructions = append(fields.Instructions, h)
 			}
 		}

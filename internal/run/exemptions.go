@@ -106,8 +106,9 @@ func (p *pass) recordMended(ctx context.Context) {
 }
 
 // openExemptionsOnceAMonth leaves out the exemptions without end or reason where
-// people heard of them this month (UTC), and in the first run on an account,
-// which says no more of the original's undated tags than the original did. Where
+// people heard of them this month (UTC), and in the first run on an account
+// with the original's channels alone, which says no more of its undated tags than
+// the original did. Where
 // nothing is remembered from run to run, the first day of the month is the one.
 func (p *pass) openExemptionsOnceAMonth(ctx context.Context) {
 	if len(p.summary.ExemptionsOpen) == 0 {
@@ -136,7 +137,8 @@ func (p *pass) openExemptionsDue(ctx context.Context) (bool, error) {
 	}
 	told := p.last.ExemptionsTold
 	thisMonth := told.Year() == p.started.Year() && told.Month() == p.started.Month()
-	return !p.last.Ended.IsZero() && !thisMonth, nil
+	first := p.last.Ended.IsZero() && !p.Config.SlackToken.IsSet() && !p.Config.NotifyURLs.IsSet()
+	return !first && !thisMonth, nil
 }
 
 func (s *Summary) sortExemptions() {
