@@ -214,7 +214,7 @@ func (p *pass) settleUntold(ctx context.Context) {
 	if len(closed) == 0 {
 		return
 	}
-	p.Log.WarnContext(ctx, "keys were disabled and nobody is told, as neither SLACK_URL nor SNS_TOPIC is set", "keys", len(closed))
+	p.Log.WarnContext(ctx, "keys were disabled and nobody is told, as no channel is set, such as SLACK_URL", "keys", len(closed))
 	if err := p.Store.Put(ctx, closed...); err != nil {
 		p.problem(report.Problem{Text: fmt.Sprintf("record that nothing is owed: %v", err)})
 	}
