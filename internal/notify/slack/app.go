@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,9 +16,6 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
-
-// APIURL is where Slack's Web API is.
-const APIURL = "https://slack.com/api/"
 
 // How fast an app may call, see https://docs.slack.dev/apis/web-api/rate-limits.
 const (
@@ -57,18 +52,9 @@ type AppOptions struct {
 
 // App is a Slack app, by its bot token. Its channels share its pace. It is safe
 // for use by several goroutines.
-//
-// It speaks to the Web API by itself, unlike Directory: a message is composed as
-// JSON before anything is sent, which slack-go would turn into a form, and
-// slack-go reads neither a Retry-After that is a date nor what a token may do.
 type App struct {
-	token  secret.Value
-	hidden []secret.Value // what of the token no error may quote
-	apiURL string
-	client *http.Client
-	retry  retry.Policy
-	now    func() time.Time
-	log    *slog.Logger
+	api *webAPI
+	log *slog.Logger
 
 	lookups *pace
 	posts   *pace // of the app as a whole
@@ -81,26 +67,17 @@ type App struct {
 // NewApp returns the app with a token, which has the scopes chat:write, im:write,
 // users:read and users:read.email. An error does not quote the token.
 func NewApp(token secret.Value, options AppOptions) (*App, error) {
-	apiURL := cmp.Or(options.APIURL, APIURL)
-	if err := checkURL(secret.New(apiURL)); err != nil {
-		return nil, fmt.Errorf("slack api url %q: %w", apiURL, err)
+	if err := checkURL(secret.New(cmp.Or(options.APIURL, APIURL))); err != nil {
+		return nil, fmt.Errorf("slack api url %q: %w", options.APIURL, err)
 	}
 	if !token.IsSet() {
 		return nil, errors.New("the slack token is empty")
 	}
 	a := &App{
-		token:         token,
-		hidden:        hiddenInToken(token),
-		apiURL:        strings.TrimSuffix(apiURL, "/") + "/",
-		client:        clientFor(options.HTTP),
-		retry:         options.Retry,
-		now:           options.Now,
+		api:           newWebAPI(token, "SLACK_TOKEN", options.APIURL, options.HTTP, options.Retry, options.Now),
 		log:           options.Log,
 		echo:          options.Echo,
 		conversations: map[string]*pace{},
-	}
-	if a.now == nil {
-		a.now = time.Now
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -110,22 +87,11 @@ func NewApp(token secret.Value, options AppOptions) (*App, error) {
 	return a, nil
 }
 
-// hiddenInToken are the texts that would give a token away, longest first: the
-// whole of it, and what between its dashes is long enough to be a secret.
-func hiddenInToken(token secret.Value) []secret.Value {
-	parts := slices.DeleteFunc(strings.Split(token.Reveal(), "-"), func(part string) bool { return len(part) < 16 })
-	hidden := []secret.Value{token}
-	for _, part := range parts {
-		hidden = append(hidden, secret.New(part))
-	}
-	return hidden
-}
-
 // Format keeps the token out of whatever prints an App.
 func (*App) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "slack app") }
 
 func (a *App) newPace(interval time.Duration, burst int) *pace {
-	p := &pace{interval: interval, burst: burst, now: a.now, sleep: a.retry.Sleep}
+	p := &pace{interval: interval, burst: burst, now: a.api.now, sleep: a.api.retry.Sleep}
 	if p.sleep == nil {
 		p.sleep = retry.Sleep
 	}
@@ -151,7 +117,7 @@ func (a *App) mayPost(conversation string) func(context.Context) error {
 
 // post sends a message, which is JSON and names the conversation.
 func (a *App) post(ctx context.Context, conversation, message string) error {
-	return a.call(ctx, "chat.postMessage", "application/json; charset=utf-8", message, a.mayPost(conversation), nil)
+	return a.api.call(ctx, "chat.postMessage", asJSON, message, a.mayPost(conversation), nil)
 }
 
 // find asks who has a mail address. Who was removed from the workspace is not
@@ -164,8 +130,7 @@ func (a *App) find(ctx context.Context, address string) (id string, err error) {
 		} `json:"user"`
 	}
 	const method = "users.lookupByEmail"
-	form := url.Values{"email": {address}}.Encode()
-	if err := a.call(ctx, method, "application/x-www-form-urlencoded", form, a.lookups.wait, &found); err != nil {
+	if err := a.api.read(ctx, method, url.Values{"email": {address}}, a.lookups.wait, &found); err != nil {
 		return "", err
 	}
 	if found.User.Deleted {
@@ -175,50 +140,6 @@ func (a *App) find(ctx context.Context, address string) (id string, err error) {
 		return "", fmt.Errorf("slack answered %s with a user without an id", method)
 	}
 	return found.User.ID, nil
-}
-
-// call makes one call of the API, as often as the policy says, and reads the
-// answer into what is given.
-func (a *App) call(ctx context.Context, method, kind, body string, mayGo func(context.Context) error, into any) error {
-	policy := a.retry
-	policy.Pace = mayGo
-	return policy.Do(ctx, func(ctx context.Context) error {
-		answer, err := a.request(ctx, method, kind, body)
-		if err != nil {
-			return err
-		}
-		return readCall(method, answer, a.now(), into)
-	})
-}
-
-// maxReply is how many bytes of an answer are read: chat.postMessage repeats
-// the message.
-const maxReply = 1 << 20
-
-// request makes one attempt.
-func (a *App) request(ctx context.Context, method, kind, body string) (answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, a.apiURL+method, strings.NewReader(body))
-	if err != nil {
-		return answer{}, retry.Permanent(conceal(err, a.hidden))
-	}
-	request.Header.Set("Authorization", "Bearer "+a.token.Reveal())
-	request.Header.Set("Content-Type", kind)
-	request.Header.Set("User-Agent", "sleuth")
-	response, err := a.client.Do(request)
-	if err != nil {
-		return answer{}, conceal(err, a.hidden)
-	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxReply))
-	if err != nil {
-		return answer{}, fmt.Errorf("read the answer: %w", conceal(err, a.hidden))
-	}
-	return answer{
-		status:     response.StatusCode,
-		retryAfter: response.Header.Get("Retry-After"),
-		scopes:     response.Header.Get("X-OAuth-Scopes"),
-		text:       secret.Scrub(string(text), a.hidden...),
-	}, nil
 }
 
 // print shows a message that is about to be sent, where that is wanted.
@@ -234,6 +155,6 @@ func (a *App) print(channel string, m notify.Message) {
 // guarded turns a panic of a sending into an error that quotes no token.
 func (a *App) guarded(err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("post to slack: panic: %s", secret.Scrub(fmt.Sprint(p), a.hidden...))
+		*err = fmt.Errorf("post to slack: panic: %s", a.api.scrub(fmt.Sprint(p)))
 	}
 }

@@ -3,14 +3,14 @@ package slack
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
-	"strings"
-
-	slackapi "github.com/slack-go/slack"
+	"strconv"
 
 	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
@@ -59,8 +59,7 @@ type ScopeError struct {
 
 // Error says what to do.
 func (e *ScopeError) Error() string {
-	return fmt.Sprintf("list %s: the token lacks the scope %s: add it under OAuth & Permissions and install the app again",
-		e.What, e.Scope)
+	return "list " + e.What + ": " + withoutScope(e.Scope)
 }
 
 // DirectoryOptions are what a Directory can be told beyond its token; each has
@@ -75,24 +74,12 @@ type DirectoryOptions struct {
 }
 
 // Directory reads a workspace's users and user groups through Slack's API.
-type Directory struct {
-	client *slackapi.Client
-	token  secret.Value
-	retry  retry.Policy
-}
+type Directory struct{ api *webAPI }
 
 // NewDirectory returns the directory of the workspace that the token, with the
 // scopes users:read and usergroups:read, belongs to.
 func NewDirectory(token secret.Value, options DirectoryOptions) *Directory {
-	settings := []slackapi.Option{slackapi.OptionHTTPClient(clientFor(options.HTTP))}
-	if options.APIURL != "" {
-		settings = append(settings, slackapi.OptionAPIURL(strings.TrimSuffix(options.APIURL, "/")+"/"))
-	}
-	return &Directory{
-		client: slackapi.New(token.Reveal(), settings...),
-		token:  token,
-		retry:  options.Retry,
-	}
+	return &Directory{newWebAPI(token, "SLACK_API_TOKEN", options.APIURL, options.HTTP, options.Retry, nil)}
 }
 
 // Format keeps the token out of whatever prints a Directory.
@@ -126,114 +113,109 @@ func (d *Directory) List(ctx context.Context, filter Filter) (Listing, error) {
 const pageSize = 200
 
 func (d *Directory) users(ctx context.Context) (users []User, err error) {
-	page := d.client.GetUsersPaginated(slackapi.GetUsersOptionLimit(pageSize))
 	seen := map[string]bool{"": true}
+	form := url.Values{"limit": {strconv.Itoa(pageSize)}}
 	for {
-		err := d.read(ctx, "users", "users:read", func(ctx context.Context) error {
-			next, err := page.Next(ctx)
-			if err == nil {
-				page = next
-			}
-			return err
-		})
-		if err != nil {
+		var page struct {
+			Members  []member `json:"members"`
+			Metadata struct {
+				NextCursor string `json:"next_cursor"`
+			} `json:"response_metadata"`
+		}
+		if err := d.read(ctx, "users", "users.list", form, &page); err != nil {
 			return users, err
 		}
-		for _, u := range page.Users {
-			users = append(users, userOf(u))
+		for _, m := range page.Members {
+			users = append(users, m.user())
 		}
-		if page.Cursor == "" {
+		next := page.Metadata.NextCursor
+		if next == "" {
 			return users, nil
 		}
-		if seen[page.Cursor] {
+		if seen[next] {
 			return users, errors.New("list users: slack gave the same page again")
 		}
-		seen[page.Cursor] = true
+		seen[next] = true
+		form.Set("cursor", next)
 	}
 }
 
-func userOf(u slackapi.User) User {
+// member is a user as users.list gives it, as far as it is shown.
+type member struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	RealName string `json:"real_name"`
+	Deleted  bool   `json:"deleted"`
+	IsBot    bool   `json:"is_bot"`
+	Profile  struct {
+		DisplayName string `json:"display_name"`
+		RealName    string `json:"real_name"`
+		Email       string `json:"email"`
+	} `json:"profile"`
+}
+
+func (m member) user() User {
 	return User{
-		ID:          u.ID,
-		Name:        u.Name,
-		DisplayName: u.Profile.DisplayName,
-		RealName:    cmp.Or(u.RealName, u.Profile.RealName),
-		Email:       u.Profile.Email,
-		Deleted:     u.Deleted,
+		ID:          m.ID,
+		Name:        m.Name,
+		DisplayName: m.Profile.DisplayName,
+		RealName:    cmp.Or(m.RealName, m.Profile.RealName),
+		Email:       m.Profile.Email,
+		Deleted:     m.Deleted,
 		// Slackbot is a bot, but for Slack's own flag.
-		Bot: u.IsBot || u.ID == "USLACKBOT",
+		Bot: m.IsBot || m.ID == "USLACKBOT",
 	}
 }
 
-func (d *Directory) groups(ctx context.Context, deleted bool) (groups []Group, err error) {
-	err = d.read(ctx, "user groups", "usergroups:read", func(ctx context.Context) error {
-		found, err := d.client.GetUserGroupsContext(ctx,
-			slackapi.GetUserGroupsOptionIncludeCount(true),
-			slackapi.GetUserGroupsOptionIncludeDisabled(deleted))
-		if err != nil {
-			return err
-		}
-		groups = make([]Group, len(found))
-		for i, g := range found {
-			groups[i] = Group{
-				ID: g.ID, Tag: "subteam-" + g.ID, Handle: g.Handle, Name: g.Name,
-				Users: g.UserCount, Deleted: g.DateDelete != 0,
-			}
-		}
-		return nil
-	})
+// groups reads all groups: they come on one page, see
+// https://docs.slack.dev/reference/methods/usergroups.list.
+func (d *Directory) groups(ctx context.Context, deleted bool) ([]Group, error) {
+	form := url.Values{"include_count": {"true"}}
+	if deleted {
+		form.Set("include_disabled", "true")
+	}
+	var found struct {
+		Groups []userGroup `json:"usergroups"`
+	}
+	if err := d.read(ctx, "user groups", "usergroups.list", form, &found); err != nil {
+		return nil, err
+	}
+	groups := make([]Group, len(found.Groups))
+	for i, g := range found.Groups {
+		groups[i] = g.group()
+	}
 	slices.SortFunc(groups, func(a, b Group) int {
 		return cmp.Or(cmp.Compare(a.Handle, b.Handle), cmp.Compare(a.ID, b.ID))
 	})
-	return groups, err
+	return groups, nil
 }
 
-// read makes one call of the API, which needs a scope.
-func (d *Directory) read(ctx context.Context, what, scope string, call func(context.Context) error) error {
-	err := d.retry.Do(ctx, func(ctx context.Context) error { return classify(call(ctx)) })
+// userGroup is a group as usergroups.list gives it, as far as it is shown.
+type userGroup struct {
+	ID         string      `json:"id"`
+	Handle     string      `json:"handle"`
+	Name       string      `json:"name"`
+	UserCount  int         `json:"user_count"`
+	DateDelete json.Number `json:"date_delete"` // 0 of the living
+}
+
+func (g userGroup) group() Group {
+	return Group{
+		ID: g.ID, Tag: "subteam-" + g.ID, Handle: g.Handle, Name: g.Name,
+		Users: g.UserCount, Deleted: g.DateDelete != "" && g.DateDelete != "0",
+	}
+}
+
+// read calls a method for what is to be listed.
+func (d *Directory) read(ctx context.Context, what, method string, form url.Values, into any) error {
+	err := d.api.read(ctx, method, form, nil, into)
 	if err == nil {
 		return nil
 	}
-	refused, ok := errors.AsType[slackapi.SlackErrorResponse](err)
-	if ok && refused.Err == "missing_scope" {
-		return &ScopeError{What: what, Scope: cmp.Or(refused.Needed, scope)}
-	}
-	if hint := tokenHints[refused.Err]; hint != "" {
-		return fmt.Errorf("list %s: slack answered %s: %s", what, refused.Err, hint)
-	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("list %s: %w", what, ctx.Err())
-	}
-	return fmt.Errorf("list %s: %s", what, secret.Scrub(err.Error(), d.token))
-}
-
-// classify says which errors of the API are worth another attempt.
-func classify(err error) error {
-	if limited, ok := errors.AsType[*slackapi.RateLimitedError](err); ok {
-		return retry.After(limited.RetryAfter, err)
-	}
-	if refused, ok := errors.AsType[slackapi.SlackErrorResponse](err); ok {
-		switch refused.Err {
-		case "fatal_error", "internal_error", "ratelimited", "request_timeout", "service_unavailable":
-			return err
+	if refusal, ok := errors.AsType[*Refusal](err); ok {
+		if scope := refusal.lacking(); scope != "" {
+			return &ScopeError{What: what, Scope: scope}
 		}
-		return retry.Permanent(err)
 	}
-	if status, ok := errors.AsType[slackapi.StatusCodeError](err); ok && status.Code < 500 {
-		return retry.Permanent(err)
-	}
-	return err
-}
-
-// tokenHints say what to do about a token that Slack does not take, see
-// https://docs.slack.dev/reference/methods/users.list#errors.
-var tokenHints = map[string]string{
-	"not_authed":             "set SLACK_API_TOKEN",
-	"invalid_auth":           "SLACK_API_TOKEN is not a token of Slack's, or its address may not use it",
-	"account_inactive":       "the token's user or app was removed: make a new token",
-	"token_revoked":          "the token was revoked: make a new one",
-	"token_expired":          "the token has expired: make a new one",
-	"not_allowed_token_type": "this kind of token may not list users: use a bot token (xoxb-)",
-	"org_login_required":     "the workspace is moving to an organization: try later",
-	"ekm_access_denied":      "the workspace's administrators have suspended access",
+	return fmt.Errorf("list %s: %w", what, err)
 }

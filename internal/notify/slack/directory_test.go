@@ -30,6 +30,7 @@ type api struct {
 
 	mu    sync.Mutex
 	calls map[string]int
+	forms []string // what was asked for, in order
 }
 
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -40,6 +41,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	method := strings.TrimPrefix(r.URL.Path, "/api/")
 	a.calls[method]++
+	_ = r.ParseForm()
+	a.forms = append(a.forms, method+"?"+r.PostForm.Encode())
 	w.Header().Set("Content-Type", "application/json")
 	if r.FormValue("token") != apiToken && r.Header.Get("Authorization") != "Bearer "+apiToken {
 		_, _ = fmt.Fprint(w, `{"ok":false,"error":"invalid_auth"}`)
@@ -234,6 +237,91 @@ func TestDirectoryErrors(t *testing.T) {
 	cancel()
 	if _, err := slack.NewDirectory(secret.New(apiToken), slack.DirectoryOptions{APIURL: "http://127.0.0.1:1"}).List(ctx, slack.Filter{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
+	}
+}
+
+// TestDirectoryAsks holds what each page is asked for by; the token is in none.
+func TestDirectoryAsks(t *testing.T) {
+	t.Parallel()
+	for disabled, filter := range map[string]slack.Filter{"": {}, "&include_disabled=true": {Deleted: true}} {
+		a := workspace()
+		a.groups = `{"id":"S1","handle":"gone","date_delete":1446746793},{"id":"S2","handle":"here","date_delete":0},{"id":"S3","handle":"text","date_delete":"0"}`
+		listing, _, err := list(t, a, apiToken, filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []string{
+			"users.list?limit=200", "users.list?cursor=page1&limit=200", "users.list?cursor=page2&limit=200",
+			"usergroups.list?include_count=true" + disabled,
+		}
+		if diff := cmp.Diff(want, a.forms); diff != "" {
+			t.Errorf("%+v asks (-want +got):\n%s", filter, diff)
+		}
+		for _, g := range listing.Groups {
+			if g.Deleted != (g.ID == "S1") {
+				t.Errorf("%s is deleted: %t", g.ID, g.Deleted)
+			}
+		}
+	}
+}
+
+// TestDirectoryReadsLongPages: 200 people with their profiles take some MB. What
+// never ends is given up.
+func TestDirectoryReadsLongPages(t *testing.T) {
+	t.Parallel()
+	person := func(size int) string {
+		return `{"id":"U1","name":"ann","profile":{"fields":"` + strings.Repeat("x", size) + `"}}`
+	}
+	a := workspace()
+	a.pages = []string{person(5 << 20)}
+	listing, _, err := list(t, a, apiToken, slack.Filter{})
+	if err != nil || len(listing.Users) != 1 {
+		t.Errorf("a page of 5 MB: %d users, %v", len(listing.Users), err)
+	}
+	a = workspace()
+	a.pages = append(a.pages, person(17<<20))
+	listing, _, err = list(t, a, apiToken, slack.Filter{})
+	if err == nil || !strings.Contains(err.Error(), "list users: slack's answer to users.list is longer than 16 MB") {
+		t.Errorf("a page of 17 MB: %v", err)
+	}
+	if diff := cmp.Diff(living.Users, listing.Users); diff != "" {
+		t.Errorf("the pages before it are not listed (-want +got):\n%s", diff)
+	}
+}
+
+// TestDirectorySharesTheAppsReading of answers, with hints of its own setting.
+func TestDirectorySharesTheAppsReading(t *testing.T) {
+	t.Parallel()
+	for want, fault := range map[string]func(http.ResponseWriter){
+		"list users: slack answered token_revoked: the token was revoked: install the app again; copy the Bot User OAuth Token from the app's OAuth & Permissions into SLACK_API_TOKEN again": refuse(`"error":"token_revoked"`),
+		"is SLACK_API_TOKEN set":                refuse(`"error":"not_authed"`),
+		"list users: slack answered new_to_us":  refuse(`"error":"new_to_us"`),
+		"slack answered no, and not why":        refuse(`"error":""`),
+		"slack answered " + secret.Redacted:     refuse(`"error":"\u0078oxb-stand-in-hidden"`),
+		"does SLACK_API_URL, or a proxy before": func(w http.ResponseWriter) { _, _ = fmt.Fprint(w, "<html>Log in") },
+		"404":                                   func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
+		"read slack's answer to users.list":     func(w http.ResponseWriter) { _, _ = fmt.Fprint(w, `{"ok":true,"members":{}}`) },
+	} {
+		a := workspace()
+		a.faults["users.list"] = []func(http.ResponseWriter){fault}
+		_, _, err := list(t, a, apiToken, slack.Filter{})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error is %v, want one with %q", err, want)
+		}
+		if a.calls["users.list"] != 1 {
+			t.Errorf("%s: %d calls, want one", want, a.calls["users.list"])
+		}
+	}
+
+	a := workspace()
+	a.faults["usergroups.list"] = []func(http.ResponseWriter){
+		func(w http.ResponseWriter) { w.WriteHeader(http.StatusTooManyRequests) },
+	}
+	for _, reason := range []string{"fatal_error", "ratelimited", "request_timeout", "service_unavailable"} {
+		a.faults["users.list"] = append(a.faults["users.list"], refuse(`"error":"`+reason+`"`))
+	}
+	if listing, _, err := list(t, a, apiToken, slack.Filter{}); err != nil || len(listing.Groups) != len(living.Groups) {
+		t.Errorf("what passes was not tried again: %v", err)
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
 // Scopes are what an App's token must be allowed to do.
@@ -35,21 +33,21 @@ func (a *App) Identify(ctx context.Context) (who Identity, err error) {
 	}
 	const method = "auth.test"
 	var granted string
-	policy := a.retry
+	policy := a.api.retry
 	policy.Pace = nil
 	err = policy.Do(ctx, func(ctx context.Context) error {
-		answer, err := a.request(ctx, method, "application/x-www-form-urlencoded", "")
+		answer, err := a.api.request(ctx, method, asForm, "")
 		if err != nil {
 			return err
 		}
 		granted = answer.scopes
-		return readCall(method, answer, a.now(), &said)
+		return a.api.judge(method, answer, &said)
 	})
 	if err != nil {
 		return Identity{}, fmt.Errorf("ask slack whose the token is: %w", err)
 	}
 	who = Identity{Team: said.Team, URL: said.URL, Bot: said.User}
-	for scope := range strings.SplitSeq(secret.Scrub(granted, a.hidden...), ",") {
+	for scope := range strings.SplitSeq(a.api.scrub(granted), ",") {
 		if scope = strings.TrimSpace(scope); scope != "" {
 			who.Granted = append(who.Granted, scope)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 )
@@ -19,6 +18,8 @@ type Refusal struct {
 	Reason string
 	// Scope is what the token lacks, where that is the reason and is known.
 	Scope string
+	// Setting is the variable that the token is set in, such as SLACK_TOKEN.
+	Setting string
 	// Details are what Slack says beyond that; empty mostly.
 	Details string
 }
@@ -30,16 +31,27 @@ func (r *Refusal) Error() string {
 		text += " (" + r.Details + ")"
 	}
 	if r.Reason == "missing_scope" {
-		return fmt.Sprintf("%s: the token lacks the scope %s: add it under OAuth & Permissions and install the app again",
-			text, cmp.Or(r.Scope, scopeOf[r.Method]))
+		return text + ": " + withoutScope(r.lacking())
 	}
 	if hint, known := callHints[r.Reason]; known {
-		text += ": " + hint
+		text += ": " + strings.ReplaceAll(hint, theSetting, r.Setting)
 	}
 	if renewable[r.Reason] {
-		text += "; copy the Bot User OAuth Token from the app's OAuth & Permissions into SLACK_TOKEN again"
+		text += "; copy the Bot User OAuth Token from the app's OAuth & Permissions into " + r.Setting + " again"
 	}
 	return text
+}
+
+// lacking is the scope that the method needs; "" where the reason is another.
+func (r *Refusal) lacking() string {
+	if r.Reason != "missing_scope" {
+		return ""
+	}
+	return cmp.Or(r.Scope, scopeOf[r.Method])
+}
+
+func withoutScope(scope string) string {
+	return fmt.Sprintf("the token lacks the scope %s: add it under OAuth & Permissions and install the app again", scope)
 }
 
 // passing are the refusals that another attempt may not meet.
@@ -48,10 +60,10 @@ var passing = map[string]bool{
 	"request_timeout": true, "service_unavailable": true, "team_added_to_org": true,
 }
 
-// readCall decides what an answer of the API means: nil where it says ok, an
+// judge decides what an answer of the API means: nil where it says ok, an
 // error that can be retried, or a permanent one. Slack refuses with 200, and
 // says so within.
-func readCall(method string, a answer, now time.Time, into any) error {
+func (w *webAPI) judge(method string, a answer, into any) error {
 	var said struct {
 		OK       *bool  `json:"ok"`
 		Error    string `json:"error"`
@@ -61,7 +73,9 @@ func readCall(method string, a answer, now time.Time, into any) error {
 		} `json:"response_metadata"`
 	}
 	unreadable := json.Unmarshal([]byte(a.text), &said) != nil || said.OK == nil
-	reason := reasonIn(said.Error)
+	// What JSON escaped was not seen when the answer was scrubbed.
+	shown := func(text string) string { return reasonIn(w.scrub(text)) }
+	reason, now := shown(said.Error), w.now()
 	switch {
 	case a.status == http.StatusTooManyRequests:
 		return patiently(a, now, errors.New("slack answered 429: too many calls"))
@@ -76,8 +90,8 @@ func readCall(method string, a answer, now time.Time, into any) error {
 		return patiently(a, now, errors.New("slack answered "+reason))
 	case !*said.OK:
 		return retry.Permanent(&Refusal{
-			Method: method, Reason: cmp.Or(reason, "no, and not why"), Scope: reasonIn(said.Needed),
-			Details: reasonIn(strings.Join(said.Metadata.Messages, "; ")),
+			Method: method, Reason: cmp.Or(reason, "no, and not why"), Scope: shown(said.Needed),
+			Setting: w.setting, Details: shown(strings.Join(said.Metadata.Messages, "; ")),
 		})
 	case a.status != http.StatusOK:
 		return retry.Permanent(fmt.Errorf("slack answered %d", a.status))
@@ -85,7 +99,7 @@ func readCall(method string, a answer, now time.Time, into any) error {
 		return nil
 	}
 	if err := json.Unmarshal([]byte(a.text), into); err != nil {
-		return retry.Permanent(fmt.Errorf("read slack's answer to %s: %w", method, err))
+		return retry.Permanent(fmt.Errorf("read slack's answer to %s: %s", method, w.scrub(err.Error())))
 	}
 	return nil
 }
@@ -93,6 +107,8 @@ func readCall(method string, a answer, now time.Time, into any) error {
 // scopeOf is what a token needs for a method.
 var scopeOf = map[string]string{
 	"chat.postMessage":    "chat:write",
+	"usergroups.list":     "usergroups:read",
+	"users.list":          "users:read",
 	"users.lookupByEmail": "users:read.email",
 }
 
@@ -101,15 +117,19 @@ var renewable = map[string]bool{
 	"account_inactive": true, "invalid_auth": true, "token_expired": true, "token_revoked": true,
 }
 
+// theSetting stands in a hint for the variable that the token is set in.
+const theSetting = "THE_SETTING"
+
 // callHints say what to do about the reasons of a refusal, see
-// https://docs.slack.dev/reference/methods/chat.postMessage#errors.
+// https://docs.slack.dev/reference/methods/chat.postMessage#errors and
+// https://docs.slack.dev/reference/methods/users.list#errors.
 var callHints = map[string]string{ //nolint:gosec // what is said of tokens is no token
 	"access_denied":                       "the workspace's administrators do not allow it",
-	"account_inactive":                    "the app was removed from the workspace: install it again",
+	"account_inactive":                    "the app, or the user whose token it is, was removed from the workspace: install the app again",
 	"channel_not_found":                   "check the id in SLACK_CHANNEL; a private channel is found only once the app is invited to it (/invite)",
 	"ekm_access_denied":                   "the workspace's administrators have suspended access",
 	"enterprise_is_restricted":            "install the app in a workspace of the organization, and use that token",
-	"invalid_auth":                        "Slack does not know the token, or this address may not use it",
+	"invalid_auth":                        theSetting + " is not a token of Slack's, or this address may not use it",
 	"invalid_blocks":                      "Slack could not read the message",
 	"is_archived":                         "unarchive the channel, or put another into SLACK_CHANNEL",
 	"messages_tab_disabled":               "switch the Messages Tab on under the app's App Home",
@@ -117,13 +137,13 @@ var callHints = map[string]string{ //nolint:gosec // what is said of tokens is n
 	"no_permission":                       "the app may not do this: install it again with the scopes in docs/slack.md",
 	"no_text":                             "Slack found no text in the message",
 	"not_allowed_token_type":              "use a bot token, which begins with xoxb-",
-	"not_authed":                          "the token did not arrive: is there a proxy that removes it?",
+	"not_authed":                          "the token did not arrive: is " + theSetting + " set, and is there a proxy that removes it?",
 	"not_in_channel":                      "invite the app to the channel (/invite)",
 	"org_login_required":                  "the workspace is moving to an organization: try later",
 	"restricted_action":                   "the workspace's settings do not let the app post there",
 	"restricted_action_read_only_channel": "the channel is read-only: let the app post there, or put another into SLACK_CHANNEL",
 	"team_access_not_granted":             "install the app in this workspace too",
-	"token_expired":                       "the token has expired",
+	"token_expired":                       "the token has expired: make a new one",
 	"token_revoked":                       "the token was revoked: install the app again",
 	"too_many_attachments":                "Slack takes at most 100 attachments a message",
 }
