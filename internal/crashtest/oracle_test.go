@@ -62,11 +62,20 @@ type judge struct {
 	mu         sync.Mutex
 	seen       map[string]sighting // by process, what, and id
 	changed    map[string]time.Time
+	found      map[string]bool // keys that AWS has said were found in public
 	objections []string
 }
 
 func newJudge(lag time.Duration) *judge {
-	return &judge{lag: lag, seen: map[string]sighting{}, changed: map[string]time.Time{}}
+	return &judge{lag: lag, seen: map[string]sighting{}, changed: map[string]time.Time{}, found: map[string]bool{}}
+}
+
+// find has AWS say that a key was found in public: neither its age nor its
+// user's tags keep it from being disabled from then on.
+func (j *judge) find(keyID string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.found[keyID] = true
 }
 
 func (j *judge) witness() *witness { return &witness{asked: j.asked} }
@@ -120,6 +129,9 @@ func (j *judge) hold(p *process, user, keyID string, now time.Time) {
 	lagging := j.lag > 0 && now.Sub(j.changed[user]) <= j.lag
 	if !lagging && (at < 0 || !listed.user.Keys[at].Active) {
 		object("it was not Active when it was read")
+	}
+	if j.found[keyID] {
+		return
 	}
 	// A clock that was set back meanwhile takes nothing from what was read.
 	if !isDue(used.key, latest(now, used.at)) {

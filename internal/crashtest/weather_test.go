@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/leak"
 )
 
 var replay = flag.Uint64("seed", 0, "replay the random weather of this seed alone")
@@ -66,6 +67,7 @@ type sky struct {
 	person float64
 	drift  float64
 	visit  float64 // of another run
+	word   float64 // of AWS, that a key was found in public
 	log    func(format string, args ...any)
 
 	bad   int                      // how many calls met anything bad
@@ -96,11 +98,16 @@ func weather(t *testing.T, seed uint64, aloud bool) {
 	if seed%20 != 0 { // a file is one process's alone
 		s.visit = pick(0, 0, .01, .03)
 	}
+	// A file is one process's alone, and the first schedules are as they were.
+	if seed%3 == 0 && seed%20 != 0 {
+		s.word = pick(.01, .03)
+	}
 	if aloud {
 		s.log = t.Logf
 	}
 	s.w = newWorld(t, "123456789012", open)
 	s.w.aws.SetLag(lag)
+	s.w.disablesLeaked = true
 	s.populate(random)
 	s.log("lag %s, faults %g, deaths %g, people %g, drift %g, visits %g", lag, s.fault, s.death, s.person, s.drift, s.visit)
 
@@ -160,6 +167,30 @@ func (s *sky) run(t *testing.T, name string) {
 	s.log("%s: died %t, disabled %d, sent %d: %v", name, p.died(), summary.Disabled, summary.NoticesSent, err)
 }
 
+// hearOfLeak is AWS's word that any of the keys was found in public, in this
+// weather.
+func (s *sky) hearOfLeak(t *testing.T, name string, random *rand.Rand) {
+	t.Helper()
+	users := s.w.home.Users()
+	if len(users) == 0 {
+		return
+	}
+	user := users[random.IntN(len(users))]
+	if len(user.Keys) == 0 {
+		return
+	}
+	key := user.Keys[random.IntN(len(user.Keys))]
+	s.judge.find(key.ID)
+	s.w.mu.Lock()
+	s.w.happened(event{what: "found", user: user.Name, keyID: key.ID})
+	s.w.mu.Unlock()
+	p := &process{w: s.w, name: name, attempts: 3, knowsItself: true, watch: s.judge.witness()}
+	p.fate = func(c call) fate { return s.fate(t, p, c) }
+	word := leak.Event{ARN: "arn:aws:health:global::event/RISK/" + name, Account: s.w.home.ID(), Keys: []leak.Finding{{KeyID: key.ID}}}
+	answer, err := p.answer(t.Context(), word)
+	s.log("%s: key %s: died %t, %+v: %v", name, key.ID, p.died(), answer.Keys, err)
+}
+
 func (s *sky) fate(t *testing.T, p *process, c call) fate {
 	t.Helper()
 	hash := fnv.New64a()
@@ -181,6 +212,11 @@ func (s *sky) fate(t *testing.T, p *process, c call) fate {
 			s.log("%s pauses at %s", p.name, c)
 			s.spoil()
 			s.run(t, p.name+" visitor at "+c.String())
+		}
+	case odds < s.person+s.drift+s.visit+s.word && !strings.Contains(p.name, "word"):
+		f.before = func() {
+			s.spoil()
+			s.hearOfLeak(t, p.name+" word at "+c.String(), random)
 		}
 	}
 	switch odds := random.Float64(); {

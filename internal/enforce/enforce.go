@@ -159,6 +159,12 @@ func (e Enforcer) intend(ctx context.Context, record *state.Record, reason audit
 
 // disabled turns the intent into a record of the deed, with the notice owed.
 func (e Enforcer) disabled(ctx context.Context, record *state.Record) (Outcome, error) {
+	return e.disabledBeside(ctx, record, nil)
+}
+
+// disabledBeside is disabled where somebody else may be at work on the key:
+// their intent stands.
+func (e Enforcer) disabledBeside(ctx context.Context, record *state.Record, theirs *state.Intent) (Outcome, error) {
 	now := e.Now()
 	final := record.Intent.Notice
 	final.At = now
@@ -174,7 +180,7 @@ func (e Enforcer) disabled(ctx context.Context, record *state.Record) (Outcome, 
 		final.Kind, final.Reason, final.Sooner, final.NameKey = notify.Leaked, audit.Exposure, nil, true
 	}
 	record.Final, record.Receipts, record.Settled = &final, nil, time.Time{}
-	record.Intent = nil
+	record.Intent = theirs
 	if err := e.put(ctx, record); err != nil {
 		return Disabled, fmt.Errorf("write down that key %s of user %s was disabled (it is, and its owner may hear of it twice): %w", record.KeyID, record.User, err)
 	}

@@ -3,6 +3,7 @@ package enforce
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
@@ -23,6 +24,10 @@ type Spared func(audit.User, audit.Key) string
 // stays owed where the outcome is not Disabled. Otherwise it is as for Disable.
 func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.Key, spared Spared, final LeakNotice, record *state.Record) (Outcome, error) {
 	leftover, keyID := record.Intent != nil, key.ID
+	var theirs *state.Intent
+	if AtWork(record.Intent, e.Now()) {
+		theirs = record.Intent
+	}
 	if err := e.intend(ctx, record, audit.Exposure, final(user, key)); err != nil {
 		return Failed, fmt.Errorf("write down the intent to disable key %s of user %s, so it is left active: %w", keyID, user.Name, err)
 	}
@@ -33,7 +38,7 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 	case err != nil:
 		return Failed, fmt.Errorf("read key %s of user %s once more before disabling it, so it is left active: %w", keyID, user.Name, err)
 	case fresh.Status == audit.Inactive && leftover:
-		return e.disabled(ctx, record)
+		return e.disabledBeside(ctx, record, theirs)
 	case fresh.Status != audit.Active || spared(freshUser, fresh) != "":
 		// With an attempt behind it that may yet show, nothing is known.
 		if leftover {
@@ -49,5 +54,12 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 	if err != nil {
 		return Failed, fmt.Errorf("disable key %s of user %s: %w", keyID, user.Name, err)
 	}
-	return e.disabled(ctx, record)
+	return e.disabledBeside(ctx, record, theirs)
+}
+
+// AtWork reports whether an intent is that of a run that may be alive: an answer
+// to a leak does not wait for it. What the run goes on to do is found out by the
+// next one, for which its intent must stand.
+func AtWork(intent *state.Intent, now time.Time) bool {
+	return intent != nil && intent.Reason != audit.Exposure && now.Sub(intent.At) < Lag
 }

@@ -153,7 +153,7 @@ func (a *answering) done(record *state.Record, disable bool) string {
 	case a.event != "" && a.event != leak.Event:
 		return "" // it was found once more
 	case !disable:
-	case a.event == "", leak.Disabled.IsZero(), record.Intent != nil:
+	case a.event == "", leak.Disabled.IsZero(), record.Intent != nil && record.Intent.Reason == audit.Exposure:
 		return "" // asked for by hand, only told of so far, or cut off
 	case a.now().Sub(leak.Disabled) < enforce.Lag:
 		return audit.HeldAsJustChanged.String()
@@ -211,7 +211,7 @@ func (a *answering) inactive(ctx context.Context, user audit.User, key audit.Key
 	result := Result{User: user.Name, Outcome: AlreadyDisabled}
 	known := record.Leak != nil
 	switch {
-	case record.Intent != nil && !a.DryRun:
+	case record.Intent != nil && !enforce.AtWork(record.Intent, a.now()) && !a.DryRun:
 		// An attempt that was cut off has worked: its word is still to be given.
 		a.learn(record, a.notice(notify.Leaked, user, key, ""))
 		outcome, err := a.enforcer().Settle(ctx, record)

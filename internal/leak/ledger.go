@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/state"
 )
@@ -22,7 +23,7 @@ type ledger struct {
 func (l ledger) Put(ctx context.Context, records ...*state.Record) error {
 	err := l.store.Put(ctx, records...)
 	for range mostAttempts {
-		if !errors.Is(err, state.ErrConflict) || len(records) != 1 || records[0].Intent != nil || !isLeakDeed(*records[0]) {
+		if !errors.Is(err, state.ErrConflict) || len(records) != 1 || !isLeakDeed(*records[0]) {
 			return err
 		}
 		record := records[0]
@@ -30,13 +31,16 @@ func (l ledger) Put(ctx context.Context, records ...*state.Record) error {
 		if loading != nil {
 			return errors.Join(err, loading)
 		}
-		if newest != nil && isLeakDeed(*newest) && newest.Intent == nil {
+		if newest != nil && isLeakDeed(*newest) {
 			*record = *newest // somebody else wrote the same deed down
 			return nil
 		}
 		record.Revision = 0
 		if newest != nil {
 			record.Revision, record.Told, record.Warning = newest.Revision, newest.Told, newest.Warning
+			if enforce.AtWork(newest.Intent, l.now()) {
+				record.Intent = newest.Intent
+			}
 		}
 		record.Changed = l.now()
 		err = l.store.Put(ctx, record)
@@ -45,8 +49,10 @@ func (l ledger) Put(ctx context.Context, records ...*state.Record) error {
 }
 
 // isLeakDeed reports whether the record is of a key that was disabled and whose
-// owner is told, or was, that it was found in public.
+// owner is told, or was, that it was found in public, with no answer to a leak
+// under way.
 func isLeakDeed(r state.Record) bool {
-	return r.Leak != nil && r.Disabled != nil && r.Final != nil &&
+	underWay := r.Intent != nil && r.Intent.Reason == audit.Exposure
+	return !underWay && r.Leak != nil && r.Disabled != nil && r.Final != nil &&
 		r.Final.Kind == notify.Leaked && r.Final.Reason == audit.Exposure
 }

@@ -265,12 +265,26 @@ func TestWhatOthersLeft(t *testing.T) {
 	t.Run("an intent that took effect", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, true)
-		s.put(state.Record{Intent: &state.Intent{At: now, Run: "run-0", Reason: audit.CreationAge, Notice: notice}})
+		s.put(state.Record{Intent: &state.Intent{At: now.Add(-enforce.Lag), Run: "run-0", Reason: audit.CreationAge, Notice: notice}})
 		s.aws.active = false
 		outcome, _ := s.word(arn)
 		s.want(outcome, leak.Disabled, 1)
 		if r := s.record(); r.Owed() || r.Disabled == nil || r.Final.Kind != notify.Leaked || r.Leak == nil {
 			t.Errorf("remembered is %+v", r)
+		}
+	})
+	t.Run("an intent of a run that may be at work", func(t *testing.T) {
+		t.Parallel()
+		for _, active := range []bool{true, false} {
+			s := newScene(t, true)
+			s.put(state.Record{Intent: &state.Intent{At: now.Add(-time.Second), Run: "run-0", Reason: audit.CreationAge, Notice: notice}})
+			s.aws.active = active
+			outcome, _ := s.word(arn)
+			s.want(outcome, map[bool]leak.Outcome{true: leak.Disabled, false: leak.AlreadyDisabled}[active], 1)
+			// What the run goes on to do is for the next one to find out.
+			if r := s.record(); r.Intent == nil || r.Intent.Run != "run-0" || r.FinalOwed() || s.aws.active {
+				t.Errorf("remembered is %+v", r)
+			}
 		}
 	})
 	t.Run("a final notice that is owed", func(t *testing.T) {
