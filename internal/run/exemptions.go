@@ -10,6 +10,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
@@ -101,7 +102,7 @@ func (p *pass) recordMended(ctx context.Context) {
 		record.Told, record.Changed = record.Told.Honoured(), p.Now().UTC()
 	}
 	if err := p.Store.Put(ctx, p.mended...); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("record that exemptions of %d keys are honoured again: %v", len(p.mended), err)})
+		p.problem(report.Problem{Text: fmt.Sprintf("record that exemptions of %d keys are honoured again: %s", len(p.mended), explain.Error(err))})
 	}
 }
 
@@ -116,7 +117,7 @@ func (p *pass) openExemptionsOnceAMonth(ctx context.Context) {
 	}
 	due, err := p.openExemptionsDue(ctx)
 	if err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("find out when the exemptions without end or reason were last told of, so they wait for the next run: %v", err)})
+		p.problem(report.Problem{Text: fmt.Sprintf("find out when the exemptions without end or reason were last told of, so they wait for the next run: %s", explain.Error(err))})
 	}
 	if !due {
 		p.summary.ExemptionsOpen = nil

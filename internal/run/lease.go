@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/state"
 )
@@ -34,7 +35,7 @@ func (p *pass) underLease(ctx context.Context, work func(context.Context) error)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := p.Store.Release(last, p.Account.ID, p.ID); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("give back the lease on account %s (it expires by itself): %v", p.Account.ID, err)})
+		p.problem(report.Problem{Text: fmt.Sprintf("give back the lease on account %s (it expires by itself): %s", p.Account.ID, explain.Error(err))})
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
@@ -42,7 +43,7 @@ func BeginOthers(ctx context.Context, from *inventory.CredentialReport) (add fun
 			r.Notes = append(r.Notes, missing+": AWS was still making the credential report; it is likely to be there in some minutes")
 			return
 		case err != nil:
-			r.Problems = append(r.Problems, report.Problem{Text: fmt.Sprintf("%s: %v", missing, err)})
+			r.Problems = append(r.Problems, report.Problem{Text: fmt.Sprintf("%s: %s", missing, explain.Error(err))})
 		}
 		for _, doubt := range found.Doubts {
 			r.Problems = append(r.Problems, report.Problem{Text: doubt.Error()})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/report"
@@ -94,7 +95,7 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) bool
 			for _, n := range failure.Notices {
 				p.Log.ErrorContext(ctx, "a notice was not delivered", "channel", d.Channel, "user", n.User, "key", n.KeyID, "notice", string(n.Kind))
 			}
-			p.problem(report.Problem{Text: fmt.Sprintf("%s was not told of %s: %v", d.Channel, notify.NameKeys(failure.Notices), failure.Err)})
+			p.problem(report.Problem{Text: fmt.Sprintf("%s was not told of %s: %s", d.Channel, notify.NameKeys(failure.Notices), explain.Error(failure.Err))})
 		}
 	}
 	if len(p.Channels) == 0 {
@@ -188,7 +189,7 @@ func (p *pass) settleTold(ctx context.Context) {
 		}
 		record.Settled, record.Changed = now, now
 		if err := p.Store.Put(ctx, record); err != nil {
-			p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: fmt.Sprintf("record that nothing is owed: %v", err)})
+			p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: fmt.Sprintf("record that nothing is owed: %s", explain.Error(err))})
 		}
 	}
 }
@@ -216,7 +217,7 @@ func (p *pass) settleUntold(ctx context.Context) {
 	}
 	p.Log.WarnContext(ctx, "keys were disabled and nobody is told, as no channel is set, such as SLACK_URL", "keys", len(closed))
 	if err := p.Store.Put(ctx, closed...); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("record that nothing is owed: %v", err)})
+		p.problem(report.Problem{Text: fmt.Sprintf("record that nothing is owed: %s", explain.Error(err))})
 	}
 }
 
