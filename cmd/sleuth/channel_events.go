@@ -11,6 +11,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/explain"
+	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/eventbridge"
 	"github.com/iam-sleuth/sleuth/internal/org"
@@ -99,6 +100,22 @@ func (s *session) tellOfFailures(ctx context.Context, covered *organization, sum
 	if err != nil {
 		s.log.ErrorContext(ctx, explain.Error(err))
 		summary.Problems = append(summary.Problems, report.Problem{Text: explain.Error(err)})
+	}
+}
+
+// tellOfFailedAnswer is tellOfFailure for an answer to leaked keys.
+func (s *session) tellOfFailedAnswer(ctx context.Context, covered *organization, answer *leak.Answer) {
+	if s.dryRun || len(answer.Problems) == 0 {
+		return
+	}
+	err := s.putFailure(ctx, s.cfg, covered.home, eventbridge.Failure{
+		Run: answer.Run, Account: answer.Account, At: answer.At, Begun: true, Failed: answer.Failed, Problems: textsOf(answer.Problems),
+		Keys: len(answer.Keys), NoticesOwed: answer.NoticesOwed,
+	})
+	if err != nil {
+		s.log.ErrorContext(ctx, explain.Error(err), "account", answer.Account.ID)
+		answer.Problems = append(answer.Problems, report.Problem{Text: explain.Error(err)})
+		answer.Failed = len(answer.Problems)
 	}
 }
 

@@ -98,17 +98,18 @@ func (a *app) answerLeak(ctx context.Context, cfg config.Config, e leak.Event, d
 	}
 	s := &session{app: a, id: id, began: began, cfg: cfg, dryRun: dryRun, log: log}
 	s.deadline, _ = ctx.Deadline() // zero outside Lambda
-	if err := s.open(ctx, covered.home); err != nil {
-		return nil, withWayOut(err)
-	}
-	defer func() { _ = s.store.Close() }()
 	if e.Account == "" {
 		e.Account = covered.door.HomeID
 	}
+	if err := s.open(ctx, covered.home); err != nil {
+		return nil, a.didNotBegin(ctx, cfg, covered.home, dryRun, id, notify.Account{ID: e.Account}, withWayOut(err))
+	}
+	defer func() { _ = s.store.Close() }()
 	answer, err := s.answerLeakIn(ctx, covered, e)
 	if err != nil {
 		return nil, err
 	}
+	s.tellOfFailedAnswer(ctx, covered, answer)
 	log.InfoContext(ctx, "leaked keys are answered", "answer", answer)
 	return answer, nil
 }
