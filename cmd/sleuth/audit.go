@@ -73,7 +73,7 @@ func (c *auditCommand) Run(a *app) error {
 		return err
 	}
 	if found.HasState(shown.failOn) {
-		return &statusError{exitFailOn, fmt.Errorf("some keys are in a state that --fail-on names (%s)", c.FailOn)}
+		return &statusError{exitFailOn, fmt.Errorf("some keys are in a state that --fail-on names (%s); the report shows which", c.FailOn)}
 	}
 	return nil
 }
@@ -124,7 +124,7 @@ func (c *auditCommand) view(now time.Time) (view, error) {
 	if c.DaysLeft != "" {
 		days, err := strconv.Atoi(c.DaysLeft)
 		if err != nil {
-			wrong("days-left", fmt.Errorf("%q is no whole number of days", c.DaysLeft))
+			wrong("days-left", fmt.Errorf("%q is no whole number of days; use one such as 14", c.DaysLeft))
 		}
 		shown.filter.DaysLeft = &days
 	}

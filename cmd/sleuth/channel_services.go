@@ -28,7 +28,7 @@ func (w wiring) services(ctx context.Context) ([]notify.Channel, error) {
 	case err != nil:
 		return nil, err
 	case len(channels) == 0:
-		return nil, errors.New("there is no URL in it")
+		return nil, errors.New("there is no URL in it; give one such as teams://..., or unset NOTIFY_URLS")
 	}
 	return w.previewed(channels...), nil
 }

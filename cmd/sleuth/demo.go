@@ -139,13 +139,13 @@ func setStage(now time.Time) (s *stage, err error) {
 		}
 	}()
 	if s.folder, err = os.MkdirTemp("", "sleuth-demo-"); err != nil {
-		return s, fmt.Errorf("make a folder for the demo's state: %w", err)
+		return s, fmt.Errorf("make a folder for the demo's state: %w; set TMPDIR to one that can be written to", err)
 	}
 	if s.aws, err = awsfake.Start(awsfake.WithClock(s.now)); err != nil {
-		return s, fmt.Errorf("start the demo's AWS: %w", err)
+		return s, fmt.Errorf("start the demo's AWS: %w; let the demo listen on 127.0.0.1", err)
 	}
 	if s.slack, err = startDemoSlack(); err != nil {
-		return s, fmt.Errorf("start the demo's Slack: %w", err)
+		return s, fmt.Errorf("start the demo's Slack: %w; let the demo listen on 127.0.0.1", err)
 	}
 	home := s.aws.Home()
 	home.SetAlias(demoAlias)

@@ -46,15 +46,15 @@ var accountID = regexp.MustCompile(`^[0-9]{12}$`)
 
 func (c *iamPolicyCommand) checkPlace() error {
 	if c.Account != "" && !accountID.MatchString(c.Account) {
-		return fmt.Errorf("--account=%q must be 12 digits", c.Account)
+		return fmt.Errorf("--account=%q: must be 12 digits", c.Account)
 	}
 	for _, key := range c.KMSKey {
 		if !isKey(key) {
-			return fmt.Errorf("--kms-key=%q must be the ARN of a KMS key", key)
+			return fmt.Errorf("--kms-key=%q: must be the ARN of a KMS key", key)
 		}
 	}
 	if c.ReportKey != "" && !isKey(c.ReportKey) {
-		return fmt.Errorf("--report-kms-key=%q must be the ARN of a KMS key", c.ReportKey)
+		return fmt.Errorf("--report-kms-key=%q: must be the ARN of a KMS key", c.ReportKey)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/metrics"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
@@ -23,9 +24,22 @@ func (a *app) serveLambda() int {
 	return exitWhole
 }
 
-// onEvent does what an event asks for, as far as the settings allow it. Where
-// either cannot be used, nothing is done.
+// onEvent answers an event. Its error is what people read in Lambda's result and
+// log.
 func (a *app) onEvent(ctx context.Context, payload json.RawMessage) (any, error) {
+	answer, err := a.answerEvent(ctx, payload)
+	if err == nil {
+		return answer, nil
+	}
+	if said := explain.Error(err); said != err.Error() {
+		return answer, errors.New(said)
+	}
+	return answer, err // as it is: Step Functions goes by its type
+}
+
+// answerEvent does what an event asks for, as far as the settings allow it.
+// Where either cannot be used, nothing is done.
+func (a *app) answerEvent(ctx context.Context, payload json.RawMessage) (any, error) {
 	e, err := parseEvent(payload)
 	if other, isOther := errors.AsType[*leak.OtherEventError](err); isOther {
 		a.logger(false).InfoContext(ctx, "an event is passed over", "because", other.Error())
@@ -75,7 +89,7 @@ func (a *app) scheduled(ctx context.Context, cfg config.Config, e event, log *sl
 		return summary, nil
 	}
 	if e.Account != "" {
-		return nil, fmt.Errorf("the event names account %s, and ACCOUNTS is not set: the only account is that of the function", e.Account)
+		return nil, fmt.Errorf("the event names account %s, and ACCOUNTS is not set, so that the function's own is the only one; set ACCOUNTS, or leave the account out of the event", e.Account)
 	}
 	summary, err := a.once(ctx, cfg, e.DryRun, log)
 	if summary != nil { // even of a run that was not whole

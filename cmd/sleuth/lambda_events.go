@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ var runName = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}$`)
 func parseEvent(payload []byte) (event, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &fields); err != nil || fields == nil {
-		return event{}, fmt.Errorf("the event is no JSON object: %w", errors.Join(err))
+		return event{}, fmt.Errorf("the event is no JSON object: %w; send {} for a run", cmp.Or(err, errors.New("it is null")))
 	}
 	if isOfHealth(fields) {
 		found, err := leak.ParseEvent(payload)
@@ -64,10 +65,10 @@ func parseEvent(payload []byte) (event, error) {
 	decoder := json.NewDecoder(bytes.NewReader(payload))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&e); err != nil {
-		return event{}, fmt.Errorf("the event cannot be understood: %w", err)
+		return event{}, fmt.Errorf("the event cannot be understood: %w; it may have action, dry_run, account, run and began", err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return event{}, errors.New("the event cannot be understood: something follows it")
+		return event{}, errors.New("the event cannot be understood: something follows it; send one JSON object")
 	}
 	return e, e.check()
 }
@@ -89,7 +90,7 @@ func checkSchedule(fields map[string]json.RawMessage) error {
 	}
 	var kind string
 	if err := json.Unmarshal(fields["detail-type"], &kind); err != nil || kind != "Scheduled Event" {
-		return errors.New(`the event is neither a schedule's, nor AWS Health's, nor has it an "action": run, list, account or summarize`)
+		return errors.New(`the event is neither a schedule's, nor AWS Health's, nor has it an "action"; send {} for a run, or an action: run, list, account or summarize`)
 	}
 	return nil
 }
@@ -98,9 +99,9 @@ func (e event) check() error {
 	wants := func(name string, want, given bool) error {
 		switch {
 		case want && !given:
-			return fmt.Errorf("the event lacks %q, which the action %s needs", name, e.Action)
+			return fmt.Errorf("the event lacks %q, which the action %s needs; add it", name, e.Action)
 		case !want && given:
-			return fmt.Errorf("the event has %q, which the action %s does not take", name, e.Action)
+			return fmt.Errorf("the event has %q, which the action %s does not take; leave it out", name, e.Action)
 		}
 		return nil
 	}

@@ -46,7 +46,7 @@ type summarized struct {
 	Totals org.Totals `json:"totals"`
 }
 
-var errNoSteps = errors.New("the action needs ACCOUNTS and RESULTS_BUCKET")
+var errNoSteps = errors.New("the action needs ACCOUNTS and RESULTS_BUCKET; set both")
 
 func (a *app) list(ctx context.Context, cfg config.Config, e event, log *slog.Logger) (any, error) {
 	began := a.now().UTC()
@@ -83,7 +83,7 @@ func (a *app) account(ctx context.Context, cfg config.Config, e event, log *slog
 		return nil, err
 	}
 	if !slices.Contains(covered.members.Accounts, e.Account) {
-		return nil, fmt.Errorf("account %s is not among those of run %s", e.Account, e.Run)
+		return nil, fmt.Errorf("account %s is not among those of run %s; a new run covers what the settings name", e.Account, e.Run)
 	}
 	// An invocation that is made again is a run of its own: were it taken for
 	// the one before, which may live on, the lease would not keep them apart.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/org"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
@@ -60,7 +61,7 @@ func (o *organization) enter(ctx context.Context, account string, log *slog.Logg
 	traffic := cloud.Count(&inside)
 	identity, err := identify(ctx, inside, log)
 	if err == nil && identity.Account.ID != account {
-		err = fmt.Errorf("the credentials for account %s are for account %s", account, identity.Account.ID)
+		err = fmt.Errorf("the credentials for account %s are for account %s; check AWS_ENDPOINT_URL", account, identity.Account.ID)
 	}
 	return inside, traffic, identity, err
 }
@@ -77,7 +78,7 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 	}
 	if only != "" {
 		if !slices.Contains(covered.members.Accounts, only) {
-			return nil, fmt.Errorf("account %s is not among the accounts of the settings", only)
+			return nil, fmt.Errorf("account %s is not among the accounts of the settings; check ACCOUNTS, OUS and EXCLUDE_ACCOUNTS", only)
 		}
 		covered.members = org.Members{Organization: covered.members.Organization, Accounts: []string{only}}
 	}
@@ -141,7 +142,7 @@ func (s *session) runAt(ctx context.Context, e *organization, account string) (s
 	log := s.log.With("account", account)
 	inside, traffic, identity, err := e.enter(ctx, account, log)
 	if err != nil {
-		log.ErrorContext(ctx, "the account was not entered", "error", err.Error())
+		log.ErrorContext(ctx, "the account was not entered", "error", explain.Error(err))
 		summary = org.NotEntered(account, s.id, s.now(), s.dryRun, err)
 		_ = s.leaveEvidence(ctx, &summary, nil, log) // the summary has its problems
 		return summary, false

@@ -80,7 +80,7 @@ func (c *reactivateCommand) keysByAccount(a *app, members org.Members, store sta
 		}
 		for _, key := range c.Keys {
 			if !known[key] {
-				return nil, fmt.Errorf("%s does not know which account key %s is of: use the credentials of its account, and no ACCOUNTS", store, key)
+				return nil, fmt.Errorf("%s does not know which account key %s is of; use the credentials of its account, and no ACCOUNTS", store, key)
 			}
 		}
 	}
@@ -89,7 +89,7 @@ func (c *reactivateCommand) keysByAccount(a *app, members org.Members, store sta
 	}
 	for account := range keys {
 		if !slices.Contains(members.Accounts, account) {
-			return nil, fmt.Errorf("account %s, which some of the keys are of, is not among the accounts of the settings", account)
+			return nil, fmt.Errorf("account %s, which some of the keys are of, is not among the accounts of the settings; check ACCOUNTS, OUS and EXCLUDE_ACCOUNTS", account)
 		}
 	}
 	return keys, nil
@@ -99,7 +99,7 @@ func (c *reactivateCommand) keysByAccount(a *app, members org.Members, store sta
 // accounts.
 func (c *reactivateCommand) keysInSummary(a *app, keys map[string][]sleuth.KeyRef) error {
 	wrong := func(err error) error {
-		return &statusError{exitUsage, fmt.Errorf("read the report: %w", err)}
+		return &statusError{exitUsage, fmt.Errorf("read the report: %w; %s", err, whatReport)}
 	}
 	in := a.stdin
 	if c.Report != "-" {
@@ -114,7 +114,7 @@ func (c *reactivateCommand) keysInSummary(a *app, keys map[string][]sleuth.KeyRe
 	err := json.NewDecoder(in).Decode(&summary)
 	switch {
 	case err != nil || summary.Run == "" || len(summary.Accounts) == 0:
-		return wrong(errors.Join(errors.New("it is not the JSON summary of a run over several accounts"), err))
+		return wrong(notSummary(err))
 	case c.OfRun != "" && summary.Run != c.OfRun:
 		return wrong(fmt.Errorf("it is of run %s, not %s", summary.Run, c.OfRun))
 	case summary.DryRun:
@@ -129,4 +129,13 @@ func (c *reactivateCommand) keysInSummary(a *app, keys map[string][]sleuth.KeyRe
 		return wrong(errors.New("the run disabled no key"))
 	}
 	return nil
+}
+
+// notSummary says that a report is none; err, which may be nil, says why.
+func notSummary(err error) error {
+	const none = "it is not the JSON summary of a run over several accounts"
+	if err == nil {
+		return errors.New(none)
+	}
+	return fmt.Errorf(none+": %w", err)
 }

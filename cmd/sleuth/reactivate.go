@@ -95,6 +95,9 @@ func (a *app) reactivateIn(aws aws.Config, account string, store state.Store, le
 
 const reactivateConcurrency = 1
 
+// whatReport is what --report takes.
+const whatReport = "give --report the path of a run's JSON summary, such as the Lambda's result, or '-' for standard input"
+
 // reactivation is one use of the command.
 type reactivation struct {
 	*app
@@ -200,7 +203,7 @@ func (r reactivation) apply(one enforce.Reactivation, records []state.Record) er
 	record.StartAnew()
 	record.Changed = r.now().UTC()
 	if err := r.store.Put(r.ctx, &record); err != nil {
-		return fmt.Errorf("key %s of user %s is enabled, but %s still remembers it as disabled: %w", one.KeyID, one.User.Name, r.store, err)
+		return fmt.Errorf("key %s of user %s is enabled, but %s still remembers it as disabled: %w; 'sleuth state forget %s' mends that", one.KeyID, one.User.Name, r.store, err, one.KeyID)
 	}
 	return nil
 }
@@ -228,7 +231,7 @@ func (r reactivation) keysOf(c *reactivateCommand, records []state.Record) ([]sl
 	for _, id := range c.Keys {
 		out, err := r.iam.GetAccessKeyLastUsed(r.ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(id)})
 		if err != nil || aws.ToString(out.UserName) == "" {
-			return nil, fmt.Errorf("find the user of key %s in account %s: %w", id, r.account, cmp.Or(err, errors.New("it is no user's key")))
+			return nil, fmt.Errorf("find the user of key %s in account %s: %w; check the id, and whose credentials these are", id, r.account, cmp.Or(err, errors.New("it is no user's key")))
 		}
 		keys = append(keys, sleuth.KeyRef{User: *out.UserName, KeyID: id})
 	}
@@ -249,24 +252,24 @@ func (r reactivation) keysInReport(path, ofRun string) ([]sleuth.KeyRef, error) 
 	if path != "-" {
 		file, err := os.Open(path) //nolint:gosec // the user's own choice
 		if err != nil {
-			return nil, &statusError{exitUsage, fmt.Errorf("read the report: %w", err)}
+			return nil, &statusError{exitUsage, fmt.Errorf("read the report: %w; %s", err, whatReport)}
 		}
 		defer func() { _ = file.Close() }()
 		in = file
 	}
 	var summary sleuth.Summary
 	if err := json.NewDecoder(in).Decode(&summary); err != nil {
-		return nil, &statusError{exitUsage, fmt.Errorf("read the report: it is not the JSON summary of a run: %w", err)}
+		return nil, &statusError{exitUsage, fmt.Errorf("read the report: it is not the JSON summary of a run: %w; %s", err, whatReport)}
 	}
 	switch {
 	case summary.Run == "":
-		return nil, &statusError{exitUsage, errors.New("read the report: it is not the JSON summary of a run")}
+		return nil, &statusError{exitUsage, fmt.Errorf("read the report: it is not the JSON summary of a run; %s", whatReport)}
 	case summary.Account.ID != r.account:
-		return nil, &statusError{exitUsage, fmt.Errorf("the report is about account %s, and these credentials are for %s", summary.Account.ID, r.account)}
+		return nil, &statusError{exitUsage, fmt.Errorf("the report is about account %s, and these credentials are for %s; use those of the report's account", summary.Account.ID, r.account)}
 	case ofRun != "" && summary.Run != ofRun:
-		return nil, &statusError{exitUsage, fmt.Errorf("the report is of run %s, not %s", summary.Run, ofRun)}
+		return nil, &statusError{exitUsage, fmt.Errorf("the report is of run %s, not %s; leave out --run, or give the report of that run", summary.Run, ofRun)}
 	case summary.DryRun:
-		return nil, &statusError{exitUsage, errors.New("the report is of a dry run, which disabled nothing")}
+		return nil, &statusError{exitUsage, errors.New("the report is of a dry run, which disabled nothing; give that of a run that disabled keys")}
 	}
 	return summary.DisabledKeys, nil
 }

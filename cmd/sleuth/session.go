@@ -13,6 +13,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/evidence"
+	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
@@ -95,7 +96,7 @@ func identify(ctx context.Context, aws aws.Config, log *slog.Logger) (cloud.Iden
 		return cloud.Identity{}, err
 	}
 	if aliasErr != nil {
-		log.WarnContext(ctx, "the account's alias is left out of the messages", "account", identity.Account.ID, "error", aliasErr.Error())
+		log.WarnContext(ctx, "the account's alias is left out of the messages", "account", identity.Account.ID, "error", explain.Error(aliasErr))
 	}
 	return identity, nil
 }

@@ -85,7 +85,7 @@ func stamp(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.UTC().Format("2006-01-02T15:04Z")
+	return t.UTC().Format("Mon 2 Jan 2006, 15:04 UTC")
 }
 
 type stateForgetCommand struct {
@@ -121,10 +121,10 @@ func (c *stateForgetCommand) Run(a *app) error {
 	}
 	switch len(matches) {
 	case 0:
-		return fmt.Errorf("%s remembers nothing of key %s", store, c.Key)
+		return fmt.Errorf("%s remembers nothing of key %s; 'sleuth state list' shows what it knows", store, c.Key)
 	case 1:
 	default:
-		return fmt.Errorf("%s remembers key %s in %d accounts: name one with --account", store, c.Key, len(matches))
+		return fmt.Errorf("%s remembers key %s in %d accounts; name one with --account", store, c.Key, len(matches))
 	}
 	one := matches[0]
 	if !c.Yes && !a.confirm(fmt.Sprintf("Forget key %s of account %s?%s", c.Key, one.account, one.owed)) {

@@ -43,10 +43,10 @@ var layers = []struct {
 
 	// The stages of a run.
 	{"internal/config", []string{"internal/audit", "internal/notify", "internal/secret"}},
-	{"internal/inventory", []string{"internal/audit"}},
+	{"internal/inventory", []string{"internal/audit", "internal/explain"}},
 	{"internal/enforce", []string{"internal/audit", "internal/inventory", "internal/notify", "internal/state"}},
 	{"internal/report", []string{"internal/audit", "internal/notify"}},
-	{"internal/evidence", []string{"internal/report"}},
+	{"internal/evidence", []string{"internal/explain", "internal/report"}},
 	{"internal/cloud", []string{"internal/config", "internal/notify", "internal/pace", "internal/secret"}},
 	{"internal/run", []string{
 		"internal/audit", "internal/config", "internal/enforce", "internal/explain", "internal/inventory", "internal/notify",

@@ -45,7 +45,7 @@ func Connect(ctx context.Context, concurrency int) (aws.Config, error) {
 		awsconfig.WithLogger(logging.Nop{}),
 	)
 	if err != nil {
-		return aws.Config{}, fmt.Errorf("load the AWS settings: %w", err)
+		return aws.Config{}, fmt.Errorf("load the AWS settings: %w; check AWS_PROFILE, and the files of the AWS CLI", err)
 	}
 	return cfg, nil
 }
@@ -101,7 +101,7 @@ func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err e
 	id.AccessKeyID = signer.AccessKeyID
 	id.Account.ID = aws.ToString(caller.Account)
 	if id.Account.ID == "" {
-		return Identity{}, nil, errors.New("ask AWS which account this is: the answer does not say")
+		return Identity{}, nil, errors.New("ask AWS which account this is: the answer does not say; check AWS_ENDPOINT_URL")
 	}
 	if parts := strings.Split(aws.ToString(caller.Arn), ":"); len(parts) > 1 {
 		id.Partition = parts[1]

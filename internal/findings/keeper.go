@@ -232,9 +232,9 @@ func hinted(err error) error {
 	}
 	switch api.ErrorCode() {
 	case "InvalidAccessException":
-		return fmt.Errorf("%w: enable Security Hub in this account and region, or unset FINDINGS", err)
+		return fmt.Errorf("%w; enable Security Hub in this account and region, or unset FINDINGS", err)
 	case "AccessDenied", "AccessDeniedException":
-		return fmt.Errorf("%w: allow securityhub:GetFindings and securityhub:BatchImportFindings to the role that Sleuth has in the account", err)
+		return fmt.Errorf("%w; allow securityhub:GetFindings and securityhub:BatchImportFindings to the role that Sleuth has in the account", err)
 	}
 	return err
 }

@@ -73,7 +73,7 @@ func (h *holding) renewAll(ctx context.Context) {
 	for account, until := range h.leases() {
 		err := h.take(ctx, account)
 		if err != nil && ctx.Err() == nil && h.now().After(until.Add(-h.ttl/3)) {
-			h.stop(fmt.Errorf("the lease on account %s was lost: %w", account, err))
+			h.stop(fmt.Errorf("the lease on account %s was lost: %w; the next run does what is left", account, err))
 			return
 		}
 	}

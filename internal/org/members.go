@@ -70,7 +70,7 @@ func List(ctx context.Context, directory Directory, scope config.Scope) (Members
 		}
 	}
 	if len(found.Accounts) == 0 {
-		return found, fmt.Errorf("no active account to cover: %d are suspended, %d are excluded", found.Suspended, found.Excluded)
+		return found, fmt.Errorf("no active account to cover (%d suspended, %d excluded); check ACCOUNTS, OUS and EXCLUDE_ACCOUNTS", found.Suspended, found.Excluded)
 	}
 	return found, nil
 }

@@ -28,7 +28,15 @@ func exemptThrough(row Row) string {
 	if row.ExemptUntil == nil {
 		return "no end"
 	}
-	return dayInWords(row.ExemptUntil.Add(-time.Nanosecond))
+	return shortDay(row.ExemptUntil.Add(-time.Nanosecond))
+}
+
+// exemptThroughInNumbers is exemptThrough for the narrowest of tables.
+func exemptThroughInNumbers(row Row) string {
+	if row.ExemptUntil == nil {
+		return exemptThrough(row)
+	}
+	return row.ExemptUntil.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
 }
 
 // writeExemptions writes the exemptions as text, below the table of keys. With
@@ -59,11 +67,17 @@ func writeExemptions(w io.Writer, r Report, screen Screen) error {
 // left out, then what the key would be, and names and reasons are cut.
 func exemptionCells(rows []Row, width int) (header []string, cells [][]string) {
 	const (
-		always = 20 + gap + 10 + gap // a key's id and a day
+		always = 20 + gap + 10 + gap // a key's id and a day as numbers
+		named  = 5                   // more for a day with its weekday
 		state  = 15 + gap
 		ages   = 4 + gap + 6 + gap
 	)
-	room := width - always - gap
+	room, through := width-always-gap, exemptThrough
+	if width > 0 && room < named+2*shortNames {
+		through = exemptThroughInNumbers
+	} else {
+		room -= named
+	}
 	withState, withAges := width <= 0 || room >= state+2*shortNames, width <= 0 || room >= state+ages+2*shortNames
 	header = []string{columns[atUser], columns[atKey]}
 	if withState {
@@ -91,11 +105,7 @@ func exemptionCells(rows []Row, width int) (header []string, cells [][]string) {
 		if withAges {
 			line = append(line, strconv.Itoa(row.Age), strconv.Itoa(row.IdleAge))
 		}
-		through := "no end"
-		if row.ExemptUntil != nil {
-			through = row.ExemptUntil.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
-		}
-		cells = append(cells, append(line, through, snip(row.ExemptReason, max(narrowest, room-names))))
+		cells = append(cells, append(line, through(row), snip(row.ExemptReason, max(narrowest, room-names))))
 	}
 	return header, cells
 }

@@ -83,7 +83,7 @@ func TestFindingsAreValid(t *testing.T) {
 			t.Run(format+" "+name, func(t *testing.T) {
 				t.Parallel()
 				text := written(t, format, reports...)
-				if name == "forecast" && !strings.Contains(string(text), "FORECAST for Wed 4 Nov 2026") {
+				if name == "forecast" && !strings.Contains(string(text), "FORECAST for Wednesday 4 November 2026") {
 					t.Error("nothing says that it is a forecast")
 				}
 			})

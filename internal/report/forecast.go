@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
 // Forecast marks a report that judges the keys at a moment to come.
@@ -60,10 +62,13 @@ func (r Report) headline() string {
 }
 
 // inWords writes a moment for people.
-func inWords(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006, 15:04 UTC") }
+func inWords(t time.Time) string { return notify.Date(t) }
 
 // dayInWords writes a day for people. Days are UTC.
-func dayInWords(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006") }
+func dayInWords(t time.Time) string { return t.UTC().Format("Monday 2 January 2006") }
+
+// shortDay writes a day for a table, where there is little room.
+func shortDay(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006") }
 
 func midnight(t time.Time) time.Time {
 	year, month, date := t.UTC().Date()

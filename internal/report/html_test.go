@@ -72,8 +72,8 @@ func TestPageSaysAll(t *testing.T) {
 	r.Problems = []report.Problem{{User: "zoe", Text: "read zoe: AccessDenied"}}
 	page := html.UnescapeString(htmlOf(t, r))
 	for _, said := range []string{
-		"acme", "123456789012", "As of Mon 5 Oct 2026, 14:03 UTC",
-		"2 of 9 active keys are past a limit. 3 more reach a limit within 30 days; the first, that of bjorn, on Mon 12 Oct 2026.",
+		"acme", "123456789012", "As of Monday 5 October 2026, 14:03 UTC",
+		"2 of 9 active keys are past a limit. 3 more reach a limit within 30 days; the first, that of bjorn, on Monday 12 October 2026.",
 		`<dt>active keys</dt><dd class="value">9</dd>`, `<dd class="value">77 %</dd>`, `<dt>exempt</dt><dd class="value">2</dd><dd class="note">1 without an end</dd>`,
 		"Not everything could be read", "read zoe: AccessDenied",
 		">warned from 80</text>", ">limit 90</text>", ">warned from 30</text>", ">limit 45</text>",
@@ -102,8 +102,8 @@ func TestPageOfAForecast(t *testing.T) {
 	page := htmlOf(t, r.Only(report.Filter{DaysLeft: daysLeft(20)}))
 	for _, said := range []string{
 		"<title>Forecast: access keys of AWS account 123456789012 (acme)</title>",
-		"For Wed 4 Nov 2026, 14:03 UTC", "<strong>This is a forecast.</strong>", "if no key is used, rotated",
-		"The keys were read on Mon 5 Oct 2026, 14:03 UTC", "will be past a limit", "Forecast made by Sleuth",
+		"For Wednesday 4 November 2026, 14:03 UTC", "<strong>This is a forecast.</strong>", "if no key is used, rotated",
+		"The keys were read on Monday 5 October 2026, 14:03 UTC", "will be past a limit", "Forecast made by Sleuth",
 		"<strong>Some keys are left out.</strong> Shown: at most 20 days left.",
 	} {
 		if !strings.Contains(page, said) {

@@ -93,7 +93,7 @@ func dueInMarkdown(out io.Writer, past []due, weeks []week) {
 	}
 	add("Past a limit", past)
 	for _, w := range weeks {
-		add(fmt.Sprintf("%s to %s", dayInWords(w.From), dayInWords(w.To)), w.Keys)
+		add(fmt.Sprintf("%s to %s", shortDay(w.From), shortDay(w.To)), w.Keys)
 	}
 	fmt.Fprintf(out, "## Due in the next %d days\n\n%s\n\n", horizon, whatIsDue)
 	if len(cells) == 0 {
@@ -146,7 +146,8 @@ func refusedInMarkdown(row Row) string {
 	return " (exemption not honoured)"
 }
 
-// dateOf is the day of the limit that a key reaches first, as numbers.
+// dateOf is the day of the limit that a key reaches first, as numbers: a list
+// of keys is sorted by it.
 func dateOf(row Row) string {
 	if when, ever := limitAt(row); ever {
 		return when.UTC().Format(time.DateOnly)

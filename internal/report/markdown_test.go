@@ -29,9 +29,9 @@ func TestMarkdown(t *testing.T) {
 	)
 	r.Problems = []report.Problem{{User: "zoe", Text: "read zoe: AccessDenied"}}
 	want := "# Access keys of AWS account `123456789012 acme`\n" + `
-As of Mon 5 Oct 2026, 14:03 UTC.
+As of Monday 5 October 2026, 14:03 UTC.
 
-1 of 4 active keys is past a limit. 3 more reach a limit within 30 days; the first, that of §bjorn§, on Mon 12 Oct 2026.
+1 of 4 active keys is past a limit. 3 more reach a limit within 30 days; the first, that of §bjorn§, on Monday 12 October 2026.
 
 | Active keys | Past a limit | Warned | Exempt | Disabled |
 | ---: | ---: | ---: | ---: | ---: |
@@ -85,7 +85,7 @@ func TestMarkdownOfAForecastAndAFilter(t *testing.T) {
 	r.Forecast = report.NewForecast(audited)
 	got := markdownOf(t, r)
 	for _, said := range []string{
-		"> **FORECAST for Wed 4 Nov 2026, 14:03 UTC**, from keys read on Mon 5 Oct 2026, 14:03 UTC. It assumes that no key is used, rotated",
+		"> **FORECAST for Wednesday 4 November 2026, 14:03 UTC**, from keys read on Monday 5 October 2026, 14:03 UTC. It assumes that no key is used, rotated",
 		"Shown are only some keys: `user nobody`.",
 		"There is no active access key.",
 		"## Keys\n\nNone.\n",

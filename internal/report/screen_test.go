@@ -111,8 +111,8 @@ func TestForecastStandsAboveTheTable(t *testing.T) {
 	r.Forecast = report.NewForecast(audited)
 	shown := tableOn(t, report.Screen{}, r)
 	for _, said := range []string{
-		"FORECAST for Wed 4 Nov 2026, 14:03 UTC, from keys read on Mon 5 Oct 2026, 14:03 UTC. It assumes that no key is used",
-		"\nFORECAST for Wed 4 Nov 2026: AWS account 123456789012 (acme): 1 user, 1 key: 1 expire [shown: user c*]\n",
+		"FORECAST for Wednesday 4 November 2026, 14:03 UTC, from keys read on Monday 5 October 2026, 14:03 UTC. It assumes that no key is used",
+		"\nFORECAST for Wednesday 4 November 2026: AWS account 123456789012 (acme): 1 user, 1 key: 1 expire [shown: user c*]\n",
 	} {
 		if !strings.Contains(shown, said) {
 			t.Errorf("does not say %q:\n%s", said, shown)

@@ -55,7 +55,7 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 	addOthers(&found)
 	found.Sort()
 	if len(found.Problems) > 0 {
-		return found, errors.New("the audit is not whole")
+		return found, errors.New("the audit is not whole; mend what is named as failed, and audit again")
 	}
 	return found, nil
 }

@@ -29,7 +29,7 @@ func (p *pass) leaveForDigest(ctx context.Context, w *warned) {
 	changed := p.warningsLeft(w)
 	p.mu.Unlock()
 	if err := p.Store.Put(ctx, changed...); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("leave %d warnings for the digest: %s", len(w.notices), explain.Error(err))})
+		p.problem(report.Problem{Text: fmt.Sprintf("leave %s for the digest: %s", plural(len(w.notices), "warning"), explain.Error(err))})
 	}
 }
 

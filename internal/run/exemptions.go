@@ -25,7 +25,7 @@ func (p *pass) checkExemptionTags(ctx context.Context, s inventory.Subject) {
 		ids[i] = key.ID
 	}
 	for _, tag := range audit.UnreadableTags(s.User, ids) {
-		p.Log.ErrorContext(ctx, "a KeyAutoExpire tag is unreadable; the user's keys are not disabled, or the key's alone where the tag names one. Use False, True or 'False until YYYY-MM-DD'",
+		p.Log.ErrorContext(ctx, "a KeyAutoExpire tag is unreadable; the user's keys are not disabled, or the key's alone where the tag names one; use False, True or 'False until YYYY-MM-DD'",
 			"user", s.User.Name, "value", tag.Value, "tag", tag.Key)
 		if !slices.Contains(p.summary.UnreadableTags, s.User.Name) {
 			p.summary.UnreadableTags = append(p.summary.UnreadableTags, s.User.Name)
@@ -102,7 +102,7 @@ func (p *pass) recordMended(ctx context.Context) {
 		record.Told, record.Changed = record.Told.Honoured(), p.Now().UTC()
 	}
 	if err := p.Store.Put(ctx, p.mended...); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("record that exemptions of %d keys are honoured again: %s", len(p.mended), explain.Error(err))})
+		p.problem(report.Problem{Text: fmt.Sprintf("record that exemptions of %s are honoured again: %s", plural(len(p.mended), "key"), explain.Error(err))})
 	}
 }
 
@@ -176,17 +176,20 @@ func AboutExemptions(digest bool, runs ...Summary) string {
 		said = append(said, exemptions(n)+ends(n)+" within 14 days; after that the keys are judged like any other:\n"+strings.Join(ending, "\n"))
 	}
 	if n := len(open); n > 0 {
-		said = append(said, exemptions(n)+have(n)+" no end or no reason. Please set the tags KeyAutoExpire = False until DATE and KeyAutoExpireReason, or replace the keys:\n"+
+		said = append(said, exemptions(n)+have(n)+" no end or no reason. Set the tags KeyAutoExpire = False until DATE and KeyAutoExpireReason, or replace the keys:\n"+
 			strings.Join(open, "\n"))
 	}
 	return strings.Join(said, "\n\n")
 }
 
-func exemptions(n int) string {
+func exemptions(n int) string { return plural(n, "exemption") }
+
+// plural is a count that agrees with its noun.
+func plural(n int, noun string) string {
 	if n == 1 {
-		return "1 exemption"
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d exemptions", n)
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func ends(n int) string {
@@ -217,9 +220,9 @@ func (e Exemption) line(account string) string {
 
 // wouldBe says what the key would be without the exemption.
 func (e Exemption) wouldBe() string {
-	age := fmt.Sprintf("created %d days ago", e.Age)
+	age := fmt.Sprintf("created %s ago", plural(e.Age, "day"))
 	if e.Underlying.Reason() == audit.Inactivity {
-		age = fmt.Sprintf("unused for %d days", e.IdleAge)
+		age = fmt.Sprintf("unused for %s", plural(e.IdleAge, "day"))
 	}
 	if e.Underlying.PastLimit() {
 		return fmt.Sprintf("is past its limit due to %s (%s)", e.Underlying.Reason(), age)

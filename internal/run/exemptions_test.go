@@ -167,7 +167,7 @@ func TestOpenExemptionsAreToldOnceAMonth(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.user("bot", []string{"KeyAutoExpire", "False", "KeyAutoExpireReason", "one\nline"}, w.key("AKIABOT", 400, 1))
-	const said = "1 exemption has no end or no reason. Please set the tags KeyAutoExpire = False until DATE and KeyAutoExpireReason, or replace the keys:\n" +
+	const said = "1 exemption has no end or no reason. Set the tags KeyAutoExpire = False until DATE and KeyAutoExpireReason, or replace the keys:\n" +
 		"key AKIABOT of user bot: without an end; reason: one line; without it the key is past its limit due to creation age (created 401 days ago)"
 	wantSaid := func(what string, want ...string) {
 		t.Helper()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/explain"
+	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/state"
 )
@@ -57,8 +58,8 @@ func (p *pass) afterOthers(ctx context.Context, work func(context.Context) error
 		return err
 	}
 	if !samePart(last.Run, p.ID) && last.Ended.After(p.began) && last.Ended.Before(p.began.Add(longestRun)) {
-		return fmt.Errorf("another run on account %s ended at %s, after this one began: nothing is left to do",
-			p.Account.ID, last.Ended.UTC().Format(time.RFC3339))
+		return fmt.Errorf("another run on account %s ended on %s, after this one began; nothing is left to do",
+			p.Account.ID, notify.Date(last.Ended))
 	}
 	p.reader.After, p.last = last.CameTo, last
 	if err := work(ctx); err != nil {
@@ -99,7 +100,7 @@ func (p *pass) renew(ctx context.Context, ttl time.Duration, stop context.Cancel
 		case ctx.Err() != nil:
 			return
 		case now.After(until.Add(-ttl / 3)):
-			stop(fmt.Errorf("the lease on account %s was lost: %w", p.Account.ID, err))
+			stop(fmt.Errorf("the lease on account %s was lost: %w; the next run does what is left", p.Account.ID, err))
 			return
 		}
 	}

@@ -277,7 +277,7 @@ func (d *DynamoDB) hint(err error) string {
 		return fmt.Sprintf("; there is no table %s in this account and region: make it, with the partition key %s and the sort key %s, both strings, or set STATE to another",
 			d.table, attrAccount, attrItem)
 	case "AccessDeniedException":
-		return fmt.Sprintf("; sleuth needs dynamodb:Query, dynamodb:PutItem and dynamodb:DeleteItem on the table %s, and dynamodb:Scan for 'sleuth state list'", d.table)
+		return fmt.Sprintf("; allow dynamodb:Query, dynamodb:PutItem and dynamodb:DeleteItem on the table %s, and dynamodb:Scan for 'sleuth state list'", d.table)
 	case "ValidationException":
 		return fmt.Sprintf("; see that the table %s has the partition key %s and the sort key %s, both strings",
 			d.table, attrAccount, attrItem)

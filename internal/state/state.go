@@ -264,7 +264,7 @@ type LeasedError struct {
 
 func (e *LeasedError) Error() string {
 	return fmt.Sprintf("another run (%s) is at work on account %s until %s; wait for it, or for that moment if it is dead",
-		e.Holder, e.Account, e.Until.UTC().Format(time.RFC3339))
+		e.Holder, e.Account, notify.Date(e.Until))
 }
 
 // DamagedError names a record that cannot be understood. It is never

@@ -161,7 +161,7 @@ func (m *Mailer) classify(ctx context.Context, err error) error {
 	}
 	api, answered := errors.AsType[smithy.APIError](err)
 	if answered && overQuota(api) {
-		return retry.Permanent(fmt.Errorf("%w: %s", err, quotaHint))
+		return retry.Permanent(fmt.Errorf("%w; %s", err, quotaHint))
 	}
 	// An attempt that ran into its timeout is canceled, which the SDK would
 	// not retry.
@@ -176,7 +176,7 @@ func (m *Mailer) classify(ctx context.Context, err error) error {
 	}
 	if answered {
 		if hint := hintOn(api); hint != "" {
-			err = fmt.Errorf("%w: %s", err, hint)
+			err = fmt.Errorf("%w; %s", err, hint)
 		}
 	}
 	return retry.Permanent(err)

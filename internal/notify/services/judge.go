@@ -25,13 +25,13 @@ func (s *Service) judge(a answer) error {
 	}
 	switch {
 	case status == http.StatusTooManyRequests:
-		return s.patiently(a, errors.New("answered 429: too many messages"))
+		return s.patiently(a, errors.New("answered 429: too many messages; the next run tries again"))
 	case status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooEarly:
 		return s.patiently(a, fmt.Errorf("answered %d%s", status, reason))
 	case status >= 200 && status < 300:
 		return nil
 	case status >= 300 && status < 400:
-		return retry.Permanent(fmt.Errorf("answered %d, a redirect, which is not followed: check the URL in NOTIFY_URLS", status))
+		return retry.Permanent(fmt.Errorf("answered %d, a redirect, which is not followed; check the URL in NOTIFY_URLS", status))
 	}
 	text := fmt.Sprintf("answered %d%s", status, reason)
 	if hint, known := hints[status]; known {

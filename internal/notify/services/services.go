@@ -142,7 +142,7 @@ func (s *Service) rehearse() error {
 	return nil
 }
 
-var errPlain = errors.New("must not go over plain http, which shows the URL to everybody on the way: use https")
+var errPlain = errors.New("must not go over plain http, which shows the URL to everybody on the way; use https")
 
 // innermost is what an error comes down to, without secrets: what wraps it often
 // quotes the URL.

@@ -128,7 +128,7 @@ func (t *Topic) classify(ctx context.Context, err error) error {
 	}
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		if hint, known := hints[api.ErrorCode()]; known {
-			err = fmt.Errorf("%w: %s", err, hint)
+			err = fmt.Errorf("%w; %s", err, hint)
 		}
 	}
 	return retry.Permanent(err)
@@ -144,8 +144,8 @@ var hints = map[string]string{
 	"AccessDeniedException": needsPublish,
 	"NotFound":              "there is no such topic: check the ARN in SNS_TOPIC",
 	"KMSAccessDenied":       "the topic is encrypted: allow kms:GenerateDataKey and kms:Decrypt on its key to the role that Sleuth runs as",
-	"KMSDisabled":           "the key that the topic is encrypted with is disabled",
-	"KMSNotFound":           "the key that the topic is encrypted with does not exist",
-	"ExpiredToken":          "the AWS credentials have expired",
-	"InvalidClientTokenId":  "the AWS credentials are not valid",
+	"KMSDisabled":           "the key that the topic is encrypted with is disabled: enable it again in KMS",
+	"KMSNotFound":           "the key that the topic is encrypted with does not exist: give the topic another",
+	"ExpiredToken":          "the AWS credentials have expired: sign in again",
+	"InvalidClientTokenId":  "the AWS credentials are not valid: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
 }
