@@ -206,7 +206,7 @@ func (p *pass) settleUntold(ctx context.Context) {
 		if record.Final != nil && record.Final.Kind == notify.Exposed {
 			// What anybody can use is no old news, whenever a channel is set.
 			p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: fmt.Sprintf(
-				"nobody was told that key %s of user %s was found in public: set a channel, such as SLACK_URL or SNS_TOPIC", record.KeyID, record.User)})
+				"nobody was told that key %s of user %s was found in public; set a channel, such as SLACK_URL or SNS_TOPIC", record.KeyID, record.User)})
 			continue
 		}
 		record.Settled, record.Changed = now, now

@@ -226,13 +226,13 @@ func (b *Bus) classify(ctx context.Context, err error) error {
 func withHint(code string, err error) error {
 	switch code {
 	case "AccessDenied", "AccessDeniedException":
-		return fmt.Errorf("%w: allow events:PutEvents on the bus to the role that Sleuth runs as, and in the bus's policy if that is another account's", err)
+		return fmt.Errorf("%w; allow events:PutEvents on the bus to the role that Sleuth runs as, and in the bus's policy if that is another account's", err)
 	case "ResourceNotFoundException":
-		return fmt.Errorf("%w: there is no such bus: check the ARN in EVENTS", err)
+		return fmt.Errorf("%w; there is no such bus: check the ARN in EVENTS", err)
 	case "ExpiredToken", "ExpiredTokenException":
-		return fmt.Errorf("%w: the AWS credentials have expired", err)
+		return fmt.Errorf("%w; the AWS credentials have expired: sign in again", err)
 	case "InvalidClientTokenId", "UnrecognizedClientException":
-		return fmt.Errorf("%w: the AWS credentials are not valid", err)
+		return fmt.Errorf("%w; the AWS credentials are not valid: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", err)
 	}
 	return err
 }
