@@ -1,8 +1,10 @@
 package awsfake_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"reflect"
 	"slices"
@@ -37,7 +39,27 @@ func configFor(url, accessKeyID, secret, token string) aws.Config {
 		BaseEndpoint: aws.String(url),
 		Credentials:  credentials.NewStaticCredentialsProvider(accessKeyID, secret, token),
 		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
+		HTTPClient:   &http.Client{Transport: patient{http.DefaultTransport.(*http.Transport).Clone()}},
 	}
+}
+
+// patient keeps a request's body open until it is written. The SDK closes it
+// once there is an answer, and this server has one so soon that the client may
+// still be looking for the body's end; it then drops the connection, which
+// these tests, unlike the product, do not try again.
+type patient struct{ http.RoundTripper }
+
+func (p patient) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		return p.RoundTripper.RoundTrip(r)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return p.RoundTripper.RoundTrip(r)
 }
 
 // iamOf is an IAM client with an account's credentials.

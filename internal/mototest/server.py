@@ -19,6 +19,7 @@ sys.path = [folder for folder in sys.path if folder]  # nothing from where tests
 
 try:
     from moto.awslambda.models import lambda_backends
+    from moto.core.base_backend import AccountSpecificBackend, BackendDict
     from moto.core.config import default_user_config
     from moto.iam.models import AccessKeyLastUsed, iam_backends
     from moto.server import ThreadedMotoServer
@@ -29,6 +30,14 @@ except ImportError as err:
     sys.exit(MISSING)
 
 REGION = "us-east-1"
+
+# moto walks through its accounts while other requests add to them, and Python
+# ends such a walk with an error. A walk through a copy goes on.
+for kind in (BackendDict, AccountSpecificBackend):
+    kind.__iter__ = lambda self: iter(list(dict.keys(self)))
+    kind.keys = lambda self: list(dict.keys(self))
+    kind.values = lambda self: list(dict.values(self))
+    kind.items = lambda self: list(dict.items(self))
 
 
 def moment(text):
