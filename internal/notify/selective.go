@@ -16,11 +16,35 @@ func Tells(c Channel, n Notice) bool {
 }
 
 func selective(c Channel) (Selective, bool) {
-	if p, ok := c.(Preview); ok {
-		c = p.Channel
-	}
-	s, ok := c.(Selective)
+	s, ok := unwrapped(c).(Selective)
 	return s, ok
+}
+
+func unwrapped(c Channel) Channel {
+	if p, ok := c.(Preview); ok {
+		return p.Channel
+	}
+	return c
+}
+
+// ForPrograms is a channel that programs listen to rather than people.
+type ForPrograms interface {
+	Channel
+	// ForPrograms marks it.
+	ForPrograms()
+}
+
+// Warns reports whether the owner of a key counts as warned once the channel of
+// that name has taken the warning: not where programs listen to it and people to
+// another.
+func Warns(channels []Channel, name string, n Notice) bool {
+	toPeople, programs := false, false
+	for _, c := range channels {
+		_, isForPrograms := unwrapped(c).(ForPrograms)
+		programs = programs || isForPrograms && c.Name() == name
+		toPeople = toPeople || !isForPrograms && TellsPeople(c) && Tells(c, n)
+	}
+	return !programs || !toPeople
 }
 
 // For is the part of the bulletin that is for the channel: all of it, or, for

@@ -63,3 +63,32 @@ func TestOwed(t *testing.T) {
 		}
 	}
 }
+
+// programs is a channel that programs listen to.
+type programs struct{ channel }
+
+func (programs) ForPrograms() {}
+
+func TestWarns(t *testing.T) {
+	t.Parallel()
+	bus := programs{channel{name: "bus"}}
+	some := selective{channel{name: "some"}, map[string]bool{"K2": true}}
+	for name, test := range map[string]struct {
+		channels []notify.Channel
+		taker    string
+		key      string
+		want     bool
+	}{
+		"a channel for people":             {[]notify.Channel{channel{name: "all"}, bus}, "all", "K1", true},
+		"programs, and people elsewhere":   {[]notify.Channel{channel{name: "all"}, bus}, "bus", "K1", false},
+		"programs alone":                   {[]notify.Channel{bus}, "bus", "K1", true},
+		"programs, and only paper":         {[]notify.Channel{bus, notify.Preview{Channel: channel{name: "x"}}}, "bus", "K1", true},
+		"programs, and other people":       {[]notify.Channel{bus, some}, "bus", "K1", true},
+		"programs, and this person":        {[]notify.Channel{bus, some}, "bus", "K2", false},
+		"a channel for this person, alone": {[]notify.Channel{bus, some}, "some", "K2", true},
+	} {
+		if got := notify.Warns(test.channels, test.taker, notify.Notice{KeyID: test.key}); got != test.want {
+			t.Errorf("%s: warned: %t, want %t", name, got, test.want)
+		}
+	}
+}

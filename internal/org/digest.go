@@ -304,8 +304,8 @@ func (p *posting) receipt(ctx context.Context, channel string, m notify.Message)
 			if !record.Settled.IsZero() {
 				p.delivered.Settled[n.Account.ID]++
 			}
-		case record.Warning == nil:
-			continue // another channel was first
+		case record.Warning == nil || !notify.Warns(p.Channels, channel, n):
+			continue // another channel was first, or is to be
 		default:
 			if !record.Owed() { // what is owed comes before what was warned
 				record.Told = record.Warning.Told

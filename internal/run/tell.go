@@ -143,7 +143,7 @@ func (p *pass) receipt(ctx context.Context, channel string, m notify.Message, st
 		switch {
 		case n.Kind.Final() && record != nil && record.Final != nil:
 			record.Receive(channel, now, notify.Owed(p.Channels, n))
-		case !n.Kind.Final() && steps[n.KeyID] != nil:
+		case !n.Kind.Final() && steps[n.KeyID] != nil && notify.Warns(p.Channels, channel, n):
 			p.warned[n.KeyID] = true
 			if record = p.recordToWarn(n); record.Owed() {
 				continue // what is owed comes before what was warned

@@ -56,7 +56,7 @@ type Bus struct {
 	now    func() time.Time
 }
 
-var _ notify.Channel = (*Bus)(nil)
+var _ notify.ForPrograms = (*Bus)(nil)
 
 // New returns the channel for the bus with this ARN. The putter must work in
 // the bus's region, see RegionOf.
@@ -83,6 +83,9 @@ func RegionOf(bus string) (string, error) {
 
 // Name implements notify.Channel.
 func (*Bus) Name() string { return Name }
+
+// ForPrograms implements notify.ForPrograms.
+func (*Bus) ForPrograms() {}
 
 // Format keeps the client's credentials out of whatever prints a Bus.
 func (b *Bus) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "event bus "+b.arn) }
