@@ -121,6 +121,11 @@ func TestMinNotice(t *testing.T) {
 	}
 }
 
+// listenedTo is a channel that programs listen to.
+type listenedTo struct{ *channel }
+
+func (listenedTo) ForPrograms() {}
+
 // TestMinNoticeCountsFromADeliveredWarning: as long as nobody hears of it, the
 // notice has not begun.
 func TestMinNoticeCountsFromADeliveredWarning(t *testing.T) {
@@ -129,11 +134,16 @@ func TestMinNoticeCountsFromADeliveredWarning(t *testing.T) {
 	w.user("ancient", nil, w.key("AKIAANCIENT", 4000, 1))
 	settings := func(r *run.Runner) { r.Config.Policy.MinNoticeDays, r.Config.Rules = 3, creationOnly }
 	w.slack.err, w.sns.err = errDown, errDown
+	bus := listenedTo{&channel{name: "bus"}} // takes all, and is no person
+	withBus := func(r *run.Runner) { settings(r); r.Channels = append(r.Channels, bus) }
 	for range 5 {
-		if _, err := w.run(settings); err == nil {
+		if _, err := w.run(withBus); err == nil {
 			t.Fatal("nobody could be told, and the run was whole")
 		}
 		w.sleep(day)
+	}
+	if len(bus.lines()) != 5 {
+		t.Fatalf("the bus was told %v: this tests nothing", bus.lines())
 	}
 	w.sns.err = nil // one channel is enough to have been told
 	if _, err := w.run(settings); err == nil {
