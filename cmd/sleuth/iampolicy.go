@@ -16,7 +16,7 @@ import (
 type iamPolicyCommand struct {
 	config.Settings
 	For       string   `default:"run" enum:"run,audit,reactivate,member" help:"The command to allow: ${enum}; member is what MEMBER_ROLE needs in each account."`
-	Partition string   `default:"" enum:",aws,aws-us-gov,aws-cn" placeholder:"NAME" help:"aws, aws-us-gov or aws-cn. Default: that of the region or the topic."`
+	Partition string   `default:"" enum:",aws,aws-us-gov,aws-cn" placeholder:"NAME" help:"Partition of AWS: aws, aws-us-gov or aws-cn. Default: that of the region or the topic."`
 	Account   string   `placeholder:"ID" help:"Account, 12 digits. Default: any."`
 	Region    string   `placeholder:"NAME" help:"Region of parameters, secrets, the state table, findings and mail. Default: any."`
 	KMSKey    []string `name:"kms-key" placeholder:"ARN" help:"Your own KMS key that parameters, secrets or the state table are encrypted with."`

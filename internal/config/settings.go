@@ -136,7 +136,7 @@ type Memory struct {
 // Elsewhere is where a run leaves what it found, apart from telling people.
 type Elsewhere struct {
 	Report   string `setting:"REPORT" placeholder:"s3://BUCKET/PREFIX|file:DIR" help:"Where each run leaves its evidence: what it found and did, as JSON and as a page of HTML, by account and date. It then reads every key."`
-	Findings string `setting:"FINDINGS" placeholder:"securityhub" help:"securityhub: keep a finding in AWS Security Hub for each key past a warning or a limit, archived once that is settled."`
+	Findings string `setting:"FINDINGS" placeholder:"securityhub" help:"With securityhub, keep a finding in AWS Security Hub for each key past a warning or a limit, archived once that is settled."`
 }
 
 // Logging is what Sleuth says of its own work.

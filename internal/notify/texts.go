@@ -17,7 +17,7 @@ const defaultLine = `{{.Mention}}'s key` +
 const defaultList = `{{$remedy := "Please rotate the key"}}{{if eq .Reason.String "inactivity"}}{{$remedy = "Please login to AWS"}}{{end}}` +
 	`IAM users with access keys ` +
 	`{{if eq .Kind "leaked"}}found in public and disabled. {{"\n"}} This is the final notice` +
-	`{{else if eq .Kind "exposed"}}found in public. {{"\n"}} Please disable the key at once; it is still active` +
+	`{{else if eq .Kind "exposed"}}found in public. {{"\n"}} Disable the key at once; it is still active` +
 	`{{else if eq .Kind "disabled"}}disabled due to {{.Reason}}. {{"\n"}} This is the final notice` +
 	`{{else if eq .Kind "past_limit"}}past their limit due to {{.Reason}}. {{"\n"}} {{$remedy}}; the key is still active` +
 	`{{else}}expiring due to {{.Reason}}. {{"\n"}} {{$remedy}} to prevent key from being disabled{{end}}`

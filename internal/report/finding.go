@@ -45,7 +45,7 @@ type findingRule struct {
 	severity              string // of 10, as code-scanning pages sort by
 }
 
-const rotateHelp = "Make a new access key, change over to it, then deactivate and delete the old one. Better still, use a role, which needs no key."
+const rotateHelp = "Make a new access key, change over to it, then disable and delete the old one. Better still, use a role, which needs no key."
 
 // findingRules are all rules, the most pressing first.
 func findingRules() []findingRule {
