@@ -25,7 +25,7 @@ func (s *Service) judge(a answer) error {
 	}
 	switch {
 	case status == http.StatusTooManyRequests:
-		return s.patiently(a, errors.New("answered 429: too many messages; the next run tries again"))
+		return s.patiently(a, errors.New("answered 429: too many messages; send fewer, or wait some minutes"))
 	case status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooEarly:
 		return s.patiently(a, fmt.Errorf("answered %d%s", status, reason))
 	case status >= 200 && status < 300:

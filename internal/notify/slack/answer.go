@@ -35,20 +35,20 @@ func judge(a answer, now time.Time) error {
 	case a.status >= 500:
 		return patiently(a, now, fmt.Errorf("slack answered %d%s", a.status, quoted(reason)))
 	case a.status < 300:
-		return retry.Permanent(fmt.Errorf(`slack answered %d%s instead of "ok": does the webhook URL, or a proxy before it, lead to Slack?`,
+		return retry.Permanent(fmt.Errorf(`slack answered %d%s instead of "ok"; does the webhook URL, or a proxy before it, lead to Slack?`,
 			a.status, quoted(reason)))
 	case a.status < 400:
-		return retry.Permanent(fmt.Errorf("slack answered %d, a redirect, which is not followed: check the webhook URL", a.status))
+		return retry.Permanent(fmt.Errorf("slack answered %d, a redirect, which is not followed; check the webhook URL", a.status))
 	}
 	text := fmt.Sprintf("slack answered %d%s", a.status, quoted(reason))
 	if hint, known := hints[reason]; known {
-		text += ": " + hint
+		text += "; " + hint
 	}
 	return retry.Permanent(errors.New(text))
 }
 
 func tooMany(a answer, now time.Time) error {
-	return patiently(a, now, errors.New("slack answered 429: too many messages to this webhook"))
+	return patiently(a, now, errors.New("slack answered 429: too many messages to this webhook; wait some minutes"))
 }
 
 // patiently marks an error that can be retried with the wait that was asked for.
@@ -80,15 +80,15 @@ var hints = map[string]string{
 	"action_prohibited":                 "the workspace's administrators do not allow this webhook to post",
 	"channel_is_archived":               "unarchive the channel, or make a webhook for another one",
 	"channel_not_found":                 "the webhook's channel is gone: make a new webhook",
-	"invalid_payload":                   "Slack could not read the message",
+	"invalid_payload":                   "Slack could not read the message: check the texts and templates of the settings",
 	"invalid_token":                     "the webhook URL is wrong or was revoked: make a new one",
-	"no_active_hooks":                   "the workspace has turned incoming webhooks off",
+	"no_active_hooks":                   "the workspace has turned incoming webhooks off: have them turned on, or set SLACK_TOKEN instead",
 	"no_service":                        "the webhook was revoked or removed: make a new one",
-	"no_service_id":                     "the webhook URL is incomplete",
-	"no_team":                           "the webhook's workspace is gone, or the URL is incomplete",
+	"no_service_id":                     "the webhook URL is incomplete: copy it again",
+	"no_team":                           "the webhook's workspace is gone, or the URL is incomplete: copy it again",
 	"no_text":                           "Slack found no text in the message",
 	"posting_to_general_channel_denied": "the workspace's administrators do not allow this webhook to post in #general",
-	"team_disabled":                     "the workspace was disabled",
+	"team_disabled":                     "the workspace was disabled: make a webhook in another",
 	"too_many_attachments":              "Slack takes at most 100 attachments a message",
 	"user_not_found":                    "the person whom the webhook posts to is gone: make a new webhook",
 }

@@ -108,7 +108,7 @@ func (w *webAPI) request(ctx context.Context, method, kind, body string) (answer
 		return answer{}, fmt.Errorf("read the answer: %w", conceal(err, w.hidden))
 	}
 	if len(text) > maxReply {
-		return answer{}, retry.Permanent(fmt.Errorf("slack's answer to %s is longer than %d MB: does SLACK_API_URL, or a proxy before it, lead to Slack?",
+		return answer{}, retry.Permanent(fmt.Errorf("slack's answer to %s is longer than %d MB; does SLACK_API_URL, or a proxy before it, lead to Slack?",
 			method, maxReply>>20))
 	}
 	return answer{

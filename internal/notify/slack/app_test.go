@@ -145,7 +145,7 @@ func TestAnswersThatAreNotTheAPIs(t *testing.T) {
 		"ok, but not so": {418, `{"ok":true}`, "418"},
 		"no reason":      {200, `{"ok":false}`, "not why"},
 		"a redirect":     {302, "", "redirect"},
-		"details":        {200, `{"ok":false,"error":"invalid_blocks","response_metadata":{"messages":["must be shorter"]}}`, "invalid_blocks (must be shorter): "},
+		"details":        {200, `{"ok":false,"error":"invalid_blocks","response_metadata":{"messages":["must be shorter"]}}`, "invalid_blocks (must be shorter); "},
 		"an echo":        {200, `{"ok":false,"error":"no xoxb-0123456789012-notARealTokenButAsLong24 here"}`, secret.Redacted},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestIdentify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := app.Identify(t.Context()); err == nil || !strings.Contains(err.Error(), "invalid_auth: ") {
+	if _, err := app.Identify(t.Context()); err == nil || !strings.Contains(err.Error(), "invalid_auth; ") {
 		t.Errorf("a wrong token: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

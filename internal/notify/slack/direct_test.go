@@ -230,7 +230,7 @@ func TestNeitherThePersonNorTheChannel(t *testing.T) {
 	api.Refuse(notifytest.SlackChannel, "not_in_channel")
 	errs := sent(t, api, slack.AppOptions{}, of(someone(nil)))
 	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "user_disabled") ||
-		!strings.Contains(errs[0].Error(), "channel "+notifytest.SlackChannel+": slack answered not_in_channel: invite the app") {
+		!strings.Contains(errs[0].Error(), "channel "+notifytest.SlackChannel+": slack answered not_in_channel; invite the app") {
 		t.Errorf("errors are %v, want one with both reasons", errs)
 	}
 }
@@ -239,8 +239,8 @@ func TestAScopeThatTheTokenLacks(t *testing.T) {
 	t.Parallel()
 	byMail := someone(func(n *notify.Notice) { n.SlackTag, n.Email = "", "ann@example.com" })
 	for scopes, want := range map[string]string{
-		"im:write":            "write to user ann in slack: look for the person with the mail address: slack answered missing_scope: the token lacks the scope users:read.email",
-		"users:read.email":    "write to user ann in slack: slack answered missing_scope: the token lacks the scope chat:write",
+		"im:write":            "write to user ann in slack: look for the person with the mail address: slack answered missing_scope; the token lacks the scope users:read.email",
+		"users:read.email":    "write to user ann in slack: slack answered missing_scope; the token lacks the scope chat:write",
 		"chat:write,im:write": "users:read.email",
 	} {
 		api := startAPI(t, notifytest.SlackAPIOptions{Scopes: scopes})

@@ -215,7 +215,7 @@ func TestDirectoryWithoutAScope(t *testing.T) {
 
 func TestDirectoryErrors(t *testing.T) {
 	t.Parallel()
-	if _, _, err := list(t, workspace(), "xoxb-wrong", slack.Filter{}); err == nil || !strings.Contains(err.Error(), "invalid_auth: SLACK_API_TOKEN is not a token") {
+	if _, _, err := list(t, workspace(), "xoxb-wrong", slack.Filter{}); err == nil || !strings.Contains(err.Error(), "invalid_auth; SLACK_API_TOKEN is not a token") {
 		t.Errorf("a wrong token: %v", err)
 	}
 
@@ -293,7 +293,7 @@ func TestDirectoryReadsLongPages(t *testing.T) {
 func TestDirectorySharesTheAppsReading(t *testing.T) {
 	t.Parallel()
 	for want, fault := range map[string]func(http.ResponseWriter){
-		"list users: slack answered token_revoked: the token was revoked: install the app again; copy the Bot User OAuth Token from the app's OAuth & Permissions into SLACK_API_TOKEN again": refuse(`"error":"token_revoked"`),
+		"list users: slack answered token_revoked; the token was revoked: install the app again; copy the Bot User OAuth Token from the app's OAuth & Permissions into SLACK_API_TOKEN again": refuse(`"error":"token_revoked"`),
 		"is SLACK_API_TOKEN set":                refuse(`"error":"not_authed"`),
 		"list users: slack answered new_to_us":  refuse(`"error":"new_to_us"`),
 		"slack answered no, and not why":        refuse(`"error":""`),

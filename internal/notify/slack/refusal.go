@@ -31,10 +31,10 @@ func (r *Refusal) Error() string {
 		text += " (" + r.Details + ")"
 	}
 	if r.Reason == "missing_scope" {
-		return text + ": " + withoutScope(r.lacking())
+		return text + "; " + withoutScope(r.lacking())
 	}
 	if hint, known := callHints[r.Reason]; known {
-		text += ": " + strings.ReplaceAll(hint, theSetting, r.Setting)
+		text += "; " + strings.ReplaceAll(hint, theSetting, r.Setting)
 	}
 	if renewable[r.Reason] {
 		text += "; copy the Bot User OAuth Token from the app's OAuth & Permissions into " + r.Setting + " again"
@@ -78,13 +78,13 @@ func (w *webAPI) judge(method string, a answer, into any) error {
 	reason, now := shown(said.Error), w.now()
 	switch {
 	case a.status == http.StatusTooManyRequests:
-		return patiently(a, now, errors.New("slack answered 429: too many calls"))
+		return patiently(a, now, errors.New("slack answered 429: too many calls; wait some minutes"))
 	case a.status >= 500:
 		return patiently(a, now, fmt.Errorf("slack answered %d%s", a.status, quoted(reason)))
 	case a.status >= 300 && a.status < 400:
-		return retry.Permanent(fmt.Errorf("slack answered %d, a redirect, which is not followed: check SLACK_API_URL", a.status))
+		return retry.Permanent(fmt.Errorf("slack answered %d, a redirect, which is not followed; check SLACK_API_URL", a.status))
 	case unreadable:
-		return retry.Permanent(fmt.Errorf("slack answered %d%s, which is no answer of its API: does SLACK_API_URL, or a proxy before it, lead to Slack?",
+		return retry.Permanent(fmt.Errorf("slack answered %d%s, which is no answer of its API; does SLACK_API_URL, or a proxy before it, lead to Slack?",
 			a.status, quoted(reasonIn(a.text))))
 	case passing[reason]:
 		return patiently(a, now, errors.New("slack answered "+reason))
@@ -130,7 +130,7 @@ var callHints = map[string]string{ //nolint:gosec // what is said of tokens is n
 	"ekm_access_denied":                   "the workspace's administrators have suspended access",
 	"enterprise_is_restricted":            "install the app in a workspace of the organization, and use that token",
 	"invalid_auth":                        theSetting + " is not a token of Slack's, or this address may not use it",
-	"invalid_blocks":                      "Slack could not read the message",
+	"invalid_blocks":                      "Slack could not read the message: check the texts and templates of the settings",
 	"is_archived":                         "unarchive the channel, or put another into SLACK_CHANNEL",
 	"messages_tab_disabled":               "switch the Messages Tab on under the app's App Home",
 	"msg_too_long":                        "Slack found the message too long",

@@ -112,7 +112,7 @@ func checkURL(webhook secret.Value) error {
 	case u.Scheme == "http" && isThisMachine(u.Hostname()):
 		return nil
 	case u.Scheme == "http":
-		return errors.New("must begin with https://: the URL is a secret")
+		return errors.New("must begin with https://, as the URL is a secret")
 	}
 	return errors.New("must be of the form https://host/path")
 }
