@@ -36,7 +36,7 @@ func TestParseEvent(t *testing.T) {
 	}
 	for _, c := range []struct{ payload, want string }{
 		{``, "no JSON object"},
-		{`null`, "no JSON object"},
+		{`null`, "no JSON object: it is null; send {}"},
 		{`[]`, "no JSON object"},
 		{`{"action":"run"`, "no JSON object"},
 		{`{"detail-type":"Another Event","source":"aws.ec2"}`, "neither a schedule's, nor AWS Health's"},

@@ -230,6 +230,22 @@ func TestLambdaFailsWhereARunIsNotWhole(t *testing.T) {
 	}
 }
 
+// What did not begin has no summary that explains it.
+func TestLambdaSaysWhatToDoWhereARunDidNotBegin(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, "SNS_TOPIC={topic}")
+	d.aws.Inject(awsfake.Fault{Action: "GetCallerIdentity", Code: "ExpiredToken"})
+
+	result, failure := d.invoke(t)
+	if failure == nil {
+		t.Fatalf("the invocation succeeded: %v", result)
+	}
+	if !strings.Contains(failure.Message, "ExpiredToken") || !strings.HasSuffix(failure.Message, "; the AWS credentials have expired: sign in again") ||
+		strings.Contains(failure.Message, "operation error") {
+		t.Errorf("the error is not as people are to read it: %s", failure.Message)
+	}
+}
+
 func TestLambdaFailsOnAChannelWithoutItsURL(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "SLACK_URL={webhook}", "SNS_TOPIC={topic}")

@@ -2,6 +2,7 @@
 package explain
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -95,6 +96,8 @@ const (
 	invalid    = "the AWS credentials are not valid: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 	tooMany    = "the next run tries again; lower CONCURRENCY if this lasts"
 	later      = "the next run tries again"
+
+	interrupted = "it was interrupted: run it again"
 )
 
 // hintFor is what to do about an error of AWS; empty where that is not known.
@@ -102,8 +105,13 @@ func hintFor(err error) string {
 	if api, ok := errors.AsType[smithy.APIError](err); ok && hints[api.ErrorCode()] != "" {
 		return hints[api.ErrorCode()]
 	}
-	if len(callsIn(err)) == 0 {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return interrupted
+	case len(callsIn(err)) == 0:
 		return ""
+	case errors.Is(err, context.DeadlineExceeded):
+		return later
 	}
 	if response, ok := errors.AsType[*awshttp.ResponseError](err); ok && response.HTTPStatusCode() >= 500 {
 		return later

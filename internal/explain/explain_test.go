@@ -1,6 +1,7 @@
 package explain_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -35,6 +36,14 @@ func TestError(t *testing.T) {
 	}{
 		"none": {nil, ""},
 		"ours": {errors.New("oh dear"), "oh dear"},
+		"interrupted": {
+			fmt.Errorf("list users: %w", call(&smithy.CanceledError{Err: context.Canceled})),
+			"list users: IAM ListUserTags: canceled, context canceled; it was interrupted: run it again",
+		},
+		"out of time": {
+			fmt.Errorf("list users: %w", call(context.DeadlineExceeded)),
+			"list users: IAM ListUserTags: context deadline exceeded; the next run tries again",
+		},
 		"denied": {
 			fmt.Errorf("read the tags of user tfunke: %w", denied),
 			"read the tags of user tfunke: IAM ListUserTags: AccessDenied: User x is not authorized (request r-1); 'sleuth iam-policy' prints what must be allowed",

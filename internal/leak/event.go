@@ -57,7 +57,7 @@ func (e *OtherEventError) Error() string {
 }
 
 // ErrTooLarge says that an event is larger than MaxEvent.
-var ErrTooLarge = fmt.Errorf("the event of AWS Health is larger than %d bytes, and was not read: look at it in the AWS Health Dashboard", MaxEvent)
+var ErrTooLarge = fmt.Errorf("the event of AWS Health is larger than %d bytes, and was not read; look at it in the AWS Health Dashboard", MaxEvent)
 
 // ParseEvent reads an event of AWS Health. It is an *OtherEventError for one
 // that is about something else. What it cannot read of an event that is about

@@ -44,7 +44,7 @@ var errAnew = errors.New("it was changed again and again meanwhile")
 // answerKey deals with one key, and notes what became of it.
 func (a *answering) answerKey(ctx context.Context, f Finding) {
 	if !a.timeForKey() {
-		a.problem(f.KeyID, fmt.Errorf("time was up before key %s could be dealt with: run 'sleuth leaked %s' for it", f.KeyID, f.KeyID))
+		a.problem(f.KeyID, fmt.Errorf("time was up before key %s could be dealt with; run 'sleuth leaked %s' for it", f.KeyID, f.KeyID))
 		a.answer.Keys = append(a.answer.Keys, Result{KeyID: f.KeyID, Outcome: Failed, Detail: "time was up"})
 		return
 	}

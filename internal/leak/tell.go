@@ -99,7 +99,7 @@ func (a *answering) checkReach(pending []*state.Record, said string) {
 func (a *answering) tellNobody(ctx context.Context, pending []*state.Record, said string) {
 	for _, record := range pending {
 		if record.Final.Kind == notify.Exposed {
-			a.problem(record.KeyID, fmt.Errorf("nobody was told that key %s of user %s was found in public and is still active: "+
+			a.problem(record.KeyID, fmt.Errorf("nobody was told that key %s of user %s was found in public and is still active; "+
 				"set a channel, such as SLACK_URL or SNS_TOPIC", record.KeyID, record.User))
 			continue
 		}
