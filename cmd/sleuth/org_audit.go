@@ -76,7 +76,7 @@ func (c *auditCommand) concluded(a *app, all *org.Audit, shown view, failOn bool
 	case failed != nil:
 		return failed
 	case all.Totals.NotWhole > 0:
-		return fmt.Errorf("the audit is not whole: %d of %d accounts; mend what is named as failed, and audit again", all.Totals.NotWhole, all.Totals.Accounts)
+		return fmt.Errorf("the audit is not whole: %d of %s; mend what is named as failed, and audit again", all.Totals.NotWhole, plural(all.Totals.Accounts, "account"))
 	case failOn:
 		return &statusError{exitFailOn, fmt.Errorf("some keys are in a state that --fail-on names (%s); the report shows which", c.FailOn)}
 	}

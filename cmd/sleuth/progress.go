@@ -37,7 +37,7 @@ func (p *progress) show(users int) {
 		return
 	}
 	p.last = now
-	fmt.Fprintf(p.out, "\rreading: %d users, %d s ", users, int(now.Sub(p.began).Seconds()))
+	fmt.Fprintf(p.out, "\rreading: %s, %d s ", plural(users, "user"), int(now.Sub(p.began).Seconds()))
 }
 
 func (p *progress) clear() {

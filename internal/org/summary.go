@@ -144,7 +144,7 @@ func (s *Summary) Finish(at time.Time) error {
 	if more := len(texts) - most; more > 0 {
 		texts = append(texts[:most], fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Errorf("%w: %d of %d accounts; %s", errNotWhole, s.Totals.NotWhole, s.Totals.Accounts, strings.Join(texts, "; "))
+	return fmt.Errorf("%w: %d of %s; %s", errNotWhole, s.Totals.NotWhole, count(s.Totals.Accounts, "account"), strings.Join(texts, "; "))
 }
 
 // String is the summary for people: a row for each account, then the totals.

@@ -207,7 +207,7 @@ func (p *pass) read(ctx context.Context) {
 	switch {
 	case errors.As(err, &unfinished):
 		p.summary.Incomplete = true
-		p.problem(report.Problem{Text: fmt.Sprintf("%s, %d users in; the next run begins behind it", explain.Error(err), p.summary.Users)})
+		p.problem(report.Problem{Text: fmt.Sprintf("%s, %s in; the next run begins behind it", explain.Error(err), plural(p.summary.Users, "user"))})
 		p.cameTo = unfinished.Last
 	case err != nil:
 		p.problem(report.Problem{Text: fmt.Sprintf("%s; users after the first %d were not seen", explain.Error(err), p.summary.Users)})
