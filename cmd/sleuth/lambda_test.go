@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -109,6 +110,10 @@ func copyExecutable(t *testing.T, from, to string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = source.Close() }()
+	// A process that another test begins meanwhile would inherit the open file,
+	// and a program that is open for writing cannot be run.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	target, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -300,9 +301,12 @@ func unpacked(t *testing.T, zipped []byte) string {
 	content, err := io.ReadAll(file)
 	check(t, err)
 	bootstrap := filepath.Join(t.TempDir(), "bootstrap")
-	if err := os.WriteFile(bootstrap, content, 0o700); err != nil { //nolint:gosec // a program
-		t.Fatal(err)
-	}
+	// A process that another test begins meanwhile would inherit the open file,
+	// and a program that is open for writing cannot be run.
+	syscall.ForkLock.RLock()
+	err = os.WriteFile(bootstrap, content, 0o700) //nolint:gosec // a program
+	syscall.ForkLock.RUnlock()
+	check(t, err)
 	return bootstrap
 }
 
