@@ -49,15 +49,16 @@ type Exemption struct {
 	// Underlying is what the key would be without it.
 	Underlying audit.State `json:"underlying"`
 	Age        int         `json:"age_days"`
-	IdleAge    int         `json:"last_access_age_days"`
+	// IdleAge is null where the last use was not read, as it decides nothing.
+	IdleAge *int `json:"last_access_age_days"`
 	// NotHonoured is why the rules do not honour it; empty where they do.
 	NotHonoured string `json:"not_honoured,omitempty"`
 }
 
-func exemptionOf(user audit.User, key audit.Key, v audit.Verdict) Exemption {
+func (p *pass) exemptionOf(user audit.User, key inventory.Key, v audit.Verdict) Exemption {
 	e := Exemption{
 		User: user.Name, KeyID: key.ID, Reason: v.Exemption.Reason, Underlying: v.Underlying,
-		Age: v.Age, IdleAge: v.IdleAge, NotHonoured: v.Exemption.Refusal.String(),
+		Age: v.Age, IdleAge: p.idleAge(key, v), NotHonoured: v.Exemption.Refusal.String(),
 	}
 	if end := v.Exemption.End; !end.IsZero() {
 		e.Until = &end
@@ -70,11 +71,11 @@ const endingWithin = 14 * 24 * time.Hour
 
 // takeExemption takes in the exemption of a key, if it has one that hides
 // anything. The lock is held.
-func (p *pass) takeExemption(ctx context.Context, user audit.User, key audit.Key, v audit.Verdict) {
+func (p *pass) takeExemption(ctx context.Context, user audit.User, key inventory.Key, v audit.Verdict) {
 	if v.Refused() {
 		p.Log.WarnContext(ctx, "an exemption is not honoured; the key is judged as if it were not exempt, and its owner is warned before it is disabled",
 			"user", user.Name, "key", key.ID, "because", v.Exemption.Refusal.String())
-		p.summary.ExemptionsNotHonoured = append(p.summary.ExemptionsNotHonoured, exemptionOf(user, key, v))
+		p.summary.ExemptionsNotHonoured = append(p.summary.ExemptionsNotHonoured, p.exemptionOf(user, key, v))
 	}
 	if !v.Exempt {
 		return
@@ -82,7 +83,7 @@ func (p *pass) takeExemption(ctx context.Context, user audit.User, key audit.Key
 	if record := p.records[key.ID]; record != nil && record.Told.ToldOfRefusal() {
 		p.mended = append(p.mended, record)
 	}
-	e := exemptionOf(user, key, v)
+	e := p.exemptionOf(user, key, v)
 	switch {
 	case !v.Underlying.Warned() && !v.Underlying.PastLimit():
 	case e.Until != nil && e.Until.Sub(p.started) <= endingWithin:
@@ -221,8 +222,8 @@ func (e Exemption) line(account string) string {
 // wouldBe says what the key would be without the exemption.
 func (e Exemption) wouldBe() string {
 	age := fmt.Sprintf("created %s ago", plural(e.Age, "day"))
-	if e.Underlying.Reason() == audit.Inactivity {
-		age = fmt.Sprintf("unused for %s", plural(e.IdleAge, "day"))
+	if e.Underlying.Reason() == audit.Inactivity && e.IdleAge != nil {
+		age = fmt.Sprintf("unused for %s", plural(*e.IdleAge, "day"))
 	}
 	if e.Underlying.PastLimit() {
 		return fmt.Sprintf("is past its limit due to %s (%s)", e.Underlying.Reason(), age)
@@ -249,4 +250,14 @@ func aboutRefusal(v audit.Verdict, at time.Time, disables bool) string {
 		return said + "; or replace the key before it expires on " + notify.Date(at) + "."
 	}
 	return said + "; or replace the key before it is disabled on " + notify.Date(at) + "."
+}
+
+// idleAge is a key's age since last use; null where its last use was not read,
+// as it decides nothing.
+func (p *pass) idleAge(key inventory.Key, v audit.Verdict) *int {
+	read := key.Err == nil && (p.reader.Everything || audit.NeedsLastUse(key.Key, p.Config.Rules, p.started))
+	if !read && key.LastUsed.IsZero() {
+		return nil
+	}
+	return &v.IdleAge
 }

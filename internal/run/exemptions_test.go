@@ -2,6 +2,8 @@ package run_test
 
 import (
 	"bytes"
+	"encoding/json"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -268,5 +270,38 @@ func TestWhenPeopleWereToldSurvivesRuns(t *testing.T) {
 	w.mustRun()
 	if last, err := runs.LastRun(t.Context(), awsfake.DefaultHome); err != nil || !last.ExemptionsTold.Equal(when) || !last.Ended.Equal(w.clock()) {
 		t.Errorf("remembered %+v, %v", last, err)
+	}
+}
+
+// TestALastUseThatWasNotReadIsNotClaimed: where creation decides, a run does not
+// ask when a key was last used, and must not say that it was never.
+func TestALastUseThatWasNotReadIsNotClaimed(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		table bool
+		want  string
+	}{
+		"not read": {false, "null"},
+		"read":     {true, "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.user("bot", []string{"KeyAutoExpire", "False until " + w.clock().AddDate(0, 0, 9).Format(time.DateOnly)}, w.key("AKIABOT", 400, 1))
+			w.user("old", nil, w.key("AKIAOLD", 95, 1))
+			s := w.mustRun(func(r *run.Runner) {
+				r.Table = test.table
+				r.Log = slog.New(slog.NewJSONHandler(w.log, nil))
+			})
+			if len(s.ExemptionsEnding) != 1 || s.Disabled != 1 {
+				t.Fatalf("summary: %+v", s)
+			}
+			if got, err := json.Marshal(s.ExemptionsEnding[0].IdleAge); err != nil || string(got) != test.want {
+				t.Errorf("last_access_age_days of the exemption is %s (%v), want %s", got, err, test.want)
+			}
+			if !strings.Contains(w.log.String(), `"age_days":95,"last_access_age_days":`+test.want+"}") {
+				t.Errorf("the log has no last_access_age_days of %s for the key that was disabled:\n%s", test.want, w.log)
+			}
+		})
 	}
 }

@@ -236,9 +236,9 @@ func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 		}
 		v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Under(p.Config.Exemptions, p.started), p.Config.Rules, p.started)
 		p.summary.Count(v)
-		p.takeExemption(ctx, s.User, key.Key, v)
+		p.takeExemption(ctx, s.User, key, v)
 		p.Log.DebugContext(ctx, "judged a key", "user", s.User.Name, "key", key.ID, "verdict", v.State.String(),
-			"exempt", v.Exempt, "age_days", v.Age, "last_access_age_days", v.IdleAge)
+			"exempt", v.Exempt, "age_days", v.Age, "last_access_age_days", p.idleAge(key, v))
 		if p.Table {
 			p.summary.Rows = append(p.summary.Rows, report.RowOf(s.User, key.Key, v))
 		}
@@ -366,7 +366,7 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	switch outcome {
 	case enforce.Disabled:
 		p.Log.InfoContext(ctx, "disabled a key", "user", s.user.Name, "key", s.key.ID, "because", record.Disabled.Reason.String(),
-			"age_days", s.verdict.Age, "last_access_age_days", s.verdict.IdleAge)
+			"age_days", s.verdict.Age, "last_access_age_days", p.idleAge(inventory.Key{Key: s.key}, s.verdict))
 		p.finals = append(p.finals, record)
 		p.summary.Disabled++
 		p.summary.DisabledKeys = append(p.summary.DisabledKeys, KeyRef{User: s.user.Name, KeyID: s.key.ID})
