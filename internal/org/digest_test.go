@@ -10,6 +10,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/notify/sns"
+	"github.com/iam-sleuth/sleuth/internal/org"
 	"github.com/iam-sleuth/sleuth/internal/run"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 	"github.com/iam-sleuth/sleuth/internal/state"
@@ -168,6 +169,9 @@ func TestADigestOfADryRunWritesNothing(t *testing.T) {
 	w.wantLines(w.slack, allOfIt...)
 	if records, _ := w.store.List(t.Context()); len(records) > 0 {
 		t.Errorf("remembered: %+v", records)
+	}
+	if said := (org.Summary{DryRun: true}).String(); !strings.Contains(said, "Would Warn  Would Disable") || strings.Contains(said, "Warned") {
+		t.Errorf("the summary of a dry run claims what was not done:\n%s", said)
 	}
 }
 

@@ -154,7 +154,11 @@ func (s Summary) String() string {
 	for i, one := range s.Accounts {
 		rows[i] = cells(one)
 	}
-	_ = report.WriteColumns(&b, []string{"Account", "Alias", "Users", "Keys", "Warn", "Past Limit", "Warned", "Disabled", "Failed"}, rows) // a Builder takes all
+	warned, disabled := "Warned", "Disabled"
+	if s.DryRun {
+		warned, disabled = "Would Warn", "Would Disable"
+	}
+	_ = report.WriteColumns(&b, []string{"Account", "Alias", "Users", "Keys", "Warn", "Past Limit", warned, disabled, "Failed"}, rows) // a Builder takes all
 	t := s.Totals
 	fmt.Fprintf(&b, "\n%s", count(t.Accounts, "account"))
 	for _, c := range []struct {
