@@ -32,8 +32,8 @@ type checkCommand struct {
 func (c *checkCommand) Run(a *app) error {
 	k := &checkup{app: a, ctx: a.ctx, out: a.stdout}
 	cfg, err := config.Check(c.Settings, a.stateOnThisMachine())
-	if err != nil {
-		return err
+	if err := errors.Join(err, c.addressee()); err != nil {
+		return &statusError{exitUsage, err}
 	}
 	k.ok("settings", "they can be used; 'sleuth config' shows them")
 
@@ -63,6 +63,19 @@ func (c *checkCommand) Run(a *app) error {
 	k.state(cfg, connection, identity)
 	k.tags(lacking, c.slackAPI(), c.SlackHost, connection, c.Suggest)
 	return k.verdict()
+}
+
+// addressee checks whom a test is to be sent to.
+func (c *checkCommand) addressee() error {
+	switch {
+	case c.SendTo == "":
+		return nil
+	case !c.Send:
+		return errors.New("--send-to needs --send; without it no test message is sent")
+	case !isAddressee(c.SendTo):
+		return fmt.Errorf("--send-to=%q is neither a mail address nor a Slack id; use one such as tobias@example.com or U0123456789", c.SendTo)
+	}
+	return nil
 }
 
 // slackAPI reads Slack's directory with the app's token where it has none of
@@ -189,9 +202,13 @@ func (k *checkup) state(cfg config.Config, connection aws.Config, identity cloud
 	}
 	defer func() { _ = store.Close() }()
 	holder := "check-" + runID(k.now())
-	_, err = store.Load(k.ctx, identity.Account.ID)
-	err = errors.Join(err, store.Acquire(k.ctx, identity.Account.ID, holder, k.now().UTC(), cfg.Lease))
-	err = errors.Join(err, store.Release(k.ctx, identity.Account.ID, holder))
+	// What cannot be read cannot be written either: one line says it.
+	if _, err = store.Load(k.ctx, identity.Account.ID); err == nil {
+		err = store.Acquire(k.ctx, identity.Account.ID, holder, k.now().UTC(), cfg.Lease)
+	}
+	if err == nil {
+		err = store.Release(k.ctx, identity.Account.ID, holder)
+	}
 	if err != nil {
 		k.failed("state", err)
 		return

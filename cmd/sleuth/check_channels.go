@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -74,6 +75,15 @@ func (k *checkup) slackApp(cfg config.Config, connection aws.Config) {
 
 // testKey is the id that AWS uses in its own examples.
 const testKey = "AKIAIOSFODNN7EXAMPLE" //nolint:gosec // the id of a key, and of none that is
+
+// slackMember is what Slack's ids of people look like.
+var slackMember = regexp.MustCompile(`^[UW][A-Z0-9]+$`)
+
+// isAddressee reports whether a text is a mail address, or the Slack id of a
+// person.
+func isAddressee(to string) bool {
+	return (audit.User{Name: to}).Email() != "" || slackMember.MatchString(to)
+}
 
 // testLetter tells one person of a key that is not there.
 func testLetter(b notify.Bulletin, to string) notify.Bulletin {
