@@ -40,7 +40,7 @@ type commands struct {
 
 const description = `Sleuth keeps the access keys of an AWS account within policy.
 
-It reads every IAM user's keys, warns their owners on Slack or SNS while there is time to rotate, disables keys at the limit, and gives a final notice. Every setting is a flag and an environment variable; a flag wins.
+It reads every IAM user's keys, warns their owners, on Slack, by mail or elsewhere, while there is time to rotate, disables keys at the limit, and gives a final notice. Every setting is a flag and an environment variable; a flag wins.
 
 First steps: 'sleuth demo' shows what it does, 'sleuth audit' shows your keys and changes nothing.`
 
