@@ -61,6 +61,7 @@ func (c *checkCommand) Run(a *app) error {
 	}
 	k.channels(cfg, connection, identity, c.Send, c.SendTo)
 	k.state(cfg, connection, identity)
+	k.untried(cfg)
 	k.tags(lacking, c.slackAPI(), c.SlackHost, connection, c.Suggest)
 	return k.verdict()
 }
@@ -191,6 +192,16 @@ func (k *checkup) read(connection aws.Config, cfg config.Config, account notify.
 		k.ok("reading users and keys", plural(users, "user")+", "+plural(keys, "key"))
 	}
 	return lacking
+}
+
+// untried names what is set up and cannot be tried without leaving something.
+func (k *checkup) untried(cfg config.Config) {
+	if cfg.Evidence.IsSet() {
+		k.note("evidence", "set up, and not tried: the first run leaves it in "+cfg.Evidence.String()+", or says why it cannot")
+	}
+	if cfg.SecurityHub {
+		k.note("findings", "set up, and not tried: the first run sends them to Security Hub, which must be turned on, or says why it cannot")
+	}
 }
 
 // state takes and gives back the lease, as a run does.

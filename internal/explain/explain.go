@@ -59,6 +59,8 @@ func brief(call *smithy.OperationError) string {
 		said += api.ErrorCode() + ": " + strings.TrimRight(api.ErrorMessage(), ". ")
 	case hasCode:
 		said += api.ErrorCode()
+	case answered && response.HTTPStatusCode() == 0:
+		said += "no answer" // the SDK's way to say so
 	case answered:
 		said += fmt.Sprintf("AWS answered %d", response.HTTPStatusCode())
 	default:

@@ -56,6 +56,10 @@ func TestError(t *testing.T) {
 			fmt.Errorf("read: %w; 'sleuth iam-policy' prints what must be allowed", denied),
 			"read: IAM ListUserTags: AccessDenied: User x is not authorized (request r-1); 'sleuth iam-policy' prints what must be allowed",
 		},
+		"no answer": {
+			call(answered(0, &net.OpError{Op: "dial", Err: errors.New("connection refused")})),
+			"IAM ListUserTags: no answer (request r-1); check the network and AWS_ENDPOINT_URL",
+		},
 		"failing": {call(answered(503, errors.New("x"))), "IAM ListUserTags: AWS answered 503 (request r-1); the next run tries again"},
 		"expired": {
 			call(answered(403, api("ExpiredToken", ""))),
