@@ -77,7 +77,7 @@ func (k *checkup) tags(lacking []untagged, api config.SlackAPI, host config.Slac
 		fmt.Fprint(k.out, u.suggestion(directory, suggest))
 	}
 	if !known {
-		fmt.Fprintln(k.out, "      With SLACK_API_TOKEN the values are suggested; 'sleuth slack-users' lists them.")
+		fmt.Fprintln(k.out, "      With SLACK_TOKEN or SLACK_API_TOKEN the values are suggested; 'sleuth slack-users' lists them.")
 	}
 }
 

@@ -85,6 +85,7 @@ var hints = map[string]string{
 	"InvalidClientTokenId":        invalid,
 	"UnrecognizedClientException": invalid,
 	"AuthFailure":                 invalid,
+	"ParameterNotFound":           "check the parameter's name and AWS_REGION",
 	"SignatureDoesNotMatch":       "check AWS_SECRET_ACCESS_KEY, and this machine's clock",
 	"Throttling":                  tooMany,
 	"ThrottlingException":         tooMany,

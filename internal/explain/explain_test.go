@@ -56,6 +56,10 @@ func TestError(t *testing.T) {
 			fmt.Errorf("read: %w; 'sleuth iam-policy' prints what must be allowed", denied),
 			"read: IAM ListUserTags: AccessDenied: User x is not authorized (request r-1); 'sleuth iam-policy' prints what must be allowed",
 		},
+		"no parameter": {
+			fmt.Errorf("fetch ssm:/nope: %w", call(answered(400, api("ParameterNotFound", "Parameter /nope not found.")))),
+			"fetch ssm:/nope: IAM ListUserTags: ParameterNotFound: Parameter /nope not found (request r-1); check the parameter's name and AWS_REGION",
+		},
 		"no answer": {
 			call(answered(0, &net.OpError{Op: "dial", Err: errors.New("connection refused")})),
 			"IAM ListUserTags: no answer (request r-1); check the network and AWS_ENDPOINT_URL",
