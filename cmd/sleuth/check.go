@@ -55,6 +55,7 @@ func (c *checkCommand) Run(a *app) error {
 		lacking = c.overAccounts(k, cfg)
 	} else {
 		lacking = k.read(connection, cfg, identity.Account)
+		k.hub(cfg, connection)
 	}
 	if !cfg.Policy.AutoExpire {
 		k.note("disabling keys", "ENABLE_AUTO_EXPIRE is not true: people are told, and no key is disabled")
@@ -62,7 +63,7 @@ func (c *checkCommand) Run(a *app) error {
 	k.channels(cfg, connection, identity, c.Send, c.SendTo)
 	k.state(cfg, connection, identity)
 	k.untried(cfg)
-	k.tags(lacking, c.slackAPI(), c.SlackHost, connection, c.Suggest)
+	k.tags(lacking, c.slackAPI(k.noSlack), c.SlackHost, connection, c.Suggest)
 	return k.verdict()
 }
 
@@ -80,9 +81,9 @@ func (c *checkCommand) addressee() error {
 }
 
 // slackAPI reads Slack's directory with the app's token where it has none of
-// its own.
-func (c *checkCommand) slackAPI() config.SlackAPI {
-	if c.SlackAPIToken.IsSet() {
+// its own, unless Slack does not take that.
+func (c *checkCommand) slackAPI(refused bool) config.SlackAPI {
+	if c.SlackAPIToken.IsSet() || refused {
 		return c.SlackAPI
 	}
 	return config.SlackAPI{SlackAPIToken: c.SlackToken}
@@ -114,6 +115,7 @@ func (c *checkCommand) overAccounts(k *checkup, cfg config.Config) []untagged {
 			} else {
 				one.allowed(inside, identity, policy.ForMember(cfg, placeOf(inside, identity)))
 				r.lacking = one.read(inside, cfg, identity.Account)
+				one.hub(cfg, inside)
 			}
 			r.failures, r.unread = one.failures, one.unread
 			return &r
@@ -135,6 +137,7 @@ type checkup struct {
 	where    string // stands before what is checked
 	failures int
 	unread   bool // some user could not be read
+	noSlack  bool // the app's token is none that Slack takes
 }
 
 func (k *checkup) ok(what, text string) {
@@ -199,9 +202,24 @@ func (k *checkup) untried(cfg config.Config) {
 	if cfg.Evidence.IsSet() {
 		k.note("evidence", "set up, and not tried: the first run leaves it in "+cfg.Evidence.String()+", or says why it cannot")
 	}
-	if cfg.SecurityHub {
-		k.note("findings", "set up, and not tried: the first run sends them to Security Hub, which must be turned on, or says why it cannot")
+	if cfg.LeakSparesExempt && !cfg.LeakDisables {
+		k.note("leaked keys", "LEAK_EXEMPT has no effect without LEAK_RESPONSE=disable: people are told, and no leaked key is disabled")
 	}
+}
+
+// hub asks Security Hub for one finding, which it has only where it is turned
+// on.
+func (k *checkup) hub(cfg config.Config, connection aws.Config) {
+	if !cfg.SecurityHub {
+		return
+	}
+	var answer struct{}
+	err := cloud.NewService(connection, "securityhub", "SecurityHub").Post(k.ctx, "GetFindings", "/findings", map[string]int{"MaxResults": 1}, &answer)
+	if err != nil {
+		k.failed("findings", fmt.Errorf("ask Security Hub for findings: %w; turn it on in this account and region, and allow what 'sleuth iam-policy' prints", err))
+		return
+	}
+	k.ok("findings", "Security Hub is turned on")
 }
 
 // state takes and gives back the lease, as a run does.

@@ -61,6 +61,7 @@ func (k *checkup) slackApp(cfg config.Config, connection aws.Config) {
 	}
 	switch {
 	case err != nil:
+		k.noSlack = true
 		k.failed(what, err)
 	case len(identity.Lacking) > 0:
 		k.failed(what, fmt.Errorf("%s in %s lacks scopes: %s; give them to the app under OAuth & Permissions, and install it again",

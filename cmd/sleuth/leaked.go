@@ -134,7 +134,7 @@ func (s *session) answerLeakIn(ctx context.Context, covered *organization, e lea
 	if err == nil && !covers {
 		why := "the settings do not cover the account"
 		if e.ARN == "" {
-			return nil, fmt.Errorf("nothing was done about keys of account %s: %s; check --account and ACCOUNTS", e.Account, why)
+			return nil, &statusError{exitUsage, fmt.Errorf("nothing was done about keys of account %s: %s; check --account and ACCOUNTS", e.Account, why)}
 		}
 		answer := responder.Announce(ctx, e, leak.NotCovered, why)
 		return &answer, nil

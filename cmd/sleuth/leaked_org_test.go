@@ -40,9 +40,9 @@ func TestLeakedInAnOrganization(t *testing.T) {
 	}{
 		{1, exitWhole, "AWS account 300000000001 (alias-1)\nkey AKIALEAKED0000000001 of user leaker: disabled\n", "AKIALEAKED0000000001 was found in public and is disabled."},
 		{3, exitNotWhole, "assume arn:aws:iam::300000000003:role/sleuth-member", "account 300000000003\n"},
-		{4, exitNotWhole, "the settings do not cover the account", ""}, // suspended
-		{5, exitNotWhole, "the settings do not cover the account", ""}, // in another unit
-		{6, exitNotWhole, "the settings do not cover the account", ""}, // excluded
+		{4, exitUsage, "the settings do not cover the account", ""}, // suspended
+		{5, exitUsage, "the settings do not cover the account", ""}, // in another unit
+		{6, exitUsage, "the settings do not cover the account", ""}, // excluded
 	} {
 		id := m.accounts[c.account].ID()
 		before := len(published())

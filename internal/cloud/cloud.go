@@ -86,11 +86,16 @@ type Identity struct {
 	OwnKeys []string
 }
 
+var errNoCredentials = errors.New("there are none in the environment, in AWS's files or of this machine")
+
 // Identify asks AWS who we are. An alias that cannot be read is not an error:
 // it is left out, and aliasErr says why.
 func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err error) {
 	signer, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
+		if strings.Contains(err.Error(), "no EC2 IMDS role found") { // the last place the SDK looks in
+			err = errNoCredentials
+		}
 		return Identity{}, nil, fmt.Errorf("find AWS credentials: %w; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is given", err)
 	}
 	caller, err := sts.NewFromConfig(cfg, func(o *sts.Options) { o.RetryMaxAttempts = firstAttempts }).

@@ -243,7 +243,15 @@ func (a *answering) tellOf(ctx context.Context, user audit.User, key audit.Key, 
 		return Result{User: user.Name, Outcome: Known, Detail: detail}, nil
 	}
 	a.learn(record, a.notice(notify.Exposed, user, key, aside))
-	return Result{User: user.Name, Outcome: Notified, Detail: aside}, a.put(ctx, record)
+	return Result{User: user.Name, Outcome: Notified, Detail: asDetail(aside)}, a.put(ctx, record)
+}
+
+// asDetail is a sentence of a notice as it stands behind a semicolon.
+func asDetail(sentence string) string {
+	if strings.HasPrefix(sentence, "It ") {
+		sentence = "it " + strings.TrimPrefix(sentence, "It ")
+	}
+	return strings.TrimSuffix(sentence, ".")
 }
 
 // goneOrUnknown deals with a key that IAM does not know, by its id alone.

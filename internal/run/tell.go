@@ -231,7 +231,7 @@ func (p *pass) checkTags(ctx context.Context, s *step) {
 			"set it to U... for a person or subteam-S... for a group", "user", s.user.Name, "slack", s.user.Slack())
 	}
 	if s.user.NameTag() == "" {
-		p.Log.ErrorContext(ctx, "the Name tag is missing", "user", s.user.Name)
+		p.Log.ErrorContext(ctx, "the Name tag is missing; set it to the person's name, as messages to them begin with it", "user", s.user.Name)
 	}
 }
 
@@ -246,6 +246,9 @@ func (p *pass) warning(s *step) notify.Notice {
 		}
 	case s.decision.OtherDaysLeft < n.DaysLeft:
 		n.Sooner = &notify.Sooner{Reason: otherReason(n.Reason), DaysLeft: s.decision.OtherDaysLeft}
+	}
+	if s.verdict.Doubt && n.Kind == notify.Expiring && p.policy.AutoExpire {
+		n.Aside = "Its KeyAutoExpire tag is unreadable, and it is not disabled until that is mended: set the tag to True, False or 'False until YYYY-MM-DD'."
 	}
 	at := n.At
 	if n.Kind == notify.PastLimit {
