@@ -110,7 +110,11 @@ func (a *app) parse(args []string) (cli *commands, command *kong.Context, exited
 }
 
 func (a *app) usage(err error) int {
-	fmt.Fprintf(a.stderr, "sleuth: %v\nsee 'sleuth --help'\n", err)
+	command := "sleuth"
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context.Selected() != nil {
+		command = parse.Context.Selected().FullPath()
+	}
+	fmt.Fprintf(a.stderr, "sleuth: %v\nsee '%s --help'\n", err, command)
 	return exitUsage
 }
 
