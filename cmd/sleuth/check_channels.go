@@ -32,7 +32,8 @@ func (k *checkup) channels(cfg config.Config, connection aws.Config, identity cl
 	if len(channels) == 0 {
 		k.note("channels", "none is set, such as SLACK_URL or SNS_TOPIC: nobody will be told")
 	}
-	bulletin := notify.Bulletin{Account: identity.Account, Words: cfg.Words, Announcement: testText}
+	bulletin := cfg.Blank()
+	bulletin.Account, bulletin.Announcement = identity.Account, testText
 	for _, channel := range channels {
 		switch letter := testLetter(bulletin, to); {
 		case !notify.TellsPeople(channel):

@@ -130,8 +130,7 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 func (s *session) digestOf(covered *organization) org.Digest {
 	return org.Digest{
 		ID: s.id + "-digest", Organization: covered.members.Organization,
-		Creation: s.cfg.Creation, Inactivity: s.cfg.Inactivity, Leak: s.cfg.Leak, Words: s.cfg.Words, Disables: s.cfg.Policy.AutoExpire,
-		Channels: s.channels, Store: s.store, Log: s.log, Lease: s.cfg.Lease, Now: s.now, DryRun: s.dryRun,
+		Blank: s.cfg.Blank(), Channels: s.channels, Store: s.store, Log: s.log, Lease: s.cfg.Lease, Now: s.now, DryRun: s.dryRun,
 	}
 }
 

@@ -193,16 +193,13 @@ func (c *checker) topic(text string) string {
 	return ""
 }
 
-// inventory reports whether the credential report is to narrow the reading.
-func (c *checker) inventory(text string) bool {
-	switch strings.TrimSpace(text) {
-	case "live":
-		return false
-	case "credential-report":
-		return true
+// oneOf reads a setting that has one of a few values.
+func (c *checker) oneOf(variable, text string, allowed ...string) string {
+	text = strings.TrimSpace(text)
+	if !slices.Contains(allowed, text) {
+		c.add(variable, text, "must be %s", strings.Join(allowed, " or "))
 	}
-	c.add("INVENTORY", text, "must be live or credential-report")
-	return false
+	return text
 }
 
 var tableName = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)

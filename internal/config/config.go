@@ -59,6 +59,13 @@ type Config struct {
 	Debug         bool
 }
 
+// Blank is a bulletin with nothing in it yet but the words to say it in.
+func (c Config) Blank() notify.Bulletin {
+	return notify.Bulletin{
+		Creation: c.Creation, Inactivity: c.Inactivity, Leak: c.Leak, Words: c.Words, Disables: c.Policy.AutoExpire,
+	}
+}
+
 // Cap limits how many keys one run may disable. The zero Cap is no limit.
 type Cap struct {
 	Set     bool
@@ -96,6 +103,14 @@ type StateChoice struct {
 	Name string
 }
 
+// The values that turn something on.
+const (
+	disable     = "disable"
+	all         = "all"
+	byReport    = "credential-report"
+	securityHub = "securityhub"
+)
+
 // Check checks every setting, and returns all Problems at once. Where STATE is
 // unset, unset is where state is kept.
 func Check(s Settings, unset StateChoice) (Config, error) {
@@ -109,7 +124,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		},
 		MaxDisable:       c.limit("MAX_DISABLE", s.MaxDisable),
 		Exemptions:       c.exemptions(s.Exemptions),
-		LeakDisables:     c.leakDisables(s.LeakResponse),
+		LeakDisables:     c.oneOf("LEAK_RESPONSE", s.LeakResponse, "notify", disable) == disable,
 		LeakSparesExempt: c.boolean("LEAK_EXEMPT", string(s.LeakExempt)),
 		Creation:         notify.Heading{Title: s.ExpireTitle, Text: s.ExpireText},
 		Inactivity:       notify.Heading{Title: s.InactiveTitle, Text: s.InactiveText},
@@ -121,10 +136,10 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		EmailFrom:        c.sender(s.EmailFrom),
 		NotifyURLs:       c.secretText("NOTIFY_URLS", s.NotifyURLs, CheckNotifyURLs),
 		EventBus:         c.bus(s.Events),
-		ByReport:         c.inventory(s.Inventory),
-		EveryCredential:  c.everyCredential(s.Scope),
+		ByReport:         c.oneOf("INVENTORY", s.Inventory, "live", byReport) == byReport,
+		EveryCredential:  c.oneOf("SCOPE", s.Scope, all, "access-keys") == all,
 		Evidence:         c.evidence(s.Report),
-		SecurityHub:      c.findings(s.Findings),
+		SecurityHub:      strings.TrimSpace(s.Findings) != "" && c.oneOf("FINDINGS", s.Findings, securityHub) == securityHub,
 		Concurrency:      c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
 		Scope:            c.scope(s.Estate),
 		Digest:           c.digest(s.Notify, s.Accounts),
@@ -155,8 +170,8 @@ func CheckLimits(e Estate, l Limits, x Exemptions, r Reading, d Logging) (Config
 	cfg := Config{
 		Rules:           c.rules(s.Limits),
 		Exemptions:      c.exemptions(s.Exemptions),
-		ByReport:        c.inventory(s.Inventory),
-		EveryCredential: c.everyCredential(s.Scope),
+		ByReport:        c.oneOf("INVENTORY", s.Inventory, "live", byReport) == byReport,
+		EveryCredential: c.oneOf("SCOPE", s.Scope, all, "access-keys") == all,
 		Concurrency:     c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
 		Scope:           c.scope(s.Estate),
 		Debug:           debugging(string(s.Debug)),

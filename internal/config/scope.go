@@ -125,17 +125,11 @@ const (
 
 // digest reports whether all accounts are told of in one message.
 func (c *checker) digest(text, accounts string) bool {
-	switch text = strings.TrimSpace(text); text {
-	case notifyByAccount:
-		return false
-	case notifyByDigest:
-		if strings.TrimSpace(accounts) == "" {
-			c.add("NOTIFY", text, "needs ACCOUNTS: a digest is of several accounts")
-		}
-		return true
+	asked := c.oneOf("NOTIFY", text, notifyByAccount, notifyByDigest) == notifyByDigest
+	if asked && strings.TrimSpace(accounts) == "" {
+		c.add("NOTIFY", notifyByDigest, "needs ACCOUNTS: a digest is of several accounts")
 	}
-	c.add("NOTIFY", text, "must be %s or %s", notifyByAccount, notifyByDigest)
-	return false
+	return asked
 }
 
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html

@@ -59,41 +59,6 @@ func (c *checker) evidence(text string) Evidence {
 	return Evidence{}
 }
 
-func (c *checker) findings(text string) bool {
-	switch text = strings.TrimSpace(text); text {
-	case "":
-		return false
-	case "securityhub":
-		return true
-	}
-	c.add("FINDINGS", text, "must be securityhub")
-	return false
-}
-
-// everyCredential reports whether reports also name what is no access key.
-func (c *checker) everyCredential(text string) bool {
-	switch strings.TrimSpace(text) {
-	case "all":
-		return true
-	case "access-keys":
-		return false
-	}
-	c.add("SCOPE", text, "must be all or access-keys")
-	return false
-}
-
-// leakDisables reports whether a leaked key is to be disabled.
-func (c *checker) leakDisables(text string) bool {
-	switch strings.TrimSpace(text) {
-	case "notify":
-		return false
-	case "disable":
-		return true
-	}
-	c.add("LEAK_RESPONSE", text, "must be notify or disable")
-	return false
-}
-
 // secretText reads a secret that is given as it is, or as the place it is kept
 // in; check judges one that is given, and never quotes it.
 func (c *checker) secretText(variable string, given SecretText, check func(string) error) Secret {

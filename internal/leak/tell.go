@@ -29,10 +29,8 @@ func (a *answering) tell(ctx context.Context) {
 	t := telling{answering: a, byKey: map[string]*state.Record{}}
 	var posts []notify.Post
 	for _, channel := range a.Channels {
-		bulletin := notify.Bulletin{
-			Account: a.Account, Run: a.ID, Leak: a.Config.Leak, Creation: a.Config.Creation, Inactivity: a.Config.Inactivity,
-			Words: a.Config.Words, Disables: a.Config.Policy.AutoExpire, Announcement: said,
-		}
+		bulletin := a.Config.Blank()
+		bulletin.Account, bulletin.Run, bulletin.Announcement = a.Account, a.ID, said
 		for _, record := range pending {
 			t.byKey[record.KeyID] = record
 			if _, told := record.Receipts[channel.Name()]; !told {

@@ -37,6 +37,9 @@ type Notice struct {
 	Account Account `json:"-"`
 	// SlackTag is the user's Slack tag as it was found, unchecked.
 	SlackTag string `json:"slack_tag,omitempty"`
+	// Named: a list names the owner rather than mention them, as it mentions
+	// them elsewhere.
+	Named bool `json:"-"`
 	// Name is the user's Name tag, and Email where the person gets mail; empty
 	// where there is none.
 	Name  string `json:"name,omitempty"`

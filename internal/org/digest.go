@@ -26,17 +26,14 @@ import (
 type Digest struct {
 	ID           string // names the digest in leases
 	Organization string // its id; empty for a list of accounts
-	Creation     notify.Heading
-	Inactivity   notify.Heading
-	Leak         notify.Heading
-	Words        notify.Words
-	Disables     bool // as notify.Bulletin has it
-	Channels     []notify.Channel
-	Store        state.Store
-	Log          *slog.Logger
-	Lease        time.Duration
-	Now          func() time.Time
-	DryRun       bool
+	// Blank is a bulletin with nothing in it yet but the words to say it in.
+	Blank    notify.Bulletin
+	Channels []notify.Channel
+	Store    state.Store
+	Log      *slog.Logger
+	Lease    time.Duration
+	Now      func() time.Time
+	DryRun   bool
 }
 
 // Delivered is what became of a digest.
@@ -191,16 +188,8 @@ func (p *posting) deliver(ctx context.Context, begun []run.Summary) bool {
 	announcement := announcementOf(begun)
 	var posts []notify.Post
 	for _, channel := range p.Channels {
-		bulletin := notify.Bulletin{
-			Digest:       p.title(begun),
-			Run:          p.ID,
-			Creation:     p.Creation,
-			Inactivity:   p.Inactivity,
-			Leak:         p.Leak,
-			Words:        p.Words,
-			Disables:     p.Disables,
-			Announcement: announcement,
-		}
+		bulletin := p.Blank
+		bulletin.Digest, bulletin.Run, bulletin.Announcement = p.title(begun), p.ID, announcement
 		for _, n := range p.pending {
 			if n.Kind.Final() && p.taken(n, channel.Name()) {
 				continue
@@ -275,11 +264,8 @@ func mentionOnce(b notify.Bulletin) []notify.Notice {
 	for _, section := range b.Sections() {
 		for _, list := range section.Lists {
 			for _, n := range list.Notices {
-				if mentioned[n.SlackTag] {
-					n.SlackTag = ""
-				} else {
-					mentioned[n.SlackTag] = true
-				}
+				n.Named = mentioned[n.SlackTag]
+				mentioned[n.SlackTag] = true
 				shown = append(shown, n)
 			}
 		}

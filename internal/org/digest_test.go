@@ -247,3 +247,34 @@ func TestNoChannelsNoDigest(t *testing.T) {
 		t.Error("a notice is owed that nobody will ever get")
 	}
 }
+
+// personal is a channel that writes to those who have a Slack tag.
+type personal struct{ *channel }
+
+func (personal) Tells(n notify.Notice) bool { return n.SlackTag != "" }
+
+// TestDigestReachesAPersonAboutEveryAccount: a list mentions each person once,
+// and they are still written to about all of their keys.
+func TestDigestReachesAPersonAboutEveryAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user(0, "ann", "U1", "AKIAFIRST", 95)
+	w.user(1, "ann", "U1", "AKIASECOND", 95)
+	direct := personal{&channel{name: "direct"}}
+	to := func(r *run.Runner) { r.Channels = []notify.Channel{w.slack, direct} }
+	d := w.digest()
+	d.Channels = []notify.Channel{w.slack, direct}
+
+	direct.err = errDown
+	d.Send(t.Context(), w.runAll(to))
+	w.wantLines(w.slack, "1: ann's key is disabled due to creation age.", "2: ann's key is disabled due to creation age.")
+	direct.err = nil
+	d.Send(t.Context(), w.runAll(to))
+	w.wantLines(w.slack)
+	w.wantLines(direct.channel, "1: ann's key is disabled due to creation age.", "2: ann's key is disabled due to creation age.")
+	for account, key := range []string{"AKIAFIRST", "AKIASECOND"} {
+		if r := w.record(account, key); r.Settled.IsZero() {
+			t.Errorf("the notice of %s is still owed: %+v", key, r)
+		}
+	}
+}

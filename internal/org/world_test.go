@@ -121,7 +121,7 @@ func (w *world) runAll(change ...func(*run.Runner)) []run.Summary {
 func (w *world) digest() org.Digest {
 	return org.Digest{
 		ID: fmt.Sprintf("digest-%d", w.runs), Organization: "o-example",
-		Creation: notify.Heading{Title: "Rotate", Text: "Please rotate."}, Inactivity: notify.Heading{Title: "Use"},
+		Blank:    notify.Bulletin{Creation: notify.Heading{Title: "Rotate", Text: "Please rotate."}, Inactivity: notify.Heading{Title: "Use"}},
 		Channels: []notify.Channel{w.slack, w.sns}, Store: w.store, Log: slog.New(slog.DiscardHandler), Lease: time.Minute, Now: func() time.Time { return w.now },
 	}
 }

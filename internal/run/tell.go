@@ -57,17 +57,9 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) bool
 	}
 	var posts []notify.Post
 	for _, channel := range p.Channels {
-		bulletin := notify.Bulletin{
-			Account:      p.Account,
-			Run:          p.ID,
-			Creation:     p.Config.Creation,
-			Inactivity:   p.Config.Inactivity,
-			Leak:         p.Config.Leak,
-			Words:        p.Config.Words,
-			Disables:     p.Config.Policy.AutoExpire,
-			Announcement: announcement,
-			Notices:      slices.Clone(w.notices),
-		}
+		bulletin := p.Config.Blank()
+		bulletin.Account, bulletin.Run = p.Account, p.ID
+		bulletin.Announcement, bulletin.Notices = announcement, slices.Clone(w.notices)
 		for _, record := range p.finals {
 			if _, told := record.Receipts[channel.Name()]; !told && record.Final != nil {
 				bulletin.Notices = append(bulletin.Notices, *record.Final)

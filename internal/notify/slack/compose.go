@@ -179,7 +179,7 @@ func (c *composer) entriesOf(notices []notify.Notice) []entry {
 
 func (c *composer) lineOf(n notify.Notice) string {
 	mention, _ := Mention(n.User, n.SlackTag)
-	if c.named != nil && c.named(n) {
+	if n.Named || c.named != nil && c.named(n) {
 		mention = Escape(n.User)
 	}
 	return c.words.Line(n, mention, Escape)
