@@ -75,10 +75,9 @@ func (a *answering) checkReach(pending []*state.Record, said string) {
 		return
 	}
 	for _, record := range pending {
-		if len(notify.Owed(a.Channels, *record.Final)) == 0 {
+		if len(notify.Unreachable(a.Channels, []notify.Notice{*record.Final})) > 0 {
 			a.answer.NoticesFailed++
-			a.problem(record.KeyID, fmt.Errorf("nobody was told of leaked key %s of user %s: no channel can reach its owner; "+
-				"give the user a Slack or an Email tag, or set a channel that tells of all keys", record.KeyID, record.User))
+			a.problem(record.KeyID, fmt.Errorf("nobody was told of leaked key %s of user %s: %s", record.KeyID, record.User, notify.NoWay))
 		}
 	}
 	if said == "" {

@@ -70,3 +70,15 @@ func Owed(channels []Channel, n Notice) map[string]bool {
 	}
 	return names
 }
+
+// Unreachable are the notices that nobody tells although some channels reach
+// people: their owners are not among those whom these can tell.
+func Unreachable(channels []Channel, notices []Notice) []Notice {
+	if !slices.ContainsFunc(channels, TellsPeople) {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(notices), func(n Notice) bool { return len(Owed(channels, n)) > 0 })
+}
+
+// NoWay says why an Unreachable notice is not told, and what to do.
+const NoWay = "no channel can reach its owner; give the user a Slack or an Email tag, or set a channel that tells of all keys"

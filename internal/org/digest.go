@@ -199,6 +199,10 @@ func (p *posting) deliver(ctx context.Context, begun []run.Summary) bool {
 		bulletin.Notices = mentionOnce(bulletin)
 		posts = append(posts, notify.Post{Channel: channel, Bulletin: bulletin})
 	}
+	for _, n := range notify.Unreachable(p.Channels, p.pending) {
+		p.delivered.NoticesFailed++
+		p.problem(fmt.Errorf("nobody was told of key %s of user %s in account %s: %s", n.KeyID, n.User, n.Account.ID, notify.NoWay))
+	}
 	deliveries := notify.Deliver(ctx, posts, func(ctx context.Context, channel string, m notify.Message) error {
 		if p.DryRun || !p.tells[channel] {
 			return nil

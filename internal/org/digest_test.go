@@ -278,3 +278,24 @@ func TestDigestReachesAPersonAboutEveryAccount(t *testing.T) {
 		}
 	}
 }
+
+// TestDigestNamesWhomNoChannelReaches: what nobody can be told of is a problem,
+// and stays owed.
+func TestDigestNamesWhomNoChannelReaches(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user(0, "ann", "U1", "AKIAANN", 95)
+	w.user(1, "bot", "", "AKIABOT", 95)
+	direct := personal{&channel{name: "direct"}}
+	d := w.digest()
+	d.Channels = []notify.Channel{direct}
+	delivered := d.Send(t.Context(), w.runAll(func(r *run.Runner) { r.Channels = d.Channels }))
+	w.wantLines(direct.channel, "1: ann's key is disabled due to creation age.")
+	if delivered.NoticesFailed != 1 || len(delivered.Problems) != 1 ||
+		!strings.HasPrefix(delivered.Problems[0].Text, "nobody was told of key AKIABOT of user bot in account 100000000002: no channel can reach its owner; ") {
+		t.Errorf("%d notices failed: %+v", delivered.NoticesFailed, delivered.Problems)
+	}
+	if r := w.record(1, "AKIABOT"); !r.Owed() {
+		t.Errorf("the notice that nobody was told is settled: %+v", r)
+	}
+}

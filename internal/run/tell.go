@@ -105,21 +105,16 @@ func joined(parts ...string) string {
 // checkReach names the people whom no channel can tell. They are not told, and
 // what is owed to them stays so.
 func (p *pass) checkReach(w *warned) {
-	if len(p.tells) == 0 {
-		return
-	}
 	owed := slices.Clone(w.notices)
 	for _, record := range p.finals {
 		if record.Final != nil {
 			owed = append(owed, *record.Final)
 		}
 	}
-	for _, n := range owed {
-		if len(notify.Owed(p.Channels, n)) == 0 {
-			p.summary.NoticesFailed++
-			p.problem(report.Problem{User: n.User, KeyID: n.KeyID, Text: fmt.Sprintf(
-				"nobody was told of key %s of user %s: no channel can reach its owner; give the user a Slack or an Email tag, or set a channel that tells of all keys", n.KeyID, n.User)})
-		}
+	for _, n := range notify.Unreachable(p.Channels, owed) {
+		p.summary.NoticesFailed++
+		p.problem(report.Problem{User: n.User, KeyID: n.KeyID,
+			Text: fmt.Sprintf("nobody was told of key %s of user %s: %s", n.KeyID, n.User, notify.NoWay)})
 	}
 }
 
