@@ -1,10 +1,10 @@
 # What one does with Sleuth's source. 'make' alone lists the targets.
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS  := -s -w -X main.version=$(VERSION)
+LDFLAGS  := -s -w -X github.com/iam-sleuth/sleuth/internal/cli.version=$(VERSION)
 FUZZTIME ?= 30s
 BENCHTIME ?= 1s
-# What 'make bench' hands on: -quick, -full, -users N; see internal/bench.
+# What 'make bench' hands on: -quick, -full, -users N; see internal/tools/bench.
 BENCHFLAGS ?=
 # What 'make test' hands on to go test, such as TESTFLAGS='-race -short'.
 TESTFLAGS ?=
@@ -19,7 +19,7 @@ build: ## Build ./sleuth, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o sleuth ./cmd/sleuth
 
 lambda: ## Build the Lambda zips and their checksums in build/lambda
-	@go run ./internal/lambdazip -version '$(VERSION)'
+	@go run ./internal/tools/lambdazip -version '$(VERSION)'
 
 demo: ## Show the whole story: no account, no credentials, no network
 	@CGO_ENABLED=0 go run ./cmd/sleuth demo
@@ -64,15 +64,15 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s) each
 	done
 
 bench: ## Run every benchmark, and measure whole runs (BENCHFLAGS=-full, -quick, ...)
-	@go run ./internal/bench $(BENCHFLAGS)
+	@go run ./internal/tools/bench $(BENCHFLAGS)
 	go test -run '^$$' -bench . -benchmem -benchtime '$(BENCHTIME)' ./...
 
 docs: ## Write the generated parts of docs/ anew
-	go run ./internal/docscheck/generate
-	go test ./internal/deploytest -run 'Tables$$' -update
+	go run ./internal/tools/docs
+	go test ./internal/test/deploy -run 'Tables$$' -update
 
 pictures: ## Take the pictures in docs/pictures anew (needs Chromium; looks best with the font Inter)
-	SLEUTH_REQUIRE_ALL=1 SLEUTH_PICTURES='$(CURDIR)/docs/pictures' go test -count=1 -run 'Pictures$$' ./internal/browsertest
+	SLEUTH_REQUIRE_ALL=1 SLEUTH_PICTURES='$(CURDIR)/docs/pictures' go test -count=1 -run 'Pictures$$' ./internal/test/browser
 
 clean: ## Remove what the targets above have made
 	rm -rf sleuth dist build coverage.out

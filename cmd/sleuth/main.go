@@ -1,5 +1,5 @@
-// Command sleuth keeps an AWS account's access keys within policy: it warns
-// their owners, disables what is past its limit, and says so.
+// Command sleuth keeps the access keys of AWS accounts within policy: it warns
+// their owners, disables keys at their limit, and notifies their owners.
 package main
 
 import (
@@ -7,11 +7,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/iam-sleuth/sleuth/internal/cli"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
+	status := cli.Main(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
 }

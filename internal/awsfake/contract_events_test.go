@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
-	cloudpkg "github.com/iam-sleuth/sleuth/internal/cloud"
+	cloudpkg "github.com/iam-sleuth/sleuth/internal/awsclient"
 )
 
 func TestContractPutEvents(t *testing.T) {

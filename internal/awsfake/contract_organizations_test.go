@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
-	"github.com/iam-sleuth/sleuth/internal/mototest"
+	"github.com/iam-sleuth/sleuth/internal/test/mototest"
 )
 
 // estate is an organization to test against: 45 accounts in the root beside

@@ -7,8 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/google/go-cmp/cmp"
 
+	cloudpkg "github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
-	cloudpkg "github.com/iam-sleuth/sleuth/internal/cloud"
 )
 
 type fields map[string]any

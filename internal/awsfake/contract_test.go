@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
-	"github.com/iam-sleuth/sleuth/internal/mototest"
+	"github.com/iam-sleuth/sleuth/internal/test/mototest"
 )
 
 // The contract tests say what AWS does, and hold it against this package and

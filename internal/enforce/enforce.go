@@ -24,8 +24,8 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // Lag is how long IAM may go on showing what was before a change. Nothing is
@@ -48,7 +48,7 @@ type Reader interface {
 
 // Ledger is the part of state.Store that the protocol writes to.
 type Ledger interface {
-	Put(ctx context.Context, records ...*state.Record) error
+	Put(ctx context.Context, records ...*ledger.Record) error
 }
 
 // Enforcer disables keys in one account.
@@ -83,7 +83,7 @@ type FinalNotice func(audit.User, audit.Verdict) notify.Notice
 // the final notice where the outcome is Disabled. An error beside Disabled
 // means that the key is disabled but could not be recorded as such: the owner
 // must be told now, and will be told again.
-func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, verdict audit.Verdict, final FinalNotice, record *state.Record) (Outcome, error) {
+func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, verdict audit.Verdict, final FinalNotice, record *ledger.Record) (Outcome, error) {
 	leftover, keyID := record.Intent != nil, key.ID
 	if err := e.intend(ctx, record, verdict.State.Reason(), final(user, verdict)); err != nil {
 		return Failed, fmt.Errorf("write down the intent to disable key %s of user %s, so it is left active: %w", keyID, user.Name, err)
@@ -135,7 +135,7 @@ func (e Enforcer) deactivate(ctx context.Context, userName, keyID string) error 
 }
 
 // Settle finds out what became of an intent that an earlier run has left.
-func (e Enforcer) Settle(ctx context.Context, record *state.Record) (Outcome, error) {
+func (e Enforcer) Settle(ctx context.Context, record *ledger.Record) (Outcome, error) {
 	_, key, err := e.Reader.Fresh(ctx, audit.User{Name: record.User}, record.KeyID)
 	switch {
 	case inventory.IsGone(err):
@@ -150,25 +150,25 @@ func (e Enforcer) Settle(ctx context.Context, record *state.Record) (Outcome, er
 	return e.resolve(ctx, record, false, Changed, nil)
 }
 
-func (e Enforcer) intend(ctx context.Context, record *state.Record, reason audit.Reason, final notify.Notice) error {
+func (e Enforcer) intend(ctx context.Context, record *ledger.Record, reason audit.Reason, final notify.Notice) error {
 	// This takes the place of an intent that an earlier run has left, time
 	// included: it is the newest attempt whose effect may show last.
-	record.Intent = &state.Intent{At: e.Now(), Run: e.Run, Reason: reason, Notice: final}
+	record.Intent = &ledger.Intent{At: e.Now(), Run: e.Run, Reason: reason, Notice: final}
 	return e.put(ctx, record)
 }
 
 // disabled turns the intent into a record of the deed, with the notice owed.
-func (e Enforcer) disabled(ctx context.Context, record *state.Record) (Outcome, error) {
+func (e Enforcer) disabled(ctx context.Context, record *ledger.Record) (Outcome, error) {
 	return e.disabledBeside(ctx, record, nil)
 }
 
 // disabledBeside is disabled where somebody else may be at work on the key:
 // their intent stands.
-func (e Enforcer) disabledBeside(ctx context.Context, record *state.Record, theirs *state.Intent) (Outcome, error) {
+func (e Enforcer) disabledBeside(ctx context.Context, record *ledger.Record, theirs *ledger.Intent) (Outcome, error) {
 	now := e.Now()
 	final := record.Intent.Notice
 	final.At = now
-	record.Disabled = &state.Disabled{At: now, Run: e.Run, Reason: record.Intent.Reason}
+	record.Disabled = &ledger.Disabled{At: now, Run: e.Run, Reason: record.Intent.Reason}
 	switch {
 	case record.Intent.Reason == audit.Exposure && record.Leak != nil:
 		leak := *record.Leak
@@ -190,7 +190,7 @@ func (e Enforcer) disabledBeside(ctx context.Context, record *state.Record, thei
 // resolve takes back an intent that has come to nothing. Where an earlier run
 // may have disabled the key before it went, its owner is told: told twice
 // beats never told.
-func (e Enforcer) resolve(ctx context.Context, record *state.Record, mayHaveBeenDisabled bool, outcome Outcome, cause error) (Outcome, error) {
+func (e Enforcer) resolve(ctx context.Context, record *ledger.Record, mayHaveBeenDisabled bool, outcome Outcome, cause error) (Outcome, error) {
 	if mayHaveBeenDisabled {
 		_, err := e.disabled(ctx, record)
 		return Disabled, err
@@ -202,7 +202,7 @@ func (e Enforcer) resolve(ctx context.Context, record *state.Record, mayHaveBeen
 	return outcome, cause
 }
 
-func (e Enforcer) put(ctx context.Context, record *state.Record) error {
+func (e Enforcer) put(ctx context.Context, record *ledger.Record) error {
 	record.Changed = e.Now()
 	return e.Ledger.Put(ctx, record)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 const day = 24 * time.Hour
@@ -37,7 +37,7 @@ type aws struct {
 	putErr            map[int]error // by the number of the put, from 1
 	puts              int
 	diary             []string
-	stored            []state.Record // each record as it was put
+	stored            []ledger.Record // each record as it was put
 }
 
 func (a *aws) Fresh(_ context.Context, user audit.User, keyID string) (audit.User, audit.Key, error) {
@@ -60,7 +60,7 @@ func (a *aws) UpdateAccessKey(_ context.Context, in *iam.UpdateAccessKeyInput, _
 	return &iam.UpdateAccessKeyOutput{}, nil
 }
 
-func (a *aws) Put(_ context.Context, records ...*state.Record) error {
+func (a *aws) Put(_ context.Context, records ...*ledger.Record) error {
 	a.puts++
 	if err := a.putErr[a.puts]; err != nil {
 		a.diary = append(a.diary, "put fails")
@@ -82,9 +82,9 @@ func (a *aws) Put(_ context.Context, records ...*state.Record) error {
 }
 
 // last is the record as it is stored.
-func (a *aws) last() state.Record {
+func (a *aws) last() ledger.Record {
 	if len(a.stored) == 0 {
-		return state.Record{}
+		return ledger.Record{}
 	}
 	return a.stored[len(a.stored)-1]
 }
@@ -112,14 +112,14 @@ func final(user audit.User, v audit.Verdict) notify.Notice {
 	return notify.Notice{KeyID: "AKIA1", User: user.Name, SlackTag: user.Slack(), Kind: notify.Disabled, Reason: v.State.Reason()}
 }
 
-func blank() *state.Record {
-	return &state.Record{Account: "123456789012", KeyID: "AKIA1", User: "bot"}
+func blank() *ledger.Record {
+	return &ledger.Record{Account: "123456789012", KeyID: "AKIA1", User: "bot"}
 }
 
 // leftover is the record that a run left which died after writing its intent.
-func leftover(ago time.Duration) *state.Record {
+func leftover(ago time.Duration) *ledger.Record {
 	r := blank()
-	r.Intent = &state.Intent{
+	r.Intent = &ledger.Intent{
 		At: now.Add(-ago), Run: "run-1", Reason: audit.Inactivity,
 		Notice: notify.Notice{KeyID: "AKIA1", User: "bot", Kind: notify.Disabled, Reason: audit.Inactivity},
 	}
@@ -127,7 +127,7 @@ func leftover(ago time.Duration) *state.Record {
 	return r
 }
 
-func (a *aws) disable(t *testing.T, record *state.Record) (enforce.Outcome, error) {
+func (a *aws) disable(t *testing.T, record *ledger.Record) (enforce.Outcome, error) {
 	t.Helper()
 	v := audit.Judge(audit.Key{Status: audit.Active, Created: now.Add(-95 * day)}, audit.Exemption{}, rules, now)
 	return a.enforcer().Disable(t.Context(), audit.User{Name: "bot"}, audit.Key{ID: "AKIA1", Status: audit.Active}, v, final, record)
@@ -141,7 +141,7 @@ func TestDisable(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name    string
-		record  *state.Record
+		record  *ledger.Record
 		world   func(*aws)
 		outcome enforce.Outcome
 		err     string // a part of it, "" for none
@@ -367,7 +367,7 @@ func TestSettle(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			a, record := due(), leftover(c.ago)
-			a.stored = []state.Record{*record}
+			a.stored = []ledger.Record{*record}
 			if c.world != nil {
 				c.world(a)
 			}
@@ -403,9 +403,9 @@ func TestSettleWritesNothingToIAM(t *testing.T) {
 
 // leaked is the record of a key that was found in public, with its owner still
 // to be told.
-func leaked() *state.Record {
+func leaked() *ledger.Record {
 	r := blank()
-	r.Leak = &state.Leak{At: now, Run: "run-1", Event: "arn:1"}
+	r.Leak = &ledger.Leak{At: now, Run: "run-1", Event: "arn:1"}
 	r.Final = &notify.Notice{KeyID: "AKIA1", User: "bot", Kind: notify.Exposed, Reason: audit.Exposure}
 	r.Revision = 1
 	return r
@@ -418,12 +418,12 @@ func TestDisableLeaked(t *testing.T) {
 	final := func(user audit.User, key audit.Key) notify.Notice {
 		return notify.Notice{KeyID: key.ID, User: user.Name, Kind: notify.Leaked, Reason: audit.Exposure}
 	}
-	attempt := func(at time.Time) *state.Intent {
-		return &state.Intent{At: at, Run: "run-1", Reason: audit.Exposure, Notice: final(audit.User{Name: "bot"}, audit.Key{ID: "AKIA1"})}
+	attempt := func(at time.Time) *ledger.Intent {
+		return &ledger.Intent{At: at, Run: "run-1", Reason: audit.Exposure, Notice: final(audit.User{Name: "bot"}, audit.Key{ID: "AKIA1"})}
 	}
 	for _, c := range []struct {
 		name    string
-		before  *state.Intent
+		before  *ledger.Intent
 		world   func(*aws)
 		spared  string
 		outcome enforce.Outcome

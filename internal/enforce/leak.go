@@ -7,8 +7,8 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // LeakNotice writes the final notice for a key that was found in public, from
@@ -22,9 +22,9 @@ type Spared func(audit.User, audit.Key) string
 // DisableLeaked takes a key that was found in public through the protocol. The
 // record is the key's, with its Leak set; what it holds as its final notice
 // stays owed where the outcome is not Disabled. Otherwise it is as for Disable.
-func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.Key, spared Spared, final LeakNotice, record *state.Record) (Outcome, error) {
+func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.Key, spared Spared, final LeakNotice, record *ledger.Record) (Outcome, error) {
 	leftover, keyID := record.Intent != nil, key.ID
-	var theirs *state.Intent
+	var theirs *ledger.Intent
 	if AtWork(record.Intent, e.Now()) {
 		theirs = record.Intent
 	}
@@ -60,6 +60,6 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 // AtWork reports whether an intent is that of a run that may be alive: an answer
 // to a leak does not wait for it. What the run goes on to do is found out by the
 // next one, for which its intent must stand.
-func AtWork(intent *state.Intent, now time.Time) bool {
+func AtWork(intent *ledger.Intent, now time.Time) bool {
 	return intent != nil && intent.Reason != audit.Exposure && now.Sub(intent.At) < Lag
 }

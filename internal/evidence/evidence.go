@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/explain"
+	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -51,7 +51,7 @@ func Leave(ctx context.Context, to Archive, name string, found report.Report) er
 		{name + ".html", "text/html; charset=utf-8", asHTML.Bytes()},
 	} {
 		if err := to.Put(ctx, document.name, document.contentType, document.text); err != nil {
-			failed = append(failed, to.Place(document.name)+": "+explain.Error(err))
+			failed = append(failed, to.Place(document.name)+": "+awserr.Message(err))
 		}
 	}
 	if len(failed) > 0 {

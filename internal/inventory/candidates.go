@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/explain"
+	"github.com/iam-sleuth/sleuth/internal/awserr"
 )
 
 // candidate is a user who may have to be read live.
@@ -36,7 +36,7 @@ func (r Reader) candidates(ctx context.Context) iter.Seq2[candidate, error] {
 		return r.reportedUsers(text)
 	}
 	if ctx.Err() == nil {
-		r.Report.Log.WarnContext(ctx, "every user is read live rather than by the credential report", "because", explain.Error(err))
+		r.Report.Log.WarnContext(ctx, "every user is read live rather than by the credential report", "because", awserr.Message(err))
 	}
 	return r.listUsers(ctx)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
-	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 )
 
@@ -40,7 +40,7 @@ func newAccount(t *testing.T, options ...awsfake.Option) *account {
 	t.Cleanup(server.Close)
 	a.Server = server
 	id, secret := server.Home().Credentials()
-	client := iam.NewFromConfig(cloud.ConnectTo(server.URL(), id, secret, 4))
+	client := iam.NewFromConfig(awsclient.ConnectTo(server.URL(), id, secret, 4))
 	a.reader = inventory.Reader{
 		IAM: client, Concurrency: 4, Rules: seedRules, Now: now,
 		Report: &inventory.CredentialReport{

@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
-	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 )
 
@@ -26,7 +26,7 @@ func newLiveAccount(t *testing.T, options ...awsfake.Option) *account {
 	t.Helper()
 	a := newAccount(t, options...)
 	id, secret := a.Home().Credentials()
-	config := cloud.ConnectTo(a.URL(), id, secret, 4)
+	config := awsclient.ConnectTo(a.URL(), id, secret, 4)
 	config.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
 	a.reader.IAM, a.reader.Report = iam.NewFromConfig(config), nil
 	return a

@@ -12,8 +12,8 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // Who a key is of that no IAM user has. A user's name has no space.
@@ -145,7 +145,7 @@ func (a *answering) spared(f Finding) enforce.Spared {
 
 // done says why there is nothing left to do about an Active key but to send
 // what is owed; empty where there is.
-func (a *answering) done(record *state.Record, disable bool) string {
+func (a *answering) done(record *ledger.Record, disable bool) string {
 	leak := record.Leak
 	switch {
 	case leak == nil:
@@ -164,7 +164,7 @@ func (a *answering) done(record *state.Record, disable bool) string {
 }
 
 // disable takes an Active key through the protocol.
-func (a *answering) disable(ctx context.Context, f Finding, user audit.User, key audit.Key, record *state.Record) (Result, error) {
+func (a *answering) disable(ctx context.Context, f Finding, user audit.User, key audit.Key, record *ledger.Record) (Result, error) {
 	result := Result{User: user.Name, Outcome: Disabled}
 	a.learn(record, a.notice(notify.Exposed, user, key, ""))
 	if a.DryRun {
@@ -175,7 +175,7 @@ func (a *answering) disable(ctx context.Context, f Finding, user audit.User, key
 	}
 	final := func(user audit.User, key audit.Key) notify.Notice { return a.notice(notify.Leaked, user, key, "") }
 	outcome, err := a.enforcer().DisableLeaked(ctx, user, key, a.spared(f), final, record)
-	if outcome != enforce.Disabled && errors.Is(err, state.ErrConflict) {
+	if outcome != enforce.Disabled && errors.Is(err, ledger.ErrConflict) {
 		return result, errAnew
 	}
 	switch outcome {
@@ -201,7 +201,7 @@ func (a *answering) disable(ctx context.Context, f Finding, user audit.User, key
 func (a *answering) enforcer() enforce.Enforcer {
 	return enforce.Enforcer{
 		IAM: a.IAM, Reader: a.reader, Run: a.ID, Now: a.now,
-		Ledger: ledger{store: a.Store, now: a.now},
+		Ledger: mergingLedger{store: a.Store, now: a.now},
 	}
 }
 
@@ -215,7 +215,7 @@ func (a *answering) inactive(ctx context.Context, user audit.User, key audit.Key
 		// An attempt that was cut off has worked: its word is still to be given.
 		a.learn(record, a.notice(notify.Leaked, user, key, ""))
 		outcome, err := a.enforcer().Settle(ctx, record)
-		if outcome != enforce.Disabled && errors.Is(err, state.ErrConflict) || err == nil && outcome == enforce.Changed {
+		if outcome != enforce.Disabled && errors.Is(err, ledger.ErrConflict) || err == nil && outcome == enforce.Changed {
 			return result, errAnew
 		}
 		a.pending = append(a.pending, record)
@@ -285,19 +285,19 @@ func (a *answering) gone(ctx context.Context, f Finding, user string) (Result, e
 }
 
 // record is what is remembered of a key, or a new record.
-func (a *answering) record(keyID, user string) *state.Record {
+func (a *answering) record(keyID, user string) *ledger.Record {
 	if a.records[keyID] == nil {
-		a.records[keyID] = &state.Record{Account: a.Account.ID, KeyID: keyID, User: user}
+		a.records[keyID] = &ledger.Record{Account: a.Account.ID, KeyID: keyID, User: user}
 	}
 	return a.records[keyID]
 }
 
 // learn notes that a key was found in public, with the notice that its owner is
 // owed from now on.
-func (a *answering) learn(record *state.Record, final notify.Notice) {
+func (a *answering) learn(record *ledger.Record, final notify.Notice) {
 	found := record.Leak == nil || a.event != "" && a.event != record.Leak.Event
 	if found {
-		record.Leak = &state.Leak{At: a.now(), Run: a.ID, Event: a.event}
+		record.Leak = &ledger.Leak{At: a.now(), Run: a.ID, Event: a.event}
 	}
 	told := record.Final != nil && record.Final.Reason == audit.Exposure && record.Final.Kind == final.Kind
 	if found || !told {
@@ -309,11 +309,11 @@ func (a *answering) learn(record *state.Record, final notify.Notice) {
 }
 
 // put writes a record down, and has its notice sent even where that fails.
-func (a *answering) put(ctx context.Context, record *state.Record) error {
+func (a *answering) put(ctx context.Context, record *ledger.Record) error {
 	if !a.DryRun {
 		record.Changed = a.now()
 		err := a.Store.Put(ctx, record)
-		if errors.Is(err, state.ErrConflict) {
+		if errors.Is(err, ledger.ErrConflict) {
 			return errAnew
 		}
 		if err != nil {

@@ -7,23 +7,23 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
-// ledger is the store as the protocol of disabling writes to it. A deed that is
+// mergingLedger is the store as the protocol of disabling writes to it. A deed that is
 // done is written down whatever others have written meanwhile; anything else
 // is theirs to have changed.
-type ledger struct {
-	store state.Store
+type mergingLedger struct {
+	store ledger.Store
 	now   func() time.Time
 }
 
 // Put implements enforce.Ledger.
-func (l ledger) Put(ctx context.Context, records ...*state.Record) error {
+func (l mergingLedger) Put(ctx context.Context, records ...*ledger.Record) error {
 	err := l.store.Put(ctx, records...)
 	for range mostAttempts {
-		if !errors.Is(err, state.ErrConflict) || len(records) != 1 || !isLeakDeed(*records[0]) {
+		if !errors.Is(err, ledger.ErrConflict) || len(records) != 1 || !isLeakDeed(*records[0]) {
 			return err
 		}
 		record := records[0]
@@ -51,7 +51,7 @@ func (l ledger) Put(ctx context.Context, records ...*state.Record) error {
 // isLeakDeed reports whether the record is of a key that was disabled and whose
 // owner is told, or was, that it was found in public, with no answer to a leak
 // under way.
-func isLeakDeed(r state.Record) bool {
+func isLeakDeed(r ledger.Record) bool {
 	underWay := r.Intent != nil && r.Intent.Reason == audit.Exposure
 	return !underWay && r.Leak != nil && r.Disabled != nil && r.Final != nil &&
 		r.Final.Kind == notify.Leaked && r.Final.Reason == audit.Exposure

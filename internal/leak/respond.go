@@ -8,13 +8,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
-	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // IAM is the calls an answer makes to IAM.
@@ -32,7 +32,7 @@ type Responder struct {
 	Config   config.Config // Policy.OwnKeys set
 	IAM      IAM
 	Channels []notify.Channel
-	Store    state.Store
+	Store    ledger.Store
 	Log      *slog.Logger
 	Now      func() time.Time // UTC
 	// DryRun writes nothing and sends nothing; Channels are expected to show
@@ -48,12 +48,12 @@ type answering struct {
 	event   string // its ARN; empty for a leak told by hand
 	reader  inventory.Reader
 	tells   map[string]bool // the channels that reach people
-	records map[string]*state.Record
+	records map[string]*ledger.Record
 	answer  Answer
 
 	// pending are the records whose notices are to be sent next, said what is
 	// to be said beside them.
-	pending []*state.Record
+	pending []*ledger.Record
 	said    []string
 }
 
@@ -108,7 +108,7 @@ func (r Responder) begin(event Event) *answering {
 		event:     event.ARN,
 		reader:    inventory.Reader{IAM: r.IAM, Rules: r.Config.Rules, Now: now},
 		tells:     map[string]bool{},
-		records:   map[string]*state.Record{},
+		records:   map[string]*ledger.Record{},
 		answer: Answer{
 			Schema: report.Schema, Run: r.ID, Event: event.ARN, Account: r.Account, At: now, DryRun: r.DryRun,
 			Keys: []Result{}, Problems: []report.Problem{},
@@ -126,7 +126,7 @@ func (r Responder) begin(event Event) *answering {
 // disabled, as nothing can be written down first.
 func (a *answering) load(ctx context.Context) {
 	records, err := a.Store.Load(ctx, a.Account.ID)
-	_, others := state.Damaged(err) // a damaged record is named once its key is dealt with
+	_, others := ledger.Damaged(err) // a damaged record is named once its key is dealt with
 	if others != nil {
 		a.problem("", fmt.Errorf("read what earlier runs have left in %s: %w", a.Store, others))
 		return
@@ -150,9 +150,9 @@ func (a *answering) reload(ctx context.Context, keyID string) error {
 }
 
 // stored is the record of a key as it is in the store; nil where there is none.
-func stored(ctx context.Context, store state.Store, account, keyID string) (*state.Record, error) {
+func stored(ctx context.Context, store ledger.Store, account, keyID string) (*ledger.Record, error) {
 	records, err := store.Load(ctx, account)
-	damaged, others := state.Damaged(err)
+	damaged, others := ledger.Damaged(err)
 	for _, d := range damaged {
 		if d.KeyID == keyID {
 			others = errors.Join(others, d)
@@ -191,8 +191,8 @@ func (a *answering) problem(keyID string, err error) {
 	if record := a.records[keyID]; record != nil {
 		user = record.User
 	}
-	a.Log.Error(explain.Error(err), "user", user, "key", keyID)
-	a.answer.Problems = append(a.answer.Problems, report.Problem{User: user, KeyID: keyID, Text: explain.Error(err)})
+	a.Log.Error(awserr.Message(err), "user", user, "key", keyID)
+	a.answer.Problems = append(a.answer.Problems, report.Problem{User: user, KeyID: keyID, Text: awserr.Message(err)})
 }
 
 // say has every channel told something beside the notices.

@@ -17,8 +17,8 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/leak"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 var now = time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
@@ -106,13 +106,13 @@ type scene struct {
 	*testing.T
 	aws     *aws
 	channel *channel
-	store   state.Store
+	store   ledger.Store
 	config  config.Config
 	now     time.Time
 }
 
 func newScene(t *testing.T, disables bool) *scene {
-	return &scene{T: t, aws: &aws{active: true, denied: map[string]bool{}}, channel: &channel{}, store: state.NewMemory(),
+	return &scene{T: t, aws: &aws{active: true, denied: map[string]bool{}}, channel: &channel{}, store: ledger.NewMemory(),
 		config: config.Config{LeakDisables: disables}, now: now}
 }
 
@@ -133,7 +133,7 @@ func (s *scene) word(arn string) (leak.Outcome, leak.Answer) {
 	return answer.Keys[0].Outcome, answer
 }
 
-func (s *scene) record() state.Record {
+func (s *scene) record() ledger.Record {
 	s.Helper()
 	records, err := s.store.Load(s.Context(), account)
 	if err != nil || len(records) != 1 {
@@ -142,7 +142,7 @@ func (s *scene) record() state.Record {
 	return records[0]
 }
 
-func (s *scene) put(record state.Record) {
+func (s *scene) put(record ledger.Record) {
 	s.Helper()
 	record.Account, record.KeyID, record.User = account, key1, "bot"
 	if err := s.store.Put(s.Context(), &record); err != nil {
@@ -265,7 +265,7 @@ func TestWhatOthersLeft(t *testing.T) {
 	t.Run("an intent that took effect", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, true)
-		s.put(state.Record{Intent: &state.Intent{At: now.Add(-enforce.Lag), Run: "run-0", Reason: audit.CreationAge, Notice: notice}})
+		s.put(ledger.Record{Intent: &ledger.Intent{At: now.Add(-enforce.Lag), Run: "run-0", Reason: audit.CreationAge, Notice: notice}})
 		s.aws.active = false
 		outcome, _ := s.word(arn)
 		s.want(outcome, leak.Disabled, 1)
@@ -277,7 +277,7 @@ func TestWhatOthersLeft(t *testing.T) {
 		t.Parallel()
 		for _, active := range []bool{true, false} {
 			s := newScene(t, true)
-			s.put(state.Record{Intent: &state.Intent{At: now.Add(-time.Second), Run: "run-0", Reason: audit.CreationAge, Notice: notice}})
+			s.put(ledger.Record{Intent: &ledger.Intent{At: now.Add(-time.Second), Run: "run-0", Reason: audit.CreationAge, Notice: notice}})
 			s.aws.active = active
 			outcome, _ := s.word(arn)
 			s.want(outcome, map[bool]leak.Outcome{true: leak.Disabled, false: leak.AlreadyDisabled}[active], 1)
@@ -290,7 +290,7 @@ func TestWhatOthersLeft(t *testing.T) {
 	t.Run("a final notice that is owed", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, true)
-		s.put(state.Record{Disabled: &state.Disabled{At: now, Reason: audit.CreationAge}, Final: &notice})
+		s.put(ledger.Record{Disabled: &ledger.Disabled{At: now, Reason: audit.CreationAge}, Final: &notice})
 		s.aws.active = false
 		outcome, _ := s.word(arn)
 		s.want(outcome, leak.AlreadyDisabled, 1)
@@ -302,18 +302,18 @@ func TestWhatOthersLeft(t *testing.T) {
 
 // broken is a store that cannot be written, or not be read.
 type broken struct {
-	state.Store
+	ledger.Store
 	put, load error
 }
 
-func (b broken) Put(ctx context.Context, records ...*state.Record) error {
+func (b broken) Put(ctx context.Context, records ...*ledger.Record) error {
 	if b.put != nil {
 		return b.put
 	}
 	return b.Store.Put(ctx, records...)
 }
 
-func (b broken) Load(ctx context.Context, account string) ([]state.Record, error) {
+func (b broken) Load(ctx context.Context, account string) ([]ledger.Record, error) {
 	if b.load != nil {
 		return nil, b.load
 	}
@@ -327,9 +327,9 @@ func TestBrokenState(t *testing.T) {
 	errDisk := errors.New("disk full")
 	for name, store := range map[string]broken{
 		"not written": {put: errDisk},
-		"damaged":     {put: &state.DamagedError{Store: "x", Account: account, KeyID: key1, Err: errDisk}},
+		"damaged":     {put: &ledger.DamagedError{Store: "x", Account: account, KeyID: key1, Err: errDisk}},
 		"neither":     {put: errDisk, load: errDisk},
-		"conflicting": {put: state.ErrConflict},
+		"conflicting": {put: ledger.ErrConflict},
 	} {
 		for _, disables := range []bool{true, false} {
 			s := newScene(t, disables)

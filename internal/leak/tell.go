@@ -8,8 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // tell hands every channel what is pending that it has no receipt for, and
@@ -17,7 +17,7 @@ import (
 func (a *answering) tell(ctx context.Context) {
 	pending, said := a.pending, strings.Join(a.said, "\n")
 	a.pending, a.said = nil, nil
-	pending = slices.DeleteFunc(pending, func(r *state.Record) bool { return !r.FinalOwed() || r.Final == nil })
+	pending = slices.DeleteFunc(pending, func(r *ledger.Record) bool { return !r.FinalOwed() || r.Final == nil })
 	if len(pending) == 0 && said == "" {
 		return
 	}
@@ -26,7 +26,7 @@ func (a *answering) tell(ctx context.Context) {
 		return
 	}
 	a.checkReach(pending, said)
-	t := telling{answering: a, byKey: map[string]*state.Record{}}
+	t := telling{answering: a, byKey: map[string]*ledger.Record{}}
 	var posts []notify.Post
 	for _, channel := range a.Channels {
 		bulletin := a.Config.Blank()
@@ -70,7 +70,7 @@ func (a *answering) timeToTell(ctx context.Context) (context.Context, context.Ca
 }
 
 // checkReach names what no channel tells.
-func (a *answering) checkReach(pending []*state.Record, said string) {
+func (a *answering) checkReach(pending []*ledger.Record, said string) {
 	if len(a.tells) == 0 {
 		return
 	}
@@ -93,7 +93,7 @@ func (a *answering) checkReach(pending []*state.Record, said string) {
 
 // tellNobody is tell where no channel is set. A key that is disabled is out of
 // harm's way; one that is not needs somebody.
-func (a *answering) tellNobody(ctx context.Context, pending []*state.Record, said string) {
+func (a *answering) tellNobody(ctx context.Context, pending []*ledger.Record, said string) {
 	for _, record := range pending {
 		if record.Final.Kind == notify.Exposed {
 			a.problem(record.KeyID, fmt.Errorf("nobody was told that key %s of user %s was found in public and is still active; "+
@@ -110,7 +110,7 @@ func (a *answering) tellNobody(ctx context.Context, pending []*state.Record, sai
 
 // settleTold closes the records whose receipts came before, where the channel
 // that was owed is no longer set.
-func (a *answering) settleTold(ctx context.Context, pending []*state.Record) {
+func (a *answering) settleTold(ctx context.Context, pending []*ledger.Record) {
 	if len(a.tells) == 0 {
 		return
 	}
@@ -121,7 +121,7 @@ func (a *answering) settleTold(ctx context.Context, pending []*state.Record) {
 	}
 }
 
-func (a *answering) settle(ctx context.Context, record *state.Record) {
+func (a *answering) settle(ctx context.Context, record *ledger.Record) {
 	if a.DryRun {
 		return
 	}
@@ -135,7 +135,7 @@ func (a *answering) settle(ctx context.Context, record *state.Record) {
 type telling struct {
 	*answering
 	mu    sync.Mutex // channels come with their receipts side by side
-	byKey map[string]*state.Record
+	byKey map[string]*ledger.Record
 }
 
 // receipt records that a channel took a message.
@@ -154,13 +154,13 @@ func (t *telling) receipt(ctx context.Context, channel string, m notify.Message)
 // receive writes one receipt. Where somebody else has written the record since,
 // it goes into theirs if that owes the same notice; one that owes another will
 // have it told.
-func (t *telling) receive(ctx context.Context, record *state.Record, channel string, n notify.Notice) error {
+func (t *telling) receive(ctx context.Context, record *ledger.Record, channel string, n notify.Notice) error {
 	owed := notify.Owed(t.Channels, n)
 	var err error
 	for range mostAttempts {
 		record.Receive(channel, t.now(), owed)
 		record.Changed = t.now()
-		if err = t.Store.Put(ctx, record); !errors.Is(err, state.ErrConflict) {
+		if err = t.Store.Put(ctx, record); !errors.Is(err, ledger.ErrConflict) {
 			return err
 		}
 		newest, loading := stored(ctx, t.Store, record.Account, record.KeyID)

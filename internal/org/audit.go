@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/explain"
+	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
@@ -72,6 +72,6 @@ func (t AuditTotals) String() string {
 // NotAudited is the report of an account that could not be entered.
 func NotAudited(account string, rules report.Rules, at time.Time, why error) report.Report {
 	none := report.New(notify.Account{ID: account}, at, rules)
-	none.Problems = append(none.Problems, report.Problem{Text: explain.Error(why)})
+	none.Problems = append(none.Problems, report.Problem{Text: awserr.Message(why)})
 	return none
 }

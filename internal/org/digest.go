@@ -13,11 +13,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/iam-sleuth/sleuth/internal/explain"
+	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // Digest tells through every channel, in one bulletin, what runs on several
@@ -29,7 +29,7 @@ type Digest struct {
 	// Blank is a bulletin with nothing in it yet but the words to say it in.
 	Blank    notify.Bulletin
 	Channels []notify.Channel
-	Store    state.Store
+	Store    ledger.Store
 	Log      *slog.Logger
 	Lease    time.Duration
 	Now      func() time.Time
@@ -50,7 +50,7 @@ type Delivered struct {
 // Send makes the digest of these runs. Runs that did not begin have left
 // nothing; whoever kept them off tells.
 func (d Digest) Send(ctx context.Context, runs []run.Summary) Delivered {
-	p := &posting{Digest: d, delivered: Delivered{Settled: map[string]int{}}, records: map[keyRef]*state.Record{}, tells: map[string]bool{}}
+	p := &posting{Digest: d, delivered: Delivered{Settled: map[string]int{}}, records: map[keyRef]*ledger.Record{}, tells: map[string]bool{}}
 	if len(d.Channels) == 0 {
 		return p.delivered
 	}
@@ -109,7 +109,7 @@ type posting struct {
 	Digest
 	delivered Delivered
 	tells     map[string]bool // the channels that reach people
-	records   map[keyRef]*state.Record
+	records   map[keyRef]*ledger.Record
 	pending   []notify.Notice
 
 	mu sync.Mutex // guards what is above while accounts are loaded and channels deliver
@@ -123,7 +123,7 @@ func (p *posting) problem(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
-		p.delivered.Problems = append(p.delivered.Problems, report.Problem{Text: explain.Error(err)})
+		p.delivered.Problems = append(p.delivered.Problems, report.Problem{Text: awserr.Message(err)})
 	}
 }
 
@@ -135,7 +135,7 @@ func (p *posting) take(account notify.Account, n notify.Notice) {
 // load finds what one run has left, and what earlier ones still owe.
 func (p *posting) load(ctx context.Context, r run.Summary) error {
 	records, err := p.Store.Load(ctx, r.Account.ID)
-	if _, others := state.Damaged(err); others != nil { // the run has named the damaged
+	if _, others := ledger.Damaged(err); others != nil { // the run has named the damaged
 		return others
 	}
 	p.mu.Lock()
@@ -161,7 +161,7 @@ func (p *posting) load(ctx context.Context, r run.Summary) error {
 // rememberExemptions remembers, of the accounts that it holds, that people were
 // told of the exemptions without end or reason.
 func (p *posting) rememberExemptions(ctx context.Context, begun []run.Summary, held map[string]time.Time) error {
-	runs, remembers := p.Store.(state.Runs)
+	runs, remembers := p.Store.(ledger.Runs)
 	if !remembers {
 		return nil
 	}
@@ -283,7 +283,7 @@ func (p *posting) receipt(ctx context.Context, channel string, m notify.Message)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.Now().UTC()
-	var changed []*state.Record
+	var changed []*ledger.Record
 	for _, n := range m.Notices {
 		record := p.records[refOf(n)]
 		switch {
@@ -305,7 +305,7 @@ func (p *posting) receipt(ctx context.Context, channel string, m notify.Message)
 		record.Changed = now
 		changed = append(changed, record)
 	}
-	slices.SortFunc(changed, func(a, b *state.Record) int {
+	slices.SortFunc(changed, func(a, b *ledger.Record) int {
 		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	return p.Store.Put(ctx, slices.Compact(changed)...)

@@ -6,14 +6,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/notify/sns"
 	"github.com/iam-sleuth/sleuth/internal/org"
+	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/run"
 	"github.com/iam-sleuth/sleuth/internal/secret"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // populate gives the accounts a key to disable, keys to warn of and one to
@@ -154,9 +154,9 @@ func TestADigestThatCannotRemember(t *testing.T) {
 }
 
 // forgetful is a store that nothing can be written to but leases.
-type forgetful struct{ state.Store }
+type forgetful struct{ ledger.Store }
 
-func (forgetful) Put(context.Context, ...*state.Record) error { return errDown }
+func (forgetful) Put(context.Context, ...*ledger.Record) error { return errDown }
 
 func TestADigestOfADryRunWritesNothing(t *testing.T) {
 	t.Parallel()

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
-	"github.com/iam-sleuth/sleuth/internal/state"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 )
 
 // exempt makes a user whose key is past its limit, with a tag KeyAutoExpire.
@@ -55,7 +55,7 @@ func TestTheDigestTellsOfExemptions(t *testing.T) {
 	if got := said(); !strings.Contains(got, "\n\n1 exemption has no end or no reason.") || !strings.HasSuffix(got, "\n"+open) {
 		t.Errorf("the digest says %q", got)
 	}
-	last, err := w.store.(state.Runs).LastRun(t.Context(), w.accounts[0])
+	last, err := w.store.(ledger.Runs).LastRun(t.Context(), w.accounts[0])
 	if err != nil || !last.ExemptionsTold.Equal(w.now) || last.Run != runs[0].Run || last.Ended.IsZero() {
 		t.Errorf("remembered %+v, %v", last, err)
 	}

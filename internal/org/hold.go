@@ -8,12 +8,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/state"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 )
 
 // holding is the leases on several accounts, renewed until they are released.
 type holding struct {
-	store  state.Store
+	store  ledger.Store
 	holder string
 	ttl    time.Duration
 	now    func() time.Time
@@ -26,7 +26,7 @@ type holding struct {
 
 // hold begins with no lease. The context that it returns ends once a lease is
 // lost, or with ctx.
-func hold(ctx context.Context, store state.Store, holder string, ttl time.Duration, now func() time.Time) (context.Context, *holding) {
+func hold(ctx context.Context, store ledger.Store, holder string, ttl time.Duration, now func() time.Time) (context.Context, *holding) {
 	h := &holding{store: store, holder: holder, ttl: ttl, now: now, idle: make(chan struct{}), until: map[string]time.Time{}}
 	holding, stop := context.WithCancelCause(ctx)
 	h.stop = stop

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/explain"
+	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
@@ -117,7 +117,7 @@ func NotEntered(account, runID string, at time.Time, dryRun bool, why error) run
 		Schema: report.Schema, Run: runID, Account: notify.Account{ID: account}, At: at.UTC(), Finished: at.UTC(), DryRun: dryRun,
 		Tally: report.NewTally(), Failed: 1,
 		DisabledKeys: []run.KeyRef{}, UnreadableTags: []string{},
-		Problems: []report.Problem{{Text: explain.Error(why)}},
+		Problems: []report.Problem{{Text: awserr.Message(why)}},
 	}
 }
 

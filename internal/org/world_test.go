@@ -18,10 +18,10 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/org"
 	"github.com/iam-sleuth/sleuth/internal/run"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 const day = 24 * time.Hour
@@ -53,7 +53,7 @@ func as(server *awsfake.Server, account *awsfake.Account) aws.Config {
 type world struct {
 	t        *testing.T
 	aws      *awsfake.Server
-	store    state.Store
+	store    ledger.Store
 	slack    *channel
 	sns      *channel
 	accounts []string
@@ -64,7 +64,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, store: state.NewMemory(), slack: &channel{name: "slack"}, sns: &channel{name: "sns"},
+		t: t, store: ledger.NewMemory(), slack: &channel{name: "slack"}, sns: &channel{name: "sns"},
 		accounts: []string{"100000000001", "100000000002", "100000000003"},
 		now:      time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC),
 	}
@@ -127,7 +127,7 @@ func (w *world) digest() org.Digest {
 }
 
 // record is what is remembered of a key.
-func (w *world) record(account int, keyID string) state.Record {
+func (w *world) record(account int, keyID string) ledger.Record {
 	w.t.Helper()
 	records, err := w.store.Load(w.t.Context(), w.accounts[account])
 	if err != nil {
@@ -138,7 +138,7 @@ func (w *world) record(account int, keyID string) state.Record {
 			return r
 		}
 	}
-	return state.Record{}
+	return ledger.Record{}
 }
 
 var errDown = errors.New("the channel is down")

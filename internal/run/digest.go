@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/iam-sleuth/sleuth/internal/explain"
+	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/report"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // leaveForDigest writes the warnings down to be told with those of other
@@ -29,15 +29,15 @@ func (p *pass) leaveForDigest(ctx context.Context, w *warned) {
 	changed := p.warningsLeft(w)
 	p.mu.Unlock()
 	if err := p.Store.Put(ctx, changed...); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("leave %s for the digest: %s", plural(len(w.notices), "warning"), explain.Error(err))})
+		p.problem(report.Problem{Text: fmt.Sprintf("leave %s for the digest: %s", plural(len(w.notices), "warning"), awserr.Message(err))})
 	}
 }
 
 // warningsLeft brings the records up to what this run has to warn of, and
 // returns those that changed. The lock is held.
-func (p *pass) warningsLeft(w *warned) []*state.Record {
+func (p *pass) warningsLeft(w *warned) []*ledger.Record {
 	now := p.Now().UTC()
-	var changed []*state.Record
+	var changed []*ledger.Record
 	for _, record := range p.records {
 		if record.Warning != nil && w.steps[record.KeyID] == nil {
 			record.Warning, record.Changed = nil, now
@@ -49,7 +49,7 @@ func (p *pass) warningsLeft(w *warned) []*state.Record {
 	}
 	for _, n := range w.notices {
 		record, s := p.recordToWarn(n), w.steps[n.KeyID]
-		record.Warning = &state.Warning{Run: p.ID, Notice: n, Told: record.Told.Told(s.verdict, p.Config.Rules, s.decision, p.started)}
+		record.Warning = &ledger.Warning{Run: p.ID, Notice: n, Told: record.Told.Told(s.verdict, p.Config.Rules, s.decision, p.started)}
 		record.Changed = now
 		changed = append(changed, record)
 	}

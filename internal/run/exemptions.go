@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/config"
-	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // checkExemptionTags says in the log which tags say nothing: those that cannot
@@ -103,7 +103,7 @@ func (p *pass) recordMended(ctx context.Context) {
 		record.Told, record.Changed = record.Told.Honoured(), p.Now().UTC()
 	}
 	if err := p.Store.Put(ctx, p.mended...); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("record that exemptions of %s are honoured again: %s", plural(len(p.mended), "key"), explain.Error(err))})
+		p.problem(report.Problem{Text: fmt.Sprintf("record that exemptions of %s are honoured again: %s", plural(len(p.mended), "key"), awserr.Message(err))})
 	}
 }
 
@@ -118,7 +118,7 @@ func (p *pass) openExemptionsOnceAMonth(ctx context.Context) {
 	}
 	due, err := p.openExemptionsDue(ctx)
 	if err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("find out when the exemptions without end or reason were last told of, so they wait for the next run: %s", explain.Error(err))})
+		p.problem(report.Problem{Text: fmt.Sprintf("find out when the exemptions without end or reason were last told of, so they wait for the next run: %s", awserr.Message(err))})
 	}
 	if !due {
 		p.summary.ExemptionsOpen = nil
@@ -126,7 +126,7 @@ func (p *pass) openExemptionsOnceAMonth(ctx context.Context) {
 }
 
 func (p *pass) openExemptionsDue(ctx context.Context) (bool, error) {
-	runs, remembers := p.Store.(state.Runs)
+	runs, remembers := p.Store.(ledger.Runs)
 	if !remembers || p.Config.State.Kind == config.StateNone {
 		return p.started.Day() == 1, nil
 	}

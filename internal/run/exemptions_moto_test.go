@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
-	"github.com/iam-sleuth/sleuth/internal/mototest"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/test/mototest"
 )
 
 // TestExemptionsOnMoto goes through a month in an emulator that nobody here

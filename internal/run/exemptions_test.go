@@ -12,9 +12,9 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/run"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 func atMost90Days(r *run.Runner) { r.Config.Exemptions = audit.ExemptionRules{MaxDays: 90} }
@@ -263,8 +263,8 @@ func TestWhenPeopleWereToldSurvivesRuns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	when := w.clock().AddDate(0, 0, -1)
-	runs := w.store.(state.Runs)
-	if err := runs.SetLastRun(t.Context(), awsfake.DefaultHome, state.LastRun{Ended: when, ExemptionsTold: when}); err != nil {
+	runs := w.store.(ledger.Runs)
+	if err := runs.SetLastRun(t.Context(), awsfake.DefaultHome, ledger.LastRun{Ended: when, ExemptionsTold: when}); err != nil {
 		t.Fatal(err)
 	}
 	w.mustRun()

@@ -6,10 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/explain"
+	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // underLease keeps other runs off the account while work is done, and stops
@@ -36,7 +36,7 @@ func (p *pass) underLease(ctx context.Context, work func(context.Context) error)
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if err := p.Store.Release(last, p.Account.ID, p.ID); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("give back the lease on account %s (it expires by itself): %s", p.Account.ID, explain.Error(err))})
+		p.problem(report.Problem{Text: fmt.Sprintf("give back the lease on account %s (it expires by itself): %s", p.Account.ID, awserr.Message(err))})
 	}
 	return err
 }
@@ -49,7 +49,7 @@ const longestRun = time.Hour
 // afterOthers does the work unless another run has done it since this one
 // began, as happens where a schedule fires twice.
 func (p *pass) afterOthers(ctx context.Context, work func(context.Context) error) error {
-	runs, ok := p.Store.(state.Runs)
+	runs, ok := p.Store.(ledger.Runs)
 	if !ok {
 		return work(ctx)
 	}
@@ -65,7 +65,7 @@ func (p *pass) afterOthers(ctx context.Context, work func(context.Context) error
 	if err := work(ctx); err != nil {
 		return err
 	}
-	err = runs.SetLastRun(ctx, p.Account.ID, state.LastRun{Ended: p.Now().UTC(), CameTo: p.cameTo, Run: p.ID, ExemptionsTold: p.last.ExemptionsTold})
+	err = runs.SetLastRun(ctx, p.Account.ID, ledger.LastRun{Ended: p.Now().UTC(), CameTo: p.cameTo, Run: p.ID, ExemptionsTold: p.last.ExemptionsTold})
 	if err != nil {
 		return fmt.Errorf("record that this run has ended: %w", err)
 	}

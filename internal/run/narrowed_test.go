@@ -11,13 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
-	"github.com/iam-sleuth/sleuth/internal/cloud"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/run"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // Whether the credential report narrows the reading or not, a run says and
@@ -42,9 +42,9 @@ func TestNarrowedRunSaysTheSame(t *testing.T) {
 			aws.Home().AddUser(user)
 		}
 		id, secret := aws.Home().Credentials()
-		client := iam.NewFromConfig(cloud.ConnectTo(aws.URL(), id, secret, 4))
+		client := iam.NewFromConfig(awsclient.ConnectTo(aws.URL(), id, secret, 4))
 		runner := run.Runner{
-			ID: "one", Account: notify.Account{ID: aws.Home().ID()}, IAM: client, Store: state.NewMemory(),
+			ID: "one", Account: notify.Account{ID: aws.Home().ID()}, IAM: client, Store: ledger.NewMemory(),
 			Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return noon },
 			Config: config.Config{
 				Rules:  audit.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 90, InactivityWarningAge: 80},

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/explain"
+	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
@@ -43,7 +43,7 @@ func BeginOthers(ctx context.Context, from *inventory.CredentialReport) (add fun
 			r.Notes = append(r.Notes, missing+": AWS was still making the credential report; it is likely to be there in some minutes")
 			return
 		case err != nil:
-			r.Problems = append(r.Problems, report.Problem{Text: fmt.Sprintf("%s: %s", missing, explain.Error(err))})
+			r.Problems = append(r.Problems, report.Problem{Text: fmt.Sprintf("%s: %s", missing, awserr.Message(err))})
 		}
 		for _, doubt := range found.Doubts {
 			r.Problems = append(r.Problems, report.Problem{Text: doubt.Error()})

@@ -14,13 +14,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
-	"github.com/iam-sleuth/sleuth/internal/explain"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // IAM is the calls a run makes to IAM.
@@ -38,7 +38,7 @@ type Runner struct {
 	// Report narrows the reading; nil reads every user.
 	Report   *inventory.CredentialReport
 	Channels []notify.Channel
-	Store    state.Store
+	Store    ledger.Store
 	Log      *slog.Logger
 	Now      func() time.Time // UTC
 	// DryRun writes nothing and sends nothing; Channels are expected to show
@@ -78,7 +78,7 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 		return nil
 	})
 	if err != nil {
-		p.problem(report.Problem{Text: explain.Error(err)})
+		p.problem(report.Problem{Text: awserr.Message(err)})
 	}
 	return p.finish()
 }
@@ -89,18 +89,18 @@ type pass struct {
 	began   time.Time // when the process was asked to run
 	started time.Time // the moment that keys are judged at
 	cameTo  string    // the user that the reading came to, if time was up
-	last    state.LastRun
+	last    ledger.LastRun
 	reader  inventory.Reader
 	tells   map[string]bool // the channels that reach people
 	warned  map[string]bool // the keys whose owners took a warning
 	policy  audit.Policy
 
 	mu      sync.Mutex // guards what follows
-	records map[string]*state.Record
+	records map[string]*ledger.Record
 	damaged map[string]bool // keys whose record cannot be understood
 	steps   []*step
-	mended  []*state.Record // of keys whose exemption is honoured again
-	finals  []*state.Record // final notices owed, of this run and earlier ones
+	mended  []*ledger.Record // of keys whose exemption is honoured again
+	finals  []*ledger.Record // final notices owed, of this run and earlier ones
 	known   Known
 	summary Summary
 }
@@ -131,7 +131,7 @@ func (r Runner) newPass() *pass {
 			Everything:  r.Table,
 		},
 		known:   newKnown(r.Report != nil),
-		records: map[string]*state.Record{},
+		records: map[string]*ledger.Record{},
 		damaged: map[string]bool{},
 		tells:   map[string]bool{},
 		warned:  map[string]bool{},
@@ -153,7 +153,7 @@ func (p *pass) load(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	damaged, others := state.Damaged(err)
+	damaged, others := ledger.Damaged(err)
 	if others != nil {
 		return fmt.Errorf("read what earlier runs have left in %s: %w", p.Store, err)
 	}
@@ -174,7 +174,7 @@ func (p *pass) settle(ctx context.Context) {
 				p.Log.WarnContext(ctx, "an earlier run tried to disable this key, and whether it did cannot be known yet", "user", record.User, "key", record.KeyID)
 			}
 			if err != nil {
-				p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: explain.Error(err)})
+				p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: awserr.Message(err)})
 			}
 			if outcome == enforce.Disabled {
 				p.Log.WarnContext(ctx, "an earlier run disabled this key and did not live to tell", "user", record.User, "key", record.KeyID)
@@ -207,10 +207,10 @@ func (p *pass) read(ctx context.Context) {
 	switch {
 	case errors.As(err, &unfinished):
 		p.summary.Incomplete = true
-		p.problem(report.Problem{Text: fmt.Sprintf("%s, %s in; the next run begins behind it", explain.Error(err), plural(p.summary.Users, "user"))})
+		p.problem(report.Problem{Text: fmt.Sprintf("%s, %s in; the next run begins behind it", awserr.Message(err), plural(p.summary.Users, "user"))})
 		p.cameTo = unfinished.Last
 	case err != nil:
-		p.problem(report.Problem{Text: fmt.Sprintf("%s; users after the first %d were not seen", explain.Error(err), p.summary.Users)})
+		p.problem(report.Problem{Text: fmt.Sprintf("%s; users after the first %d were not seen", awserr.Message(err), p.summary.Users)})
 	}
 }
 
@@ -223,13 +223,13 @@ func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 		return
 	}
 	if s.Err != nil {
-		p.problemLocked(report.Problem{User: s.User.Name, Text: explain.Error(s.Err)})
+		p.problemLocked(report.Problem{User: s.User.Name, Text: awserr.Message(s.Err)})
 		return
 	}
 	p.checkExemptionTags(ctx, s)
 	for _, key := range s.Keys {
 		if key.Err != nil {
-			p.problemLocked(report.Problem{User: s.User.Name, KeyID: key.ID, Text: explain.Error(key.Err)})
+			p.problemLocked(report.Problem{User: s.User.Name, KeyID: key.ID, Text: awserr.Message(key.Err)})
 		}
 		if key.Err != nil && audit.NeedsLastUse(key.Key, p.Config.Rules, p.started) {
 			continue
@@ -359,7 +359,7 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	}
 	outcome, err := p.enforcer().Disable(ctx, s.user, s.key, s.verdict, p.finalNotice(s), record)
 	if err != nil {
-		p.problem(report.Problem{User: s.user.Name, KeyID: s.key.ID, Text: explain.Error(err)})
+		p.problem(report.Problem{User: s.user.Name, KeyID: s.key.ID, Text: awserr.Message(err)})
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -383,13 +383,13 @@ func (p *pass) disable(ctx context.Context, s *step) {
 // recordFor returns the key's record; for a key that a person has enabled
 // again, one that starts anew. A final notice that is still owed is kept until
 // there is another in its place.
-func (p *pass) recordFor(s *step) *state.Record {
+func (p *pass) recordFor(s *step) *ledger.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	record := p.records[s.key.ID]
 	switch {
 	case record == nil:
-		record = &state.Record{Account: p.Account.ID, KeyID: s.key.ID, User: s.user.Name}
+		record = &ledger.Record{Account: p.Account.ID, KeyID: s.key.ID, User: s.user.Name}
 		p.records[s.key.ID] = record
 	case record.Disabled != nil && !record.Owed():
 		record.StartAnew()

@@ -6,16 +6,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/state"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 )
 
 // writesNothing is a store that a run may only read.
 type writesNothing struct {
-	state.Store
+	ledger.Store
 	t *testing.T
 }
 
-func (s writesNothing) Put(context.Context, ...*state.Record) error {
+func (s writesNothing) Put(context.Context, ...*ledger.Record) error {
 	s.t.Error("a record was written")
 	return nil
 }
@@ -37,28 +37,28 @@ func (s writesNothing) Release(context.Context, string, string) error {
 
 // damaged is a store in which the record of one key cannot be understood.
 type damaged struct {
-	state.Store
+	ledger.Store
 	keyID string
 }
 
 var errGarbled = errors.New("garbled")
 
-func (s damaged) Load(ctx context.Context, account string) ([]state.Record, error) {
+func (s damaged) Load(ctx context.Context, account string) ([]ledger.Record, error) {
 	records, err := s.Store.Load(ctx, account)
 	if err != nil {
 		return nil, err
 	}
-	return records, errors.Join(&state.DamagedError{Store: "file", Account: account, KeyID: s.keyID, Err: errGarbled})
+	return records, errors.Join(&ledger.DamagedError{Store: "file", Account: account, KeyID: s.keyID, Err: errGarbled})
 }
 
 // unreadable is a store that cannot be read at all.
-type unreadable struct{ state.Store }
+type unreadable struct{ ledger.Store }
 
 var errNoStore = errors.New("the disk is gone")
 
-func (unreadable) Load(context.Context, string) ([]state.Record, error) { return nil, errNoStore }
+func (unreadable) Load(context.Context, string) ([]ledger.Record, error) { return nil, errNoStore }
 
 // unwritable is a store that takes leases but no records.
-type unwritable struct{ state.Store }
+type unwritable struct{ ledger.Store }
 
-func (unwritable) Put(context.Context, ...*state.Record) error { return errNoStore }
+func (unwritable) Put(context.Context, ...*ledger.Record) error { return errNoStore }

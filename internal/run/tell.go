@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/explain"
+	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/report"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 // tell sends what this run has to say.
@@ -87,7 +87,7 @@ func (p *pass) deliver(ctx context.Context, w *warned, announcement string) bool
 			for _, n := range failure.Notices {
 				p.Log.ErrorContext(ctx, "a notice was not delivered", "channel", d.Channel, "user", n.User, "key", n.KeyID, "notice", string(n.Kind))
 			}
-			p.problem(report.Problem{Text: fmt.Sprintf("%s was not told of %s: %s", d.Channel, notify.NameKeys(failure.Notices), explain.Error(failure.Err))})
+			p.problem(report.Problem{Text: fmt.Sprintf("%s was not told of %s: %s", d.Channel, notify.NameKeys(failure.Notices), awserr.Message(failure.Err))})
 		}
 	}
 	if len(p.Channels) == 0 {
@@ -124,7 +124,7 @@ func (p *pass) receipt(ctx context.Context, channel string, m notify.Message, st
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.Now().UTC()
-	var changed []*state.Record
+	var changed []*ledger.Record
 	for _, n := range m.Notices {
 		record := p.records[n.KeyID]
 		switch {
@@ -148,11 +148,11 @@ func (p *pass) receipt(ctx context.Context, channel string, m notify.Message, st
 
 // recordToWarn returns the record of a key whose owner was warned. The lock is
 // held.
-func (p *pass) recordToWarn(n notify.Notice) *state.Record {
+func (p *pass) recordToWarn(n notify.Notice) *ledger.Record {
 	record := p.records[n.KeyID]
 	switch {
 	case record == nil:
-		record = &state.Record{Account: p.Account.ID, KeyID: n.KeyID, User: n.User}
+		record = &ledger.Record{Account: p.Account.ID, KeyID: n.KeyID, User: n.User}
 		p.records[n.KeyID] = record
 	case record.Disabled != nil && !record.Owed():
 		record.StartAnew()
@@ -176,7 +176,7 @@ func (p *pass) settleTold(ctx context.Context) {
 		}
 		record.Settled, record.Changed = now, now
 		if err := p.Store.Put(ctx, record); err != nil {
-			p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: fmt.Sprintf("record that nothing is owed: %s", explain.Error(err))})
+			p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: fmt.Sprintf("record that nothing is owed: %s", awserr.Message(err))})
 		}
 	}
 }
@@ -188,7 +188,7 @@ func (p *pass) settleUntold(ctx context.Context) {
 		return
 	}
 	now := p.Now().UTC()
-	var closed []*state.Record
+	var closed []*ledger.Record
 	for _, record := range p.finals {
 		if record.Final != nil && record.Final.Kind == notify.Exposed {
 			// What anybody can use is no old news, whenever a channel is set.
@@ -204,7 +204,7 @@ func (p *pass) settleUntold(ctx context.Context) {
 	}
 	p.Log.WarnContext(ctx, "keys were disabled and nobody is told, as no channel is set, such as SLACK_URL", "keys", len(closed))
 	if err := p.Store.Put(ctx, closed...); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("record that nothing is owed: %s", explain.Error(err))})
+		p.problem(report.Problem{Text: fmt.Sprintf("record that nothing is owed: %s", awserr.Message(err))})
 	}
 }
 

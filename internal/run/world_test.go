@@ -19,9 +19,9 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/run"
-	"github.com/iam-sleuth/sleuth/internal/state"
 )
 
 const day = 24 * time.Hour
@@ -35,7 +35,7 @@ type world struct {
 	t     *testing.T
 	aws   *awsfake.Server
 	home  *awsfake.Account
-	store state.Store
+	store ledger.Store
 	slack *channel
 	sns   *channel
 	log   *bytes.Buffer
@@ -48,7 +48,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, store: state.NewMemory(), slack: &channel{name: "slack"}, sns: &channel{name: "sns"}, log: &bytes.Buffer{},
+		t: t, store: ledger.NewMemory(), slack: &channel{name: "slack"}, sns: &channel{name: "sns"}, log: &bytes.Buffer{},
 		now: time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC),
 	}
 	server, err := awsfake.Start(awsfake.WithClock(w.clock))
@@ -156,15 +156,15 @@ func (w *world) active(keyID string) bool {
 }
 
 // record is what is remembered of a key.
-func (w *world) record(keyID string) (state.Record, bool) {
+func (w *world) record(keyID string) (ledger.Record, bool) {
 	w.t.Helper()
 	records, err := w.store.Load(w.t.Context(), awsfake.DefaultHome)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	i := slices.IndexFunc(records, func(r state.Record) bool { return r.KeyID == keyID })
+	i := slices.IndexFunc(records, func(r ledger.Record) bool { return r.KeyID == keyID })
 	if i < 0 {
-		return state.Record{}, false
+		return ledger.Record{}, false
 	}
 	return records[i], true
 }

@@ -14,11 +14,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
-	"github.com/iam-sleuth/sleuth/internal/cloud"
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/email"
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+	"github.com/iam-sleuth/sleuth/internal/retry"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 const (
@@ -44,7 +44,7 @@ func (m message) to() string { return strings.Join(m.Destination.ToAddresses, ",
 
 // service answers SendEmail in SES's wire format, within its documented rules.
 type service struct {
-	notifytest.Script
+	channeltest.Script
 	*httptest.Server
 	refusal string // what it says where it refuses with a reason
 
@@ -60,19 +60,19 @@ func startService(t *testing.T) *service {
 	return s
 }
 
-func (s *service) respond(w http.ResponseWriter, r *http.Request, body []byte, a notifytest.Answer) {
+func (s *service) respond(w http.ResponseWriter, r *http.Request, body []byte, a channeltest.Answer) {
 	var m message
 	err := json.Unmarshal(body, &m)
 	_, addressErr := mail.ParseAddress(m.to())
 	subject, text := m.Content.Simple.Subject, m.Content.Simple.Body.Text
 	switch {
-	case a.Kind == notifytest.Throttled:
+	case a.Kind == channeltest.Throttled:
 		fail(w, http.StatusTooManyRequests, "TooManyRequestsException", "Maximum sending rate exceeded.")
-	case a.Kind == notifytest.Failing:
+	case a.Kind == channeltest.Failing:
 		fail(w, http.StatusInternalServerError, "InternalServiceErrorException", "try later")
-	case a.Kind == notifytest.Refusing && a.Reason != "":
+	case a.Kind == channeltest.Refusing && a.Reason != "":
 		fail(w, http.StatusBadRequest, a.Reason, s.refusal)
-	case a.Kind == notifytest.Refusing:
+	case a.Kind == channeltest.Refusing:
 		fail(w, http.StatusForbidden, "AccessDeniedException", "not authorized to perform: ses:SendEmail")
 	case !strings.Contains(r.Header.Get("Authorization"), "/eu-west-1/ses/aws4_request"):
 		fail(w, http.StatusForbidden, "InvalidSignatureException", "Credential should be scoped to correct service: 'ses'")
@@ -115,7 +115,7 @@ func (s *service) Secrets() []string { return []string{secretKey} }
 
 // client is the one that the command uses.
 func (s *service) client() email.API {
-	return cloud.NewService(aws.Config{
+	return awsclient.NewService(aws.Config{
 		Region:       "eu-west-1",
 		BaseEndpoint: aws.String(s.URL),
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIDSTANDIN", secretKey, ""),
@@ -124,8 +124,8 @@ func (s *service) client() email.API {
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	notifytest.Contract(t, notifytest.Harness{
-		Start: func(t *testing.T, setup notifytest.Setup) (notify.Channel, notifytest.Service) {
+	channeltest.Contract(t, channeltest.Harness{
+		Start: func(t *testing.T, setup channeltest.Setup) (notify.Channel, channeltest.Service) {
 			s := startService(t)
 			return newMailer(t, s.client(), email.Options{
 				Now:   setup.Now,

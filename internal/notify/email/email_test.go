@@ -13,7 +13,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/email"
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 // A person with keys in two accounts gets one mail, which names the account of
@@ -120,7 +120,7 @@ func TestHints(t *testing.T) {
 			t.Parallel()
 			s := startService(t)
 			s.refusal = test.message
-			s.Next(notifytest.Answer{Kind: notifytest.Refusing, Reason: test.code})
+			s.Next(channeltest.Answer{Kind: channeltest.Refusing, Reason: test.code})
 			err := newMailer(t, s.client(), email.Options{}).Send(t.Context(), notify.Message{To: "a@example.com", Subject: "s", Body: "b"})
 			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "send mail to a@example.com") {
 				t.Errorf("error is %v, want %q and the address in it", err, test.want)

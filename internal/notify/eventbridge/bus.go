@@ -19,7 +19,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+	"github.com/iam-sleuth/sleuth/internal/retry"
 )
 
 // Name is the channel's name in logs, reports and receipts.

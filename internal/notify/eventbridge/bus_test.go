@@ -15,8 +15,8 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/eventbridge"
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+	"github.com/iam-sleuth/sleuth/internal/retry"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 var noon = time.Date(2026, time.November, 30, 12, 0, 0, 123456789, time.FixedZone("east", 3600))
@@ -58,7 +58,7 @@ func events(t *testing.T, messages []notify.Message) (all []map[string]any) {
 
 func quiet(t *testing.T, s *service) *eventbridge.Bus {
 	t.Helper()
-	clock := notifytest.NewClock()
+	clock := channeltest.NewClock()
 	return newBus(t, s, retry.Policy{Sleep: clock.Sleep}, clock.Now)
 }
 
@@ -143,7 +143,7 @@ func TestOnlyWhatFailedIsPutAgain(t *testing.T) {
 	t.Parallel()
 	s := startService(t, []string{"", "ThrottlingException", "", "InternalFailure"}, []string{"InternalException"})
 	bus := quiet(t, s)
-	if err := bus.Send(t.Context(), bus.Compose(notifytest.Crowd(4))[0]); err != nil {
+	if err := bus.Send(t.Context(), bus.Compose(channeltest.Crowd(4))[0]); err != nil {
 		t.Fatal(err)
 	}
 	calls := s.called()
@@ -180,7 +180,7 @@ func TestAnEventThatIsRefusedFailsItsMessage(t *testing.T) {
 			t.Parallel()
 			s := startService(t, test.codes...)
 			bus := quiet(t, s)
-			err := bus.Send(t.Context(), bus.Compose(notifytest.Crowd(3))[0])
+			err := bus.Send(t.Context(), bus.Compose(channeltest.Crowd(3))[0])
 			if (err != nil) != (test.want != nil) {
 				t.Fatalf("Send returned %v", err)
 			}
@@ -199,7 +199,7 @@ func TestAnEventThatIsRefusedFailsItsMessage(t *testing.T) {
 // TestBatchesAreSmallEnough even for asides that no run writes.
 func TestBatchesAreSmallEnough(t *testing.T) {
 	t.Parallel()
-	b := notifytest.Crowd(25)
+	b := channeltest.Crowd(25)
 	for i := range b.Notices {
 		b.Notices[i].Aside = strings.Repeat("x", 60<<10)
 	}

@@ -19,8 +19,8 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/eventbridge"
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+	"github.com/iam-sleuth/sleuth/internal/retry"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 const (
@@ -31,7 +31,7 @@ const (
 // service answers PutEvents in EventBridge's wire format, within its documented
 // limits.
 type service struct {
-	notifytest.Script
+	channeltest.Script
 	*httptest.Server
 
 	mu sync.Mutex
@@ -51,7 +51,7 @@ func startService(t *testing.T, codes ...[]string) *service {
 	return s
 }
 
-func (s *service) respond(w http.ResponseWriter, r *http.Request, body []byte, a notifytest.Answer) {
+func (s *service) respond(w http.ResponseWriter, r *http.Request, body []byte, a channeltest.Answer) {
 	var in struct{ Entries []request }
 	err := json.Unmarshal(body, &in)
 	size := 0
@@ -59,11 +59,11 @@ func (s *service) respond(w http.ResponseWriter, r *http.Request, body []byte, a
 		size += len(e.Source) + len(e.DetailType) + len(e.Detail)
 	}
 	switch {
-	case a.Kind == notifytest.Throttled:
+	case a.Kind == channeltest.Throttled:
 		refuse(w, http.StatusBadRequest, "ThrottlingException", "Rate exceeded")
-	case a.Kind == notifytest.Failing:
+	case a.Kind == channeltest.Failing:
 		refuse(w, http.StatusInternalServerError, "InternalException", "try later")
-	case a.Kind == notifytest.Refusing:
+	case a.Kind == channeltest.Refusing:
 		refuse(w, http.StatusBadRequest, "AccessDeniedException", "not authorized to perform: events:PutEvents")
 	case err != nil || r.Header.Get("X-Amz-Target") != "AWSEvents.PutEvents":
 		refuse(w, http.StatusBadRequest, "SerializationException", "not a PutEvents")
@@ -153,8 +153,8 @@ func (s *service) client() *awsevents.Client {
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	notifytest.Contract(t, notifytest.Harness{
-		Start: func(t *testing.T, setup notifytest.Setup) (notify.Channel, notifytest.Service) {
+	channeltest.Contract(t, channeltest.Harness{
+		Start: func(t *testing.T, setup channeltest.Setup) (notify.Channel, channeltest.Service) {
 			s := startService(t)
 			return newBus(t, s, retry.Policy{Sleep: setup.Sleep, Timeout: setup.Timeout}, setup.Now), s
 		},

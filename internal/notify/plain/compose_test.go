@@ -7,8 +7,8 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
 	"github.com/iam-sleuth/sleuth/internal/notify/plain"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 // Whatever the limit and however long what stands above the lists, no message is
@@ -19,7 +19,7 @@ func TestEveryMessageIsWithinTheLimit(t *testing.T) {
 		for name, instructions := range map[string]string{"short": "How to.", "long": strings.Repeat("How to rotate, at length: 名前. ", 200)} {
 			t.Run(strconv.Itoa(limit)+" "+name, func(t *testing.T) {
 				t.Parallel()
-				b := notifytest.Crowd(300)
+				b := channeltest.Crowd(300)
 				b.Account.Alias = strings.Repeat("a", 63)
 				b.Creation.Text = instructions
 				b.Announcement = strings.Repeat("Ä", 700)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+	"github.com/iam-sleuth/sleuth/internal/retry"
 )
 
 // maxAnswer is how many bytes of an answer are read: Slack's are one word.

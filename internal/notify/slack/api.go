@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 

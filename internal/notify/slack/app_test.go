@@ -15,15 +15,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
-func startAPI(t *testing.T, options notifytest.SlackAPIOptions) *notifytest.SlackAPI {
+func startAPI(t *testing.T, options channeltest.SlackAPIOptions) *channeltest.SlackAPI {
 	t.Helper()
-	api, err := notifytest.StartSlackAPI(t.Context(), options)
+	api, err := channeltest.StartSlackAPI(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func startAPI(t *testing.T, options notifytest.SlackAPIOptions) *notifytest.Slac
 	return api
 }
 
-func newApp(t *testing.T, api *notifytest.SlackAPI, options slack.AppOptions) *slack.App {
+func newApp(t *testing.T, api *channeltest.SlackAPI, options slack.AppOptions) *slack.App {
 	t.Helper()
 	options.APIURL = api.URL()
 	app, err := slack.NewApp(secret.New(api.Token()), options)
@@ -42,15 +42,15 @@ func newApp(t *testing.T, api *notifytest.SlackAPI, options slack.AppOptions) *s
 }
 
 // byClock is an app's options by a clock that lets no real time pass.
-func byClock(clock *notifytest.Clock) slack.AppOptions {
+func byClock(clock *channeltest.Clock) slack.AppOptions {
 	return slack.AppOptions{Now: clock.Now, Retry: retry.Policy{Sleep: clock.Sleep}}
 }
 
 // contractOf holds one of an app's channels to the contract of all channels.
-func contractOf(t *testing.T, h notifytest.Harness, open func(*slack.App) notify.Channel) {
+func contractOf(t *testing.T, h channeltest.Harness, open func(*slack.App) notify.Channel) {
 	t.Helper()
-	h.Start = func(t *testing.T, setup notifytest.Setup) (notify.Channel, notifytest.Service) {
-		api := startAPI(t, notifytest.SlackAPIOptions{Interval: slack.Interval, Now: setup.Now})
+	h.Start = func(t *testing.T, setup channeltest.Setup) (notify.Channel, channeltest.Service) {
+		api := startAPI(t, channeltest.SlackAPIOptions{Interval: slack.Interval, Now: setup.Now})
 		t.Cleanup(func() {
 			if refusals := api.Refusals(); strings.HasSuffix(t.Name(), "/splitting") && len(refusals) > 0 {
 				t.Errorf("paced messages were refused: %v", refusals)
@@ -68,12 +68,12 @@ func contractOf(t *testing.T, h notifytest.Harness, open func(*slack.App) notify
 		})), api
 	}
 	h.Never = []string{"<!here", "<!channel", "<!everyone"}
-	notifytest.Contract(t, h)
+	channeltest.Contract(t, h)
 }
 
 func TestChannelContract(t *testing.T) {
 	t.Parallel()
-	contractOf(t, notifytest.Harness{
+	contractOf(t, channeltest.Harness{
 		Line: func(n notify.Notice) string {
 			mention, _ := slack.Mention(n.User, n.SlackTag)
 			if strings.HasPrefix(mention, "<@") {
@@ -82,7 +82,7 @@ func TestChannelContract(t *testing.T) {
 			n.Aside = slack.Escape(n.Aside)
 			return n.Line(mention)
 		},
-	}, func(app *slack.App) notify.Channel { return app.Channel(notifytest.SlackChannel) })
+	}, func(app *slack.App) notify.Channel { return app.Channel(channeltest.SlackChannel) })
 }
 
 func TestRefusalsHaveHints(t *testing.T) {
@@ -99,11 +99,11 @@ func TestRefusalsHaveHints(t *testing.T) {
 	} {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
-			api := startAPI(t, notifytest.SlackAPIOptions{})
+			api := startAPI(t, channeltest.SlackAPIOptions{})
 			app := newApp(t, api, slack.AppOptions{})
-			for _, channel := range []notify.Channel{app.Channel(notifytest.SlackChannel), app.Direct(notifytest.SlackChannel)} {
+			for _, channel := range []notify.Channel{app.Channel(channeltest.SlackChannel), app.Direct(channeltest.SlackChannel)} {
 				before := api.Requests()
-				api.Next(notifytest.Answer{Kind: notifytest.Refusing, Reason: reason})
+				api.Next(channeltest.Answer{Kind: channeltest.Refusing, Reason: reason})
 				err := channel.Send(t.Context(), channel.Compose(of(someone(nil)))[0])
 				if err == nil || !strings.Contains(err.Error(), reason) || !strings.Contains(err.Error(), hint) {
 					t.Errorf("%s: error is %v, want the reason and %q", channel.Name(), err, hint)
@@ -122,9 +122,9 @@ func TestRefusalsHaveHints(t *testing.T) {
 func TestFailuresOfSlacksOwnAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	for _, reason := range []string{"internal_error", "fatal_error", "ratelimited", "service_unavailable"} {
-		clock := notifytest.NewClock()
-		api := startAPI(t, notifytest.SlackAPIOptions{})
-		api.Next(notifytest.Answer{Kind: notifytest.Failing, Reason: reason, RetryAfter: "9"})
+		clock := channeltest.NewClock()
+		api := startAPI(t, channeltest.SlackAPIOptions{})
+		api.Next(channeltest.Answer{Kind: channeltest.Failing, Reason: reason, RetryAfter: "9"})
 		errs := sent(t, api, byClock(clock), of(someone(nil)))
 		if len(errs) > 0 || api.Requests() != 2 || clock.Elapsed() < 9*time.Second {
 			t.Errorf("%s: %v after %d requests in %s, want success at the second", reason, errs, api.Requests(), clock.Elapsed())
@@ -176,7 +176,7 @@ func TestAnswersThatAreNotTheAPIs(t *testing.T) {
 func TestIdentify(t *testing.T) {
 	t.Parallel()
 	who := func(scopes string) slack.Identity {
-		api := startAPI(t, notifytest.SlackAPIOptions{Scopes: scopes})
+		api := startAPI(t, channeltest.SlackAPIOptions{Scopes: scopes})
 		who, err := newApp(t, api, slack.AppOptions{}).Identify(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -194,7 +194,7 @@ func TestIdentify(t *testing.T) {
 		t.Errorf("lacks %v", got)
 	}
 
-	api := startAPI(t, notifytest.SlackAPIOptions{})
+	api := startAPI(t, channeltest.SlackAPIOptions{})
 	app, err := slack.NewApp(secret.New("xoxb-wrong"), slack.AppOptions{APIURL: api.URL()})
 	if err != nil {
 		t.Fatal(err)
@@ -226,10 +226,10 @@ func TestNewApp(t *testing.T) {
 
 func TestAnAppEchoes(t *testing.T) {
 	t.Parallel()
-	api := startAPI(t, notifytest.SlackAPIOptions{})
+	api := startAPI(t, channeltest.SlackAPIOptions{})
 	var echo strings.Builder
 	app := newApp(t, api, slack.AppOptions{Echo: &echo})
-	for _, channel := range []notify.Channel{app.Channel(notifytest.SlackChannel), app.Direct(notifytest.SlackChannel)} {
+	for _, channel := range []notify.Channel{app.Channel(channeltest.SlackChannel), app.Direct(channeltest.SlackChannel)} {
 		for _, m := range channel.Compose(of(someone(nil))) {
 			if err := channel.Send(t.Context(), m); err != nil {
 				t.Fatal(err)

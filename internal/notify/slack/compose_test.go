@@ -11,8 +11,8 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 var account = notify.Account{ID: "123456789012", Alias: "acme"}
@@ -189,7 +189,7 @@ func within(t testing.TB, m message) {
 
 func TestFiveThousandLines(t *testing.T) {
 	t.Parallel()
-	b := notifytest.Crowd(5000)
+	b := channeltest.Crowd(5000)
 	sent, read := composed(t, b)
 	told := map[string]int{}
 	for i, m := range read {
@@ -233,7 +233,7 @@ func TestLongHeadings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := notifytest.Crowd(600)
+			b := channeltest.Crowd(600)
 			b.Creation = heading
 			sent, read := composed(t, b)
 			notices := 0
@@ -300,7 +300,7 @@ func TestALineLongerThanAField(t *testing.T) {
 func BenchmarkCompose(b *testing.B) {
 	for _, n := range []int{10, 1_000, 10_000} {
 		b.Run(fmt.Sprintf("notices=%d", n), func(b *testing.B) {
-			bulletin := notifytest.Crowd(n)
+			bulletin := channeltest.Crowd(n)
 			b.ReportAllocs()
 			for b.Loop() {
 				if messages := (&slack.Webhook{}).Compose(bulletin); len(messages) == 0 {

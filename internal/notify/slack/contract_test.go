@@ -4,15 +4,15 @@ import (
 	"testing"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
-func startServer(t *testing.T, options notifytest.SlackOptions) *notifytest.SlackServer {
+func startServer(t *testing.T, options channeltest.SlackOptions) *channeltest.SlackServer {
 	t.Helper()
-	server, err := notifytest.StartSlack(t.Context(), options)
+	server, err := channeltest.StartSlack(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,9 +22,9 @@ func startServer(t *testing.T, options notifytest.SlackOptions) *notifytest.Slac
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	notifytest.Contract(t, notifytest.Harness{
-		Start: func(t *testing.T, setup notifytest.Setup) (notify.Channel, notifytest.Service) {
-			server := startServer(t, notifytest.SlackOptions{Interval: slack.Interval, Now: setup.Now})
+	channeltest.Contract(t, channeltest.Harness{
+		Start: func(t *testing.T, setup channeltest.Setup) (notify.Channel, channeltest.Service) {
+			server := startServer(t, channeltest.SlackOptions{Interval: slack.Interval, Now: setup.Now})
 			webhook, err := slack.NewWebhook(secret.New(server.URL()), slack.Options{
 				Now:   setup.Now,
 				Retry: retry.Policy{Sleep: setup.Sleep, Timeout: setup.Timeout},

@@ -11,13 +11,13 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 func TestDirectContract(t *testing.T) {
 	t.Parallel()
-	contractOf(t, notifytest.Harness{
+	contractOf(t, channeltest.Harness{
 		About: "due to",
 		Many:  150,
 		Address: func(i int, n notify.Notice) notify.Notice {
@@ -36,7 +36,7 @@ func TestDirectContract(t *testing.T) {
 			}
 			return "no line about the key"
 		},
-	}, func(app *slack.App) notify.Channel { return app.Direct(notifytest.SlackChannel) })
+	}, func(app *slack.App) notify.Channel { return app.Direct(channeltest.SlackChannel) })
 }
 
 // someone's key, by day and hour.
@@ -61,9 +61,9 @@ func of(notices ...notify.Notice) notify.Bulletin {
 }
 
 // sent is what became of a bulletin, through the app's direct messages.
-func sent(t *testing.T, api *notifytest.SlackAPI, options slack.AppOptions, b notify.Bulletin) []error {
+func sent(t *testing.T, api *channeltest.SlackAPI, options slack.AppOptions, b notify.Bulletin) []error {
 	t.Helper()
-	direct := newApp(t, api, options).Direct(notifytest.SlackChannel)
+	direct := newApp(t, api, options).Direct(channeltest.SlackChannel)
 	var errs []error
 	for _, m := range direct.Compose(b.For(direct)) {
 		if err := direct.Send(t.Context(), m); err != nil {
@@ -80,7 +80,7 @@ func sent(t *testing.T, api *notifytest.SlackAPI, options slack.AppOptions, b no
 
 func TestDirectMessage(t *testing.T) {
 	t.Parallel()
-	api := startAPI(t, notifytest.SlackAPIOptions{})
+	api := startAPI(t, channeltest.SlackAPIOptions{})
 	if errs := sent(t, api, slack.AppOptions{}, of(someone(nil))); len(errs) > 0 {
 		t.Fatal(errs)
 	}
@@ -123,9 +123,9 @@ func TestDirectMessage(t *testing.T) {
 
 func TestWhomADirectMessageIsFor(t *testing.T) {
 	t.Parallel()
-	api := startAPI(t, notifytest.SlackAPIOptions{})
+	api := startAPI(t, channeltest.SlackAPIOptions{})
 	api.Know("bob@example.com", "W0BOB")
-	direct := newApp(t, api, slack.AppOptions{}).Direct(notifytest.SlackChannel)
+	direct := newApp(t, api, slack.AppOptions{}).Direct(channeltest.SlackChannel)
 	for _, test := range []struct{ tag, email, want string }{
 		{"U0ANN", "", "U0ANN"},
 		{" W0ANN ", "bob@example.com", "W0ANN"},
@@ -157,7 +157,7 @@ func TestWhomADirectMessageIsFor(t *testing.T) {
 
 func TestADigestNamesTheAccountOfEachKey(t *testing.T) {
 	t.Parallel()
-	api := startAPI(t, notifytest.SlackAPIOptions{})
+	api := startAPI(t, channeltest.SlackAPIOptions{})
 	b := of(
 		someone(func(n *notify.Notice) { n.Account = notify.Account{ID: "111111111111", Alias: "prod"} }),
 		someone(func(n *notify.Notice) { n.Account, n.KeyID = notify.Account{ID: "222222222222"}, "AKIATWO" }),
@@ -195,7 +195,7 @@ func TestWhoCannotBeReached(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			api := startAPI(t, notifytest.SlackAPIOptions{})
+			api := startAPI(t, channeltest.SlackAPIOptions{})
 			api.Refuse(test.whom, test.reason)
 			var log bytes.Buffer
 			options := slack.AppOptions{Log: slog.New(slog.NewTextHandler(&log, nil))}
@@ -203,7 +203,7 @@ func TestWhoCannotBeReached(t *testing.T) {
 				t.Fatal(errs)
 			}
 			posts := api.Posts()
-			if len(posts) != 1 || posts[0].Channel != notifytest.SlackChannel {
+			if len(posts) != 1 || posts[0].Channel != channeltest.SlackChannel {
 				t.Fatalf("posted %+v, want one message in the channel", posts)
 			}
 			shown := posts[0].Shown()
@@ -225,12 +225,12 @@ func TestWhoCannotBeReached(t *testing.T) {
 
 func TestNeitherThePersonNorTheChannel(t *testing.T) {
 	t.Parallel()
-	api := startAPI(t, notifytest.SlackAPIOptions{})
+	api := startAPI(t, channeltest.SlackAPIOptions{})
 	api.Refuse("U0ANN", "user_disabled")
-	api.Refuse(notifytest.SlackChannel, "not_in_channel")
+	api.Refuse(channeltest.SlackChannel, "not_in_channel")
 	errs := sent(t, api, slack.AppOptions{}, of(someone(nil)))
 	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "user_disabled") ||
-		!strings.Contains(errs[0].Error(), "channel "+notifytest.SlackChannel+": slack answered not_in_channel; invite the app") {
+		!strings.Contains(errs[0].Error(), "channel "+channeltest.SlackChannel+": slack answered not_in_channel; invite the app") {
 		t.Errorf("errors are %v, want one with both reasons", errs)
 	}
 }
@@ -243,7 +243,7 @@ func TestAScopeThatTheTokenLacks(t *testing.T) {
 		"users:read.email":    "write to user ann in slack: slack answered missing_scope; the token lacks the scope chat:write",
 		"chat:write,im:write": "users:read.email",
 	} {
-		api := startAPI(t, notifytest.SlackAPIOptions{Scopes: scopes})
+		api := startAPI(t, channeltest.SlackAPIOptions{Scopes: scopes})
 		errs := sent(t, api, slack.AppOptions{}, of(byMail))
 		if len(errs) != 1 || !strings.Contains(errs[0].Error(), want) {
 			t.Errorf("with %s: %v, want %q", scopes, errs, want)
@@ -255,8 +255,8 @@ func TestAScopeThatTheTokenLacks(t *testing.T) {
 // to one, but not as fast as they can.
 func TestPeopleAreWrittenToApart(t *testing.T) {
 	t.Parallel()
-	clock := notifytest.NewClock()
-	api := startAPI(t, notifytest.SlackAPIOptions{Interval: time.Second, Now: clock.Now})
+	clock := channeltest.NewClock()
+	api := startAPI(t, channeltest.SlackAPIOptions{Interval: time.Second, Now: clock.Now})
 	b := of()
 	for i := range 50 {
 		b.Notices = append(b.Notices, someone(func(n *notify.Notice) { n.SlackTag, n.Email = "", fmt.Sprintf("p%d@example.com", i) }))

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 

@@ -14,10 +14,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 const apiToken = "xoxb-stand-in-hidden"
@@ -90,11 +90,11 @@ func workspace() *api {
 	}
 }
 
-func list(t *testing.T, a *api, token string, filter slack.Filter) (slack.Listing, *notifytest.Clock, error) {
+func list(t *testing.T, a *api, token string, filter slack.Filter) (slack.Listing, *channeltest.Clock, error) {
 	t.Helper()
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
-	clock := notifytest.NewClock()
+	clock := channeltest.NewClock()
 	directory := slack.NewDirectory(secret.New(token), slack.DirectoryOptions{
 		APIURL: server.URL + "/api", Retry: retry.Policy{Sleep: clock.Sleep},
 	})

@@ -9,8 +9,8 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 func TestMention(t *testing.T) {
@@ -100,7 +100,7 @@ func shownText(t testing.TB, text string) string {
 var harmless = regexp.MustCompile(`<(@[UW][A-Z0-9]+|!subteam\^S[A-Z0-9]+)>`)
 
 func FuzzMention(f *testing.F) {
-	for _, text := range notifytest.Hostile() {
+	for _, text := range channeltest.Hostile() {
 		f.Add(text, text)
 		f.Add("user", "subteam-"+text)
 		f.Add(text, "subteam-S1")
@@ -119,7 +119,7 @@ func FuzzMention(f *testing.F) {
 }
 
 func FuzzEscape(f *testing.F) {
-	for _, text := range notifytest.Hostile() {
+	for _, text := range channeltest.Hostile() {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+	"github.com/iam-sleuth/sleuth/internal/retry"
 )
 
 // Refusal is an answer of Slack's API that says no, for good.

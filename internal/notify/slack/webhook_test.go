@@ -12,14 +12,14 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 // onClock is a webhook's options by a clock that lets no real time pass.
-func onClock(clock *notifytest.Clock) slack.Options {
+func onClock(clock *channeltest.Clock) slack.Options {
 	return slack.Options{Now: clock.Now, Retry: retry.Policy{Sleep: clock.Sleep}}
 }
 
@@ -50,8 +50,8 @@ func TestReasonsHaveHints(t *testing.T) {
 	} {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
-			server := startServer(t, notifytest.SlackOptions{})
-			server.Next(notifytest.Answer{Kind: notifytest.Refusing, Reason: reason})
+			server := startServer(t, channeltest.SlackOptions{})
+			server.Next(channeltest.Answer{Kind: channeltest.Refusing, Reason: reason})
 			err := newWebhook(t, server.URL(), slack.Options{}).Send(t.Context(), hello)
 			if err == nil || !strings.Contains(err.Error(), reason) || !strings.Contains(err.Error(), hint) {
 				t.Errorf("error is %v, want the reason and %q", err, hint)
@@ -62,9 +62,9 @@ func TestReasonsHaveHints(t *testing.T) {
 
 func TestASecretThatTheServiceRepeats(t *testing.T) {
 	t.Parallel()
-	server := startServer(t, notifytest.SlackOptions{})
-	server.Next(notifytest.Answer{
-		Kind: notifytest.Refusing, Reason: "no " + strings.Join(server.Secrets()[1:], " ") + "\nat all",
+	server := startServer(t, channeltest.SlackOptions{})
+	server.Next(channeltest.Answer{
+		Kind: channeltest.Refusing, Reason: "no " + strings.Join(server.Secrets()[1:], " ") + "\nat all",
 	})
 	err := newWebhook(t, server.URL(), slack.Options{}).Send(t.Context(), hello)
 	if err == nil || !strings.Contains(err.Error(), "at all") || strings.Contains(err.Error(), "\n") {
@@ -79,10 +79,10 @@ func TestASecretThatTheServiceRepeats(t *testing.T) {
 
 func TestEcho(t *testing.T) {
 	t.Parallel()
-	server := startServer(t, notifytest.SlackOptions{})
-	server.Next(notifytest.Answer{Kind: notifytest.Failing})
+	server := startServer(t, channeltest.SlackOptions{})
+	server.Next(channeltest.Answer{Kind: channeltest.Failing})
 	var echo strings.Builder
-	options := onClock(notifytest.NewClock())
+	options := onClock(channeltest.NewClock())
 	options.Echo = &echo
 	webhook := newWebhook(t, server.URL(), options)
 	if webhook.PrintOnly() {
@@ -101,7 +101,7 @@ func TestEcho(t *testing.T) {
 
 func TestAnEchoThatFailsStopsNoMessage(t *testing.T) {
 	t.Parallel()
-	server := startServer(t, notifytest.SlackOptions{})
+	server := startServer(t, channeltest.SlackOptions{})
 	if err := newWebhook(t, server.URL(), slack.Options{Echo: brokenPipe{}}).Send(t.Context(), hello); err != nil {
 		t.Errorf("Send returned %v", err)
 	}
@@ -205,7 +205,7 @@ func TestWhatIsNotSlacksOK(t *testing.T) {
 				_, _ = io.WriteString(w, test.body)
 			}))
 			defer server.Close()
-			err := newWebhook(t, server.URL, onClock(notifytest.NewClock())).Send(t.Context(), hello)
+			err := newWebhook(t, server.URL, onClock(channeltest.NewClock())).Send(t.Context(), hello)
 			if (err == nil) != test.ok || requests.Load() != 1 {
 				t.Errorf("error is %v after %d requests, want success: %t after 1", err, requests.Load(), test.ok)
 			}
@@ -227,7 +227,7 @@ func TestErrorsOfTheNetworkQuoteNoURL(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			options := onClock(notifytest.NewClock())
+			options := onClock(channeltest.NewClock())
 			options.HTTP = &http.Client{Transport: trip}
 			err := newWebhook(t, url, options).Send(t.Context(), hello)
 			if err == nil || strings.Contains(err.Error(), "HIDDEN") || strings.Contains(err.Error(), "example.net") {
@@ -239,8 +239,8 @@ func TestErrorsOfTheNetworkQuoteNoURL(t *testing.T) {
 
 func TestPace(t *testing.T) {
 	t.Parallel()
-	clock := notifytest.NewClock()
-	server := startServer(t, notifytest.SlackOptions{Interval: time.Second, Now: clock.Now})
+	clock := channeltest.NewClock()
+	server := startServer(t, channeltest.SlackOptions{Interval: time.Second, Now: clock.Now})
 	webhook := newWebhook(t, server.URL(), onClock(clock))
 	for i, want := range []time.Duration{0, time.Second, 2 * time.Second} {
 		if err := webhook.Send(t.Context(), hello); err != nil {
@@ -264,8 +264,8 @@ func TestPace(t *testing.T) {
 
 func TestSendersShareThePace(t *testing.T) {
 	t.Parallel()
-	clock := notifytest.NewClock()
-	server := startServer(t, notifytest.SlackOptions{})
+	clock := channeltest.NewClock()
+	server := startServer(t, channeltest.SlackOptions{})
 	webhook := newWebhook(t, server.URL(), onClock(clock))
 	sent := make(chan error)
 	for range 5 {

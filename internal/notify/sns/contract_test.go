@@ -15,9 +15,9 @@ import (
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
 	"github.com/iam-sleuth/sleuth/internal/notify/sns"
+	"github.com/iam-sleuth/sleuth/internal/retry"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 const (
@@ -27,7 +27,7 @@ const (
 
 // service answers Publish in SNS's wire format, within its documented limits.
 type service struct {
-	notifytest.Script
+	channeltest.Script
 	*httptest.Server
 
 	mu       sync.Mutex
@@ -42,16 +42,16 @@ func startService(t *testing.T) *service {
 	return s
 }
 
-func (s *service) respond(w http.ResponseWriter, _ *http.Request, body []byte, a notifytest.Answer) {
+func (s *service) respond(w http.ResponseWriter, _ *http.Request, body []byte, a channeltest.Answer) {
 	form, err := url.ParseQuery(string(body))
 	switch {
-	case a.Kind == notifytest.Throttled:
+	case a.Kind == channeltest.Throttled:
 		fail(w, http.StatusBadRequest, "Throttling", "Rate exceeded")
-	case a.Kind == notifytest.Failing:
+	case a.Kind == channeltest.Failing:
 		fail(w, http.StatusInternalServerError, "InternalFailure", "try later")
-	case a.Kind == notifytest.Refusing && a.Reason != "":
+	case a.Kind == channeltest.Refusing && a.Reason != "":
 		fail(w, http.StatusForbidden, a.Reason, "refused")
-	case a.Kind == notifytest.Refusing:
+	case a.Kind == channeltest.Refusing:
 		fail(w, http.StatusForbidden, "AuthorizationError", "not authorized to perform: SNS:Publish")
 	case err != nil || form.Get("Action") != "Publish" || form.Get("TopicArn") == "":
 		fail(w, http.StatusBadRequest, "InvalidParameter", "not a Publish")
@@ -111,8 +111,8 @@ func (s *service) client() *awssns.Client {
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	notifytest.Contract(t, notifytest.Harness{
-		Start: func(t *testing.T, setup notifytest.Setup) (notify.Channel, notifytest.Service) {
+	channeltest.Contract(t, channeltest.Harness{
+		Start: func(t *testing.T, setup channeltest.Setup) (notify.Channel, channeltest.Service) {
 			s := startService(t)
 			return newTopic(t, topicARN, s.client(), sns.Options{
 				Now:   setup.Now,

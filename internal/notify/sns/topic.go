@@ -19,7 +19,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/plain"
-	"github.com/iam-sleuth/sleuth/internal/notify/retry"
+	"github.com/iam-sleuth/sleuth/internal/retry"
 )
 
 // Name is the channel's name in logs, reports and receipts.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/notifytest"
 	"github.com/iam-sleuth/sleuth/internal/notify/sns"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 var account = notify.Account{ID: "123456789012", Alias: "acme"}
@@ -112,7 +112,7 @@ func TestSubject(t *testing.T) {
 
 func TestParts(t *testing.T) {
 	t.Parallel()
-	b := notifytest.Crowd(20_000)
+	b := channeltest.Crowd(20_000)
 	b.Inactivity.Text = strings.Repeat("How to log in, at length: 名前. ", 20)
 	messages := (&sns.Topic{}).Compose(b)
 	if len(messages) < 4 {
@@ -183,7 +183,7 @@ func TestHints(t *testing.T) {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
 			s := startService(t)
-			s.Next(notifytest.Answer{Kind: notifytest.Refusing, Reason: code})
+			s.Next(channeltest.Answer{Kind: channeltest.Refusing, Reason: code})
 			err := newTopic(t, topicARN, s.client(), sns.Options{}).Send(t.Context(), notify.Message{Subject: "s", Body: "b"})
 			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), topicARN) {
 				t.Errorf("error is %v, want %q and the topic in it", err, want)
@@ -252,7 +252,7 @@ func TestRegionOf(t *testing.T) {
 func BenchmarkCompose(b *testing.B) {
 	for _, n := range []int{10, 10_000} {
 		b.Run("notices="+strconv.Itoa(n), func(b *testing.B) {
-			bulletin := notifytest.Crowd(n)
+			bulletin := channeltest.Crowd(n)
 			b.ReportAllocs()
 			for b.Loop() {
 				if len((&sns.Topic{}).Compose(bulletin)) == 0 {

@@ -1,0 +1,162 @@
+// Package cloud connects to AWS: credentials, retries, and who we are there.
+package awsclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/ratelimit"
+)
+
+const (
+	// attemptTimeout bounds one attempt, so that an answer that never comes
+	// costs a retry and not the run.
+	attemptTimeout = 30 * time.Second
+	// firstAttempts is how often the first call is tried: one that does not get
+	// through says that the settings are wrong rather than the weather.
+	firstAttempts = 4
+	// fallbackRegion serves where none is set: IAM has one endpoint in the
+	// partition, whatever the region.
+	fallbackRegion = "us-east-1"
+)
+
+// Connect loads credentials, region and endpoint as every AWS tool does.
+// Concurrency is how many calls will be under way at once.
+func Connect(ctx context.Context, concurrency int) (aws.Config, error) {
+	cfg, err := awsconfig.LoadDefaultConfig(ctx,
+		awsconfig.WithHTTPClient(httpClient(concurrency)),
+		awsconfig.WithRetryer(newRetryer),
+		awsconfig.WithDefaultRegion(fallbackRegion),
+		// What the SDK has to say of its own comes back in its errors.
+		awsconfig.WithLogger(logging.Nop{}),
+	)
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("load the AWS settings: %w; check AWS_PROFILE, and the files of the AWS CLI", err)
+	}
+	return cfg, nil
+}
+
+// ConnectTo speaks to the AWS at one address with the given credentials and no
+// others, whatever the environment says.
+func ConnectTo(endpoint, accessKeyID, secretAccessKey string, concurrency int) aws.Config {
+	return aws.Config{
+		BaseEndpoint: aws.String(endpoint),
+		Credentials:  credentials.NewStaticCredentialsProvider(accessKeyID, secretAccessKey, ""),
+		Region:       fallbackRegion,
+		HTTPClient:   httpClient(concurrency),
+		Retryer:      newRetryer,
+	}
+}
+
+func httpClient(concurrency int) *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTimeout(attemptTimeout).WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConns, t.MaxIdleConnsPerHost = 2*concurrency, 2*concurrency
+	})
+}
+
+// newRetryer is called once a client, so that all calls to one service of one
+// account slow down together.
+func newRetryer() aws.Retryer { return ratelimit.NewRetryer() }
+
+// Identity is who we are in AWS.
+type Identity struct {
+	Account notify.Account
+	// Partition is aws, aws-us-gov or aws-cn.
+	Partition string
+	// PrincipalARN is the user or role that policies are attached to.
+	PrincipalARN string
+	// AccessKeyID is the key that we sign with. It may be an IAM user's own.
+	AccessKeyID string
+	// OwnKeys are the ids of the keys that we run with: the one we sign with
+	// and, where that is a user's temporary one, those of the user.
+	OwnKeys []string
+}
+
+var errNoCredentials = errors.New("there are none in the environment, in AWS's files or of this machine")
+
+// Identify asks AWS who we are. An alias that cannot be read is not an error:
+// it is left out, and aliasErr says why.
+func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err error) {
+	signer, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		if strings.Contains(err.Error(), "no EC2 IMDS role found") { // the last place the SDK looks in
+			err = errNoCredentials
+		}
+		return Identity{}, nil, fmt.Errorf("find AWS credentials: %w; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is given", err)
+	}
+	caller, err := sts.NewFromConfig(cfg, func(o *sts.Options) { o.RetryMaxAttempts = firstAttempts }).
+		GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return Identity{}, nil, fmt.Errorf("ask AWS which account this is: %w", err)
+	}
+	id.AccessKeyID = signer.AccessKeyID
+	id.Account.ID = aws.ToString(caller.Account)
+	if id.Account.ID == "" {
+		return Identity{}, nil, errors.New("ask AWS which account this is: the answer does not say; check AWS_ENDPOINT_URL")
+	}
+	if parts := strings.Split(aws.ToString(caller.Arn), ":"); len(parts) > 1 {
+		id.Partition = parts[1]
+	}
+	id.PrincipalARN = principalOf(aws.ToString(caller.Arn))
+	client := iam.NewFromConfig(cfg)
+	if id.OwnKeys, err = ownKeys(ctx, client, id.AccessKeyID, id.PrincipalARN); err != nil {
+		return Identity{}, nil, err
+	}
+	aliases, err := client.ListAccountAliases(ctx, &iam.ListAccountAliasesInput{})
+	if err != nil {
+		return id, fmt.Errorf("read the account's alias: %w", err), nil
+	}
+	if len(aliases.AccountAliases) > 0 {
+		id.Account.Alias = aliases.AccountAliases[0]
+	}
+	return id, nil, nil
+}
+
+// ownKeys are the ids of the keys that we run with. A session that a user has
+// taken signs with a key of its own, and ends with the user's.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+func ownKeys(ctx context.Context, client *iam.Client, signsWith, principal string) ([]string, error) {
+	keys := []string{signsWith}
+	_, user, isUser := strings.Cut(principal, ":user/")
+	if !isUser || !strings.HasPrefix(signsWith, "ASIA") {
+		return keys, nil
+	}
+	user = user[strings.LastIndex(user, "/")+1:] // without the path
+	out, err := client.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: &user})
+	var gone *types.NoSuchEntityException
+	if errors.As(err, &gone) {
+		return keys, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the keys of user %s, whose session this is, as they must not be disabled: %w", user, err)
+	}
+	for _, key := range out.AccessKeyMetadata {
+		keys = append(keys, aws.ToString(key.AccessKeyId))
+	}
+	return keys, nil
+}
+
+// principalOf turns the ARN of an assumed role's session into the role's own,
+// and leaves that of a user alone.
+func principalOf(caller string) string {
+	head, session, found := strings.Cut(caller, ":assumed-role/")
+	if !found {
+		return caller
+	}
+	role, _, _ := strings.Cut(session, "/")
+	return strings.Replace(head, ":sts:", ":iam:", 1) + ":role/" + role
+}

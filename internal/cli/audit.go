@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/report"
+	sleuth "github.com/iam-sleuth/sleuth/internal/run"
+)
+
+// auditCommand reads and judges, and can do nothing else: it takes none of the
+// settings that write or notify.
+type auditCommand struct {
+	config.Limits     `group:"limits"`
+	config.Exemptions `group:"exemptions"`
+	config.Reading    `group:"reading"`
+	config.Estate     `group:"estate"`
+	config.Logging    `group:"logging"`
+
+	Output   string   `short:"o" default:"table" enum:"table,html,markdown,json,csv,ocsf,sarif" help:"How to show the keys: ${enum}. html is one file that needs nothing else; ocsf and sarif are findings, for security tools and code-scanning pages."`
+	User     []string `sep:"none" placeholder:"NAME|GLOB" help:"Show only keys of these users. May be given several times."`
+	State    []string `sep:"none" placeholder:"STATE,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Show only keys in these states: good, stagnant, old, stagnant_expire, expire, disabled."`
+	DaysLeft string   `placeholder:"N" help:"Show only keys that reach a limit within this many days, and those that have."`
+	Sort     string   `placeholder:"ORDER" complete:"user,age,last-used,days-left,state,-user,-age,-last-used,-days-left,-state" help:"Sort by user, age, last-used, days-left or state; --sort=-age for the reverse. Default: user; in html and markdown, days-left."`
+	AsOf     string   `placeholder:"DATE|+Nd" help:"Forecast: judge the keys as of a day to come, such as 2027-01-15 or +30d, if none is used or rotated meanwhile."`
+	FailOn   string   `placeholder:"STATE,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Exit with status 3 where a key that is shown has one of these states."`
+}
+
+// view is how the audit is to be shown, once checked.
+type view struct {
+	output string
+	filter report.Filter
+	order  report.Order
+	asOf   time.Time // zero for now
+	failOn []audit.State
+}
+
+// Run implements the command.
+func (c *auditCommand) Run(a *app) error {
+	now := a.now().UTC()
+	cfg, settingsErr := config.CheckLimits(c.Estate, c.Limits, c.Exemptions, c.Reading, c.Logging)
+	shown, err := c.view(now)
+	if err := errors.Join(settingsErr, err); err != nil {
+		return &statusError{exitUsage, err}
+	}
+	if cfg.Scope.Several() {
+		return c.overAccounts(a, cfg, shown)
+	}
+	aws, err := awsclient.Connect(a.ctx, cfg.Concurrency)
+	if err != nil {
+		return err
+	}
+	identity, _, err := awsclient.Identify(a.ctx, aws)
+	if err != nil {
+		return err
+	}
+	bar := newProgress(a.stderr, a.now)
+	found, err := a.auditOf(a.ctx, aws, identity, cfg, shown, bar.show)
+	bar.clear()
+	if err := errors.Join(a.show(found, shown.output), err); err != nil {
+		return err
+	}
+	if found.HasState(shown.failOn) {
+		return &statusError{exitFailOn, fmt.Errorf("some keys are in a state that --fail-on names (%s); the report shows which", c.FailOn)}
+	}
+	return nil
+}
+
+// auditOf reads and judges the keys of an account that we are connected to, as
+// they are to be shown. The report is whole but for its Problems, which the
+// error sums up.
+func (a *app) auditOf(ctx context.Context, aws aws.Config, identity awsclient.Identity, cfg config.Config, shown view, progress func(users int)) (report.Report, error) {
+	now := a.now().UTC()
+	client := iam.NewFromConfig(aws)
+	found, err := sleuth.Auditor{
+		Account:    identity.Account,
+		Exemptions: cfg.Exemptions,
+		Progress:   progress,
+		Others:     otherCredentials(cfg, client),
+		Reader: inventory.Reader{
+			IAM:         client,
+			Concurrency: cfg.Concurrency,
+			Rules:       cfg.Rules,
+			Now:         cmp.Or(shown.asOf, now),
+		},
+	}.Audit(ctx)
+	if !shown.asOf.IsZero() {
+		found.Forecast = report.NewForecast(now)
+	}
+	found = found.Only(shown.filter)
+	found.SortBy(shown.order)
+	return found, err
+}
+
+// view checks how the audit is to be shown, and names all that is wrong.
+func (c *auditCommand) view(now time.Time) (view, error) {
+	shown := view{output: c.Output, filter: report.Filter{Users: c.User}}
+	var problems []error
+	wrong := func(flag string, err error) {
+		if err != nil {
+			problems = append(problems, fmt.Errorf("--%s=%w", flag, err))
+		}
+	}
+	var err error
+	for _, glob := range c.User {
+		wrong("user", report.CheckUserGlob(glob))
+	}
+	shown.filter.States, err = parseStates(c.State...)
+	wrong("state", err)
+	shown.failOn, err = parseStates(c.FailOn)
+	wrong("fail-on", err)
+	if c.DaysLeft != "" {
+		days, err := strconv.Atoi(c.DaysLeft)
+		if err != nil {
+			wrong("days-left", fmt.Errorf("%q is no whole number of days; use one such as 14", c.DaysLeft))
+		}
+		shown.filter.DaysLeft = &days
+	}
+	if shown.output == "html" || shown.output == "markdown" {
+		shown.order = report.MostUrgent()
+	}
+	if c.Sort != "" {
+		shown.order, err = report.ParseOrder(c.Sort)
+		wrong("sort", err)
+	}
+	if c.AsOf != "" {
+		shown.asOf, err = report.ParseAsOf(c.AsOf, now)
+		wrong("as-of", err)
+	}
+	return shown, errors.Join(problems...)
+}
+
+func (a *app) show(found report.Report, output string) error {
+	for _, problem := range found.Problems {
+		fmt.Fprintf(a.stderr, "failed: %s\n", problem.Text)
+	}
+	switch output {
+	case "html":
+		return report.WriteHTML(a.stdout, found)
+	case "markdown":
+		return report.WriteMarkdown(a.stdout, found)
+	case "json":
+		return report.WriteJSON(a.stdout, found)
+	case "csv":
+		return report.WriteReportCSV(a.stdout, found)
+	case "ocsf":
+		return report.WriteOCSF(a.stdout, thisTool(), found)
+	case "sarif":
+		return report.WriteSARIF(a.stdout, thisTool(), found)
+	}
+	return report.WriteText(a.stdout, found, newScreen(a.stdout, a.lookup))
+}
+
+// thisTool is what findings name as their source.
+func thisTool() report.Tool { return report.Tool{Version: versionText()} }
+
+// parseStates reads lists of states, separated by commas.
+func parseStates(lists ...string) ([]audit.State, error) {
+	var states []audit.State
+	for _, list := range lists {
+		if strings.TrimSpace(list) == "" {
+			continue
+		}
+		for name := range strings.SplitSeq(list, ",") {
+			state, known := audit.ParseState(strings.TrimSpace(name))
+			if !known {
+				return nil, fmt.Errorf("%q: %q is no state; use good, stagnant, old, stagnant_expire, expire or disabled, separated by commas", list, name)
+			}
+			states = append(states, state)
+		}
+	}
+	return states, nil
+}

@@ -1,0 +1,141 @@
+// Package cli is the command line and the Lambda, over the same runs.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/config"
+)
+
+// The exit statuses.
+const (
+	exitWhole    = 0
+	exitNotWhole = 1 // something could not be read, done or sent
+	exitUsage    = 2 // settings or usage; nothing was done
+	exitFailOn   = 3 // --fail-on found what it looks for
+)
+
+// commands is the command line.
+type commands struct {
+	Run        runCommand        `cmd:"" help:"Read, judge, disable what is due, and tell people: the daily job."`
+	Audit      auditCommand      `cmd:"" help:"Read and judge only, and show every key. Never writes, never notifies."`
+	Demo       demoCommand       `cmd:"" help:"See the whole story on an AWS inside this process: no account, no credentials, no network."`
+	Check      checkCommand      `cmd:"" help:"Try what a run will need, before the first run. Changes nothing in IAM."`
+	Config     configCommand     `cmd:"" help:"Show the settings in force, and where each came from."`
+	State      stateCommand      `cmd:"" help:"Show and mend what is remembered between runs."`
+	Leaked     leakedCommand     `cmd:"" help:"Deal with keys that were found in public, at once, as LEAK_RESPONSE says."`
+	Reactivate reactivateCommand `cmd:"" help:"Enable keys again that a run has disabled, after showing them and asking."`
+	IAMPolicy  iamPolicyCommand  `cmd:"" name:"iam-policy" help:"Print the least IAM policy that the settings need."`
+	SlackUsers slackUsersCommand `cmd:"" help:"List the ids of Slack users and groups, for the Slack tag."`
+	Completion completionCommand `cmd:"" help:"Print a script that completes the command line in bash, zsh or fish."`
+	Man        manCommand        `cmd:"" help:"Print the manual page."`
+	Version    versionCommand    `cmd:"" help:"Show the version."`
+}
+
+const description = `Sleuth keeps the access keys of an AWS account within policy.
+
+It reads every IAM user's keys, warns their owners, on Slack, by mail or elsewhere, while there is time to rotate, disables keys at the limit, and gives a final notice. Every setting is a flag and an environment variable; a flag wins.
+
+First steps: 'sleuth demo' shows what it does, 'sleuth audit' shows your keys and changes nothing.`
+
+// app is what every command is given: the outside world.
+type app struct {
+	ctx            context.Context
+	lookup         config.Lookup
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	now            func() time.Time
+}
+
+// statusError carries an exit status other than the usual for errors. Its
+// error may be nil where all was said already.
+type statusError struct {
+	status int
+	err    error
+}
+
+func (e *statusError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e *statusError) Unwrap() error { return e.err }
+
+// Main runs the command line and returns the exit status.
+func Main(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{ctx: ctx, lookup: config.LookupIn(env), stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	if api, _ := a.lookup("AWS_LAMBDA_RUNTIME_API"); api != "" && len(args) == 0 {
+		return a.serveLambda()
+	}
+	_, command, exited, err := a.parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		return a.usage(err)
+	}
+	return a.finish(command.Run(a))
+}
+
+// parse reads the command line into a command that can be run. Where that
+// ended the program, as --help does, exited is its status, else it is -1.
+func (a *app) parse(args []string) (cli *commands, command *kong.Context, exited int, err error) {
+	cli, exited = &commands{}, -1
+	parser, err := kong.New(cli,
+		kong.Name("sleuth"),
+		kong.Description(description),
+		kong.Writers(a.stdout, a.stderr),
+		kong.Exit(func(status int) { exited = status }),
+		kong.Resolvers(config.Resolver(a.lookup)),
+		kong.ValueFormatter(config.HelpWithVariable),
+		kong.ExplicitGroups(config.Groups()),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)
+	if err != nil {
+		return nil, nil, -1, err
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err = parser.Parse(args)
+	return cli, command, exited, err
+}
+
+func (a *app) usage(err error) int {
+	command := "sleuth"
+	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context.Selected() != nil {
+		command = parse.Context.Selected().FullPath()
+	}
+	fmt.Fprintf(a.stderr, "sleuth: %v\nsee '%s --help'\n", err, command)
+	return exitUsage
+}
+
+// finish says what went wrong, and turns it into an exit status.
+func (a *app) finish(err error) int {
+	if err == nil {
+		return exitWhole
+	}
+	var problems config.Problems
+	if errors.As(err, &problems) {
+		fmt.Fprintf(a.stderr, "sleuth: %v\n", err)
+		return exitUsage
+	}
+	var status *statusError
+	if errors.As(err, &status) {
+		if status.err != nil {
+			fmt.Fprintf(a.stderr, "sleuth: %s\n", awserr.Message(status.err))
+		}
+		return status.status
+	}
+	fmt.Fprintf(a.stderr, "sleuth: %s\n", awserr.Message(err))
+	return exitNotWhole
+}

@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/test/mototest"
+)
+
+// evidenceIn reads the evidence below a folder, by account.
+func evidenceIn(t *testing.T, folder string) map[string]report.Report {
+	t.Helper()
+	found := map[string]report.Report{}
+	files, err := filepath.Glob(filepath.Join(folder, "*", "*", "*", "*", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var one report.Report
+		if err := json.Unmarshal(text, &one); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(strings.TrimSuffix(file, ".json") + ".html"); err != nil {
+			t.Error(err)
+		}
+		if !strings.HasPrefix(file, filepath.Join(folder, one.Account.ID)+string(filepath.Separator)) {
+			t.Errorf("the evidence on account %s is in %s", one.Account.ID, file)
+		}
+		found[one.Account.ID] = one
+	}
+	return found
+}
+
+// TestEvidenceOfAnOrganization: every account has its own, those that could
+// not be entered as well.
+func TestEvidenceOfAnOrganization(t *testing.T) {
+	t.Parallel()
+	m := newManyAccounts(t)
+	folder := filepath.Join(t.TempDir(), "evidence")
+	m.env = append(m.env, "REPORT=file:"+folder, "NOTIFY=digest")
+	if status, stdout, _ := m.run("run", "--dry-run"); status != exitNotWhole || strings.Count(stdout, "evidence would be left as "+folder) != 8 {
+		t.Errorf("exit status %d of a dry run:\n%s", status, stdout)
+	}
+	if len(evidenceIn(t, folder)) != 0 {
+		t.Error("a dry run left evidence")
+	}
+	m.run("run")
+	found := evidenceIn(t, folder)
+	if len(found) != 8 {
+		t.Errorf("evidence on %d accounts, want 8", len(found))
+	}
+	for _, i := range covered {
+		one := found[m.accounts[i].ID()]
+		if one.Run == nil || !one.Run.Whole() || one.Run.Disabled != 1 || !one.Run.Digest || len(one.Rows) != 2 || one.Scope != report.EveryCredential {
+			t.Errorf("account %d: %+v", i, one)
+		}
+	}
+	shut := found[m.accounts[3].ID()]
+	if shut.Run == nil || shut.Run.Begun || len(shut.Problems) != 1 {
+		t.Errorf("the account that could not be entered: %+v", shut)
+	}
+}
+
+func TestLambdaLeavesEvidence(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	d := deploy(t, "SNS_TOPIC={topic}", "REPORT=file:"+folder)
+	d.aws.Home().AddUser(awsfake.User{Name: "ann", Keys: []awsfake.Key{{ID: "KEY1", Active: true, Created: daysAgo(85)}}})
+	if _, failure := d.invoke(t); failure != nil {
+		t.Fatal(failure.Message)
+	}
+	if one := evidenceIn(t, folder)[d.aws.Home().ID()]; one.Run == nil || !one.Run.Whole() || len(one.Rows) != 1 {
+		t.Errorf("left %+v", one)
+	}
+}
+
+func TestLambdaFailsWithoutItsEvidence(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := deploy(t, "SNS_TOPIC={topic}", "REPORT=file:"+file)
+	if _, failure := d.invoke(t); failure == nil || !strings.Contains(failure.Message, "leave the evidence of the run: "+file) {
+		t.Errorf("got %+v", failure)
+	}
+}
+
+// TestEvidenceInABucket leaves evidence in moto's S3, and reads its credential
+// report.
+func TestEvidenceInABucket(t *testing.T) {
+	t.Parallel()
+	moto := mototest.Shared(t)
+	account := moto.Account(t)
+	now := time.Now().UTC()
+	made := account.AddUsers(t, []mototest.User{
+		{Name: "ann", Keys: []mototest.Key{{Active: true, Created: now.AddDate(0, 0, -95)}}},
+		{Name: "bob", Keys: []mototest.Key{{Active: true, Created: now.AddDate(0, 0, -5)}}},
+	})
+	client := s3.NewFromConfig(account.Config(t.Context()), func(o *s3.Options) { o.UsePathStyle = true })
+	bucket := "evidence-" + account.ID
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{
+		Bucket: &bucket, CreateBucketConfiguration: &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraintEuWest1},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	sleuth := func(to string) (int, string) {
+		process := exec.CommandContext(t.Context(), binary(t), "run")
+		process.Env = slices.Concat(awayFromThisMachine(t.TempDir()), account.Env(), []string{"ENABLE_AUTO_EXPIRE=true", "STATE=none", "REPORT=" + to})
+		var out bytes.Buffer
+		process.Stdout, process.Stderr = &out, &out
+		_ = process.Run() // the status says how it went
+		return process.ProcessState.ExitCode(), out.String()
+	}
+	if status, out := sleuth("s3://" + bucket + "/keys/prod"); status != exitWhole {
+		t.Fatalf("exit status %d\n%s", status, out)
+	}
+	listed, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
+	if err != nil || len(listed.Contents) != 2 {
+		t.Fatalf("%d objects, %v", len(listed.Contents), err)
+	}
+	for i, want := range []string{"text/html; charset=utf-8", "application/json"} {
+		key := aws.ToString(listed.Contents[i].Key)
+		if !strings.HasPrefix(key, "keys/prod/"+account.ID+"/"+now.Format("2006/")) {
+			t.Errorf("left as %s", key)
+		}
+		object, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := aws.ToString(object.ContentType); got != want {
+			t.Errorf("%s is %s", key, got)
+		}
+		text, err := io.ReadAll(object.Body)
+		if err != nil || !strings.Contains(string(text), made[0].Keys[0].ID) || !strings.Contains(string(text), made[1].Keys[0].ID) {
+			t.Errorf("%s does not name both keys: %v", key, err)
+		}
+		var one report.Report
+		if want == "application/json" && (json.Unmarshal(text, &one) != nil || one.Run == nil || !one.Run.Whole() || one.Run.Disabled != 1 || one.CredentialsAsOf == nil) {
+			t.Errorf("left %s", text)
+		}
+	}
+
+	status, out := sleuth("s3://" + bucket + "-that-is-not-there/keys")
+	if status != exitNotWhole || !strings.Contains(out, "failed: leave the evidence of the run: s3://"+bucket+"-that-is-not-there/keys/"+account.ID+"/") ||
+		!strings.Contains(out, "name another in REPORT") {
+		t.Errorf("exit status %d\n%s", status, out)
+	}
+}

@@ -1,0 +1,65 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/iampolicy"
+	"github.com/iam-sleuth/sleuth/internal/report"
+)
+
+// iamPolicyCommand prints what Sleuth must be allowed to do.
+type iamPolicyCommand struct {
+	config.Settings
+	For       string   `default:"run" enum:"run,audit,reactivate,member" help:"The command to allow: ${enum}; member is what MEMBER_ROLE needs in each account."`
+	Partition string   `default:"" enum:",aws,aws-us-gov,aws-cn" placeholder:"NAME" help:"Partition of AWS: aws, aws-us-gov or aws-cn. Default: that of the region or the topic."`
+	Account   string   `placeholder:"ID" help:"Account, 12 digits. Default: any."`
+	Region    string   `placeholder:"NAME" help:"Region of parameters, secrets, the state table, findings and mail. Default: any."`
+	KMSKey    []string `name:"kms-key" placeholder:"ARN" help:"Your own KMS key that parameters, secrets or the state table are encrypted with."`
+	ReportKey string   `name:"report-kms-key" placeholder:"ARN" help:"Your own KMS key that the bucket in REPORT encrypts with."`
+}
+
+// Run implements the command.
+func (c *iamPolicyCommand) Run(a *app) error {
+	cfg, err := config.Check(c.Settings, config.StateChoice{Kind: config.StateNone})
+	if err := errors.Join(c.checkPlace(), err); err != nil {
+		return &statusError{exitUsage, err}
+	}
+	place := iampolicy.Place{Partition: c.Partition, Account: c.Account, Region: c.Region, KMSKeys: c.KMSKey, EvidenceKey: c.ReportKey}
+	doc := iampolicy.ForRun(cfg, place)
+	switch c.For {
+	case "audit":
+		doc = iampolicy.ForAudit(cfg, place)
+	case "member":
+		doc = iampolicy.ForMember(cfg, place)
+	case "reactivate":
+		doc = iampolicy.ForReactivate(cfg.State, place)
+	}
+	return report.WriteJSON(a.stdout, doc)
+}
+
+var accountID = regexp.MustCompile(`^[0-9]{12}$`)
+
+func (c *iamPolicyCommand) checkPlace() error {
+	if c.Account != "" && !accountID.MatchString(c.Account) {
+		return fmt.Errorf("--account=%q: must be 12 digits", c.Account)
+	}
+	for _, key := range c.KMSKey {
+		if !isKey(key) {
+			return fmt.Errorf("--kms-key=%q: must be the ARN of a KMS key", key)
+		}
+	}
+	if c.ReportKey != "" && !isKey(c.ReportKey) {
+		return fmt.Errorf("--report-kms-key=%q: must be the ARN of a KMS key", c.ReportKey)
+	}
+	return nil
+}
+
+func isKey(text string) bool {
+	named, err := arn.Parse(text)
+	return err == nil && named.Service == "kms"
+}

@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/org"
+	sleuth "github.com/iam-sleuth/sleuth/internal/run"
+)
+
+// The steps of a run that Step Functions makes: list the accounts, run on each
+// of them in an invocation of its own, summarize.
+
+// listed is what the action list returns: what Step Functions hands on.
+type listed struct {
+	Run      string    `json:"run"`
+	Began    time.Time `json:"began"`
+	DryRun   bool      `json:"dry_run"`
+	Bucket   string    `json:"bucket"`
+	Key      string    `json:"key"` // of the list of items
+	Accounts int       `json:"accounts"`
+}
+
+// done is what the action account returns; the whole summary is on the shelf.
+type done struct {
+	Account string `json:"account"`
+	Failed  int    `json:"failed"`
+}
+
+// summarized is what the action summarize returns; the whole summary is in the
+// bucket under that key.
+type summarized struct {
+	Run    string     `json:"run"`
+	Whole  bool       `json:"whole"`
+	Error  string     `json:"error,omitempty"`
+	Key    string     `json:"key"`
+	Totals org.Totals `json:"totals"`
+}
+
+var errNoSteps = errors.New("the action needs ACCOUNTS and RESULTS_BUCKET; set both")
+
+func (a *app) list(ctx context.Context, cfg config.Config, e event, log *slog.Logger) (any, error) {
+	began := a.now().UTC()
+	id := runID(began)
+	covered, err := a.organizationOf(ctx, cfg, id)
+	if err != nil {
+		return nil, a.didNotCover(ctx, cfg, covered, e.DryRun, id, err)
+	}
+	shelf := covered.shelf(cfg, id)
+	if err := shelf.PutMembers(ctx, covered.members); err != nil {
+		return nil, a.didNotCover(ctx, cfg, covered, e.DryRun, id, err)
+	}
+	log.InfoContext(ctx, "run over several accounts begins", "run", id, "accounts", len(covered.members.Accounts),
+		"suspended", covered.members.Suspended, "excluded", covered.members.Excluded, "dry_run", e.DryRun)
+	return &listed{Run: id, Began: began, DryRun: e.DryRun, Bucket: shelf.Bucket, Key: shelf.ItemsKey(), Accounts: len(covered.members.Accounts)}, nil
+}
+
+func (o *organization) shelf(cfg config.Config, run string) org.Shelf {
+	return org.Shelf{S3: s3.NewFromConfig(o.home, usePathStyle), Bucket: cfg.ResultsBucket, Run: run}
+}
+
+// usePathStyle serves endpoints that do not resolve a bucket's own host.
+func usePathStyle(o *s3.Options) { o.UsePathStyle = o.BaseEndpoint != nil }
+
+// busyError says that another run, or an invocation of this one that died, has
+// the account: Step Functions tries again later. Lambda names it by its type.
+type busyError struct{ text string }
+
+func (e *busyError) Error() string { return e.text }
+
+func (a *app) account(ctx context.Context, cfg config.Config, e event, log *slog.Logger) (any, error) {
+	covered, shelf, err := a.onShelf(ctx, cfg, e)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(covered.members.Accounts, e.Account) {
+		return nil, fmt.Errorf("account %s is not among those of run %s; a new run covers what the settings name", e.Account, e.Run)
+	}
+	// An invocation that is made again is a run of its own: were it taken for
+	// the one before, which may live on, the lease would not keep them apart.
+	id := e.Run + "." + again()
+	log = log.With("run", id)
+	s := &session{app: a, id: id, began: e.Began, cfg: cfg, dryRun: e.DryRun, log: log, digest: cfg.Digest}
+	s.deadline, _ = ctx.Deadline()
+	if err := s.open(ctx, covered.home); err != nil {
+		return nil, err
+	}
+	defer func() { _ = s.store.Close() }()
+	summary, refused := s.runAt(ctx, covered, e.Account)
+	if summary.Begun { // else it may be tried again; the action summarize tells of it
+		s.tellOfFailure(ctx, &summary)
+	}
+	a.measure(ctx, log, summary)
+	if err := shelf.PutResult(ctx, summary); err != nil {
+		return nil, err
+	}
+	if refused {
+		return nil, &busyError{summary.Problems[0].Text}
+	}
+	return &done{Account: e.Account, Failed: summary.Failed}, nil
+}
+
+func again() string {
+	var random [3]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return hex.EncodeToString(random[:])
+}
+
+// onShelf finds the accounts of a run that the action list has begun.
+func (a *app) onShelf(ctx context.Context, cfg config.Config, e event) (*organization, org.Shelf, error) {
+	covered, err := a.homeOf(ctx, cfg, e.Run)
+	if err != nil {
+		return nil, org.Shelf{}, err
+	}
+	shelf := covered.shelf(cfg, e.Run)
+	covered.members, err = shelf.Members(ctx)
+	if err != nil {
+		return nil, org.Shelf{}, fmt.Errorf("find the accounts of run %s: %w", e.Run, err)
+	}
+	return covered, shelf, nil
+}
+
+func (a *app) summarize(ctx context.Context, cfg config.Config, e event, log *slog.Logger) (any, error) {
+	covered, shelf, err := a.onShelf(ctx, cfg, e)
+	if err != nil {
+		return nil, err
+	}
+	log = log.With("run", e.Run)
+	s := &session{app: a, id: e.Run, began: e.Began, cfg: cfg, dryRun: e.DryRun, log: log, digest: cfg.Digest}
+	if err := s.open(ctx, covered.home); err != nil {
+		return nil, err
+	}
+	defer func() { _ = s.store.Close() }()
+	results, err := shelf.Results(ctx, covered.members.Accounts, func(account string) sleuth.Summary {
+		return org.NotEntered(account, e.Run, a.now(), e.DryRun,
+			errors.New("its invocation ended without a result; see the function's log and the state machine's map run"))
+	})
+	if err != nil {
+		return nil, err
+	}
+	summary := org.NewSummary(e.Run, covered.members, e.Began, e.DryRun)
+	for _, one := range results {
+		if !one.Begun {
+			s.tellOfFailure(ctx, &one)
+		}
+		summary.Add(one)
+	}
+	if cfg.Digest && !e.DryRun {
+		summary.Deliver(s.digestOf(covered).Send(ctx, summary.Accounts))
+	}
+	s.tellOfFailures(ctx, covered, summary)
+	notWhole := summary.Finish(a.now())
+	key, err := shelf.PutSummary(ctx, summary)
+	if err != nil {
+		return nil, err
+	}
+	log.InfoContext(ctx, "run over several accounts ends", "totals", summary.Totals)
+	answer := &summarized{Run: e.Run, Whole: notWhole == nil, Key: key, Totals: summary.Totals}
+	if notWhole != nil {
+		log.ErrorContext(ctx, notWhole.Error())
+		answer.Error = notWhole.Error()
+	}
+	return answer, nil
+}

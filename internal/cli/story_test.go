@@ -1,0 +1,239 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
+)
+
+// program is the name under which the stories run this command. Their own
+// command "sleuth" wraps it.
+const program = "sleuth-itself"
+
+func TestMain(m *testing.M) {
+	testscript.Main(tidy{m}, map[string]func(){program: main})
+}
+
+// main is what the released command does.
+func main() {
+	os.Exit(Main(context.Background(), os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// tidy runs the tests, and removes what they share.
+type tidy struct{ *testing.M }
+
+func (t tidy) Run() int {
+	defer removeBinary()
+	// Stories wait for answers and back-offs far more than they compute.
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		_ = flag.Set("test.parallel", "16")
+	}
+	return t.M.Run()
+}
+
+// TestStories runs every story in testdata/script: one file each, readable by
+// anyone who has used a shell. testdata/README.md lists their commands.
+func TestStories(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireUniqueNames:  true,
+		RequireExplicitExec: true,
+		UpdateScripts:       os.Getenv("SLEUTH_UPDATE_STORIES") == "1",
+		Setup:               setUpStory,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"sleuth":        runSleuth,
+			"status":        wantStatus,
+			"envfile":       setFromFile,
+			"envmatch":      setFromStdout,
+			"account":       setUpAccount,
+			"crowd":         addCrowd,
+			"change":        changeAccount,
+			"fault":         injectFault,
+			"before":        changeBefore,
+			"keys":          showKeys,
+			"calls":         showCalls,
+			"sns":           showTopic,
+			"slack":         showSlack,
+			"slack-answers": scriptSlack,
+			"payload":       showPayload,
+
+			"slack-app":         showSlackApp,
+			"slack-app-answers": scriptSlackApp,
+			"slack-app-refuses": refuseInSlack,
+			"files":             showFiles,
+
+			"mail":         showMail,
+			"verify":       verifySender,
+			"hook":         showHook,
+			"hook-answers": scriptHook,
+
+			"events":       showEvents,
+			"findings":     showFindings,
+			"security-hub": enableHub,
+		},
+	})
+}
+
+// world is what surrounds one story: an AWS, a Slack, and what became of the
+// last command.
+type world struct {
+	aws      *awsfake.Server
+	slack    *channeltest.SlackServer
+	slackAPI *channeltest.SlackAPI
+	hook     *hook
+	secrets  []string
+	status   int
+}
+
+type worldKey struct{}
+
+func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
+
+// storySecret stands for every secret that a story's environment holds.
+const storySecret = "topSecretOfTheStory"
+
+func setUpStory(env *testscript.Env) error {
+	aws, err := awsfake.Start()
+	if err != nil {
+		return err
+	}
+	env.Defer(aws.Close)
+	slack, err := channeltest.StartSlack(context.Background(), channeltest.SlackOptions{})
+	if err != nil {
+		return err
+	}
+	env.Defer(slack.Close)
+	aws.Home().SetAlias("acme")
+	slackAPI, err := startSlackAPI(context.Background())
+	if err != nil {
+		return err
+	}
+	env.Defer(slackAPI.Close)
+	hook := startHook()
+	env.Defer(hook.Close)
+
+	// testscript passes nothing of this machine's environment on but PATH.
+	for _, variable := range append(awayFromThisMachine(env.WorkDir),
+		"AWS_ENDPOINT_URL="+aws.URL(),
+		"AWS_ACCESS_KEY_ID=AKIAOPERATOROFSLEUTH",
+		"AWS_SECRET_ACCESS_KEY="+storySecret,
+		"AWS_REGION=us-east-1",
+		"WEBHOOK="+slack.URL(),
+		"SLACK_API="+slackAPI.URL(),
+		"TOKEN="+slackAPI.Token(),
+		"CHANNEL="+channeltest.SlackChannel,
+		"TOPIC="+aws.Home().AddTopic("keys"),
+		"BUS="+aws.Home().AddBus("keys"),
+		"HOOK="+hook.address(),
+	) {
+		name, value, _ := strings.Cut(variable, "=")
+		env.Setenv(name, value)
+	}
+	env.Values[worldKey{}] = &world{
+		aws: aws, slack: slack, slackAPI: slackAPI, hook: hook,
+		secrets: append(append(slack.Secrets(), slackAPI.Secrets()...), hookToken, strings.TrimPrefix(slack.URL(), "http://"), storySecret),
+	}
+	return nil
+}
+
+// awayFromThisMachine keeps a process from this machine's AWS settings, and
+// its state below folder.
+func awayFromThisMachine(folder string) []string {
+	return []string{
+		"HOME=" + filepath.Join(folder, "home"),
+		"XDG_STATE_HOME=" + filepath.Join(folder, "state"),
+		"AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE=" + os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
+	}
+}
+
+// runSleuth runs the command. Whatever the story is about, nothing it prints
+// may give a secret away.
+func runSleuth(ts *testscript.TestScript, neg bool, args []string) {
+	w := worldOf(ts)
+	err := ts.Exec(program, args...)
+	for _, stream := range []string{"stdout", "stderr"} {
+		if found := secretIn(ts.ReadFile(stream), w.secrets); found != "" {
+			ts.Fatalf("%s gives a secret away: %q", stream, found)
+		}
+	}
+	w.status = 0
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		w.status = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	switch {
+	case neg && w.status == 0:
+		ts.Fatalf("sleuth succeeded where it should have failed")
+	case !neg && w.status != 0:
+		ts.Fatalf("sleuth failed with exit status %d", w.status)
+	}
+}
+
+// secretIn returns the first of the secrets that a text holds.
+func secretIn(text string, secrets []string) string {
+	if i := slices.IndexFunc(secrets, func(secret string) bool { return strings.Contains(text, secret) }); i >= 0 {
+		return secrets[i]
+	}
+	return ""
+}
+
+// wantStatus holds the exit status of the last command to a number.
+func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "status N")
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if got := worldOf(ts).status; got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// setFromFile sets a variable to what a file holds, for values of several
+// lines.
+func setFromFile(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "envfile NAME FILE")
+	ts.Setenv(args[0], strings.TrimSuffix(ts.ReadFile(args[1]), "\n"))
+}
+
+func usage(ts *testscript.TestScript, right bool, how string) {
+	if !right {
+		ts.Fatalf("usage: %s", how)
+	}
+}
+
+// say writes a command's answer, for cmp and stdout to look at.
+func say(ts *testscript.TestScript, format string, args ...any) {
+	_, err := fmt.Fprintf(ts.Stdout(), format, args...)
+	ts.Check(err)
+}
+
+// setFromStdout sets a variable to the first text in the last command's
+// standard output that matches.
+func setFromStdout(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "envmatch NAME REGEXP")
+	found := regexp.MustCompile(args[1]).FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("standard output has nothing like %s", args[1])
+	}
+	ts.Setenv(args[0], found)
+}

@@ -1,0 +1,292 @@
+package iampolicy_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/iampolicy"
+)
+
+const (
+	topic = "arn:aws:sns:eu-west-1:111122223333:keys"
+	key   = "arn:aws:kms:eu-west-1:111122223333:key/1"
+	bus   = "arn:aws:events:eu-west-1:111122223333:event-bus/keys"
+)
+
+var (
+	place = iampolicy.Place{Partition: "aws", Account: "123456789012", Region: "eu-west-1"}
+	table = config.StateChoice{Kind: config.StateDynamoDB, Name: "sleuth"}
+)
+
+// always is what every run needs.
+var always = []string{
+	"iam:GetAccessKeyLastUsed arn:aws:iam::123456789012:user/*",
+	"iam:ListAccessKeys arn:aws:iam::123456789012:user/*",
+	"iam:ListAccountAliases *",
+	"iam:ListUserTags arn:aws:iam::123456789012:user/*",
+	"iam:ListUsers *",
+	"sts:GetCallerIdentity *",
+}
+
+// grants is a policy as "action resource", in order.
+func grants(doc iampolicy.Document) []string {
+	var lines []string
+	for _, s := range doc.Statement {
+		for _, action := range s.Action {
+			for _, resource := range s.Resource {
+				lines = append(lines, action+" "+resource)
+			}
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func keptIn(keeper config.Keeper, name string) config.Config {
+	return config.Config{SlackURL: config.Secret{Keeper: keeper, Name: name}}
+}
+
+func TestForRun(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		cfg         config.Config
+		keys        []string
+		evidenceKey string
+		want        []string // beyond always
+	}{
+		"the defaults read only": {},
+		"auto-expire disables": {
+			cfg:  config.Config{Policy: audit.Policy{AutoExpire: true}},
+			want: []string{"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*"},
+		},
+		"the credential report is made and read": {
+			cfg:  config.Config{ByReport: true},
+			want: []string{"iam:GenerateCredentialReport *", "iam:GetCredentialReport *"},
+		},
+		"a topic is published to, and no other": {
+			cfg:  config.Config{SNSTopic: topic},
+			want: []string{"sns:Publish " + topic},
+		},
+		"a webhook given as it is takes no permission": {
+			cfg: config.Config{SlackURL: config.Secret{}},
+		},
+		"a parameter in a folder": {
+			cfg:  keptIn(config.ParameterStore, "/sleuth/slack-url"),
+			want: []string{"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/sleuth/slack-url"},
+		},
+		"a parameter at the top": {
+			cfg:  keptIn(config.ParameterStore, "slack-url"),
+			want: []string{"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/slack-url"},
+		},
+		"a version of a parameter": {
+			cfg:  keptIn(config.ParameterStore, "/slack-url:3"),
+			want: []string{"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/slack-url"},
+		},
+		"a parameter by ARN, in another region": {
+			cfg:  keptIn(config.ParameterStore, "arn:aws:ssm:us-east-1:444455556666:parameter/slack-url:prod"),
+			want: []string{"ssm:GetParameter arn:aws:ssm:us-east-1:444455556666:parameter/slack-url"},
+		},
+		"a secret by name": {
+			cfg:  keptIn(config.SecretsManager, "sleuth/slack"),
+			want: []string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-west-1:123456789012:secret:sleuth/slack-??????"},
+		},
+		"a secret by ARN": {
+			cfg:  keptIn(config.SecretsManager, "arn:aws:secretsmanager:us-east-1:444455556666:secret:slack-a1B2c3"),
+			want: []string{"secretsmanager:GetSecretValue arn:aws:secretsmanager:us-east-1:444455556666:secret:slack-a1B2c3"},
+		},
+		"state in a table, and in no other": {
+			cfg: config.Config{State: table},
+			want: []string{
+				"dynamodb:DeleteItem arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+				"dynamodb:PutItem arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+				"dynamodb:Query arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+			},
+		},
+		"state in a file takes no permission": {
+			cfg: config.Config{State: config.StateChoice{Kind: config.StateFile, Name: "state.db"}},
+		},
+		"a customer's key": {keys: []string{key}, want: []string{"kms:Decrypt " + key}},
+		"a leaked key is disabled, though old ones are not": {
+			cfg:  config.Config{LeakDisables: true},
+			want: []string{"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*"},
+		},
+		"leaked keys of exempt users are spared": {
+			cfg:  config.Config{LeakDisables: true, LeakSparesExempt: true, Policy: audit.Policy{AutoExpire: true}},
+			want: []string{"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*"},
+		},
+		"all secrets in one place are in one statement, each once": {
+			cfg: config.Config{
+				SlackURL:   config.Secret{Keeper: config.ParameterStore, Name: "/slack:1"},
+				SlackToken: config.Secret{Keeper: config.ParameterStore, Name: "/slack:2"},
+				NotifyURLs: config.Secret{Keeper: config.ParameterStore, Name: "/urls"},
+			},
+			want: []string{
+				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/slack",
+				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/urls",
+			},
+		},
+		"secrets in both places": {
+			cfg: config.Config{
+				SlackToken: config.Secret{Keeper: config.SecretsManager, Name: "slack"},
+				NotifyURLs: config.Secret{Keeper: config.ParameterStore, Name: "/urls"},
+			},
+			want: []string{
+				"secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-west-1:123456789012:secret:slack-??????",
+				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/urls",
+			},
+		},
+		"mail from an address or its domain, whichever SES has verified": {
+			cfg: config.Config{EmailFrom: "keys@example.com"},
+			want: []string{
+				"ses:SendEmail arn:aws:ses:eu-west-1:123456789012:identity/example.com",
+				"ses:SendEmail arn:aws:ses:eu-west-1:123456789012:identity/keys@example.com",
+			},
+		},
+		"a sender with a name, and what IAM takes for a wildcard": {
+			cfg: config.Config{EmailFrom: "Sleuth <k*ys?@example.com>"},
+			want: []string{
+				"ses:SendEmail arn:aws:ses:eu-west-1:123456789012:identity/example.com",
+				"ses:SendEmail arn:aws:ses:eu-west-1:123456789012:identity/k${*}ys${?}@example.com",
+			},
+		},
+		"events go to one bus": {
+			cfg:  config.Config{EventBus: bus},
+			want: []string{"events:PutEvents " + bus},
+		},
+		"findings are kept, as the product of the account": {
+			cfg: config.Config{SecurityHub: true},
+			want: []string{
+				"securityhub:BatchImportFindings arn:aws:securityhub:eu-west-1:123456789012:product/123456789012/default",
+				"securityhub:GetFindings arn:aws:securityhub:eu-west-1:123456789012:hub/default",
+			},
+		},
+		"evidence is added to a prefix": {
+			cfg:  config.Config{Evidence: config.Evidence{Bucket: "proof", Prefix: "iam/keys"}},
+			want: []string{"s3:PutObject arn:aws:s3:::proof/iam/keys/*"},
+		},
+		"evidence in a whole bucket, encrypted": {
+			cfg:         config.Config{Evidence: config.Evidence{Bucket: "proof"}},
+			evidenceKey: key,
+			want:        []string{"kms:GenerateDataKey " + key, "s3:PutObject arn:aws:s3:::proof/*"},
+		},
+		"evidence in a folder takes no permission": {
+			cfg:         config.Config{Evidence: config.Evidence{Dir: "/var/lib/sleuth"}},
+			evidenceKey: key,
+		},
+		"other credentials are of no use to a run without evidence": {
+			cfg: config.Config{EveryCredential: true},
+		},
+		"other credentials are in the evidence": {
+			cfg:  config.Config{EveryCredential: true, ByReport: true, Evidence: config.Evidence{Dir: "/var/lib/sleuth"}},
+			want: []string{"iam:GenerateCredentialReport *", "iam:GetCredentialReport *"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			place := place
+			place.KMSKeys, place.EvidenceKey = tt.keys, tt.evidenceKey
+			doc := iampolicy.ForRun(tt.cfg, place)
+			want := slices.Sorted(slices.Values(slices.Concat(always, tt.want)))
+			if diff := cmp.Diff(want, grants(doc)); diff != "" {
+				t.Errorf("allowed (-want +got):\n%s", diff)
+			}
+			if doc.Version != "2012-10-17" {
+				t.Errorf("Version = %q", doc.Version)
+			}
+			for _, s := range doc.Statement {
+				if s.Effect != "Allow" || s.Sid == "" {
+					t.Errorf("statement %+v", s)
+				}
+			}
+		})
+	}
+}
+
+func TestPlaceLeftOpen(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		place iampolicy.Place
+		topic string
+		want  string
+	}{
+		"nothing known":        {iampolicy.Place{}, "", "arn:aws:iam::*:user/*"},
+		"a region of GovCloud": {iampolicy.Place{Region: "us-gov-west-1"}, "", "arn:aws-us-gov:iam::*:user/*"},
+		"a region of China":    {iampolicy.Place{Region: "cn-north-1"}, "", "arn:aws-cn:iam::*:user/*"},
+		"a topic in GovCloud":  {iampolicy.Place{}, "arn:aws-us-gov:sns:us-gov-east-1:123456789012:keys", "arn:aws-us-gov:iam::*:user/*"},
+		"a partition given":    {iampolicy.Place{Partition: "aws-cn", Account: "123456789012"}, "", "arn:aws-cn:iam::123456789012:user/*"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := grants(iampolicy.ForRun(config.Config{SNSTopic: tt.topic}, tt.place))
+			if want := "iam:ListAccessKeys " + tt.want; !slices.Contains(got, want) {
+				t.Errorf("no %s in %q", want, got)
+			}
+		})
+	}
+}
+
+func TestForAuditWritesNothing(t *testing.T) {
+	t.Parallel()
+	// What only a run does is left out, whatever the settings are.
+	settings := config.Config{
+		Policy: audit.Policy{AutoExpire: true}, LeakDisables: true, SecurityHub: true, EventBus: bus, SNSTopic: topic,
+		EmailFrom: "keys@example.com", Evidence: config.Evidence{Bucket: "proof"}, State: table,
+	}
+	if diff := cmp.Diff(always, grants(iampolicy.ForAudit(settings, place))); diff != "" {
+		t.Errorf("allowed (-want +got):\n%s", diff)
+	}
+	settings.EveryCredential = true
+	want := slices.Sorted(slices.Values(slices.Concat(always, []string{"iam:GenerateCredentialReport *", "iam:GetCredentialReport *"})))
+	if diff := cmp.Diff(want, grants(iampolicy.ForAudit(settings, place))); diff != "" {
+		t.Errorf("with every credential, allowed (-want +got):\n%s", diff)
+	}
+}
+
+// The role in each account may do what is done to the keys there, and nothing
+// of what is done in the home account.
+func TestForMember(t *testing.T) {
+	t.Parallel()
+	settings := config.Config{
+		EventBus: bus, SNSTopic: topic, EmailFrom: "keys@example.com", Evidence: config.Evidence{Bucket: "proof"}, State: table,
+		SlackToken: config.Secret{Keeper: config.ParameterStore, Name: "/token"},
+	}
+	if diff := cmp.Diff(always, grants(iampolicy.ForMember(settings, place))); diff != "" {
+		t.Errorf("allowed (-want +got):\n%s", diff)
+	}
+	settings.EveryCredential, settings.LeakDisables, settings.SecurityHub = true, true, true
+	want := slices.Sorted(slices.Values(slices.Concat(always, []string{
+		"iam:GenerateCredentialReport *", "iam:GetCredentialReport *",
+		"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*",
+		"securityhub:BatchImportFindings arn:aws:securityhub:eu-west-1:123456789012:product/123456789012/default",
+		"securityhub:GetFindings arn:aws:securityhub:eu-west-1:123456789012:hub/default",
+	})))
+	if diff := cmp.Diff(want, grants(iampolicy.ForMember(settings, place))); diff != "" {
+		t.Errorf("with all, allowed (-want +got):\n%s", diff)
+	}
+}
+
+func TestForReactivate(t *testing.T) {
+	t.Parallel()
+	got := grants(iampolicy.ForReactivate(table, place))
+	want := []string{
+		"dynamodb:DeleteItem arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+		"dynamodb:PutItem arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+		"dynamodb:Query arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+		"iam:GetAccessKeyLastUsed arn:aws:iam::123456789012:user/*",
+		"iam:ListAccessKeys arn:aws:iam::123456789012:user/*",
+		"iam:ListAccountAliases *",
+		"iam:ListUserTags arn:aws:iam::123456789012:user/*",
+		"iam:TagUser arn:aws:iam::123456789012:user/*",
+		"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*",
+		"sts:GetCallerIdentity *",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("allowed (-want +got):\n%s", diff)
+	}
+}

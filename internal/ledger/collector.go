@@ -1,0 +1,36 @@
+package ledger
+
+import (
+	"errors"
+	"time"
+)
+
+// collector gathers what a lasting store holds: the records that can be
+// understood and have not expired, and an error for each that cannot.
+type collector struct {
+	store   string
+	now     time.Time
+	records []Record
+	damaged []error
+}
+
+// add reads a record stored as text under account and keyID.
+func (c *collector) add(account, keyID string, text []byte) {
+	r, err := decode(text, account, keyID)
+	c.addRead(account, keyID, r, err)
+}
+
+// addRead takes a record as it was read, or why it could not be.
+func (c *collector) addRead(account, keyID string, r Record, err error) {
+	switch {
+	case err != nil:
+		c.damaged = append(c.damaged, &DamagedError{Store: c.store, Account: account, KeyID: keyID, Err: err})
+	case !r.forgotten(c.now):
+		c.records = append(c.records, r)
+	}
+}
+
+func (c *collector) result() ([]Record, error) {
+	sortRecords(c.records)
+	return c.records, errors.Join(c.damaged...)
+}

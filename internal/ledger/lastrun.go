@@ -1,0 +1,112 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	bolt "go.etcd.io/bbolt"
+)
+
+var (
+	_ Runs = (*Memory)(nil)
+	_ Runs = (*File)(nil)
+	_ Runs = (*DynamoDB)(nil)
+)
+
+// LastRun implements Runs.
+func (m *Memory) LastRun(_ context.Context, account string) (LastRun, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.runs[account], nil
+}
+
+// SetLastRun implements Runs.
+func (m *Memory) SetLastRun(_ context.Context, account string, run LastRun) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.runs[account] = run
+	return nil
+}
+
+// LastRun implements Runs.
+func (f *File) LastRun(ctx context.Context, account string) (run LastRun, err error) {
+	if err := ctx.Err(); err != nil {
+		return LastRun{}, err
+	}
+	err = f.view(func(tx *bolt.Tx) error {
+		root := tx.Bucket(rootBucket)
+		if root == nil || root.Bucket(runsBucket) == nil {
+			return nil
+		}
+		run, err = decodeRun(root.Bucket(runsBucket).Get([]byte(account)), account)
+		return err
+	})
+	return run, err
+}
+
+// SetLastRun implements Runs.
+func (f *File) SetLastRun(ctx context.Context, account string, run LastRun) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	encoded, err := json.Marshal(run)
+	if err != nil {
+		return err
+	}
+	return f.update(func(tx *bolt.Tx) error {
+		runs, err := tx.Bucket(rootBucket).CreateBucketIfNotExists(runsBucket)
+		if err != nil {
+			return err
+		}
+		return runs.Put([]byte(account), encoded)
+	})
+}
+
+// LastRun implements Runs.
+func (d *DynamoDB) LastRun(ctx context.Context, account string) (LastRun, error) {
+	out, err := d.client.Query(ctx, &dynamodb.QueryInput{
+		TableName:                 &d.table,
+		ConsistentRead:            aws.Bool(true),
+		KeyConditionExpression:    aws.String("#account = :account AND #item = :run"),
+		ExpressionAttributeNames:  names(attrAccount, attrItem),
+		ExpressionAttributeValues: item{":account": text(account), ":run": text(runName)},
+	})
+	if err != nil {
+		return LastRun{}, d.failed("read the last run on account "+account, err)
+	}
+	if len(out.Items) == 0 {
+		return LastRun{}, nil
+	}
+	encoded, _ := textIn(out.Items[0], attrRun)
+	return decodeRun([]byte(encoded), account)
+}
+
+// SetLastRun implements Runs.
+func (d *DynamoDB) SetLastRun(ctx context.Context, account string, run LastRun) error {
+	doing := "remember the run on account " + account
+	if d.readOnly {
+		return d.failed(doing, ErrReadOnly)
+	}
+	encoded, err := json.Marshal(run)
+	if err != nil {
+		return err
+	}
+	made := keyItem(account, runName)
+	made[attrRun] = text(string(encoded))
+	_, err = d.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &d.table, Item: made})
+	return d.failed(doing, err)
+}
+
+// decodeRun reads a run; none is no error.
+func decodeRun(encoded []byte, account string) (run LastRun, err error) {
+	if encoded == nil {
+		return LastRun{}, nil
+	}
+	if err := json.Unmarshal(encoded, &run); err != nil {
+		return LastRun{}, fmt.Errorf("what is remembered of the last run on account %s cannot be understood: %w", account, err)
+	}
+	return run, nil
+}

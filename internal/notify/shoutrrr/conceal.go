@@ -1,0 +1,102 @@
+package shoutrrr
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/secret"
+)
+
+// minHidden is the length of the shortest part of a URL that is hidden: what is
+// shorter may be any word. A password is hidden at any length but the least.
+const minHidden, minPassword = 5, 3
+
+// plainParts may stand in a URL and are no secret.
+var plainParts = map[string]bool{
+	"https": true, "hooks": true, "webhook": true, "webhooks": true, "services": true, "message": true, "messages": true, "events": true,
+}
+
+// hidden are the texts that would give a service's URL away, longest first: the
+// URL, its parts, and the parts of those, as they are written and as they are
+// meant.
+func hidden(raw string) []secret.Value {
+	parts := map[string]bool{raw: true}
+	add := func(text string, least int) {
+		for _, form := range forms(text) {
+			if len(form) >= least && !plainParts[strings.ToLower(form)] {
+				parts[form] = true
+			}
+		}
+	}
+	if scheme, rest, found := strings.Cut(raw, "://"); found {
+		add(rest, minHidden)
+		if _, inner, custom := strings.Cut(scheme, "+"); custom {
+			add(inner+"://"+rest, minHidden)
+		}
+		for part := range strings.FieldsFuncSeq(rest, func(r rune) bool { return strings.ContainsRune("/?&=@:;,#+", r) }) {
+			add(part, minHidden)
+		}
+	}
+	if u, err := url.Parse(raw); err == nil {
+		password, _ := u.User.Password()
+		add(password, minPassword)
+		for _, part := range []string{u.User.String(), u.User.Username(), u.Host, u.Hostname(), u.RequestURI(), u.Path, u.RawQuery, u.Fragment} {
+			add(part, minHidden)
+		}
+		for _, values := range u.Query() {
+			for _, value := range values {
+				add(value, minHidden)
+			}
+		}
+	}
+	longestFirst := make([]string, 0, len(parts))
+	for part := range parts {
+		longestFirst = append(longestFirst, part)
+	}
+	slices.SortFunc(longestFirst, func(a, b string) int { return len(b) - len(a) })
+	values := make([]secret.Value, len(longestFirst))
+	for i, part := range longestFirst {
+		values[i] = secret.New(part)
+	}
+	return values
+}
+
+// forms are a part of a URL as it is written, and as others may write it.
+func forms(text string) []string {
+	all := []string{text}
+	for _, unescape := range []func(string) (string, error){url.PathUnescape, url.QueryUnescape} {
+		if meant, err := unescape(text); err == nil {
+			all = append(all, meant, url.PathEscape(meant), url.QueryEscape(meant))
+		}
+	}
+	return all
+}
+
+// conceal rewrites an error that may quote a URL. Of what it wraps, only the end
+// of a context is kept.
+func (s *Service) conceal(err error) error {
+	for _, cause := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, cause) {
+			return cause
+		}
+	}
+	if quoting, ok := errors.AsType[*url.Error](err); ok {
+		err = quoting.Err
+	}
+	return errors.New(s.scrub(err.Error()))
+}
+
+// scrub is a text that others wrote as it can be shown: on one line, without
+// secrets, and no longer than a reason needs.
+func (s *Service) scrub(text string) string {
+	text = strings.TrimSpace(notify.OneLine(strings.TrimSpace(secret.Scrub(text, s.hidden...))))
+	const most = 200
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "..."
+	}
+	return text
+}

@@ -1,0 +1,265 @@
+// Package services tells people through any service that shoutrrr speaks:
+// Teams, Discord, PagerDuty, Opsgenie, mail, a webhook and others.
+package shoutrrr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nicholas-fedor/shoutrrr/pkg/types"
+
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/plain"
+	"github.com/iam-sleuth/sleuth/internal/retry"
+	"github.com/iam-sleuth/sleuth/internal/secret"
+)
+
+// Interval is how far apart the requests to one service are: the strictest take
+// about one a second.
+const Interval = time.Second
+
+// Options are what services can be told beyond their URLs; each has a default.
+type Options struct {
+	// HTTP sends the requests; nil is a client of our own, which uses the
+	// environment's proxy. Redirects are never followed. It is not used for
+	// lark, matrix, signal, smtp and wecom, which have clients of their own.
+	HTTP *http.Client
+	// Interval is the time between two requests to a service; zero is Interval.
+	Interval time.Duration
+	// Retry says how often and how patiently to try; its Sleep serves the
+	// pacing too, its Pace is not used.
+	Retry retry.Policy
+	// Now is the clock, for pacing and for waits that a service gives as a date;
+	// nil is time.Now.
+	Now func() time.Time
+}
+
+// Service is the channel to one service. It is safe for use by several
+// goroutines.
+type Service struct {
+	name   string
+	source source
+	hidden []secret.Value // what no error may quote
+	kind   kind
+	titled bool // the URL has a title of its own
+	retry  retry.Policy
+	now    func() time.Time
+
+	// For all but an unseen one.
+	client *http.Client
+	stage  *stage
+}
+
+var _ notify.Channel = (*Service)(nil)
+
+// message is what a service is asked to send.
+type message struct {
+	text   string
+	params map[string]string
+}
+
+// New returns the channels to the services whose shoutrrr URLs are given,
+// separated by white space. Each is named for its kind, and numbered from the
+// second of a kind on. A URL must be https, or lead to this machine. An error
+// says which of the URLs it is about, and quotes none.
+func New(urls secret.Value, options Options) ([]notify.Channel, error) {
+	var channels []notify.Channel
+	count := map[string]int{}
+	for i, raw := range strings.Fields(urls.Reveal()) {
+		s, err := newService(raw, options)
+		if err != nil {
+			return nil, fmt.Errorf("number %d%s: %w", i+1, schemeOf(raw), err)
+		}
+		count[s.source.kind]++
+		s.name = s.source.kind
+		if n := count[s.source.kind]; n > 1 {
+			s.name = fmt.Sprintf("%s-%d", s.source.kind, n)
+		}
+		channels = append(channels, s)
+	}
+	return channels, nil
+}
+
+// schemeOf is the part of a URL that may be said, where it is one we know.
+func schemeOf(raw string) string {
+	kind, _, _ := strings.Cut(raw, "://")
+	kind, _, _ = strings.Cut(strings.ToLower(kind), "+")
+	_, known := kinds[kind]
+	_, other := otherNames[kind]
+	if !known && !other && kind != "slack" && kind != "logger" {
+		return ""
+	}
+	return ", " + kind
+}
+
+func newService(raw string, options Options) (*Service, error) {
+	from, err := readSource(raw)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{source: from, hidden: hidden(raw), kind: kinds[from.kind], titled: from.titled(), retry: options.Retry, now: options.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	pacing := &pace{interval: options.Interval, now: s.now, sleep: options.Retry.Sleep}
+	if pacing.interval <= 0 {
+		pacing.interval = Interval
+	}
+	if pacing.sleep == nil {
+		pacing.sleep = retry.Sleep
+	}
+	s.retry.Pace = pacing.wait
+	if s.kind.unseen {
+		return s, from.checkUnseen()
+	}
+	s.stage, s.client = theStage(), clientFor(options.HTTP)
+	return s, s.rehearse()
+}
+
+// rehearse has the service write a request, which is not sent: it shows what is
+// wrong with the URL, and where it leads.
+func (s *Service) rehearse() error {
+	held, err := s.stage.play(s.source, s.message(notify.Message{Subject: "Sleuth", Body: "Sleuth"}), nil)
+	switch {
+	case err != nil:
+		return fmt.Errorf("not a URL of this service: %w", s.innermost(err))
+	case held == nil:
+		return errors.New("the service would send nothing")
+	case held.URL.Scheme != "https" && !isThisMachine(held.URL.Hostname()):
+		return errPlain
+	}
+	return nil
+}
+
+var errPlain = errors.New("must not go over plain http, which shows the URL to everybody on the way; use https")
+
+// innermost is what an error comes down to, without secrets: what wraps it often
+// quotes the URL.
+func (s *Service) innermost(err error) error {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return errors.New(s.scrub(err.Error()))
+}
+
+func isThisMachine(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func clientFor(given *http.Client) *http.Client {
+	client := http.Client{}
+	if given != nil {
+		client = *given
+	} else if standard, ok := http.DefaultTransport.(*http.Transport); ok {
+		client.Transport = standard.Clone()
+	}
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &client
+}
+
+// Name implements notify.Channel.
+func (s *Service) Name() string { return s.name }
+
+// Format keeps the URL out of whatever prints a Service.
+func (s *Service) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.name+" service") }
+
+// Compose implements notify.Channel.
+func (s *Service) Compose(b notify.Bulletin) []notify.Message {
+	layout := plain.Layout{MaxBytes: s.kind.maxBytes}
+	if s.kind.chat {
+		layout.Clean = quiet
+	}
+	return layout.Compose(b)
+}
+
+// called are the beginnings of what chats take for a call to people.
+var called = regexp.MustCompile(`(^|[^A-Za-z0-9._+-])@|<[!@#u]`)
+
+// quiet is notify.OneLine for chats: a name that looks like a call to people
+// stays as it looks, and calls nobody. A mail address stays as it is.
+func quiet(text string) string {
+	const zeroWidthSpace = "\u200b"
+	return called.ReplaceAllStringFunc(notify.OneLine(text), func(found string) string {
+		if strings.HasSuffix(found, "@") && !strings.HasPrefix(found, "<") {
+			return found + zeroWidthSpace
+		}
+		return found[:1] + zeroWidthSpace + found[1:]
+	})
+}
+
+func (s *Service) message(m notify.Message) message {
+	params := maps.Clone(s.kind.params)
+	if s.kind.title && !s.titled && m.Subject != "" {
+		if params == nil {
+			params = map[string]string{}
+		}
+		params[types.TitleKey] = m.Subject
+	}
+	return message{m.Body, params}
+}
+
+// Send implements notify.Channel. It tries again after 429, 5xx, a timeout or a
+// lost connection, and, where only an error is seen, after any.
+func (s *Service) Send(ctx context.Context, m notify.Message) error {
+	wanted := s.message(m)
+	var answers []answer
+	err := s.retry.Do(ctx, func(ctx context.Context) error {
+		if s.kind.unseen {
+			return s.unseen(ctx, wanted)
+		}
+		return s.exchange(ctx, wanted, &answers)
+	})
+	if err != nil {
+		return fmt.Errorf("send to %s: %w", s.name, err)
+	}
+	return nil
+}
+
+// pace keeps the requests to one service an interval apart.
+type pace struct {
+	interval time.Duration
+	now      func() time.Time
+	sleep    func(context.Context, time.Duration) error
+
+	mu   sync.Mutex
+	next time.Time // when the next request may leave
+}
+
+// wait returns when a request may leave; the first one may at once.
+func (p *pace) wait(ctx context.Context) error {
+	p.mu.Lock()
+	now := p.now()
+	leave := now
+	if p.next.After(now) {
+		leave = p.next
+	}
+	p.next = leave.Add(p.interval)
+	p.mu.Unlock()
+	return p.sleep(ctx, leave.Sub(now))
+}
+
+// Kinds are the schemes of the URLs that New takes, in order.
+func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
+
+// query is the settings within a service's URL, by name in lower case.
+func query(u *url.URL) map[string]string {
+	settings := map[string]string{}
+	for name, values := range u.Query() {
+		if len(values) > 0 {
+			settings[strings.ToLower(name)] = values[0]
+		}
+	}
+	return settings
+}

@@ -1,8 +1,0 @@
-//go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd)
-
-package state
-
-import "os"
-
-// unlock leaves the lock to the end of the process.
-func unlock(*os.File) {}

@@ -1,0 +1,154 @@
+package deploy
+
+import (
+	"path"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/iam-sleuth/sleuth/internal/config"
+)
+
+// setting is one that 'sleuth run' takes.
+type setting struct{ variable, byDefault string }
+
+// settings are those that internal/config declares for a run.
+func settings() []setting { return settingsOf(reflect.TypeFor[config.Settings]()) }
+
+func settingsOf(declarations reflect.Type) []setting {
+	var found []setting
+	var walk func(reflect.Type)
+	walk = func(s reflect.Type) {
+		for i := range s.NumField() {
+			field := s.Field(i)
+			if variable := field.Tag.Get("setting"); variable != "" {
+				found = append(found, setting{variable, field.Tag.Get("default")})
+			} else if field.Anonymous && field.Type.Kind() == reflect.Struct {
+				walk(field.Type)
+			}
+		}
+	}
+	walk(declarations)
+	return found
+}
+
+func settingNames() []string {
+	var names []string
+	for _, s := range settings() {
+		names = append(names, s.variable)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// checked is the settings in an environment, checked as Lambda does.
+func checked(environment map[string]string) (config.Config, error) {
+	var given struct{ config.Settings }
+	parser, err := kong.New(&given, kong.Resolvers(config.Resolver(config.LookupIn(entries(environment)))), kong.ExplicitGroups(config.Groups()))
+	if err != nil {
+		return config.Config{}, err
+	}
+	if _, err := parser.Parse(nil); err != nil {
+		return config.Config{}, err
+	}
+	return config.Check(given.Settings, config.StateChoice{Kind: config.StateNone})
+}
+
+// isSetting tells the variables that Sleuth is told from those of the
+// deployment itself.
+func (b block) isSetting() bool { return b.file == "settings.tf" || b.file == "telling.tf" }
+
+func TestEverySettingIsAVariableOfTheModule(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, v := range readModule(t, "terraform").variables {
+		if !v.isSetting() {
+			continue
+		}
+		variable := strings.ToUpper(v.name)
+		got = append(got, variable)
+		if !strings.HasPrefix(v.description(t), variable+": ") {
+			t.Errorf("the description of %s does not begin with the setting's name", v.name)
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(settingNames(), got); diff != "" {
+		t.Errorf("variables in terraform/settings.tf and telling.tf (-settings of internal/config +variables):\n%s", diff)
+	}
+}
+
+func TestEverySettingIsInTheFunctionsEnvironment(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, entry := range regexp.MustCompile(`(?m)^      ([A-Z_]+) += (.*)$`).FindAllStringSubmatch(read(t, "terraform/settings.tf"), -1) {
+		got = append(got, entry[1])
+		if from := "var." + strings.ToLower(entry[1]); entry[1] != "STATE" && !strings.Contains(entry[2], from) {
+			t.Errorf("%s is not made from %s but from %s", entry[1], from, entry[2])
+		}
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(settingNames(), got); diff != "" {
+		t.Errorf("local.environment in terraform/settings.tf (-settings of internal/config +entries):\n%s", diff)
+	}
+}
+
+// A default in the module that differs from Sleuth's own would be a second
+// truth.
+func TestDefaultsAreSleuths(t *testing.T) {
+	t.Parallel()
+	byVariable := map[string]string{}
+	for _, s := range settings() {
+		byVariable[s.variable] = s.byDefault
+	}
+	for _, v := range readModule(t, "terraform").variables {
+		if !v.isSetting() {
+			continue
+		}
+		got := strings.Trim(v.arguments["default"], `"`)
+		if got == "null" || got == "[]" {
+			got = ""
+		}
+		if want := byVariable[strings.ToUpper(v.name)]; got != want {
+			t.Errorf("the default of %s is %q, internal/config says %q", v.name, got, want)
+		}
+	}
+}
+
+func TestNoLiteralPartition(t *testing.T) {
+	t.Parallel()
+	literal := regexp.MustCompile(`"arn:(aws[a-z-]*):|Sub:? .*arn:aws`)
+	for _, path := range []string{"terraform/iam.tf", "terraform/main.tf", "terraform/alarms.tf", "terraform/leaks.tf", "terraform/organization.tf",
+		"terraform/modules/member-role/main.tf", "terraform/modules/leak-events/main.tf", "deploy/cloudformation.yaml", "deploy/member-role.yaml",
+		"terraform/examples/single-account/main.tf", "terraform/examples/with-sns/main.tf", "terraform/examples/govcloud/main.tf"} {
+		if found := literal.FindString(read(t, path)); found != "" {
+			t.Errorf("%s names the partition: %s", path, found)
+		}
+	}
+}
+
+// What is set where CI runs must not decide what a test finds.
+func TestEverySettingIsUnsetForTests(t *testing.T) {
+	t.Parallel()
+	_, list, _ := strings.Cut(read(t, ".ci/run"), "case $variable in")
+	list, _, found := strings.Cut(list, ") unset ")
+	if !found {
+		t.Fatal(".ci/run has no list of variables to unset")
+	}
+	var patterns []string
+	for pattern := range strings.SplitSeq(strings.ReplaceAll(list, "\\\n", ""), "|") {
+		patterns = append(patterns, strings.TrimSpace(pattern))
+	}
+	for _, name := range settingNames() {
+		if !slices.ContainsFunc(patterns, func(p string) bool {
+			matches, _ := path.Match(p, name)
+			return matches
+		}) {
+			t.Errorf(".ci/run leaves %s as the host has it: %v", name, patterns)
+		}
+	}
+}
