@@ -84,6 +84,7 @@ type channel struct {
 }
 
 func (*channel) Name() string { return "slack" }
+func (*channel) ID() string   { return "slack" }
 
 func (*channel) Compose(b notify.Bulletin) []notify.Message {
 	body := b.Announcement

@@ -2,6 +2,8 @@ package notify
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"sync"
@@ -10,9 +12,13 @@ import (
 // Channel is one way to reach people. Implementations are safe for use by one
 // goroutine at a time.
 type Channel interface {
-	// Name is the channel's name in logs, reports and receipts. It never
-	// changes and holds no secret.
+	// Name is the channel's name in logs and reports. It never changes and
+	// holds no secret.
 	Name() string
+	// ID identifies the channel's destination between runs: records say by it
+	// where a notice is due. It is made by ChannelID, differs for another
+	// destination of the same kind, and holds no secret.
+	ID() string
 	// Compose writes the messages for a bulletin, each within the channel's
 	// limits, leaving out no notice. It does no I/O.
 	Compose(Bulletin) []Message
@@ -20,6 +26,14 @@ type Channel interface {
 	// A nil error means that the service has taken the message. An error names
 	// no secret; it says what to do where that is known.
 	Send(context.Context, Message) error
+}
+
+// ChannelID returns the identity of a destination: the kind of the channel, and
+// a short hash of whatever tells the destination from others of the kind, which
+// may be a secret.
+func ChannelID(kind, destination string) string {
+	sum := sha256.Sum256([]byte(destination))
+	return kind + ":" + hex.EncodeToString(sum[:6])
 }
 
 // Message is one delivery: what goes over the wire, and the notices it tells.

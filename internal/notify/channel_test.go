@@ -19,6 +19,7 @@ type channel struct {
 }
 
 func (c channel) Name() string { return c.name }
+func (c channel) ID() string   { return c.name }
 
 func (c channel) Compose(b notify.Bulletin) (messages []notify.Message) {
 	if c.compose != nil {

@@ -189,6 +189,7 @@ type channel struct {
 }
 
 func (c *channel) Name() string { return c.name }
+func (c *channel) ID() string   { return c.name }
 
 func (c *channel) Compose(b notify.Bulletin) []notify.Message {
 	c.mu.Lock()

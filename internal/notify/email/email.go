@@ -94,6 +94,10 @@ func New(from string, api API, options Options) (*Mailer, error) {
 // Name implements notify.Channel.
 func (*Mailer) Name() string { return Name }
 
+// ID implements notify.Channel. A notice itself says to which address it goes,
+// whoever sends it.
+func (*Mailer) ID() string { return notify.ChannelID(Name, "") }
+
 // Format keeps the client's credentials out of whatever prints a Mailer.
 func (m *Mailer) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "mail from "+m.from) }
 

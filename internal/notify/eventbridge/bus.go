@@ -84,6 +84,9 @@ func RegionOf(bus string) (string, error) {
 // Name implements notify.Channel.
 func (*Bus) Name() string { return Name }
 
+// ID implements notify.Channel.
+func (b *Bus) ID() string { return notify.ChannelID(Name, b.arn) }
+
 // ForPrograms implements notify.ForPrograms.
 func (*Bus) ForPrograms() {}
 

@@ -49,6 +49,7 @@ type Options struct {
 // goroutines.
 type Service struct {
 	name   string
+	id     string
 	source source
 	hidden []secret.Value // what no error may quote
 	kind   kind
@@ -108,7 +109,7 @@ func newService(raw string, options Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{source: from, hidden: hidden(raw), kind: kinds[from.kind], titled: from.titled(), retry: options.Retry, now: options.Now}
+	s := &Service{id: notify.ChannelID(from.kind, raw), source: from, hidden: hidden(raw), kind: kinds[from.kind], titled: from.titled(), retry: options.Retry, now: options.Now}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -171,6 +172,9 @@ func clientFor(given *http.Client) *http.Client {
 
 // Name implements notify.Channel.
 func (s *Service) Name() string { return s.name }
+
+// ID implements notify.Channel.
+func (s *Service) ID() string { return s.id }
 
 // Format keeps the URL out of whatever prints a Service.
 func (s *Service) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.name+" service") }

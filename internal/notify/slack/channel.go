@@ -27,6 +27,10 @@ func (a *App) Channel(id string) *Channel { return &Channel{a, id} }
 // Name implements notify.Channel.
 func (*Channel) Name() string { return ChannelName }
 
+// ID implements notify.Channel. A channel's id is unique in all of Slack, so a
+// new token does not change it.
+func (c *Channel) ID() string { return notify.ChannelID(ChannelName, c.id) }
+
 // Format keeps the app's token out of whatever prints a Channel.
 func (c *Channel) Format(state fmt.State, _ rune) {
 	_, _ = io.WriteString(state, "slack channel "+c.id)

@@ -164,6 +164,9 @@ func clientFor(given *http.Client) *http.Client {
 // Name implements notify.Channel.
 func (*Webhook) Name() string { return Name }
 
+// ID implements notify.Channel.
+func (w *Webhook) ID() string { return notify.ChannelID(Name, w.url.Reveal()) }
+
 // Format keeps the URL out of whatever prints a Webhook.
 func (*Webhook) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "slack webhook") }
 

@@ -72,6 +72,9 @@ func NewTopic(arn string, publisher Publisher, options Options) (*Topic, error) 
 // Name implements notify.Channel.
 func (*Topic) Name() string { return Name }
 
+// ID implements notify.Channel.
+func (t *Topic) ID() string { return notify.ChannelID(Name, t.arn) }
+
 // Format keeps the client's credentials out of whatever prints a Topic.
 func (t *Topic) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "sns topic "+t.arn) }
 
