@@ -104,7 +104,7 @@ func testLetter(b notify.Bulletin, to string) notify.Bulletin {
 
 func (k *checkup) try(channel notify.Channel, bulletin notify.Bulletin) {
 	deliveries := notify.Deliver(k.ctx, []notify.Post{{Channel: channel, Bulletin: bulletin}},
-		func(context.Context, string, notify.Message) error { return nil })
+		func(context.Context, notify.Channel, notify.Message) error { return nil })
 	for _, d := range deliveries {
 		for _, failure := range d.Failures {
 			k.failed(d.Channel, failure.Err)

@@ -274,7 +274,7 @@ func (v *victim) check(t *testing.T) {
 		t.Error("nothing is remembered: this was no test of the state")
 	}
 	for _, r := range records {
-		if r.Owed() {
+		if r.Pending() {
 			t.Errorf("still owed: %+v", r)
 		}
 	}

@@ -261,7 +261,7 @@ func TestLambdaFailsOnAChannelWithoutItsURL(t *testing.T) {
 	if failure == nil {
 		t.Fatalf("the invocation succeeded: %v", result)
 	}
-	if !strings.Contains(failure.Message, "slack was not told of key KEY1 of user ann") {
+	if !strings.Contains(failure.Message, "notify on slack about key KEY1 of user ann") {
 		t.Errorf("the error does not name what was not delivered: %s", failure.Message)
 	}
 	if found := secretIn(failure.Message, d.slack.Secrets()); found != "" {

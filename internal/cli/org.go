@@ -129,7 +129,7 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 // digestOf is the digest of the runs of the session.
 func (s *session) digestOf(covered *organization) org.Digest {
 	return org.Digest{
-		ID: s.id + "-digest", Organization: covered.members.Organization,
+		Run: s.id, Holder: s.id + "-digest", Organization: covered.members.Organization,
 		Blank: s.cfg.Blank(), Channels: s.channels, Store: s.store, Log: s.log, Lease: s.cfg.Lease, Now: s.now, DryRun: s.dryRun,
 	}
 }

@@ -40,7 +40,7 @@ func (c *reactivateCommand) overAccounts(a *app, cfg config.Config, graceDays in
 		if err == nil {
 			err = a.reactivateIn(inside, account, store, cfg.Lease, graceDays, func(r reactivation) error {
 				records, err := r.store.Load(r.ctx, account)
-				if _, other := ledger.Damaged(err); other != nil {
+				if _, other := ledger.SplitDamaged(err); other != nil {
 					return other
 				}
 				return r.enable(c, keys[account], records)
@@ -64,17 +64,17 @@ func (c *reactivateCommand) keysByAccount(a *app, members org.Members, store led
 	}
 	if len(c.Keys) > 0 || c.Report == "" {
 		records, err := store.List(a.ctx)
-		if _, other := ledger.Damaged(err); other != nil {
+		if _, other := ledger.SplitDamaged(err); other != nil {
 			return nil, other
 		}
 		known := map[string]bool{}
 		for _, record := range records {
-			named := slices.Contains(c.Keys, record.KeyID)
+			named := slices.Contains(c.Keys, record.KeyID())
 			if named || c.Report == "" && c.OfRun != "" && disabledBy(record, c.OfRun) {
-				known[record.KeyID] = true
-				ref := sleuth.KeyRef{User: record.User, KeyID: record.KeyID}
-				if !slices.Contains(keys[record.Account], ref) {
-					keys[record.Account] = append(keys[record.Account], ref)
+				known[record.KeyID()] = true
+				ref := sleuth.KeyRef{User: record.User(), KeyID: record.KeyID()}
+				if !slices.Contains(keys[record.Account()], ref) {
+					keys[record.Account()] = append(keys[record.Account()], ref)
 				}
 			}
 		}

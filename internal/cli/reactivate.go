@@ -109,7 +109,7 @@ type reactivation struct {
 
 func (r reactivation) undo(c *reactivateCommand) error {
 	records, err := r.store.Load(r.ctx, r.account)
-	if _, other := ledger.Damaged(err); other != nil {
+	if _, other := ledger.SplitDamaged(err); other != nil {
 		return other
 	}
 	keys, err := r.keysOf(c, records)
@@ -164,8 +164,8 @@ func (r reactivation) enable(c *reactivateCommand, keys []sleuth.KeyRef, records
 func leakedIn(records []ledger.Record) map[string]time.Time {
 	leaked := map[string]time.Time{}
 	for _, record := range records {
-		if record.Leak != nil {
-			leaked[record.KeyID] = record.Leak.At
+		if record.Leak() != nil {
+			leaked[record.KeyID()] = record.Leak().At
 		}
 	}
 	return leaked
@@ -190,19 +190,21 @@ func (r reactivation) announce(todo []enforce.Reactivation, leaked map[string]ti
 	}
 }
 
-// apply enables a key, and makes what is remembered of it a closed story.
+// apply enables a key, and resets its record.
 func (r reactivation) apply(one enforce.Reactivation, records []ledger.Record) error {
 	if err := r.Apply(r.ctx, one); err != nil {
 		return err
 	}
-	i := slices.IndexFunc(records, func(record ledger.Record) bool { return record.KeyID == one.KeyID })
+	i := slices.IndexFunc(records, func(record ledger.Record) bool { return record.KeyID() == one.KeyID })
 	if i < 0 {
 		return nil
 	}
 	record := records[i]
-	record.StartAnew()
-	record.Changed = r.now().UTC()
-	if err := r.store.Put(r.ctx, &record); err != nil {
+	err := ledger.Update(r.ctx, r.store, &record, func(newest *ledger.Record) error {
+		newest.Reset(r.now())
+		return nil
+	})
+	if err != nil {
 		return fmt.Errorf("key %s of user %s is enabled, but %s still remembers it as disabled: %w; 'sleuth state forget %s' mends that", one.KeyID, one.User.Name, r.store, err, one.KeyID)
 	}
 	return nil
@@ -221,7 +223,7 @@ func (r reactivation) keysOf(c *reactivateCommand, records []ledger.Record) ([]s
 	case c.OfRun != "":
 		for _, record := range records {
 			if disabledBy(record, c.OfRun) {
-				keys = append(keys, sleuth.KeyRef{User: record.User, KeyID: record.KeyID})
+				keys = append(keys, sleuth.KeyRef{User: record.User(), KeyID: record.KeyID()})
 			}
 		}
 		if len(keys) == 0 {
@@ -244,7 +246,7 @@ func (r reactivation) keysOf(c *reactivateCommand, records []ledger.Record) ([]s
 // disabledBy reports whether a run has disabled the key. A run that was made of
 // several invocations has given each its own id below its own.
 func disabledBy(record ledger.Record, run string) bool {
-	return record.Disabled != nil && (record.Disabled.Run == run || strings.HasPrefix(record.Disabled.Run, run+"."))
+	return record.Disabled() != nil && (record.Disabled().Run == run || strings.HasPrefix(record.Disabled().Run, run+"."))
 }
 
 func (r reactivation) keysInReport(path, ofRun string) ([]sleuth.KeyRef, error) {

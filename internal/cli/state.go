@@ -18,10 +18,11 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
-// stateCommand shows and mends what is remembered between runs.
+// stateCommand shows and repairs what is kept between runs.
 type stateCommand struct {
-	List   stateListCommand   `cmd:"" help:"Show what is remembered of each key."`
-	Forget stateForgetCommand `cmd:"" help:"Remove what is remembered of one key, after asking."`
+	List   stateListCommand   `cmd:"" help:"Show what is kept of each key."`
+	Close  stateCloseCommand  `cmd:"" help:"Give up a pending final notice, after asking: no channel gets it any more."`
+	Forget stateForgetCommand `cmd:"" help:"Remove what is kept of one key, after asking."`
 }
 
 type stateListCommand struct {
@@ -37,7 +38,7 @@ func (c *stateListCommand) Run(a *app) error {
 	}
 	defer func() { _ = store.Close() }()
 	records, loadErr := store.List(a.ctx)
-	if _, other := ledger.Damaged(loadErr); other != nil {
+	if _, other := ledger.SplitDamaged(loadErr); other != nil {
 		return other
 	}
 	if c.Output == "json" {
@@ -48,30 +49,38 @@ func (c *stateListCommand) Run(a *app) error {
 	return errors.Join(err, loadErr)
 }
 
-var stateColumns = []string{"Account", "UserName", "Key ID", "Warned", "Leaked", "Disabled", "Because", "By Run", "Told", "Owed"}
+var stateColumns = []string{"Account", "UserName", "Key ID", "Warned", "Leaked", "Disabled", "Reason", "Run", "Acknowledged By", "Pending"}
 
 func stateCells(records []ledger.Record) [][]string {
 	var rows [][]string
 	for _, r := range records {
-		row := []string{r.Account, r.User, r.KeyID, stamp(lastWarned(r.Told)), "-", "-", "-", "-", "-", "-"}
-		if r.Leak != nil {
-			row[4] = stamp(r.Leak.At)
+		row := []string{r.Account(), r.User(), r.KeyID(), stamp(lastWarned(r.Warnings())), "-", "-", "-", "-", "-", cmp.Or(pendingText(r), "-")}
+		if leak := r.Leak(); leak != nil {
+			row[4] = stamp(leak.At)
 		}
-		if d := r.Disabled; d != nil {
+		if d := r.Disabled(); d != nil {
 			row[5], row[6], row[7] = stamp(d.At), d.Reason.String(), d.Run
 		}
-		if r.Final != nil {
-			row[8] = cmp.Or(strings.Join(slices.Sorted(maps.Keys(r.Receipts)), ", "), "-")
-		}
-		switch {
-		case r.Intent != nil:
-			row[9] = "intent of " + stamp(r.Intent.At)
-		case r.FinalOwed():
-			row[9] = "final notice"
+		if final := r.Final(); final != nil {
+			row[8] = cmp.Or(strings.Join(slices.Sorted(maps.Keys(final.Acknowledged)), ", "), "-")
 		}
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// pendingText says what is pending for a key; "" if nothing is.
+func pendingText(r ledger.Record) string {
+	switch {
+	case r.Intent() != nil:
+		return "intent of " + stamp(r.Intent().At)
+	case !r.FinalPending():
+		return ""
+	}
+	if on := r.Final().PendingOn(); len(on) > 0 {
+		return "final notice on " + strings.Join(on, ", ")
+	}
+	return "final notice on any channel"
 }
 
 func lastWarned(h audit.History) time.Time {
@@ -88,12 +97,78 @@ func stamp(t time.Time) string {
 	return t.UTC().Format("Mon 2 Jan 2006, 15:04 UTC")
 }
 
-type stateForgetCommand struct {
+// oneKey is the key that a command is about.
+type oneKey struct {
 	Key           string `arg:"" help:"Id of the key."`
-	Account       string `placeholder:"ID" help:"The key's account, where several remember a key of this id."`
+	Account       string `placeholder:"ID" help:"The key's account, if several have a record of this key."`
 	Yes           bool   `short:"y" help:"Do not ask."`
 	config.Memory `group:"memory"`
 }
+
+// keptRecord is the record that a key's id leads to.
+type keptRecord struct {
+	account string
+	record  *ledger.Record // nil if it is damaged
+}
+
+// find returns the one record of the key.
+func (c oneKey) find(a *app, store ledger.Store) (keptRecord, error) {
+	records, err := store.List(a.ctx)
+	damaged, other := ledger.SplitDamaged(err)
+	if other != nil {
+		return keptRecord{}, other
+	}
+	is := func(account, key string) bool { return key == c.Key && (c.Account == "" || c.Account == account) }
+	var matches []keptRecord
+	for i := range records {
+		if is(records[i].Account(), records[i].KeyID()) {
+			matches = append(matches, keptRecord{records[i].Account(), &records[i]})
+		}
+	}
+	for _, d := range damaged {
+		if is(d.Account, d.KeyID) {
+			matches = append(matches, keptRecord{account: d.Account})
+		}
+	}
+	switch len(matches) {
+	case 0:
+		return keptRecord{}, fmt.Errorf("%s has no record of key %s; 'sleuth state list' shows what it has", store, c.Key)
+	case 1:
+		return matches[0], nil
+	}
+	return keptRecord{}, fmt.Errorf("%s has a record of key %s in %d accounts; name one with --account", store, c.Key, len(matches))
+}
+
+type stateCloseCommand struct{ oneKey }
+
+// Run implements the command.
+func (c *stateCloseCommand) Run(a *app) error {
+	store, err := a.stateFor(c.Memory, false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = store.Close() }()
+	kept, err := c.find(a, store)
+	switch {
+	case err != nil:
+		return err
+	case kept.record == nil:
+		return fmt.Errorf("the record of key %s is damaged; 'sleuth state forget %s' removes it", c.Key, c.Key)
+	case !kept.record.FinalPending():
+		return fmt.Errorf("no final notice is pending for key %s of account %s", c.Key, kept.account)
+	}
+	if !c.Yes && !a.confirm(fmt.Sprintf("Close key %s of account %s? Pending: %s. User %s will not get it.", c.Key, kept.account, pendingText(*kept.record), kept.record.User())) {
+		return errors.New("nothing was changed")
+	}
+	err = ledger.Update(a.ctx, store, kept.record, func(r *ledger.Record) error { return r.Close(a.now()) })
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "closed key %s of account %s\n", c.Key, kept.account)
+	return err
+}
+
+type stateForgetCommand struct{ oneKey }
 
 // Run implements the command.
 func (c *stateForgetCommand) Run(a *app) error {
@@ -102,46 +177,25 @@ func (c *stateForgetCommand) Run(a *app) error {
 		return err
 	}
 	defer func() { _ = store.Close() }()
-	records, err := store.List(a.ctx)
-	damaged, other := ledger.Damaged(err)
-	if other != nil {
-		return other
-	}
-	type found struct{ account, owed string }
-	var matches []found
-	for _, r := range records {
-		if r.KeyID == c.Key && (c.Account == "" || c.Account == r.Account) {
-			matches = append(matches, found{r.Account, owedText(r)})
-		}
-	}
-	for _, d := range damaged {
-		if d.KeyID == c.Key && (c.Account == "" || c.Account == d.Account) {
-			matches = append(matches, found{d.Account, " The record is damaged."})
-		}
-	}
-	switch len(matches) {
-	case 0:
-		return fmt.Errorf("%s remembers nothing of key %s; 'sleuth state list' shows what it knows", store, c.Key)
-	case 1:
-	default:
-		return fmt.Errorf("%s remembers key %s in %d accounts; name one with --account", store, c.Key, len(matches))
-	}
-	one := matches[0]
-	if !c.Yes && !a.confirm(fmt.Sprintf("Forget key %s of account %s?%s", c.Key, one.account, one.owed)) {
-		return errors.New("nothing was changed")
-	}
-	if err := store.Delete(a.ctx, one.account, c.Key); err != nil {
+	kept, err := c.find(a, store)
+	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stdout, "forgot key %s of account %s\n", c.Key, one.account)
-	return err
-}
-
-func owedText(r ledger.Record) string {
-	if r.Owed() {
-		return " Its owner is still owed a final notice, and will then not get it."
+	note := " The record is damaged."
+	if kept.record != nil {
+		note = ""
+		if pending := pendingText(*kept.record); pending != "" {
+			note = fmt.Sprintf(" Pending: %s. User %s will not get it.", pending, kept.record.User())
+		}
 	}
-	return ""
+	if !c.Yes && !a.confirm(fmt.Sprintf("Forget key %s of account %s?%s", c.Key, kept.account, note)) {
+		return errors.New("nothing was changed")
+	}
+	if err := store.Delete(a.ctx, kept.account, c.Key); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stdout, "forgot key %s of account %s\n", c.Key, kept.account)
+	return err
 }
 
 // stateFor opens the state that the settings name, for a command of its own.

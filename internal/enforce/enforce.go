@@ -46,18 +46,15 @@ type Reader interface {
 	Fresh(ctx context.Context, user audit.User, keyID string) (audit.User, audit.Key, error)
 }
 
-// Ledger is the part of state.Store that the protocol writes to.
-type Ledger interface {
-	Put(ctx context.Context, records ...*ledger.Record) error
-}
-
 // Enforcer disables keys in one account.
 type Enforcer struct {
 	IAM    IAM
 	Reader Reader
-	Ledger Ledger
+	Ledger ledger.Records
 	Now    func() time.Time // UTC
 	Run    string           // the run's id
+	// Due says on which channels a final notice is due.
+	Due func(notify.Notice) ledger.Due
 	// Decide judges a key that was just read by the rules in force.
 	Decide func(user audit.User, key audit.Key, now time.Time) (audit.Verdict, audit.Decision)
 }
@@ -84,8 +81,9 @@ type FinalNotice func(audit.User, audit.Verdict) notify.Notice
 // means that the key is disabled but could not be recorded as such: the owner
 // must be told now, and will be told again.
 func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, verdict audit.Verdict, final FinalNotice, record *ledger.Record) (Outcome, error) {
-	leftover, keyID := record.Intent != nil, key.ID
-	if err := e.intend(ctx, record, verdict.State.Reason(), final(user, verdict)); err != nil {
+	leftover, keyID := record.Intent() != nil, key.ID
+	attempt, err := e.intend(ctx, record, verdict.State.Reason(), final(user, verdict))
+	if err != nil {
 		return Failed, fmt.Errorf("write down the intent to disable key %s of user %s, so it is left active: %w", keyID, user.Name, err)
 	}
 
@@ -98,7 +96,7 @@ func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, v
 	}
 	if fresh.Status == audit.Inactive && leftover {
 		// The attempt of an earlier run did take effect after all.
-		return e.disabled(ctx, record)
+		return e.recordDisabled(ctx, record, attempt, nil)
 	}
 	freshVerdict, decision := e.Decide(freshUser, fresh, e.Now())
 	if decision.Action != audit.Disable && leftover {
@@ -108,7 +106,8 @@ func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, v
 	if decision.Action != audit.Disable {
 		return e.resolve(ctx, record, false, Changed, nil)
 	}
-	record.Intent.Reason, record.Intent.Notice = freshVerdict.State.Reason(), final(freshUser, freshVerdict)
+	attempt.Reason, attempt.Notice = freshVerdict.State.Reason(), final(freshUser, freshVerdict)
+	attempt.Due = e.Due(attempt.Notice)
 
 	err = e.deactivate(ctx, user.Name, keyID)
 	if inventory.IsGone(err) {
@@ -119,7 +118,7 @@ func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, v
 		// with its answer lost. The intent stands, and the next run finds out.
 		return Failed, fmt.Errorf("disable key %s of user %s: %w", keyID, user.Name, err)
 	}
-	return e.disabled(ctx, record)
+	return e.recordDisabled(ctx, record, attempt, nil)
 }
 
 // deactivate disables the key within freshFor, retries included.
@@ -136,73 +135,72 @@ func (e Enforcer) deactivate(ctx context.Context, userName, keyID string) error 
 
 // Settle finds out what became of an intent that an earlier run has left.
 func (e Enforcer) Settle(ctx context.Context, record *ledger.Record) (Outcome, error) {
-	_, key, err := e.Reader.Fresh(ctx, audit.User{Name: record.User}, record.KeyID)
+	attempt := record.Intent()
+	if attempt == nil {
+		return Changed, nil
+	}
+	_, key, err := e.Reader.Fresh(ctx, audit.User{Name: record.User()}, record.KeyID())
 	switch {
 	case inventory.IsGone(err):
 		return e.resolve(ctx, record, true, Gone, nil)
 	case err != nil:
-		return Pending, fmt.Errorf("find out whether an earlier run disabled key %s of user %s: %w", record.KeyID, record.User, err)
+		return Pending, fmt.Errorf("find out whether an earlier run disabled key %s of user %s: %w", record.KeyID(), record.User(), err)
 	case key.Status == audit.Inactive:
-		return e.disabled(ctx, record)
-	case e.Now().Sub(record.Intent.At) < Lag:
+		return e.recordDisabled(ctx, record, *attempt, nil)
+	case e.Now().Sub(attempt.At) < Lag:
 		return Pending, nil
 	}
 	return e.resolve(ctx, record, false, Changed, nil)
 }
 
-func (e Enforcer) intend(ctx context.Context, record *ledger.Record, reason audit.Reason, final notify.Notice) error {
-	// This takes the place of an intent that an earlier run has left, time
-	// included: it is the newest attempt whose effect may show last.
-	record.Intent = &ledger.Intent{At: e.Now(), Run: e.Run, Reason: reason, Notice: final}
-	return e.put(ctx, record)
+// intend records the attempt. A record that another process has written since
+// is not merged: what it says may be a reason not to disable the key.
+func (e Enforcer) intend(ctx context.Context, record *ledger.Record, reason audit.Reason, final notify.Notice) (ledger.Intent, error) {
+	attempt := ledger.Intent{At: e.Now(), Run: e.Run, Reason: reason, Notice: final, Due: e.Due(final)}
+	record.Intend(attempt)
+	return *record.Intent(), e.Ledger.Put(ctx, record)
 }
 
-// disabled turns the intent into a record of the deed, with the notice owed.
-func (e Enforcer) disabled(ctx context.Context, record *ledger.Record) (Outcome, error) {
-	return e.disabledBeside(ctx, record, nil)
-}
-
-// disabledBeside is disabled where somebody else may be at work on the key:
-// their intent stands.
-func (e Enforcer) disabledBeside(ctx context.Context, record *ledger.Record, theirs *ledger.Intent) (Outcome, error) {
+// recordDisabled turns an attempt into a record of the disabled key, with the
+// notice pending. A record that others have written meanwhile is merged: the
+// intent of another run that may be alive is kept, as that run must still find
+// out what became of its own. So is keep, if it is not nil.
+func (e Enforcer) recordDisabled(ctx context.Context, record *ledger.Record, attempt ledger.Intent, keep *ledger.Intent) (Outcome, error) {
 	now := e.Now()
-	final := record.Intent.Notice
-	final.At = now
-	record.Disabled = &ledger.Disabled{At: now, Run: e.Run, Reason: record.Intent.Reason}
-	switch {
-	case record.Intent.Reason == audit.Exposure && record.Leak != nil:
-		leak := *record.Leak
-		leak.Disabled = now
-		record.Leak = &leak
-	case record.LeakOwed():
-		// The notice that this one takes the place of has not got through, and
-		// what it had to say is the more urgent.
-		final.Kind, final.Reason, final.Sooner, final.NameKey = notify.Leaked, audit.Exposure, nil, true
-	}
-	record.Final, record.Receipts, record.Settled = &final, nil, time.Time{}
-	record.Intent = theirs
-	if err := e.put(ctx, record); err != nil {
-		return Disabled, fmt.Errorf("write down that key %s of user %s was disabled (it is, and its owner may hear of it twice): %w", record.KeyID, record.User, err)
+	err := ledger.Update(ctx, e.Ledger, record, func(r *ledger.Record) error {
+		stands := keep
+		if other := r.Intent(); other != nil && !other.Is(attempt) {
+			stands = nil
+			if AtWork(other, now) {
+				stands = other
+			}
+		}
+		if recordedAsLeak(*r, attempt) {
+			return ledger.ErrUnchanged // another process recorded the same
+		}
+		r.Intend(attempt)
+		return r.MarkDisabled(now, e.Run, stands)
+	})
+	if err != nil {
+		return Disabled, fmt.Errorf("write down that key %s of user %s was disabled (it is, and its owner may hear of it twice): %w", record.KeyID(), record.User(), err)
 	}
 	return Disabled, nil
 }
 
-// resolve takes back an intent that has come to nothing. Where an earlier run
-// may have disabled the key before it went, its owner is told: told twice
-// beats never told.
+// resolve takes back an intent that has come to nothing. If an earlier run may
+// have disabled the key before it ended, its owner is notified: twice is better
+// than never.
 func (e Enforcer) resolve(ctx context.Context, record *ledger.Record, mayHaveBeenDisabled bool, outcome Outcome, cause error) (Outcome, error) {
 	if mayHaveBeenDisabled {
-		_, err := e.disabled(ctx, record)
+		_, err := e.recordDisabled(ctx, record, *record.Intent(), nil)
 		return Disabled, err
 	}
-	record.Intent = nil
-	if err := e.put(ctx, record); err != nil {
-		return outcome, errors.Join(cause, fmt.Errorf("take back the intent to disable key %s of user %s: %w", record.KeyID, record.User, err))
+	err := record.Withdraw(e.Now())
+	if err == nil {
+		err = e.Ledger.Put(ctx, record)
+	}
+	if err != nil {
+		return outcome, errors.Join(cause, fmt.Errorf("take back the intent to disable key %s of user %s: %w", record.KeyID(), record.User(), err))
 	}
 	return outcome, cause
-}
-
-func (e Enforcer) put(ctx context.Context, record *ledger.Record) error {
-	record.Changed = e.Now()
-	return e.Ledger.Put(ctx, record)
 }

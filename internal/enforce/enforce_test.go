@@ -67,18 +67,21 @@ func (a *aws) Put(_ context.Context, records ...*ledger.Record) error {
 		return err
 	}
 	for _, r := range records {
-		r.Revision++
 		a.stored = append(a.stored, *r)
 		switch {
-		case r.Intent != nil:
+		case r.Intent() != nil:
 			a.diary = append(a.diary, "intent")
-		case r.Disabled != nil:
+		case r.Disabled() != nil:
 			a.diary = append(a.diary, "disabled")
 		default:
 			a.diary = append(a.diary, "nothing")
 		}
 	}
 	return nil
+}
+
+func (a *aws) Get(context.Context, string, string) (ledger.Record, bool, error) {
+	return a.last(), len(a.stored) > 0, nil
 }
 
 // last is the record as it is stored.
@@ -93,6 +96,7 @@ func (a *aws) enforcer() enforce.Enforcer {
 	return enforce.Enforcer{
 		IAM: a, Reader: a, Ledger: a, Run: "run-2",
 		Now: func() time.Time { return now },
+		Due: func(notify.Notice) ledger.Due { return ledger.Due{Channels: []string{"slack"}} },
 		Decide: func(user audit.User, key audit.Key, now time.Time) (audit.Verdict, audit.Decision) {
 			v := audit.Judge(key, audit.ExemptionOf(user, key.ID), rules, now)
 			return v, audit.Decide(key, v, rules, audit.History{}, audit.Policy{AutoExpire: true}, now)
@@ -113,17 +117,17 @@ func final(user audit.User, v audit.Verdict) notify.Notice {
 }
 
 func blank() *ledger.Record {
-	return &ledger.Record{Account: "123456789012", KeyID: "AKIA1", User: "bot"}
+	r := ledger.New("123456789012", "AKIA1", "bot")
+	return &r
 }
 
 // leftover is the record that a run left which died after writing its intent.
 func leftover(ago time.Duration) *ledger.Record {
 	r := blank()
-	r.Intent = &ledger.Intent{
+	r.Intend(ledger.Intent{
 		At: now.Add(-ago), Run: "run-1", Reason: audit.Inactivity,
 		Notice: notify.Notice{KeyID: "AKIA1", User: "bot", Kind: notify.Disabled, Reason: audit.Inactivity},
-	}
-	r.Revision = 1
+	})
 	return r
 }
 
@@ -229,8 +233,7 @@ func TestDisable(t *testing.T) {
 			a, record := due(), blank()
 			if c.record != nil {
 				copied := *c.record
-				intent := *c.record.Intent
-				copied.Intent, record = &intent, &copied
+				record = &copied
 			}
 			if c.world != nil {
 				c.world(a)
@@ -246,13 +249,20 @@ func TestDisable(t *testing.T) {
 			if got := a.key.Status == audit.Active; got != c.active {
 				t.Errorf("the key is Active: %t, want %t", got, c.active)
 			}
-			if got := a.last().Owed(); got != c.owed {
+			if got := a.last().Pending(); got != c.owed {
 				t.Errorf("stored as owed: %t, want %t: %+v", got, c.owed, a.last())
 			}
-			if outcome == enforce.Disabled && (record.Final == nil || record.Disabled == nil || record.Intent != nil) {
+			if outcome == enforce.Disabled && (record.Final() == nil || record.Disabled() == nil || record.Intent() != nil) {
 				t.Errorf("disabled, without the notice to give: %+v", record)
 			}
 		})
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -277,14 +287,14 @@ func TestTheFinalNoticeIsOfTheFreshRead(t *testing.T) {
 	if outcome, err := a.disable(t, record); outcome != enforce.Disabled || err != nil {
 		t.Fatalf("outcome %d, %v", outcome, err)
 	}
-	if i := a.stored[0].Intent; i == nil || i.Run != "run-2" || !i.At.Equal(now) {
-		t.Errorf("the intent was %+v", a.stored[0].Intent)
+	if i := a.stored[0].Intent(); i == nil || i.Run != "run-2" || !i.At.Equal(now) {
+		t.Errorf("the intent was %+v", a.stored[0].Intent())
 	}
 	want := notify.Notice{KeyID: "AKIA1", User: "bot", SlackTag: "UNEW", Kind: notify.Disabled, Reason: audit.Inactivity, At: now}
-	if *record.Final != want {
-		t.Errorf("the notice is %+v, want %+v", *record.Final, want)
+	if record.Final().Notice != want {
+		t.Errorf("the notice is %+v, want %+v", record.Final().Notice, want)
 	}
-	if d := a.last().Disabled; d == nil || d.Reason != audit.Inactivity || d.Run != "run-2" || !d.At.Equal(now) {
+	if d := a.last().Disabled(); d == nil || d.Reason != audit.Inactivity || d.Run != "run-2" || !d.At.Equal(now) {
 		t.Errorf("recorded is %+v", d)
 	}
 }
@@ -298,7 +308,7 @@ func TestANewAttemptTakesThePlaceOfAnOlder(t *testing.T) {
 	if outcome, _ := a.disable(t, record); outcome != enforce.Failed {
 		t.Fatalf("outcome %d", outcome)
 	}
-	if i := a.last().Intent; i == nil || !i.At.Equal(now) || i.Run != "run-2" || i.Reason != audit.CreationAge {
+	if i := a.last().Intent(); i == nil || !i.At.Equal(now) || i.Run != "run-2" || i.Reason != audit.CreationAge {
 		t.Errorf("the intent is %+v, want one of this run and moment", i)
 	}
 }
@@ -307,11 +317,13 @@ func TestANewAttemptTakesThePlaceOfAnOlder(t *testing.T) {
 func TestANewStoryOwesEveryChannelAgain(t *testing.T) {
 	t.Parallel()
 	a, record := due(), blank()
-	record.Receipts, record.Settled = map[string]time.Time{"slack": now.Add(-day)}, now.Add(-day)
+	record.Intend(ledger.Intent{At: now.Add(-day), Run: "run-0", Due: ledger.Due{Channels: []string{"slack"}}})
+	check(t, record.MarkDisabled(now.Add(-day), "run-0", nil))
+	check(t, record.Acknowledge(now.Add(-day), "slack"))
 	if outcome, err := a.disable(t, record); outcome != enforce.Disabled || err != nil {
 		t.Fatalf("outcome %d, %v", outcome, err)
 	}
-	if last := a.last(); len(last.Receipts) != 0 || !last.Settled.IsZero() || !last.Owed() {
+	if last := a.last(); len(last.Final().Acknowledged) != 0 || !last.Final().Pending() || !last.Pending() {
 		t.Errorf("stored %+v", last)
 	}
 }
@@ -379,11 +391,11 @@ func TestSettle(t *testing.T) {
 			if !slices.Equal(a.diary, c.diary) {
 				t.Errorf("did %v, want %v", a.diary, c.diary)
 			}
-			if got := a.last().Owed(); got != c.owed {
+			if got := a.last().Pending(); got != c.owed {
 				t.Errorf("stored as owed: %t, want %t", got, c.owed)
 			}
-			if outcome == enforce.Disabled && (record.Final == nil || record.Final.Reason != audit.Inactivity || !record.Final.At.Equal(now)) {
-				t.Errorf("the notice to give is %+v", record.Final)
+			if outcome == enforce.Disabled && (record.Final() == nil || record.Final().Notice.Reason != audit.Inactivity || !record.Final().Notice.At.Equal(now)) {
+				t.Errorf("the notice to give is %+v", record.Final())
 			}
 		})
 	}
@@ -405,9 +417,7 @@ func TestSettleWritesNothingToIAM(t *testing.T) {
 // to be told.
 func leaked() *ledger.Record {
 	r := blank()
-	r.Leak = &ledger.Leak{At: now, Run: "run-1", Event: "arn:1"}
-	r.Final = &notify.Notice{KeyID: "AKIA1", User: "bot", Kind: notify.Exposed, Reason: audit.Exposure}
-	r.Revision = 1
+	r.MarkLeaked(now, "run-1", "arn:1", notify.Notice{KeyID: "AKIA1", User: "bot", Kind: notify.Exposed, Reason: audit.Exposure}, ledger.Due{Channels: []string{"slack"}})
 	return r
 }
 
@@ -450,7 +460,9 @@ func TestDisableLeaked(t *testing.T) {
 				c.world(a)
 			}
 			record := leaked()
-			record.Intent = c.before
+			if c.before != nil {
+				record.Intend(*c.before)
+			}
 			outcome, err := a.enforcer().DisableLeaked(t.Context(), a.user, a.key, func(audit.User, audit.Key) string { return c.spared }, final, record)
 			if outcome != c.outcome || (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
 				t.Errorf("outcome %d, %v", outcome, err)
@@ -459,7 +471,7 @@ func TestDisableLeaked(t *testing.T) {
 				t.Errorf("the diary is %q, want %q", a.diary, c.diary)
 			}
 			disabled := outcome == enforce.Disabled
-			if (record.Final.Kind == notify.Leaked) != disabled || record.Leak.Disabled.IsZero() == disabled || !record.FinalOwed() {
+			if (record.Final().Notice.Kind == notify.Leaked) != disabled || record.Leak().Disabled.IsZero() == disabled || !record.FinalPending() {
 				t.Errorf("the record is %+v", record)
 			}
 		})
@@ -472,12 +484,12 @@ func TestALeakIsToldOfFirst(t *testing.T) {
 	t.Parallel()
 	a, record := due(), leaked()
 	outcome, err := a.disable(t, record)
-	if outcome != enforce.Disabled || err != nil || record.Final.Kind != notify.Leaked || record.Final.Reason != audit.Exposure || record.Disabled.Reason != audit.CreationAge {
+	if outcome != enforce.Disabled || err != nil || record.Final().Notice.Kind != notify.Leaked || record.Final().Notice.Reason != audit.Exposure || record.Disabled().Reason != audit.CreationAge {
 		t.Errorf("outcome %d, %v: %+v", outcome, err, record)
 	}
 	told := leaked()
-	told.Settled = now
-	if _, err := due().disable(t, told); err != nil || told.Final.Kind != notify.Disabled || told.Leak == nil {
+	check(t, told.Acknowledge(now, "slack"))
+	if _, err := due().disable(t, told); err != nil || told.Final().Notice.Kind != notify.Disabled || told.Leak() == nil {
 		t.Errorf("of one who was told: %+v", told)
 	}
 }

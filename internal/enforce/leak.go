@@ -23,12 +23,13 @@ type Spared func(audit.User, audit.Key) string
 // record is the key's, with its Leak set; what it holds as its final notice
 // stays owed where the outcome is not Disabled. Otherwise it is as for Disable.
 func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.Key, spared Spared, final LeakNotice, record *ledger.Record) (Outcome, error) {
-	leftover, keyID := record.Intent != nil, key.ID
+	leftover, keyID := record.Intent() != nil, key.ID
 	var theirs *ledger.Intent
-	if AtWork(record.Intent, e.Now()) {
-		theirs = record.Intent
+	if AtWork(record.Intent(), e.Now()) {
+		theirs = record.Intent()
 	}
-	if err := e.intend(ctx, record, audit.Exposure, final(user, key)); err != nil {
+	attempt, err := e.intend(ctx, record, audit.Exposure, final(user, key))
+	if err != nil {
 		return Failed, fmt.Errorf("write down the intent to disable key %s of user %s, so it is left active: %w", keyID, user.Name, err)
 	}
 	freshUser, fresh, err := e.Reader.Fresh(ctx, user, keyID)
@@ -38,7 +39,7 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 	case err != nil:
 		return Failed, fmt.Errorf("read key %s of user %s once more before disabling it, so it is left active: %w", keyID, user.Name, err)
 	case fresh.Status == audit.Inactive && leftover:
-		return e.disabledBeside(ctx, record, theirs)
+		return e.recordDisabled(ctx, record, attempt, theirs)
 	case fresh.Status != audit.Active || spared(freshUser, fresh) != "":
 		// With an attempt behind it that may yet show, nothing is known.
 		if leftover {
@@ -46,7 +47,8 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 		}
 		return e.resolve(ctx, record, false, Changed, nil)
 	}
-	record.Intent.Notice = final(freshUser, fresh)
+	attempt.Notice = final(freshUser, fresh)
+	attempt.Due = e.Due(attempt.Notice)
 	err = e.deactivate(ctx, user.Name, keyID)
 	if inventory.IsGone(err) {
 		return e.resolve(ctx, record, leftover, Gone, nil)
@@ -54,7 +56,7 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 	if err != nil {
 		return Failed, fmt.Errorf("disable key %s of user %s: %w", keyID, user.Name, err)
 	}
-	return e.disabledBeside(ctx, record, theirs)
+	return e.recordDisabled(ctx, record, attempt, theirs)
 }
 
 // AtWork reports whether an intent is that of a run that may be alive: an answer
@@ -62,4 +64,16 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 // next one, for which its intent must stand.
 func AtWork(intent *ledger.Intent, now time.Time) bool {
 	return intent != nil && intent.Reason != audit.Exposure && now.Sub(intent.At) < Lag
+}
+
+// recordedAsLeak reports whether the record, which another process has written,
+// already says what this attempt would: that the key was disabled as leaked,
+// with its notice, and no answer to a leak is under way.
+func recordedAsLeak(r ledger.Record, attempt ledger.Intent) bool {
+	intent, final := r.Intent(), r.Final()
+	if attempt.Reason != audit.Exposure || intent != nil && intent.Reason == audit.Exposure {
+		return false
+	}
+	return r.Leak() != nil && r.Disabled() != nil && final != nil &&
+		final.Notice.Kind == notify.Leaked && final.Notice.Reason == audit.Exposure
 }

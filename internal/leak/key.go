@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/outbox"
 )
 
 // Who a key is of that no IAM user has. A user's name has no space.
@@ -146,14 +146,14 @@ func (a *answering) spared(f Finding) enforce.Spared {
 // done says why there is nothing left to do about an Active key but to send
 // what is owed; empty where there is.
 func (a *answering) done(record *ledger.Record, disable bool) string {
-	leak := record.Leak
+	leak := record.Leak()
 	switch {
 	case leak == nil:
 		return ""
 	case a.event != "" && a.event != leak.Event:
 		return "" // it was found once more
 	case !disable:
-	case a.event == "", leak.Disabled.IsZero(), record.Intent != nil && record.Intent.Reason == audit.Exposure:
+	case a.event == "", leak.Disabled.IsZero(), record.Intent() != nil && record.Intent().Reason == audit.Exposure:
 		return "" // asked for by hand, only told of so far, or cut off
 	case a.now().Sub(leak.Disabled) < enforce.Lag:
 		return audit.HeldAsJustChanged.String()
@@ -169,9 +169,9 @@ func (a *answering) disable(ctx context.Context, f Finding, user audit.User, key
 	a.learn(record, a.notice(notify.Exposed, user, key, ""))
 	if a.DryRun {
 		final := a.notice(notify.Leaked, user, key, "")
-		record.Final = &final
+		record.Intend(ledger.Intent{At: a.now(), Run: a.ID, Reason: audit.Exposure, Notice: final})
 		a.pending = append(a.pending, record)
-		return result, nil
+		return result, record.MarkDisabled(a.now(), a.ID, nil)
 	}
 	final := func(user audit.User, key audit.Key) notify.Notice { return a.notice(notify.Leaked, user, key, "") }
 	outcome, err := a.enforcer().DisableLeaked(ctx, user, key, a.spared(f), final, record)
@@ -189,10 +189,10 @@ func (a *answering) disable(ctx context.Context, f Finding, user audit.User, key
 		return a.gone(ctx, f, user.Name)
 	case enforce.Pending:
 		result.Outcome, result.Detail = Notified, isPending
-		record.Final.Aside = isPending
+		err = errors.Join(err, a.reword(record, isPending))
 	case enforce.Failed:
 		result.Outcome, result.Detail = Failed, "it could not be disabled"
-		record.Final.Aside = notDisabled
+		err = errors.Join(err, a.reword(record, notDisabled))
 	}
 	a.pending = append(a.pending, record)
 	return result, err
@@ -201,7 +201,7 @@ func (a *answering) disable(ctx context.Context, f Finding, user audit.User, key
 func (a *answering) enforcer() enforce.Enforcer {
 	return enforce.Enforcer{
 		IAM: a.IAM, Reader: a.reader, Run: a.ID, Now: a.now,
-		Ledger: mergingLedger{store: a.Store, now: a.now},
+		Ledger: a.Store, Due: a.due,
 	}
 }
 
@@ -209,9 +209,9 @@ func (a *answering) enforcer() enforce.Enforcer {
 func (a *answering) inactive(ctx context.Context, user audit.User, key audit.Key) (Result, error) {
 	record := a.record(key.ID, user.Name)
 	result := Result{User: user.Name, Outcome: AlreadyDisabled}
-	known := record.Leak != nil
+	known := record.Leak() != nil
 	switch {
-	case record.Intent != nil && !enforce.AtWork(record.Intent, a.now()) && !a.DryRun:
+	case record.Intent() != nil && !enforce.AtWork(record.Intent(), a.now()) && !a.DryRun:
 		// An attempt that was cut off has worked: its word is still to be given.
 		a.learn(record, a.notice(notify.Leaked, user, key, ""))
 		outcome, err := a.enforcer().Settle(ctx, record)
@@ -223,10 +223,10 @@ func (a *answering) inactive(ctx context.Context, user audit.User, key audit.Key
 			result.Outcome = Disabled
 		}
 		return result, err
-	case known && (!record.LeakOwed() || record.Final.Kind != notify.Exposed):
+	case known && (!record.LeakPending() || record.Final().Notice.Kind != notify.Exposed):
 		a.pending = append(a.pending, record)
 		result.Outcome, result.Detail = Known, "it is disabled, and its owner was told of the leak"
-		if record.LeakOwed() {
+		if record.LeakPending() {
 			result.Detail = "it is disabled, and the notice that is owed is sent again"
 		}
 		return result, nil
@@ -257,7 +257,7 @@ func asDetail(sentence string) string {
 // goneOrUnknown deals with a key that IAM does not know, by its id alone.
 func (a *answering) goneOrUnknown(ctx context.Context, f Finding) (Result, error) {
 	if record := a.records[f.KeyID]; record != nil {
-		return a.gone(ctx, f, record.User)
+		return a.gone(ctx, f, record.User())
 	}
 	if f.Closed {
 		return Result{Outcome: Gone, Detail: nothingKnown}, nil
@@ -272,22 +272,38 @@ func (a *answering) gone(ctx context.Context, f Finding, user string) (Result, e
 	result := Result{User: user, Outcome: Gone}
 	record := a.records[f.KeyID]
 	switch {
-	case record == nil || !record.FinalOwed():
+	case record == nil || !record.FinalPending():
 		return result, nil
-	case !record.LeakOwed() || record.Final.Kind != notify.Exposed:
+	case !record.LeakPending() || record.Final().Notice.Kind != notify.Exposed:
 		a.pending = append(a.pending, record)
 		return result, nil
 	}
-	final := *record.Final
+	final := record.Final().Notice
 	final.Kind, final.Aside = notify.Leaked, wasDeleted
-	record.Final, record.Receipts = &final, nil
+	if err := record.Reword(a.now(), final); err != nil {
+		return result, err
+	}
 	return result, a.put(ctx, record)
 }
+
+// reword has the pending notice say one more thing.
+func (a *answering) reword(record *ledger.Record, aside string) error {
+	if !record.FinalPending() {
+		return nil
+	}
+	final := record.Final().Notice
+	final.Aside = aside
+	return record.Reword(a.now(), final)
+}
+
+// due says on which channels a notice is due: on those of this invocation.
+func (a *answering) due(n notify.Notice) ledger.Due { return outbox.Due(a.Channels, n) }
 
 // record is what is remembered of a key, or a new record.
 func (a *answering) record(keyID, user string) *ledger.Record {
 	if a.records[keyID] == nil {
-		a.records[keyID] = &ledger.Record{Account: a.Account.ID, KeyID: keyID, User: user}
+		made := ledger.New(a.Account.ID, keyID, user)
+		a.records[keyID] = &made
 	}
 	return a.records[keyID]
 }
@@ -295,30 +311,19 @@ func (a *answering) record(keyID, user string) *ledger.Record {
 // learn notes that a key was found in public, with the notice that its owner is
 // owed from now on.
 func (a *answering) learn(record *ledger.Record, final notify.Notice) {
-	found := record.Leak == nil || a.event != "" && a.event != record.Leak.Event
-	if found {
-		record.Leak = &ledger.Leak{At: a.now(), Run: a.ID, Event: a.event}
-	}
-	told := record.Final != nil && record.Final.Reason == audit.Exposure && record.Final.Kind == final.Kind
-	if found || !told {
-		record.Receipts, record.Settled = nil, time.Time{}
-	}
-	if found || !told || record.LeakOwed() {
-		record.Final = &final
-	}
+	record.MarkLeaked(a.now(), a.ID, a.event, final, a.due(final))
 }
 
 // put writes a record down, and has its notice sent even where that fails.
 func (a *answering) put(ctx context.Context, record *ledger.Record) error {
 	if !a.DryRun {
-		record.Changed = a.now()
 		err := a.Store.Put(ctx, record)
 		if errors.Is(err, ledger.ErrConflict) {
 			return errAnew
 		}
 		if err != nil {
 			a.pending = append(a.pending, record)
-			return fmt.Errorf("write down that key %s of user %s was found in public (its owner may hear of it twice): %w", record.KeyID, record.User, err)
+			return fmt.Errorf("write down that key %s of user %s was found in public (its owner may hear of it twice): %w", record.KeyID(), record.User(), err)
 		}
 	}
 	a.pending = append(a.pending, record)

@@ -2,10 +2,8 @@ package leak
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/awserr"
@@ -57,9 +55,6 @@ type answering struct {
 	said    []string
 }
 
-// atOnce is how many keys are dealt with before people are told of them.
-const atOnce = 20
-
 // Respond deals with every key of an event, and tells. The answer is whole
 // even where its Err is not nil. No failure of one key or channel stops the
 // others.
@@ -72,11 +67,9 @@ func (r Responder) Respond(ctx context.Context, event Event) Answer {
 	case len(event.Unclear) > 0:
 		a.say("AWS Health says that access keys of this account were found in public, and names what is no key's id: %s. Look at the event in the AWS Health Dashboard.", firstOf(event.Unclear))
 	}
-	for keys := range slices.Chunk(event.Keys, atOnce) {
-		for _, finding := range keys {
-			a.answerKey(ctx, finding)
-		}
-		a.tell(ctx)
+	// Every key is dealt with before anybody is notified: a channel may be slow.
+	for _, finding := range event.Keys {
+		a.answerKey(ctx, finding)
 	}
 	a.tell(ctx)
 	return a.finish()
@@ -126,47 +119,27 @@ func (r Responder) begin(event Event) *answering {
 // disabled, as nothing can be written down first.
 func (a *answering) load(ctx context.Context) {
 	records, err := a.Store.Load(ctx, a.Account.ID)
-	_, others := ledger.Damaged(err) // a damaged record is named once its key is dealt with
+	_, others := ledger.SplitDamaged(err) // a damaged record is named once its key is dealt with
 	if others != nil {
 		a.problem("", fmt.Errorf("read what earlier runs have left in %s: %w", a.Store, others))
 		return
 	}
 	for i := range records {
-		a.records[records[i].KeyID] = &records[i]
+		a.records[records[i].KeyID()] = &records[i]
 	}
 }
 
 // reload reads what is remembered of one key once more.
 func (a *answering) reload(ctx context.Context, keyID string) error {
-	stored, err := stored(ctx, a.Store, a.Account.ID, keyID)
+	newest, found, err := a.Store.Get(ctx, a.Account.ID, keyID)
 	if err != nil {
 		return err
 	}
 	delete(a.records, keyID)
-	if stored != nil {
-		a.records[keyID] = stored
+	if found {
+		a.records[keyID] = &newest
 	}
 	return nil
-}
-
-// stored is the record of a key as it is in the store; nil where there is none.
-func stored(ctx context.Context, store ledger.Store, account, keyID string) (*ledger.Record, error) {
-	records, err := store.Load(ctx, account)
-	damaged, others := ledger.Damaged(err)
-	for _, d := range damaged {
-		if d.KeyID == keyID {
-			others = errors.Join(others, d)
-		}
-	}
-	if others != nil {
-		return nil, others
-	}
-	for i := range records {
-		if records[i].KeyID == keyID {
-			return &records[i], nil
-		}
-	}
-	return nil, nil //nolint:nilnil // none is no error
 }
 
 func (a *answering) now() time.Time { return a.Now().UTC() }
@@ -189,7 +162,7 @@ func (a *answering) timeForKey() bool {
 func (a *answering) problem(keyID string, err error) {
 	user := ""
 	if record := a.records[keyID]; record != nil {
-		user = record.User
+		user = record.User()
 	}
 	a.Log.Error(awserr.Message(err), "user", user, "key", keyID)
 	a.answer.Problems = append(a.answer.Problems, report.Problem{User: user, KeyID: keyID, Text: awserr.Message(err)})
@@ -205,7 +178,7 @@ func (a *answering) say(format string, args ...any) {
 func (a *answering) finish() Answer {
 	a.answer.Finished = a.now()
 	for _, result := range a.answer.Keys {
-		if record := a.records[result.KeyID]; record != nil && record.FinalOwed() && !a.DryRun {
+		if record := a.records[result.KeyID]; record != nil && record.FinalPending() && !a.DryRun {
 			a.answer.NoticesOwed++
 		}
 	}

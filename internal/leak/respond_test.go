@@ -143,9 +143,11 @@ func (s *scene) record() ledger.Record {
 	return records[0]
 }
 
-func (s *scene) put(record ledger.Record) {
+// put stores a record that an earlier run left.
+func (s *scene) put(change func(*ledger.Record)) {
 	s.Helper()
-	record.Account, record.KeyID, record.User = account, key1, "bot"
+	record := ledger.New(account, key1, "bot")
+	change(&record)
 	if err := s.store.Put(s.Context(), &record); err != nil {
 		s.Fatal(err)
 	}
@@ -190,7 +192,7 @@ func TestTheSameWordAgain(t *testing.T) {
 		// Found once more, it goes once more.
 		outcome, _ = s.word(arn + "2")
 		s.want(outcome, leak.Disabled, 2)
-		if r := s.record(); r.Leak.Event != arn+"2" || r.Disabled.Reason != audit.Exposure || r.Owed() {
+		if r := s.record(); r.Leak().Event != arn+"2" || r.Disabled().Reason != audit.Exposure || r.Pending() {
 			t.Errorf("remembered is %+v", r)
 		}
 	})
@@ -266,11 +268,13 @@ func TestWhatOthersLeft(t *testing.T) {
 	t.Run("an intent that took effect", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, true)
-		s.put(ledger.Record{Intent: &ledger.Intent{At: now.Add(-enforce.Lag), Run: "run-0", Reason: audit.CreationAge, Notice: notice}})
+		s.put(func(r *ledger.Record) {
+			r.Intend(ledger.Intent{At: now.Add(-enforce.Lag), Run: "run-0", Reason: audit.CreationAge, Notice: notice})
+		})
 		s.aws.active = false
 		outcome, _ := s.word(arn)
 		s.want(outcome, leak.Disabled, 1)
-		if r := s.record(); r.Owed() || r.Disabled == nil || r.Final.Kind != notify.Leaked || r.Leak == nil {
+		if r := s.record(); r.Pending() || r.Disabled() == nil || r.Final().Notice.Kind != notify.Leaked || r.Leak() == nil {
 			t.Errorf("remembered is %+v", r)
 		}
 	})
@@ -278,12 +282,14 @@ func TestWhatOthersLeft(t *testing.T) {
 		t.Parallel()
 		for _, active := range []bool{true, false} {
 			s := newScene(t, true)
-			s.put(ledger.Record{Intent: &ledger.Intent{At: now.Add(-time.Second), Run: "run-0", Reason: audit.CreationAge, Notice: notice}})
+			s.put(func(r *ledger.Record) {
+				r.Intend(ledger.Intent{At: now.Add(-time.Second), Run: "run-0", Reason: audit.CreationAge, Notice: notice})
+			})
 			s.aws.active = active
 			outcome, _ := s.word(arn)
 			s.want(outcome, map[bool]leak.Outcome{true: leak.Disabled, false: leak.AlreadyDisabled}[active], 1)
 			// What the run goes on to do is for the next one to find out.
-			if r := s.record(); r.Intent == nil || r.Intent.Run != "run-0" || r.FinalOwed() || s.aws.active {
+			if r := s.record(); r.Intent() == nil || r.Intent().Run != "run-0" || r.FinalPending() || s.aws.active {
 				t.Errorf("remembered is %+v", r)
 			}
 		}
@@ -291,7 +297,12 @@ func TestWhatOthersLeft(t *testing.T) {
 	t.Run("a final notice that is owed", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, true)
-		s.put(ledger.Record{Disabled: &ledger.Disabled{At: now, Reason: audit.CreationAge}, Final: &notice})
+		s.put(func(r *ledger.Record) {
+			r.Intend(ledger.Intent{At: now, Run: "run-0", Reason: audit.CreationAge, Notice: notice})
+			if err := r.MarkDisabled(now, "run-0", nil); err != nil {
+				t.Fatal(err)
+			}
+		})
 		s.aws.active = false
 		outcome, _ := s.word(arn)
 		s.want(outcome, leak.AlreadyDisabled, 1)

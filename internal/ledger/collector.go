@@ -25,9 +25,17 @@ func (c *collector) addRead(account, keyID string, r Record, err error) {
 	switch {
 	case err != nil:
 		c.damaged = append(c.damaged, &DamagedError{Store: c.store, Account: account, KeyID: keyID, Err: err})
-	case !r.forgotten(c.now):
+	case !r.expired(c.now):
 		c.records = append(c.records, r)
 	}
+}
+
+// only returns the one record that a collector was to gather, if it did.
+func only(records []Record, err error) (Record, bool, error) {
+	if err != nil || len(records) == 0 {
+		return Record{}, false, err
+	}
+	return records[0], true, nil
 }
 
 func (c *collector) result() ([]Record, error) {

@@ -32,23 +32,26 @@ func fullRecord(account, keyID string) ledger.Record {
 		Reason: audit.Inactivity, At: today, Aside: "an aside",
 		Sooner: &notify.Sooner{Reason: audit.CreationAge, DaysLeft: 3},
 	}
-	return ledger.Record{
+	return ledger.FromFields(ledger.Fields{
 		Account: account, KeyID: keyID, User: "tfunke",
-		Told: audit.History{Creation: audit.Warned{
+		Warnings: audit.History{Creation: audit.Warned{
 			Deadline: today.AddDate(0, 0, 7), First: today.AddDate(0, 0, -7), Last: today, DaysLeft: 7,
 		}},
 		Intent:   &ledger.Intent{At: today, Run: "run-1", Reason: audit.CreationAge, Notice: notice},
 		Disabled: &ledger.Disabled{At: today.Add(time.Nanosecond), Run: "run-1", Reason: audit.CreationAge},
 		Leak:     &ledger.Leak{At: today, Run: "run-1", Event: "arn:aws:health:global::event/RISK/1", Disabled: today},
-		Final:    &notice,
-		Receipts: map[string]time.Time{"slack": today, "sns": today.Add(time.Second)},
-		Settled:  today.Add(time.Minute),
-		Changed:  today,
-	}
+		Final: &ledger.Final{
+			Notice: notice, Due: ledger.Due{Channels: []string{"slack", "sns"}},
+			Acknowledged: map[string]time.Time{"slack": today, "sns": today.Add(time.Second)},
+			ClosedAt:     today.Add(time.Minute),
+		},
+		Changed: today,
+	})
 }
 
 func warned(account, keyID string) *ledger.Record {
-	return &ledger.Record{Account: account, KeyID: keyID, User: "tfunke", Changed: today}
+	r := ledger.FromFields(ledger.Fields{Account: account, KeyID: keyID, User: "tfunke", Changed: today})
+	return &r
 }
 
 func put(t *testing.T, store ledger.Store, records ...*ledger.Record) {
@@ -70,7 +73,7 @@ func load(t *testing.T, store ledger.Store, account string) []ledger.Record {
 func ids(records []ledger.Record) []string {
 	var ids []string
 	for _, r := range records {
-		ids = append(ids, r.Account[:1]+"/"+r.KeyID)
+		ids = append(ids, r.Account()[:1]+"/"+r.KeyID())
 	}
 	return ids
 }
@@ -113,14 +116,21 @@ func testContract(t *testing.T, open func(t *testing.T) ledger.Store) {
 func testRoundTrip(t *testing.T, store ledger.Store) {
 	written := fullRecord(alpha, "AKIA1")
 	put(t, store, &written)
-	if written.Revision != 1 {
-		t.Errorf("the first write left revision %d", written.Revision)
+	if written.Raw().Revision != 1 {
+		t.Errorf("the first write left revision %d", written.Raw().Revision)
 	}
 	want := written
-	want.Version = ledger.Version
+	want.Raw().Version = ledger.Version
 	for name, read := range map[string]func() ([]ledger.Record, error){
 		"Load": func() ([]ledger.Record, error) { return store.Load(t.Context(), alpha) },
 		"List": func() ([]ledger.Record, error) { return store.List(t.Context()) },
+		"Get": func() ([]ledger.Record, error) {
+			got, found, err := store.Get(t.Context(), alpha, "AKIA1")
+			if !found {
+				return nil, err
+			}
+			return []ledger.Record{got}, err
+		},
 	} {
 		got, err := read()
 		if err != nil {
@@ -137,11 +147,11 @@ func testNothingShared(t *testing.T, store ledger.Store) {
 	put(t, store, &written)
 	before := load(t, store, alpha)
 
-	written.Receipts["sns"] = time.Time{}
-	written.Intent.Run = "changed by the writer"
+	written.Raw().Final.Acknowledged["sns"] = time.Time{}
+	written.Raw().Intent.Run = "changed by the writer"
 	first := load(t, store, alpha)
-	first[0].Receipts["slack"] = time.Time{}
-	first[0].Final.User = "changed by a reader"
+	first[0].Raw().Final.Acknowledged["slack"] = time.Time{}
+	first[0].Raw().Final.Notice.User = "changed by a reader"
 
 	if diff := cmp.Diff(before, load(t, store, alpha)); diff != "" {
 		t.Errorf("a caller changed the stored record (-before +after):\n%s", diff)
@@ -154,6 +164,9 @@ func testEmpty(t *testing.T, store ledger.Store) {
 	if err != nil || len(all) != 0 {
 		t.Errorf("List of an empty store: %v, %v", all, err)
 	}
+	if _, found, err := store.Get(t.Context(), alpha, "AKIA1"); found || err != nil {
+		t.Errorf("Get from an empty store: %t, %v", found, err)
+	}
 	if err := store.Delete(t.Context(), alpha, "AKIA1"); err != nil {
 		t.Errorf("delete what is not there: %v", err)
 	}
@@ -162,7 +175,7 @@ func testEmpty(t *testing.T, store ledger.Store) {
 	}
 	for _, r := range []*ledger.Record{warned("", "AKIA1"), warned(alpha, "")} {
 		if err := store.Put(t.Context(), r); err == nil {
-			t.Errorf("a record of key %q of account %q was taken", r.KeyID, r.Account)
+			t.Errorf("a record of key %q of account %q was taken", r.Raw().KeyID, r.Raw().Account)
 		}
 	}
 	if err := store.Put(t.Context(), warned(alpha, "AKIA1"), warned(alpha, "AKIA1")); err == nil {
@@ -207,9 +220,9 @@ func testManyRecords(t *testing.T, store ledger.Store) {
 		t.Fatalf("%d records came back of %d", len(got), many)
 	}
 	for i, r := range got {
-		if want := fmt.Sprintf("AKIA%04d", i); r.KeyID != want || r.Revision != 1 || records[i].Revision != 1 {
+		if want := fmt.Sprintf("AKIA%04d", i); r.Raw().KeyID != want || r.Raw().Revision != 1 || records[i].Raw().Revision != 1 {
 			t.Fatalf("record %d is %s at revision %d (%d with its writer), want %s at 1",
-				i, r.KeyID, r.Revision, records[i].Revision, want)
+				i, r.Raw().KeyID, r.Raw().Revision, records[i].Raw().Revision, want)
 		}
 	}
 	all, err := store.List(t.Context())
@@ -222,31 +235,31 @@ func testConflict(t *testing.T, store ledger.Store) {
 	first := warned(alpha, "AKIA1")
 	put(t, store, first)
 	one, two := load(t, store, alpha)[0], load(t, store, alpha)[0]
-	one.User = "one"
+	one.Raw().User = "one"
 	put(t, store, &one)
-	if one.Revision != 2 {
-		t.Errorf("the second write left revision %d", one.Revision)
+	if one.Raw().Revision != 2 {
+		t.Errorf("the second write left revision %d", one.Raw().Revision)
 	}
 
-	two.User = "two"
+	two.Raw().User = "two"
 	unseen := warned(alpha, "AKIA1")
-	unseen.User = "unseen"
+	unseen.Raw().User = "unseen"
 	ahead := warned(alpha, "AKIA1")
-	ahead.Revision, ahead.User = 9, "ahead"
+	ahead.Raw().Revision, ahead.Raw().User = 9, "ahead"
 	for _, late := range []*ledger.Record{&two, unseen, ahead} {
-		before := late.Revision
+		before := late.Raw().Revision
 		if err := store.Put(t.Context(), late); !errors.Is(err, ledger.ErrConflict) {
-			t.Errorf("writer %s got %v", late.User, err)
+			t.Errorf("writer %s got %v", late.Raw().User, err)
 		}
-		if late.Revision != before {
-			t.Errorf("the refused writer %s was given revision %d", late.User, late.Revision)
+		if late.Raw().Revision != before {
+			t.Errorf("the refused writer %s was given revision %d", late.Raw().User, late.Raw().Revision)
 		}
 	}
-	if got := load(t, store, alpha)[0]; got.User != "one" || got.Revision != 2 {
-		t.Errorf("%s's write is there at revision %d", got.User, got.Revision)
+	if got := load(t, store, alpha)[0]; got.Raw().User != "one" || got.Raw().Revision != 2 {
+		t.Errorf("%s's write is there at revision %d", got.Raw().User, got.Raw().Revision)
 	}
 	missing := warned(alpha, "AKIA2")
-	missing.Revision = 1
+	missing.Raw().Revision = 1
 	if err := store.Put(t.Context(), missing); !errors.Is(err, ledger.ErrConflict) {
 		t.Errorf("a record that somebody removed was written again: %v", err)
 	}
@@ -273,21 +286,22 @@ func testConflictAmongSeveral(t *testing.T, store ledger.Store) {
 	put(t, store, warned(alpha, "AKIA2"))
 	batch := []*ledger.Record{warned(alpha, "AKIA1"), warned(alpha, "AKIA2"), warned(alpha, "AKIA3")}
 	for _, r := range batch {
-		r.User = "batch"
+		r.Raw().User = "batch"
 	}
 	if err := store.Put(t.Context(), batch...); !errors.Is(err, ledger.ErrConflict) {
 		t.Fatalf("got %v", err)
 	}
-	stored := map[string]ledger.Record{}
+	stored := map[string]*ledger.Record{}
 	for _, r := range load(t, store, alpha) {
-		stored[r.KeyID] = r
+		stored[r.KeyID()] = &r
 	}
-	if batch[1].Revision != 0 || stored["AKIA2"].User != "tfunke" {
+	if batch[1].Raw().Revision != 0 || stored["AKIA2"].Raw().User != "tfunke" {
 		t.Errorf("the refused record was written: %+v", stored["AKIA2"])
 	}
 	for _, r := range batch {
-		if written := stored[r.KeyID].User == "batch"; written != (r.Revision == 1) {
-			t.Errorf("key %s: written is %t, and its revision says %d", r.KeyID, written, r.Revision)
+		kept, found := stored[r.KeyID()]
+		if written := found && kept.User() == "batch"; written != (r.Raw().Revision == 1) {
+			t.Errorf("key %s: written is %t, and its revision says %d", r.Raw().KeyID, written, r.Raw().Revision)
 		}
 	}
 }
@@ -307,10 +321,10 @@ func testManyWriters(t *testing.T, store ledger.Store) {
 					return
 				}
 				r := records[0]
-				if r.Receipts == nil {
-					r.Receipts = map[string]time.Time{}
+				if r.Raw().Final == nil {
+					r.Raw().Final = &ledger.Final{Acknowledged: map[string]time.Time{}}
 				}
-				r.Receipts[fmt.Sprint("channel ", w)] = today
+				r.Raw().Final.Acknowledged[fmt.Sprint("channel ", w)] = today
 				switch err := store.Put(t.Context(), &r); {
 				case err == nil:
 					return
@@ -322,8 +336,8 @@ func testManyWriters(t *testing.T, store ledger.Store) {
 		})
 	}
 	done.Wait()
-	if r := load(t, store, alpha)[0]; len(r.Receipts) != writers || r.Revision != writers+1 {
-		t.Errorf("%d of %d receipts are left at revision %d", len(r.Receipts), writers, r.Revision)
+	if r := load(t, store, alpha)[0]; len(r.Raw().Final.Acknowledged) != writers || r.Raw().Revision != writers+1 {
+		t.Errorf("%d of %d receipts are left at revision %d", len(r.Raw().Final.Acknowledged), writers, r.Raw().Revision)
 	}
 }
 

@@ -38,15 +38,15 @@ func testDamaged(t *testing.T, w workshop) {
 			version, account, keyID)
 	}
 	tests := map[string]struct{ text, says string }{
-		"AKIABROKEN":  {`{"version":1,"account":`, "not JSON"},
+		"AKIABROKEN":  {`{"version":3,"account":`, "not JSON"},
 		"AKIALIST":    {`[]`, "not JSON"},
 		"AKIANEWER":   {good(ledger.Version+1, alpha, "AKIANEWER"), "use a newer Sleuth"},
 		"AKIANONE":    {`{}`, "no version"},
 		"AKIANULL":    {`null`, "no version"},
-		"AKIAOTHER":   {good(1, alpha, "AKIAELSE"), `key "AKIAELSE"`},
-		"AKIAFOREIGN": {good(1, beta, "AKIAFOREIGN"), beta},
-		"AKIATIME":    {strings.Replace(good(1, alpha, "AKIATIME"), "2026-03", "2026-13", 1), "read its fields"},
-		"AKIAREV":     {strings.Replace(good(1, alpha, "AKIAREV"), `"revision":1`, `"revision":0`, 1), "revision 0"},
+		"AKIAOTHER":   {good(ledger.Version, alpha, "AKIAELSE"), `key "AKIAELSE"`},
+		"AKIAFOREIGN": {good(ledger.Version, beta, "AKIAFOREIGN"), beta},
+		"AKIATIME":    {strings.Replace(good(ledger.Version, alpha, "AKIATIME"), "2026-03", "2026-13", 1), "read its fields"},
+		"AKIAREV":     {strings.Replace(good(ledger.Version, alpha, "AKIAREV"), `"revision":1`, `"revision":0`, 1), "revision 0"},
 	}
 	put(t, w.store, warned(alpha, "AKIAGOOD"), warned(alpha, "AKIAZGOOD"), warned(beta, "AKIAGOOD"))
 	for keyID, tt := range tests {
@@ -84,14 +84,14 @@ func testDamaged(t *testing.T, w workshop) {
 	for keyID, tt := range tests {
 		for _, revision := range []int64{0, 9} {
 			r := warned(alpha, keyID)
-			r.Revision = revision
+			r.Raw().Revision = revision
 			err := w.store.Put(t.Context(), r)
 			var damaged *ledger.DamagedError
 			if !errors.As(err, &damaged) || damaged.KeyID != keyID {
 				t.Errorf("Put on %s at revision %d: %v", keyID, revision, err)
 			}
-			if r.Revision != revision {
-				t.Errorf("%s was given revision %d", keyID, r.Revision)
+			if r.Raw().Revision != revision {
+				t.Errorf("%s was given revision %d", keyID, r.Raw().Revision)
 			}
 		}
 		if now := w.text(t, alpha, keyID); now != tt.text {
@@ -130,11 +130,11 @@ func damagedIn(t *testing.T, err error) map[string]*ledger.DamagedError {
 // testUnknownField: a field that this version does not know is passed over,
 // and lost when the record is written again.
 func testUnknownField(t *testing.T, w workshop) {
-	w.plant(t, alpha, "AKIA1", `{"version":1,"account":"`+alpha+`","key_id":"AKIA1","user":"before",`+
+	w.plant(t, alpha, "AKIA1", `{"version":3,"account":"`+alpha+`","key_id":"AKIA1","user":"before",`+
 		`"mood":{"of":["the","owner"]},"changed":"2026-03-01T00:00:00Z","revision":1}`)
 	records := load(t, w.store, alpha)
 	wantIDs(t, records, "1/AKIA1")
-	records[0].User = "after"
+	records[0].Raw().User = "after"
 	put(t, w.store, &records[0])
 	if text := w.text(t, alpha, "AKIA1"); !strings.Contains(text, `"after"`) || strings.Contains(text, "mood") {
 		t.Errorf("it was written as %s", text)
@@ -144,15 +144,15 @@ func testUnknownField(t *testing.T, w workshop) {
 func testExpired(t *testing.T, w workshop) {
 	longAgo := today.Add(-401 * 24 * time.Hour)
 	expired := warned(alpha, "AKIAEXPIRED")
-	expired.Changed = longAgo
+	expired.Raw().Changed = longAgo
 	owed := warned(alpha, "AKIAOWED")
-	owed.Changed, owed.Disabled = longAgo, &ledger.Disabled{At: longAgo}
+	owed.Raw().Changed, owed.Raw().Final = longAgo, &ledger.Final{}
 	settled := warned(alpha, "AKIASETTLED")
-	settled.Changed, settled.Disabled, settled.Settled = longAgo, &ledger.Disabled{At: longAgo}, longAgo
+	settled.Raw().Changed, settled.Raw().Final = longAgo, &ledger.Final{ClosedAt: longAgo}
 	undated := warned(alpha, "AKIAUNDATED")
-	undated.Changed = time.Time{}
+	undated.Raw().Changed = time.Time{}
 	recent := warned(alpha, "AKIARECENT")
-	recent.Changed = today.Add(-399 * 24 * time.Hour)
+	recent.Raw().Changed = today.Add(-399 * 24 * time.Hour)
 	put(t, w.store, expired, owed, settled, undated, recent)
 	put(t, w.store, expired, settled) // a second revision
 
@@ -163,12 +163,16 @@ func testExpired(t *testing.T, w workshop) {
 	}
 	wantIDs(t, all, "1/AKIAOWED", "1/AKIARECENT", "1/AKIAUNDATED")
 
+	if _, found, err := w.store.Get(t.Context(), alpha, "AKIAEXPIRED"); found || err != nil {
+		t.Errorf("Get of an expired record: %t, %v", found, err)
+	}
+
 	// Who finds no record writes a first one, and it counts on.
 	again := warned(alpha, "AKIAEXPIRED")
-	again.User = "again"
+	again.Raw().User = "again"
 	put(t, w.store, again)
-	if again.Revision != 3 {
-		t.Errorf("it was written with revision %d, want 3", again.Revision)
+	if again.Raw().Revision != 3 {
+		t.Errorf("it was written with revision %d, want 3", again.Raw().Revision)
 	}
 	// Who still knows the expired one is too late.
 	if err := w.store.Put(t.Context(), expired); !errors.Is(err, ledger.ErrConflict) {
@@ -176,6 +180,6 @@ func testExpired(t *testing.T, w workshop) {
 	}
 	wantIDs(t, load(t, w.store, alpha), "1/AKIAEXPIRED", "1/AKIAOWED", "1/AKIARECENT", "1/AKIAUNDATED")
 	// And where nobody else wrote, may go on.
-	settled.Changed = today
+	settled.Raw().Changed = today
 	put(t, w.store, settled)
 }

@@ -38,7 +38,7 @@ type DynamoDB struct {
 // NewDynamoDB returns a store in a table such as TableDefinition describes. It
 // calls nothing yet. How often a call is retried is the client's to say.
 func NewDynamoDB(client DynamoDBAPI, table string, opts ...Option) *DynamoDB {
-	return &DynamoDB{client, table, chosen(opts)}
+	return &DynamoDB{client, table, applyOptions(opts)}
 }
 
 // Load implements Store.
@@ -59,6 +59,24 @@ func (d *DynamoDB) Load(ctx context.Context, account string) ([]Record, error) {
 		c.addItems(page.Items)
 	}
 	return c.result()
+}
+
+// Get implements Store. It is a query of one item, so that it needs no other
+// permission than Load.
+func (d *DynamoDB) Get(ctx context.Context, account, keyID string) (Record, bool, error) {
+	out, err := d.client.Query(ctx, &dynamodb.QueryInput{
+		TableName:                 &d.table,
+		ConsistentRead:            aws.Bool(true),
+		KeyConditionExpression:    aws.String("#account = :account AND #item = :key"),
+		ExpressionAttributeNames:  names(attrAccount, attrItem),
+		ExpressionAttributeValues: item{":account": text(account), ":key": text(keyPrefix + keyID)},
+	})
+	if err != nil {
+		return Record{}, false, d.failed("read the record of key "+keyID, err)
+	}
+	c := d.collector()
+	c.addItems(out.Items)
+	return only(c.result())
 }
 
 // List implements Store. It reads the whole table, with the permission
@@ -132,23 +150,23 @@ func refused(err error) bool {
 }
 
 func (d *DynamoDB) put(ctx context.Context, r *Record) error {
-	next, err := reviseTo(r.Revision+1, *r)
+	next, err := reviseTo(r.d.Revision+1, *r)
 	if err != nil {
 		return err
 	}
-	stored, err := d.putAfter(ctx, *r, next, r.Revision)
+	stored, err := d.putAfter(ctx, *r, next, r.d.Revision)
 	if len(stored) > 0 && !holds(stored, next) {
 		// Something else is there. An expired record that DynamoDB has not
 		// removed yet is as good as none, as long as nobody brings it back in
 		// between.
 		var old Record
 		if old, err = recordIn(stored); err != nil {
-			return &DamagedError{Store: d.String(), Account: r.Account, KeyID: r.KeyID, Err: err}
+			return &DamagedError{Store: d.String(), Account: r.d.Account, KeyID: r.d.KeyID, Err: err}
 		}
 		if next, err = revise(old, *r, d.now()); err != nil {
 			return err
 		}
-		stored, err = d.putAfter(ctx, *r, next, old.Revision)
+		stored, err = d.putAfter(ctx, *r, next, old.d.Revision)
 	}
 	switch {
 	case holds(stored, next):
@@ -158,9 +176,9 @@ func (d *DynamoDB) put(ctx context.Context, r *Record) error {
 	case isConditionFailed(err):
 		return conflict(*r)
 	case err != nil:
-		return d.failed("write the record of key "+r.KeyID, err)
+		return d.failed("write the record of key "+r.d.KeyID, err)
 	}
-	r.Revision = next.revision
+	r.d.Revision = next.revision
 	return nil
 }
 

@@ -81,7 +81,7 @@ func keyOf(stored item) (account, keyID string) {
 }
 
 func itemOf(r Record, next revised) item {
-	made := keyItem(r.Account, keyPrefix+r.KeyID)
+	made := keyItem(r.d.Account, keyPrefix+r.d.KeyID)
 	made[attrRecord] = text(string(next.text))
 	made[attrRevision] = number(next.revision)
 	if expires := r.Expires(); !expires.IsZero() {
@@ -102,8 +102,8 @@ func recordIn(stored item) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	if revision, found := numberIn(stored, attrRevision); !found || revision != r.Revision {
-		return Record{}, fmt.Errorf("its number attribute %q is not its record's revision, %d", attrRevision, r.Revision)
+	if revision, found := numberIn(stored, attrRevision); !found || revision != r.d.Revision {
+		return Record{}, fmt.Errorf("its number attribute %q is not its record's revision, %d", attrRevision, r.d.Revision)
 	}
 	return r, nil
 }

@@ -135,7 +135,7 @@ func TestDynamoDBOfTwoProcesses(t *testing.T) {
 	wantIDs(t, seen, "1/AKIA1")
 	put(t, two, &seen[0])
 	late := warned(alpha, "AKIA1")
-	late.Revision, late.User = 1, "late"
+	late.Raw().Revision, late.Raw().User = 1, "late"
 	if err := one.Put(t.Context(), late); !errors.Is(err, ledger.ErrConflict) {
 		t.Errorf("got %v", err)
 	}
@@ -155,7 +155,7 @@ func TestDynamoDBItems(t *testing.T) {
 	store := onTable(client)
 	settled := warned(alpha, "AKIASETTLED")
 	owed := warned(alpha, "AKIAOWED")
-	owed.Disabled = &ledger.Disabled{At: today}
+	owed.Raw().Final = &ledger.Final{}
 	put(t, store, settled, owed)
 
 	want := strconv.FormatInt(settled.Expires().Unix(), 10)
@@ -167,12 +167,12 @@ func TestDynamoDBItems(t *testing.T) {
 		t.Errorf("a record with something owed expires at %v", expires)
 	}
 	// Settling gives it an end, and a new debt takes it away again.
-	owed.Settled = today
+	owed.Raw().Final.ClosedAt = today
 	put(t, store, owed)
 	if _, found := rawItem(t, client, alpha, "key#AKIAOWED")["expires"]; !found {
 		t.Error("a record that was settled never expires")
 	}
-	settled.Intent = &ledger.Intent{At: today}
+	settled.Raw().Intent = &ledger.Intent{At: today}
 	put(t, store, settled)
 	if _, found := rawItem(t, client, alpha, "key#AKIASETTLED")["expires"]; found {
 		t.Error("a record with a new debt expires")
@@ -203,7 +203,7 @@ func TestDynamoDBReadsAllPages(t *testing.T) {
 	records := make([]*ledger.Record, many)
 	for i := range records {
 		r := fullRecord(alpha, fmt.Sprintf("AKIA%04d", i))
-		r.Final.Aside = strings.Repeat("x", 30_000) // a page is 1 MiB
+		r.Raw().Final.Notice.Aside = strings.Repeat("x", 30_000) // a page is 1 MiB
 		records[i] = &r
 	}
 	put(t, store, records...)
@@ -234,25 +234,25 @@ func TestDynamoDBLosesAnswers(t *testing.T) {
 	r := warned(alpha, "AKIA1")
 	put(t, retrying, r)
 	lose(1)
-	r.User = "second"
+	r.Raw().User = "second"
 	put(t, retrying, r)
-	if got := load(t, store, alpha)[0]; r.Revision != 2 || got.Revision != 2 || got.User != "second" {
-		t.Errorf("revision %d with its writer, and stored is %+v", r.Revision, got)
+	if got := load(t, store, alpha)[0]; r.Raw().Revision != 2 || got.Raw().Revision != 2 || got.Raw().User != "second" {
+		t.Errorf("revision %d with its writer, and stored is %+v", r.Raw().Revision, got)
 	}
 
 	// Where the client gives up as well, the same Put can simply be repeated.
 	lose(1)
-	r.User = "third"
-	if err := store.Put(t.Context(), r); err == nil || errors.Is(err, ledger.ErrConflict) || r.Revision != 2 {
-		t.Errorf("got %v at revision %d", err, r.Revision)
+	r.Raw().User = "third"
+	if err := store.Put(t.Context(), r); err == nil || errors.Is(err, ledger.ErrConflict) || r.Raw().Revision != 2 {
+		t.Errorf("got %v at revision %d", err, r.Raw().Revision)
 	}
 	put(t, store, r)
-	if got := load(t, store, alpha)[0]; r.Revision != 3 || got.Revision != 3 || got.User != "third" {
-		t.Errorf("revision %d with its writer, and stored is %+v", r.Revision, got)
+	if got := load(t, store, alpha)[0]; r.Raw().Revision != 3 || got.Raw().Revision != 3 || got.Raw().User != "third" {
+		t.Errorf("revision %d with its writer, and stored is %+v", r.Raw().Revision, got)
 	}
 	// But not once somebody else has written.
 	lose(1)
-	r.User = "fourth"
+	r.Raw().User = "fourth"
 	if err := store.Put(t.Context(), r); err == nil {
 		t.Fatal("no answer was lost")
 	}
@@ -264,13 +264,13 @@ func TestDynamoDBLosesAnswers(t *testing.T) {
 
 	// An expired record is overwritten in two steps.
 	expired := warned(alpha, "AKIA2")
-	expired.Changed = today.AddDate(-2, 0, 0)
+	expired.Raw().Changed = today.AddDate(-2, 0, 0)
 	put(t, store, expired)
 	again := warned(alpha, "AKIA2")
 	lose(2) // the refusal and the write
 	put(t, retrying, again)
-	if got := load(t, store, alpha); again.Revision != 2 || len(got) != 2 || got[1].Revision != 2 {
-		t.Errorf("revision %d with its writer, and stored is %+v", again.Revision, got)
+	if got := load(t, store, alpha); again.Raw().Revision != 2 || len(got) != 2 || got[1].Raw().Revision != 2 {
+		t.Errorf("revision %d with its writer, and stored is %+v", again.Raw().Revision, got)
 	}
 
 	lose(1)

@@ -7,15 +7,12 @@ import (
 	"time"
 )
 
-// encode writes a record as JSON, in the lowest version that has its fields.
+// encode writes a record as JSON.
 func encode(r Record) ([]byte, error) {
-	r.Version = max(r.Version, 1)
-	if r.Leak != nil {
-		r.Version = max(r.Version, leakVersion)
-	}
-	text, err := json.Marshal(r)
+	r.d.Version = Version
+	text, err := json.Marshal(r.d)
 	if err != nil {
-		return nil, fmt.Errorf("encode the record of key %s: %w", r.KeyID, err)
+		return nil, fmt.Errorf("encode the record of key %s: %w", r.d.KeyID, err)
 	}
 	return text, nil
 }
@@ -35,15 +32,18 @@ func decode(text []byte, account, keyID string) (Record, error) {
 	if head.Version < 1 {
 		return Record{}, errors.New("it has no version")
 	}
+	if head.Version < Version {
+		return Record{}, fmt.Errorf("it has version %d, from before the first release; this Sleuth reads version %d", head.Version, Version)
+	}
 	var r Record
-	if err := json.Unmarshal(text, &r); err != nil {
+	if err := json.Unmarshal(text, &r.d); err != nil {
 		return Record{}, fmt.Errorf("read its fields: %w", err)
 	}
-	if r.Account != account || r.KeyID != keyID {
-		return Record{}, fmt.Errorf("it says that it is key %q of account %q", r.KeyID, r.Account)
+	if r.d.Account != account || r.d.KeyID != keyID {
+		return Record{}, fmt.Errorf("it says that it is key %q of account %q", r.d.KeyID, r.d.Account)
 	}
-	if r.Revision < 1 {
-		return Record{}, fmt.Errorf("it has revision %d, and a stored record begins at 1", r.Revision)
+	if r.d.Revision < 1 {
+		return Record{}, fmt.Errorf("it has revision %d, and a stored record begins at 1", r.d.Revision)
 	}
 	return r, nil
 }
@@ -52,12 +52,12 @@ func decode(text []byte, account, keyID string) (Record, error) {
 func checkPut(records []*Record) error {
 	seen := make(map[recordID]bool, len(records))
 	for _, r := range records {
-		id := recordID{r.Account, r.KeyID}
+		id := recordID{r.d.Account, r.d.KeyID}
 		switch {
-		case r.Account == "" || r.KeyID == "":
-			return fmt.Errorf("write the record of key %q of account %q: it takes both", r.KeyID, r.Account)
+		case r.d.Account == "" || r.d.KeyID == "":
+			return fmt.Errorf("write the record of key %q of account %q: it takes both", r.d.KeyID, r.d.Account)
 		case seen[id]:
-			return fmt.Errorf("write the record of key %s: it is given twice", r.KeyID)
+			return fmt.Errorf("write the record of key %s: it is given twice", r.d.KeyID)
 		}
 		seen[id] = true
 	}
@@ -69,11 +69,11 @@ func checkPut(records []*Record) error {
 // counts as none to a writer that knows of none, but its revisions are counted
 // on: who read it before it expired must not overwrite what came after.
 func revisionAfter(stored, written Record, now time.Time) (int64, error) {
-	unseen := written.Revision == 0 && stored.forgotten(now)
-	if written.Revision != stored.Revision && !unseen {
+	unseen := written.d.Revision == 0 && stored.expired(now)
+	if written.d.Revision != stored.d.Revision && !unseen {
 		return 0, conflict(written)
 	}
-	return stored.Revision + 1, nil
+	return stored.d.Revision + 1, nil
 }
 
 // revised is a record as it is to be stored.
@@ -92,11 +92,11 @@ func revise(stored, written Record, now time.Time) (revised, error) {
 }
 
 func reviseTo(revision int64, r Record) (revised, error) {
-	r.Revision = revision
+	r.d.Revision = revision
 	text, err := encode(r)
 	return revised{text, revision}, err
 }
 
 func conflict(r Record) error {
-	return fmt.Errorf("write the record of key %s of account %s: %w", r.KeyID, r.Account, ErrConflict)
+	return fmt.Errorf("write the record of key %s of account %s: %w", r.d.KeyID, r.d.Account, ErrConflict)
 }

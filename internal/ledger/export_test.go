@@ -26,3 +26,13 @@ func (f *File) Text(account, keyID string) (stored string, err error) {
 
 // Syncs reports whether every write waits for the disk.
 func (f *File) Syncs() bool { return !f.db.NoSync && !f.db.NoGrowSync }
+
+// Raw is the stored form of a record, for tests that need one which no
+// transition makes.
+func (r *Record) Raw() *fields { return &r.d }
+
+// Fields is the stored form of a record.
+type Fields = fields
+
+// FromFields is the record with this stored form.
+func FromFields(f Fields) Record { return Record{f} }

@@ -43,6 +43,19 @@ func (f *File) List(ctx context.Context) ([]Record, error) {
 	return f.collect(ctx, eachRecord)
 }
 
+// Get implements Store.
+func (f *File) Get(ctx context.Context, account, keyID string) (Record, bool, error) {
+	records, err := f.collect(ctx, func(tx *bolt.Tx, visit visitor) error {
+		if bucket := accountBucket(tx, account); bucket != nil {
+			if text := bucket.Get([]byte(keyID)); text != nil {
+				visit(account, keyID, text)
+			}
+		}
+		return nil
+	})
+	return only(records, err)
+}
+
 func (f *File) collect(ctx context.Context, each func(*bolt.Tx, visitor) error) ([]Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -117,27 +130,27 @@ func (f *File) Put(ctx context.Context, records ...*Record) error {
 		return err
 	}
 	for i, r := range records {
-		r.Revision = batch[i].revision
+		r.d.Revision = batch[i].revision
 	}
 	return nil
 }
 
 func (f *File) replace(tx *bolt.Tx, r Record) (revised, error) {
-	bucket, err := recordsOf(tx).CreateBucketIfNotExists([]byte(r.Account))
+	bucket, err := recordsOf(tx).CreateBucketIfNotExists([]byte(r.d.Account))
 	if err != nil {
 		return revised{}, err
 	}
 	var stored Record
-	if text := bucket.Get([]byte(r.KeyID)); text != nil {
-		if stored, err = decode(text, r.Account, r.KeyID); err != nil {
-			return revised{}, &DamagedError{Store: f.String(), Account: r.Account, KeyID: r.KeyID, Err: err}
+	if text := bucket.Get([]byte(r.d.KeyID)); text != nil {
+		if stored, err = decode(text, r.d.Account, r.d.KeyID); err != nil {
+			return revised{}, &DamagedError{Store: f.String(), Account: r.d.Account, KeyID: r.d.KeyID, Err: err}
 		}
 	}
 	next, err := revise(stored, r, f.now())
 	if err != nil {
 		return revised{}, err
 	}
-	return next, bucket.Put([]byte(r.KeyID), next.text)
+	return next, bucket.Put([]byte(r.d.KeyID), next.text)
 }
 
 // Delete implements Store.
@@ -173,7 +186,7 @@ func (f *File) prune() error {
 	now := f.now()
 	err := f.view(func(tx *bolt.Tx) error {
 		return eachRecord(tx, func(account, keyID string, text []byte) {
-			if r, err := decode(text, account, keyID); err == nil && r.forgotten(now) {
+			if r, err := decode(text, account, keyID); err == nil && r.expired(now) {
 				expired = append(expired, recordID{account, keyID})
 			}
 		})

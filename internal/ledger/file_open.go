@@ -58,7 +58,7 @@ func (e *FileError) Unwrap() error { return e.Err }
 // The file is locked with flock: keep it on a disk of this machine, or on a
 // network file system that has such locks.
 func OpenFile(path string, opts ...Option) (*File, error) {
-	o := chosen(opts)
+	o := applyOptions(opts)
 	found, err := holdsAnything(path)
 	if err != nil {
 		return nil, err

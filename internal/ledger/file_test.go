@@ -91,7 +91,7 @@ func writeUntilKilled(path string) error {
 		if err := f.Put(ctx, &one, &other); err != nil {
 			return err
 		}
-		fmt.Println(one.KeyID)
+		fmt.Println(one.Raw().KeyID)
 	}
 }
 
@@ -130,8 +130,8 @@ func TestFileOutlivesAKill(t *testing.T) {
 				t.Fatalf("%d writes were taken, and %d and %d records are there", len(taken), len(ones), len(others))
 			}
 			for i, keyID := range taken {
-				if ones[i].KeyID != keyID || others[i].KeyID != keyID {
-					t.Fatalf("record %d is %s and %s, want %s", i, ones[i].KeyID, others[i].KeyID, keyID)
+				if ones[i].Raw().KeyID != keyID || others[i].Raw().KeyID != keyID {
+					t.Fatalf("record %d is %s and %s, want %s", i, ones[i].Raw().KeyID, others[i].Raw().KeyID, keyID)
 				}
 			}
 			if err := f.Acquire(t.Context(), alpha, "next", today, time.Hour); err != nil {
@@ -158,8 +158,8 @@ func TestFileWritesAllOrNothing(t *testing.T) {
 	}
 	wantIDs(t, load(t, f, alpha), "1/AKIA2")
 	wantIDs(t, load(t, f, beta))
-	if batch[0].Revision != 0 {
-		t.Errorf("a record that was not written was given revision %d", batch[0].Revision)
+	if batch[0].Raw().Revision != 0 {
+		t.Errorf("a record that was not written was given revision %d", batch[0].Raw().Revision)
 	}
 }
 
@@ -184,7 +184,7 @@ func TestFileReopened(t *testing.T) {
 	path := statePath(t)
 	f := openFile(t, path)
 	expired := warned(alpha, "AKIA1")
-	expired.Changed = today.AddDate(-2, 0, 0)
+	expired.Raw().Changed = today.AddDate(-2, 0, 0)
 	put(t, f, expired, warned(alpha, "AKIA2"))
 	if err := f.Plant(alpha, "AKIA3", "damaged"); err != nil {
 		t.Fatal(err)
@@ -269,7 +269,7 @@ func TestFileReadOnly(t *testing.T) {
 
 	writer := openFile(t, path)
 	expired := warned(alpha, "AKIA3")
-	expired.Changed = today.AddDate(-2, 0, 0)
+	expired.Raw().Changed = today.AddDate(-2, 0, 0)
 	put(t, writer, warned(alpha, "AKIA1"), expired)
 	closeFile(t, writer)
 	before := contents(t, path)

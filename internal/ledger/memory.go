@@ -68,9 +68,20 @@ func (m *Memory) record(id recordID) (Record, error) {
 	return r, nil
 }
 
+// Get implements Store.
+func (m *Memory) Get(ctx context.Context, account, keyID string) (Record, bool, error) {
+	if err := ctx.Err(); err != nil {
+		return Record{}, false, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, err := m.record(recordID{account, keyID})
+	return r, r.d.KeyID != "", err
+}
+
 func sortRecords(records []Record) {
 	slices.SortFunc(records, func(a, b Record) int {
-		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.KeyID, b.KeyID))
+		return cmp.Or(cmp.Compare(a.d.Account, b.d.Account), cmp.Compare(a.d.KeyID, b.d.KeyID))
 	})
 }
 
@@ -83,7 +94,7 @@ func (m *Memory) Put(ctx context.Context, records ...*Record) error {
 	defer m.mu.Unlock()
 	batch := make([]revised, len(records))
 	for i, r := range records {
-		stored, err := m.record(recordID{r.Account, r.KeyID})
+		stored, err := m.record(recordID{r.d.Account, r.d.KeyID})
 		if err != nil {
 			return err
 		}
@@ -93,8 +104,8 @@ func (m *Memory) Put(ctx context.Context, records ...*Record) error {
 		}
 	}
 	for i, r := range records {
-		m.texts[recordID{r.Account, r.KeyID}] = batch[i].text
-		r.Revision = batch[i].revision
+		m.texts[recordID{r.d.Account, r.d.KeyID}] = batch[i].text
+		r.d.Revision = batch[i].revision
 	}
 	return nil
 }

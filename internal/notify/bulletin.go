@@ -155,3 +155,21 @@ func (b Bulletin) list(reason audit.Reason, kind Kind) List {
 	})
 	return list
 }
+
+// MentionOnce returns the notices in the order that they are shown in, each
+// person mentioned in the first that is theirs and named in the others: a mention
+// rings a bell.
+func (b Bulletin) MentionOnce() []Notice {
+	mentioned := map[string]bool{}
+	shown := make([]Notice, 0, len(b.Notices))
+	for _, section := range b.Sections() {
+		for _, list := range section.Lists {
+			for _, n := range list.Notices {
+				n.Named = mentioned[n.SlackTag]
+				mentioned[n.SlackTag] = true
+				shown = append(shown, n)
+			}
+		}
+	}
+	return shown
+}

@@ -48,11 +48,14 @@ type Message struct {
 type Post struct {
 	Channel  Channel
 	Bulletin Bulletin
+	// Send sends a message in place of the channel's own Send; nil is that.
+	Send func(context.Context, Message) error
 }
 
 // Delivery is what became of a post.
 type Delivery struct {
-	Channel string
+	Channel string // its name
+	ID      string // its identity
 	// Sent counts messages, Told the notices in them.
 	Sent, Told int
 	// Failures are the messages that did not get through, or whose receipt
@@ -66,9 +69,9 @@ type Failure struct {
 	Err     error
 }
 
-// Receipt records that a channel has taken a message. It is called once a
+// Receipt records that a channel has accepted a message. It is called once a
 // message, from one goroutine a channel.
-type Receipt func(ctx context.Context, channel string, told Message) error
+type Receipt func(ctx context.Context, channel Channel, accepted Message) error
 
 // Deliver hands every post to its channel, all channels at once and each on
 // its own: one that fails, hangs or panics stops no other. A channel that
@@ -84,7 +87,7 @@ func Deliver(ctx context.Context, posts []Post, receipt Receipt) []Delivery {
 }
 
 func deliver(ctx context.Context, post Post, receipt Receipt) (d Delivery) {
-	d.Channel = post.Channel.Name()
+	d.Channel, d.ID = post.Channel.Name(), post.Channel.ID()
 	post.Bulletin = post.Bulletin.For(post.Channel)
 	if post.Bulletin.Empty() {
 		return d
@@ -99,13 +102,13 @@ func deliver(ctx context.Context, post Post, receipt Receipt) (d Delivery) {
 		d.Failures = append(d.Failures, Failure{Err: err})
 	}
 	for _, m := range messages {
-		if err := send(ctx, post.Channel, m); err != nil {
+		if err := send(ctx, post, m); err != nil {
 			d.Failures = append(d.Failures, Failure{m.Notices, err})
 			continue
 		}
 		d.Sent++
 		d.Told += len(m.Notices)
-		if err := receipt(ctx, d.Channel, m); err != nil {
+		if err := receipt(ctx, post.Channel, m); err != nil {
 			err = fmt.Errorf("record that %s took a message: %w", d.Channel, err)
 			d.Failures = append(d.Failures, Failure{m.Notices, err})
 		}
@@ -124,13 +127,16 @@ func compose(post Post, d *Delivery) (messages []Message) {
 	return post.Channel.Compose(post.Bulletin)
 }
 
-func send(ctx context.Context, channel Channel, m Message) (err error) {
+func send(ctx context.Context, post Post, m Message) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("send through %s: panic: %v", channel.Name(), p)
+			err = fmt.Errorf("send through %s: panic: %v", post.Channel.Name(), p)
 		}
 	}()
-	return channel.Send(ctx, m)
+	if post.Send != nil {
+		return post.Send(ctx, m)
+	}
+	return post.Channel.Send(ctx, m)
 }
 
 // Printer is a channel that may print its messages instead of sending them.

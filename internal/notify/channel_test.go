@@ -40,7 +40,7 @@ func (c channel) Send(ctx context.Context, m notify.Message) error {
 
 var three = notify.Bulletin{Notices: []notify.Notice{{KeyID: "K1"}, {KeyID: "K2"}, {KeyID: "K3"}}}
 
-func taken(context.Context, string, notify.Message) error { return nil }
+func taken(context.Context, notify.Channel, notify.Message) error { return nil }
 
 var errRefused = errors.New("refused")
 
@@ -101,7 +101,7 @@ func panics(key string) func(context.Context, notify.Message) error {
 }
 
 func forgets(key string) notify.Receipt {
-	return func(_ context.Context, _ string, m notify.Message) error {
+	return func(_ context.Context, _ notify.Channel, m notify.Message) error {
 		if m.Body == key {
 			return errors.New("disk full")
 		}
@@ -114,7 +114,8 @@ func TestReceiptsFollowDelivery(t *testing.T) {
 	t.Parallel()
 	var receipts []string
 	notify.Deliver(t.Context(), []notify.Post{{Channel: channel{name: "x", send: refuses("K2")}, Bulletin: three}},
-		func(_ context.Context, name string, m notify.Message) error {
+		func(_ context.Context, c notify.Channel, m notify.Message) error {
+			name := c.Name()
 			receipts = append(receipts, name+" "+m.Notices[0].KeyID)
 			return nil
 		})

@@ -34,17 +34,17 @@ type ForPrograms interface {
 	ForPrograms()
 }
 
-// Warns reports whether the owner of a key counts as warned once the channel of
-// that name has taken the warning: not where programs listen to it and people to
+// CountsAsWarning reports whether the owner of a key counts as warned once this
+// channel has accepted the warning: not if programs listen to it and people to
 // another.
-func Warns(channels []Channel, name string, n Notice) bool {
-	toPeople, programs := false, false
-	for _, c := range channels {
-		_, isForPrograms := unwrapped(c).(ForPrograms)
-		programs = programs || isForPrograms && c.Name() == name
-		toPeople = toPeople || !isForPrograms && TellsPeople(c) && Tells(c, n)
+func CountsAsWarning(channels []Channel, taker Channel, n Notice) bool {
+	if _, isForPrograms := unwrapped(taker).(ForPrograms); !isForPrograms {
+		return true
 	}
-	return !programs || !toPeople
+	return !slices.ContainsFunc(channels, func(c Channel) bool {
+		_, isForPrograms := unwrapped(c).(ForPrograms)
+		return !isForPrograms && TellsPeople(c) && Tells(c, n)
+	})
 }
 
 // For is the part of the bulletin that is for the channel: all of it, or, for
@@ -59,26 +59,14 @@ func (b Bulletin) For(c Channel) Bulletin {
 	return b
 }
 
-// Owed are the names of the channels that a notice is owed by: those that
-// reach people, and this one.
-func Owed(channels []Channel, n Notice) map[string]bool {
-	names := map[string]bool{}
+// Recipients are the identities of the channels that a notice is due on: those
+// that deliver it to somebody.
+func Recipients(channels []Channel, n Notice) []string {
+	var ids []string
 	for _, c := range channels {
 		if TellsPeople(c) && Tells(c, n) {
-			names[c.Name()] = true
+			ids = append(ids, c.ID())
 		}
 	}
-	return names
+	return ids
 }
-
-// Unreachable are the notices that nobody tells although some channels reach
-// people: their owners are not among those whom these can tell.
-func Unreachable(channels []Channel, notices []Notice) []Notice {
-	if !slices.ContainsFunc(channels, TellsPeople) {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(notices), func(n Notice) bool { return len(Owed(channels, n)) > 0 })
-}
-
-// NoWay says why an Unreachable notice is not told, and what to do.
-const NoWay = "no channel can reach its owner; give the user a Slack or an Email tag, or set a channel that tells of all keys"

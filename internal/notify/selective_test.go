@@ -47,19 +47,19 @@ func TestASelectiveChannelIsGivenItsOwnNotices(t *testing.T) {
 	}
 }
 
-func TestOwed(t *testing.T) {
+func TestRecipients(t *testing.T) {
 	t.Parallel()
 	channels := []notify.Channel{
 		channel{name: "all"},
 		selective{channel{name: "some"}, map[string]bool{"K2": true}},
 		notify.Preview{Channel: channel{name: "printed"}},
 	}
-	for key, want := range map[string]map[string]bool{
-		"K1": {"all": true},
-		"K2": {"all": true, "some": true},
+	for key, want := range map[string][]string{
+		"K1": {"all"},
+		"K2": {"all", "some"},
 	} {
-		if diff := cmp.Diff(want, notify.Owed(channels, notify.Notice{KeyID: key})); diff != "" {
-			t.Errorf("%s is owed by (-want +got):\n%s", key, diff)
+		if diff := cmp.Diff(want, notify.Recipients(channels, notify.Notice{KeyID: key})); diff != "" {
+			t.Errorf("%s is due on (-want +got):\n%s", key, diff)
 		}
 	}
 }
@@ -69,25 +69,25 @@ type programs struct{ channel }
 
 func (programs) ForPrograms() {}
 
-func TestWarns(t *testing.T) {
+func TestCountsAsWarning(t *testing.T) {
 	t.Parallel()
 	bus := programs{channel{name: "bus"}}
 	some := selective{channel{name: "some"}, map[string]bool{"K2": true}}
 	for name, test := range map[string]struct {
 		channels []notify.Channel
-		taker    string
+		taker    notify.Channel
 		key      string
 		want     bool
 	}{
-		"a channel for people":             {[]notify.Channel{channel{name: "all"}, bus}, "all", "K1", true},
-		"programs, and people elsewhere":   {[]notify.Channel{channel{name: "all"}, bus}, "bus", "K1", false},
-		"programs alone":                   {[]notify.Channel{bus}, "bus", "K1", true},
-		"programs, and only paper":         {[]notify.Channel{bus, notify.Preview{Channel: channel{name: "x"}}}, "bus", "K1", true},
-		"programs, and other people":       {[]notify.Channel{bus, some}, "bus", "K1", true},
-		"programs, and this person":        {[]notify.Channel{bus, some}, "bus", "K2", false},
-		"a channel for this person, alone": {[]notify.Channel{bus, some}, "some", "K2", true},
+		"a channel for people":             {[]notify.Channel{channel{name: "all"}, bus}, channel{name: "all"}, "K1", true},
+		"programs, and people elsewhere":   {[]notify.Channel{channel{name: "all"}, bus}, bus, "K1", false},
+		"programs alone":                   {[]notify.Channel{bus}, bus, "K1", true},
+		"programs, and only paper":         {[]notify.Channel{bus, notify.Preview{Channel: channel{name: "x"}}}, bus, "K1", true},
+		"programs, and other people":       {[]notify.Channel{bus, some}, bus, "K1", true},
+		"programs, and this person":        {[]notify.Channel{bus, some}, bus, "K2", false},
+		"a channel for this person, alone": {[]notify.Channel{bus, some}, some, "K2", true},
 	} {
-		if got := notify.Warns(test.channels, test.taker, notify.Notice{KeyID: test.key}); got != test.want {
+		if got := notify.CountsAsWarning(test.channels, test.taker, notify.Notice{KeyID: test.key}); got != test.want {
 			t.Errorf("%s: warned: %t, want %t", name, got, test.want)
 		}
 	}

@@ -48,10 +48,10 @@ func TestDigestTellsOfAllAccountsOnce(t *testing.T) {
 	}
 	w.wantLines(w.slack, allOfIt...)
 	w.wantLines(w.sns, allOfIt...)
-	if r := w.record(0, "AKIABOT"); r.Owed() || len(r.Receipts) != 2 {
+	if r := w.record(0, "AKIABOT"); r.Pending() || len(r.Final().Acknowledged) != 2 {
 		t.Errorf("remembered: %+v", r)
 	}
-	if r := w.record(0, "AKIAONE"); r.Warning != nil || r.Told.Creation.Last.IsZero() {
+	if r := w.record(0, "AKIAONE"); r.QueuedWarning() != nil || r.Warnings().Creation.Last.IsZero() {
 		t.Errorf("remembered: %+v", r)
 	}
 	// Told is told: a second digest of the same runs has nothing to say.
@@ -70,7 +70,7 @@ func TestADigestThatIsNotDelivered(t *testing.T) {
 		t.Errorf("delivered %+v", d)
 	}
 	w.wantLines(w.sns, allOfIt...)
-	if r := w.record(0, "AKIABOT"); !r.Owed() {
+	if r := w.record(0, "AKIABOT"); !r.Pending() {
 		t.Errorf("remembered: %+v", r)
 	}
 
@@ -101,7 +101,7 @@ func TestARunThatDiedBeforeItsDigest(t *testing.T) {
 	w.wantLines(w.slack,
 		"1: ann's key expires in 4 days due to creation age.",
 		"1: bot's key is disabled due to creation age.")
-	if r := w.record(1, "AKIATWO"); r.Warning != nil {
+	if r := w.record(1, "AKIATWO"); r.QueuedWarning() != nil {
 		t.Errorf("a warning is left of a key that is gone: %+v", r)
 	}
 }
@@ -181,7 +181,6 @@ func TestDigestAsItIsSent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	populate(w)
-	runs := w.runAll()
 	var printed strings.Builder
 	webhook, err := slack.NewWebhook(secret.New(slack.PrintOnly), slack.Options{Echo: &printed, Retry: retry.Policy{}})
 	if err != nil {
@@ -192,11 +191,9 @@ func TestDigestAsItIsSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := w.digest()
-	d.Channels = []notify.Channel{webhook}
-	d.Send(t.Context(), runs)
 	var plain strings.Builder
-	d.Channels = []notify.Channel{notify.Preview{Channel: topic, Out: &plain}}
-	d.Send(t.Context(), runs)
+	d.Channels = []notify.Channel{webhook, notify.Preview{Channel: topic, Out: &plain}}
+	d.Send(t.Context(), w.runAll(func(r *run.Runner) { r.Channels = d.Channels }))
 
 	for _, message := range []struct{ name, text string }{{"slack", printed.String()}, {"sns", plain.String()}} {
 		last := 0
@@ -243,7 +240,7 @@ func TestNoChannelsNoDigest(t *testing.T) {
 	if got := d.Send(t.Context(), runs); got.MessagesSent != 0 || len(got.Problems) > 0 {
 		t.Errorf("delivered %+v", got)
 	}
-	if r := w.record(0, "AKIABOT"); r.Owed() {
+	if r := w.record(0, "AKIABOT"); r.Pending() {
 		t.Error("a notice is owed that nobody will ever get")
 	}
 }
@@ -273,7 +270,7 @@ func TestDigestReachesAPersonAboutEveryAccount(t *testing.T) {
 	w.wantLines(w.slack)
 	w.wantLines(direct.channel, "1: ann's key is disabled due to creation age.", "2: ann's key is disabled due to creation age.")
 	for account, key := range []string{"AKIAFIRST", "AKIASECOND"} {
-		if r := w.record(account, key); r.Settled.IsZero() {
+		if r := w.record(account, key); r.FinalPending() {
 			t.Errorf("the notice of %s is still owed: %+v", key, r)
 		}
 	}
@@ -292,10 +289,10 @@ func TestDigestNamesWhomNoChannelReaches(t *testing.T) {
 	delivered := d.Send(t.Context(), w.runAll(func(r *run.Runner) { r.Channels = d.Channels }))
 	w.wantLines(direct.channel, "1: ann's key is disabled due to creation age.")
 	if delivered.NoticesFailed != 1 || len(delivered.Problems) != 1 ||
-		!strings.HasPrefix(delivered.Problems[0].Text, "nobody was told of key AKIABOT of user bot in account 100000000002: no channel can reach its owner; ") {
+		!strings.HasPrefix(delivered.Problems[0].Text, "user bot could not be notified about key AKIABOT in account 100000000002: no channel can reach its owner; ") {
 		t.Errorf("%d notices failed: %+v", delivered.NoticesFailed, delivered.Problems)
 	}
-	if r := w.record(1, "AKIABOT"); !r.Owed() {
+	if r := w.record(1, "AKIABOT"); !r.Pending() {
 		t.Errorf("the notice that nobody was told is settled: %+v", r)
 	}
 }

@@ -120,7 +120,7 @@ func (w *world) runAll(change ...func(*run.Runner)) []run.Summary {
 
 func (w *world) digest() org.Digest {
 	return org.Digest{
-		ID: fmt.Sprintf("digest-%d", w.runs), Organization: "o-example",
+		Run: fmt.Sprintf("run-%d", w.runs), Holder: fmt.Sprintf("digest-%d", w.runs), Organization: "o-example",
 		Blank:    notify.Bulletin{Creation: notify.Heading{Title: "Rotate", Text: "Please rotate."}, Inactivity: notify.Heading{Title: "Use"}},
 		Channels: []notify.Channel{w.slack, w.sns}, Store: w.store, Log: slog.New(slog.DiscardHandler), Lease: time.Minute, Now: func() time.Time { return w.now },
 	}
@@ -134,7 +134,7 @@ func (w *world) record(account int, keyID string) ledger.Record {
 		w.t.Fatal(err)
 	}
 	for _, r := range records {
-		if r.KeyID == keyID {
+		if r.KeyID() == keyID {
 			return r
 		}
 	}

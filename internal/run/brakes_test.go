@@ -116,8 +116,8 @@ func TestMinNotice(t *testing.T) {
 		"day 2: ancient's key expires in 1 days due to creation age.",
 		"day 3: ancient's key is disabled due to creation age.",
 	)
-	if r, _ := w.record("AKIAANCIENT"); r.Disabled == nil || !r.Disabled.At.Equal(first.Add(3*day)) {
-		t.Errorf("disabled %+v, want three days after the first warning", r.Disabled)
+	if r, _ := w.record("AKIAANCIENT"); r.Disabled() == nil || !r.Disabled().At.Equal(first.Add(3*day)) {
+		t.Errorf("disabled %+v, want three days after the first warning", r.Disabled())
 	}
 }
 

@@ -1,9 +1,6 @@
 package run
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // work is a kind of work that takes time.
 type work uint8
@@ -24,14 +21,22 @@ const (
 	shareFromReading  = 4
 )
 
-// timeToTell bounds the sending of messages, so that a channel that hangs does
-// not cost the run its summary.
-func (p *pass) timeToTell(ctx context.Context) (context.Context, context.CancelFunc) {
+// notifyDeadline is when notifying ends, so that a channel that hangs does not
+// cost the run its summary; zero if nothing ends the process.
+func (p *pass) notifyDeadline() time.Time {
 	if p.Deadline.IsZero() {
-		return context.WithCancel(ctx)
+		return time.Time{}
 	}
-	kept := min(keptFromTelling, p.Deadline.Sub(p.started)/(4*shareFromReading))
-	return context.WithTimeout(ctx, p.Deadline.Sub(p.Now())-kept)
+	return p.Deadline.Add(-min(keptFromTelling, p.Deadline.Sub(p.started)/(4*shareFromReading)))
+}
+
+// reconcileDeadline is when the delivery of earlier notices ends, so that it does
+// not cost the run its own work.
+func (p *pass) reconcileDeadline() time.Time {
+	if p.Deadline.IsZero() {
+		return time.Time{}
+	}
+	return p.Now().Add(p.Deadline.Sub(p.Now()) / shareFromReading)
 }
 
 // timeFor reports whether there is time left to begin more of the work.

@@ -6,52 +6,55 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
+	"github.com/iam-sleuth/sleuth/internal/outbox"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
-// leaveForDigest writes the warnings down to be told with those of other
-// accounts; final notices are owed already. Warnings that an earlier run has
-// left and no digest has told are out of date, and dropped.
-func (p *pass) leaveForDigest(ctx context.Context, w *warned) {
+// leaveForDigest writes the warnings down, to be delivered with those of other
+// accounts; final notices are pending already. Warnings that an earlier run has
+// left and no digest has delivered are out of date, and dropped.
+func (p *pass) leaveForDigest(ctx context.Context, warnings []*step) {
 	if p.DryRun {
-		p.summary.Untold = w.notices
+		for _, s := range warnings {
+			p.summary.Untold = append(p.summary.Untold, outbox.Item{Record: p.recordFor(s), Notice: p.warning(s)})
+		}
 		for _, record := range p.finals {
-			p.summary.Untold = append(p.summary.Untold, *record.Final)
+			p.summary.Untold = append(p.summary.Untold, outbox.Final(record, p.Account))
 		}
 		return
 	}
-	if len(p.Channels) == 0 {
-		p.settleUntold(ctx)
+	queued := map[string]ledger.QueuedWarning{}
+	var records []*ledger.Record
+	for _, s := range warnings {
+		if len(p.Channels) == 0 {
+			break // no digest will be made
+		}
+		record := p.recordFor(s)
+		queued[s.key.ID] = ledger.QueuedWarning{Run: p.ID, Notice: p.warning(s), Warnings: p.historyOf(*record).Told(s.verdict, p.Config.Rules, s.decision, p.started)}
+		records = append(records, record)
 	}
-	p.settleTold(ctx)
-
 	p.mu.Lock()
-	changed := p.warningsLeft(w)
-	p.mu.Unlock()
-	if err := p.Store.Put(ctx, changed...); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("leave %s for the digest: %s", plural(len(w.notices), "warning"), awserr.Message(err))})
-	}
-}
-
-// warningsLeft brings the records up to what this run has to warn of, and
-// returns those that changed. The lock is held.
-func (p *pass) warningsLeft(w *warned) []*ledger.Record {
-	now := p.Now().UTC()
-	var changed []*ledger.Record
 	for _, record := range p.records {
-		if record.Warning != nil && w.steps[record.KeyID] == nil {
-			record.Warning, record.Changed = nil, now
-			changed = append(changed, record)
+		if _, renewed := queued[record.KeyID()]; record.QueuedWarning() != nil && !renewed {
+			records = append(records, record)
 		}
 	}
-	if len(p.Channels) == 0 {
-		return changed // no digest will be made
+	p.mu.Unlock()
+	err := ledger.UpdateAll(ctx, p.Store, records, func(r *ledger.Record) error {
+		warning, renewed := queued[r.KeyID()]
+		switch {
+		case !renewed && r.QueuedWarning() == nil:
+			return ledger.ErrUnchanged
+		case !renewed:
+			return r.DropQueuedWarning(p.Now().UTC())
+		}
+		if err := p.reopened(r); err != nil {
+			return err
+		}
+		r.QueueWarning(p.Now().UTC(), warning)
+		return nil
+	})
+	if err != nil {
+		p.problem(report.Problem{Text: fmt.Sprintf("leave %s for the digest: %s", plural(len(warnings), "warning"), awserr.Message(err))})
 	}
-	for _, n := range w.notices {
-		record, s := p.recordToWarn(n), w.steps[n.KeyID]
-		record.Warning = &ledger.Warning{Run: p.ID, Notice: n, Told: record.Told.Told(s.verdict, p.Config.Rules, s.decision, p.started)}
-		record.Changed = now
-		changed = append(changed, record)
-	}
-	return changed
 }

@@ -80,7 +80,7 @@ func (p *pass) takeExemption(ctx context.Context, user audit.User, key inventory
 	if !v.Exempt {
 		return
 	}
-	if record := p.records[key.ID]; record != nil && record.Told.ToldOfRefusal() {
+	if record := p.records[key.ID]; record != nil && record.Warnings().ToldOfRefusal() {
 		p.mended = append(p.mended, record)
 	}
 	e := p.exemptionOf(user, key, v)
@@ -99,10 +99,11 @@ func (p *pass) recordMended(ctx context.Context) {
 	if p.DryRun || len(p.mended) == 0 {
 		return
 	}
-	for _, record := range p.mended {
-		record.Told, record.Changed = record.Told.Honoured(), p.Now().UTC()
-	}
-	if err := p.Store.Put(ctx, p.mended...); err != nil {
+	err := ledger.UpdateAll(ctx, p.Store, p.mended, func(r *ledger.Record) error {
+		r.MarkWarned(p.Now().UTC(), r.Warnings().Honoured())
+		return nil
+	})
+	if err != nil {
 		p.problem(report.Problem{Text: fmt.Sprintf("record that exemptions of %s are honoured again: %s", plural(len(p.mended), "key"), awserr.Message(err))})
 	}
 }

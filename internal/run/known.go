@@ -105,7 +105,7 @@ func due(v audit.Verdict) bool { return v.State.Warned() || v.State.PastLimit() 
 // earlier run has disabled.
 func (p *pass) justDisabled(keyID string) bool {
 	record := p.records[keyID]
-	return record != nil && record.Disabled != nil && p.started.Sub(record.Disabled.At) < enforce.Lag
+	return record != nil && record.Disabled() != nil && p.started.Sub(record.Disabled().At) < enforce.Lag
 }
 
 // Look reads one key as it stands now. The row is nil where the key is within

@@ -20,6 +20,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/outbox"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -39,8 +40,10 @@ type Runner struct {
 	Report   *inventory.CredentialReport
 	Channels []notify.Channel
 	Store    ledger.Store
-	Log      *slog.Logger
-	Now      func() time.Time // UTC
+	// Breaker gives up channels that do not answer; nil is one of the run's own.
+	Breaker *outbox.Breaker
+	Log     *slog.Logger
+	Now     func() time.Time // UTC
 	// DryRun writes nothing and sends nothing; Channels are expected to show
 	// what they are given.
 	DryRun bool
@@ -74,7 +77,7 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 		p.recordMended(ctx)
 		p.plan()
 		p.enforce(ctx)
-		p.tell(ctx)
+		p.notify(ctx)
 		return nil
 	})
 	if err != nil {
@@ -92,7 +95,6 @@ type pass struct {
 	last    ledger.LastRun
 	reader  inventory.Reader
 	tells   map[string]bool // the channels that reach people
-	warned  map[string]bool // the keys whose owners took a warning
 	policy  audit.Policy
 
 	mu      sync.Mutex // guards what follows
@@ -134,7 +136,9 @@ func (r Runner) newPass() *pass {
 		records: map[string]*ledger.Record{},
 		damaged: map[string]bool{},
 		tells:   map[string]bool{},
-		warned:  map[string]bool{},
+	}
+	if p.Breaker == nil {
+		p.Breaker = &outbox.Breaker{}
 	}
 	for _, c := range r.Channels {
 		if notify.TellsPeople(c) {
@@ -148,12 +152,12 @@ func (r Runner) newPass() *pass {
 func (p *pass) load(ctx context.Context) error {
 	records, err := p.Store.Load(ctx, p.Account.ID)
 	for i := range records {
-		p.records[records[i].KeyID] = &records[i]
+		p.records[records[i].KeyID()] = &records[i]
 	}
 	if err == nil {
 		return nil
 	}
-	damaged, others := ledger.Damaged(err)
+	damaged, others := ledger.SplitDamaged(err)
 	if others != nil {
 		return fmt.Errorf("read what earlier runs have left in %s: %w", p.Store, err)
 	}
@@ -168,28 +172,33 @@ func (p *pass) load(ctx context.Context) error {
 // sends the notices it still owes.
 func (p *pass) settle(ctx context.Context) {
 	for _, record := range p.records {
-		if record.Intent != nil && !p.DryRun {
-			outcome, err := p.enforcer().Settle(ctx, record)
-			if outcome == enforce.Pending && err == nil {
-				p.Log.WarnContext(ctx, "an earlier run tried to disable this key, and whether it did cannot be known yet", "user", record.User, "key", record.KeyID)
-			}
-			if err != nil {
-				p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: awserr.Message(err)})
-			}
-			if outcome == enforce.Disabled {
-				p.Log.WarnContext(ctx, "an earlier run disabled this key and did not live to tell", "user", record.User, "key", record.KeyID)
-			}
+		if record.Intent() != nil && !p.DryRun {
+			p.settleIntent(ctx, record)
 		}
-		if record.FinalOwed() {
+		if record.FinalPending() {
 			p.finals = append(p.finals, record)
 		}
 	}
 	if len(p.finals) == 0 || p.Digest {
 		return
 	}
-	p.Log.InfoContext(ctx, "an earlier run owes final notices", "notices", len(p.finals))
-	p.deliver(ctx, nil, "")
-	p.finals = nil // what could not be delivered is owed to the next run
+	p.Log.InfoContext(ctx, "final notices are pending from earlier runs", "notices", len(p.finals))
+	p.deliver(ctx, p.reconcileDeadline(), nil, "")
+	p.finals = nil // what could not be delivered stays pending for the next run
+}
+
+// settleIntent finds out what became of an attempt of an earlier run.
+func (p *pass) settleIntent(ctx context.Context, record *ledger.Record) {
+	outcome, err := p.enforcer().Settle(ctx, record)
+	switch {
+	case err != nil:
+		p.problem(report.Problem{User: record.User(), KeyID: record.KeyID(), Text: awserr.Message(err)})
+	case outcome == enforce.Pending:
+		p.Log.WarnContext(ctx, "an earlier run tried to disable this key, and whether it did cannot be known yet", "user", record.User(), "key", record.KeyID())
+	}
+	if outcome == enforce.Disabled {
+		p.Log.WarnContext(ctx, "an earlier run disabled this key but ended before it could notify the owner", "user", record.User(), "key", record.KeyID())
+	}
 }
 
 func (p *pass) read(ctx context.Context) {
@@ -279,16 +288,25 @@ func (p *pass) plan() {
 func (p *pass) decide(key audit.Key, v audit.Verdict, now time.Time) audit.Decision {
 	var history audit.History
 	if record := p.records[key.ID]; record != nil {
-		if record.Disabled != nil && key.Status == audit.Active {
-			if now.Sub(record.Disabled.At) < enforce.Lag {
-				return audit.Decision{Hold: audit.HeldAsJustChanged}
-			}
-			// A person has enabled it again: a new story, judged afresh.
-		} else {
-			history = record.Told
+		disabled := record.Disabled()
+		if disabled != nil && key.Status == audit.Active && now.Sub(disabled.At) < enforce.Lag {
+			return audit.Decision{Hold: audit.HeldAsJustChanged}
+		}
+		history = p.historyOf(*record)
+		if key.Status != audit.Active {
+			history = record.Warnings()
 		}
 	}
 	return audit.Decide(key, v, p.Config.Rules, history, p.policy, now)
+}
+
+// historyOf is which warnings the owner of an Active key received. A key that
+// Sleuth disabled and that was enabled again starts over.
+func (p *pass) historyOf(record ledger.Record) audit.History {
+	if record.Disabled() != nil {
+		return audit.History{}
+	}
+	return record.Warnings()
 }
 
 func (p *pass) enforcer() enforce.Enforcer {
@@ -298,12 +316,16 @@ func (p *pass) enforcer() enforce.Enforcer {
 		Ledger: p.Store,
 		Now:    func() time.Time { return p.Now().UTC() },
 		Run:    p.ID,
+		Due:    p.due,
 		Decide: func(user audit.User, key audit.Key, now time.Time) (audit.Verdict, audit.Decision) {
 			v := audit.Judge(key, audit.ExemptionOf(user, key.ID).Under(p.Config.Exemptions, now), p.Config.Rules, now)
 			return v, p.decideLocking(key, v, now)
 		},
 	}
 }
+
+// due says on which channels a final notice is due: on those of this run.
+func (p *pass) due(n notify.Notice) ledger.Due { return outbox.Due(p.Channels, n) }
 
 func (p *pass) decideLocking(key audit.Key, v audit.Verdict, now time.Time) audit.Decision {
 	p.mu.Lock()
@@ -349,11 +371,10 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	}
 	record := p.recordFor(s)
 	if p.DryRun {
-		final := p.finalNotice(s)(s.user, s.verdict)
+		p.markDisabledInDryRun(s, record)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		record.Final = &final
-		p.finals = append(p.finals, record)
+		p.addFinal(ctx, record)
 		p.summary.Disabled++
 		return
 	}
@@ -365,9 +386,9 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	defer p.mu.Unlock()
 	switch outcome {
 	case enforce.Disabled:
-		p.Log.InfoContext(ctx, "disabled a key", "user", s.user.Name, "key", s.key.ID, "because", record.Disabled.Reason.String(),
+		p.Log.InfoContext(ctx, "disabled a key", "user", s.user.Name, "key", s.key.ID, "because", record.Disabled().Reason.String(),
 			"age_days", s.verdict.Age, "last_access_age_days", p.idleAge(inventory.Key{Key: s.key}, s.verdict))
-		p.finals = append(p.finals, record)
+		p.addFinal(ctx, record)
 		p.summary.Disabled++
 		p.summary.DisabledKeys = append(p.summary.DisabledKeys, KeyRef{User: s.user.Name, KeyID: s.key.ID})
 	case enforce.Changed:
@@ -380,20 +401,34 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	}
 }
 
-// recordFor returns the key's record; for a key that a person has enabled
-// again, one that starts anew. A final notice that is still owed is kept until
-// there is another in its place.
+// addFinal takes in a key that was just disabled. The lock is held.
+func (p *pass) addFinal(ctx context.Context, record *ledger.Record) {
+	if !record.FinalPending() {
+		p.Log.WarnContext(ctx, "a key is disabled and nobody is notified, as no channel is configured, such as SLACK_URL", "user", record.User(), "key", record.KeyID())
+		return
+	}
+	p.finals = append(p.finals, record)
+}
+
+// markDisabledInDryRun makes the record what it would be, without writing it.
+func (p *pass) markDisabledInDryRun(s *step, record *ledger.Record) {
+	final, now := p.finalNotice(s)(s.user, s.verdict), p.Now().UTC()
+	record.Intend(ledger.Intent{At: now, Run: p.ID, Reason: final.Reason, Notice: final, Due: ledger.Due{Silent: len(p.Channels) == 0}})
+	_ = record.MarkDisabled(now, p.ID, nil) // its intent stands there
+}
+
+// recordFor returns the key's record; that of a key that was enabled again
+// starts over, and keeps a final notice that is still pending.
 func (p *pass) recordFor(s *step) *ledger.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	record := p.records[s.key.ID]
-	switch {
-	case record == nil:
-		record = &ledger.Record{Account: p.Account.ID, KeyID: s.key.ID, User: s.user.Name}
+	if record == nil {
+		made := ledger.New(p.Account.ID, s.key.ID, s.user.Name)
+		record = &made
 		p.records[s.key.ID] = record
-	case record.Disabled != nil && !record.Owed():
-		record.StartAnew()
 	}
+	_ = p.reopened(record) // it applies
 	return record
 }
 
@@ -403,7 +438,7 @@ var errNotWhole = errors.New("the run was not whole")
 func (p *pass) finish() (Summary, error) {
 	p.summary.Finished = p.Now().UTC()
 	for _, record := range p.records {
-		if record.Owed() {
+		if record.Pending() {
 			p.summary.NoticesOwed++
 		}
 	}

@@ -78,8 +78,8 @@ func TestAWholeRun(t *testing.T) {
 		t.Errorf("unreadable tags of %v", s.UnreadableTags)
 	}
 	r, _ := w.record("AKIAEXPIRE")
-	if r.Disabled == nil || r.Disabled.Run != s.Run || r.Disabled.Reason != audit.CreationAge || r.Intent != nil ||
-		len(r.Receipts) != 2 || r.Settled.IsZero() || r.Owed() {
+	if r.Disabled() == nil || r.Disabled().Run != s.Run || r.Disabled().Reason != audit.CreationAge || r.Intent() != nil ||
+		len(r.Final().Acknowledged) != 2 || r.Final().Pending() || r.Pending() {
 		t.Errorf("remembered of the disabled key: %+v", r)
 	}
 	for _, missing := range []string{"user=two", "user=doubtful"} {
@@ -145,8 +145,8 @@ func TestWithoutChannels(t *testing.T) {
 	if w.active("AKIAEXPIRE") || s.Disabled != 1 || s.NoticesSent != 0 {
 		t.Errorf("active %t, summary %+v", w.active("AKIAEXPIRE"), s)
 	}
-	if !strings.Contains(w.log.String(), "nobody is told") {
-		t.Error("the log does not say that nobody is told")
+	if !strings.Contains(w.log.String(), "nobody is notified") {
+		t.Error("the log does not say that nobody is notified")
 	}
 	w.sleep(day)
 	w.mustRun()
@@ -275,7 +275,7 @@ func TestWhateverHasChangedWins(t *testing.T) {
 			if w.aws.Count("UpdateAccessKey") != 0 || s.Changed != 1 || s.Disabled != 0 {
 				t.Errorf("%d writes, changed %d, disabled %d; want 0, 1, 0", w.aws.Count("UpdateAccessKey"), s.Changed, s.Disabled)
 			}
-			if r, found := w.record("AKIAIDLE"); found && r.Owed() {
+			if r, found := w.record("AKIAIDLE"); found && r.Pending() {
 				t.Errorf("something is still owed: %+v", r)
 			}
 		})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/outbox"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -67,7 +68,7 @@ type Summary struct {
 	// Known is kept only where findings are.
 	Known *Known `json:"-"`
 	// Untold is what a dry run would have left for a digest.
-	Untold []notify.Notice `json:"-"`
+	Untold []outbox.Item `json:"-"`
 }
 
 // KeyRef names a key.

@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,200 +11,90 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/outbox"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
-// tell sends what this run has to say.
-func (p *pass) tell(ctx context.Context) {
-	warnings := map[string]*step{}
-	var notices []notify.Notice
-	for _, s := range p.steps {
-		p.checkTags(ctx, s)
-		if s.decision.Action == audit.Warn {
-			notices = append(notices, p.warning(s))
-			warnings[s.key.ID] = s
-		}
-	}
-	p.summary.Warned = len(notices)
+// notify sends the warnings of this run and the final notices that are pending.
+func (p *pass) notify(ctx context.Context) {
+	warnings := p.warnings(ctx)
+	p.summary.Warned = len(warnings)
 	p.openExemptionsOnceAMonth(ctx)
 	p.summary.sortExemptions()
 	if p.Digest {
-		p.leaveForDigest(ctx, &warned{notices, warnings})
+		p.leaveForDigest(ctx, warnings)
 		return
 	}
-	announced := p.deliver(ctx, &warned{notices, warnings}, joined(p.summary.Announcement, AboutExemptions(false, p.summary)))
-	if announced && p.summary.ToldOfAllOpenExemptions() {
+	result := p.deliver(ctx, p.notifyDeadline(), warnings, joined(p.summary.Announcement, AboutExemptions(false, p.summary)))
+	if result.Announced && p.summary.ToldOfAllOpenExemptions() {
 		p.last.ExemptionsTold = p.started
 	}
 	if len(p.tells) > 0 && !p.DryRun {
-		p.summary.Warned = len(p.warned)
+		p.summary.Warned = len(result.Warned)
 	}
 }
 
-// warned is the warnings of a run, and the steps they come from by key id.
-type warned struct {
-	notices []notify.Notice
-	steps   map[string]*step
+// warnings are the steps whose owners are warned.
+func (p *pass) warnings(ctx context.Context) []*step {
+	var warnings []*step
+	for _, s := range p.steps {
+		p.checkTags(ctx, s)
+		if s.decision.Action == audit.Warn {
+			warnings = append(warnings, s)
+		}
+	}
+	return warnings
 }
 
-// deliver hands every channel the final notices it has no receipt for, the
-// warnings and the announcement, and records what it took. It reports whether
-// some channel took the announcement.
-func (p *pass) deliver(ctx context.Context, w *warned, announcement string) bool {
-	if w == nil {
-		w = &warned{}
+// deliver hands the warnings, the pending final notices and the announcement to
+// every channel, and adds the result to the summary.
+func (p *pass) deliver(ctx context.Context, deadline time.Time, warnings []*step, announcement string) outbox.Result {
+	bulletin := p.Config.Blank()
+	bulletin.Account, bulletin.Run, bulletin.Announcement = p.Account, p.ID, announcement
+	var items []outbox.Item
+	for _, s := range warnings {
+		items = append(items, outbox.Item{Record: p.recordFor(s), Notice: p.warning(s), Delivered: p.markWarned(s)})
 	}
-	var posts []notify.Post
-	for _, channel := range p.Channels {
-		bulletin := p.Config.Blank()
-		bulletin.Account, bulletin.Run = p.Account, p.ID
-		bulletin.Announcement, bulletin.Notices = announcement, slices.Clone(w.notices)
-		for _, record := range p.finals {
-			if _, told := record.Receipts[channel.Name()]; !told && record.Final != nil {
-				bulletin.Notices = append(bulletin.Notices, *record.Final)
-			}
-		}
-		posts = append(posts, notify.Post{Channel: channel, Bulletin: bulletin})
+	for _, record := range p.finals {
+		items = append(items, outbox.Final(record, notify.Account{}))
 	}
-	p.checkReach(w)
-	telling, cancel := p.timeToTell(ctx)
-	defer cancel()
-	// A receipt is recorded even where no time is left to tell any more.
-	deliveries := notify.Deliver(telling, posts, func(_ context.Context, channel string, m notify.Message) error {
-		if p.DryRun || !p.tells[channel] {
-			return nil
-		}
-		return p.receipt(ctx, channel, m, w.steps)
-	})
-	for _, d := range deliveries {
-		if p.tells[d.Channel] { // what is only printed is not sent
-			p.summary.MessagesSent += d.Sent
-			p.summary.NoticesSent += d.Told
-		}
-		for _, failure := range d.Failures {
-			p.summary.NoticesFailed += len(failure.Notices)
-			for _, n := range failure.Notices {
-				p.Log.ErrorContext(ctx, "a notice was not delivered", "channel", d.Channel, "user", n.User, "key", n.KeyID, "notice", string(n.Kind))
-			}
-			p.problem(report.Problem{Text: fmt.Sprintf("%s was not told of %s: %s", d.Channel, notify.NameKeys(failure.Notices), awserr.Message(failure.Err))})
-		}
+	box := outbox.Outbox{Channels: p.Channels, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
+	if !p.DryRun {
+		box.Ledger = p.Store
 	}
-	if len(p.Channels) == 0 {
-		p.settleUntold(ctx)
+	result := box.Deliver(ctx, deadline, bulletin, items)
+	p.summary.NoticesSent += result.Notices
+	p.summary.MessagesSent += result.Messages
+	p.summary.NoticesFailed += result.Failed
+	for _, problem := range result.Problems {
+		p.problem(report.Problem{User: problem.User, KeyID: problem.KeyID, Text: awserr.Message(problem.Err)})
 	}
-	p.settleTold(ctx)
-	return !p.DryRun && notify.Announced(posts, deliveries)
+	return result
+}
+
+// markWarned records that the owner received the warning of a step.
+func (p *pass) markWarned(s *step) ledger.Change {
+	return func(r *ledger.Record) error {
+		if err := p.reopened(r); err != nil {
+			return err
+		}
+		r.MarkWarned(p.Now().UTC(), r.Warnings().Told(s.verdict, p.Config.Rules, s.decision, p.started))
+		return nil
+	}
+}
+
+// reopened starts the record of a key over that Sleuth disabled and that was
+// found enabled again.
+func (p *pass) reopened(r *ledger.Record) error {
+	if r.Disabled() == nil || r.Intent() != nil {
+		return nil
+	}
+	return r.Reopen(p.Now().UTC())
 }
 
 // joined are the parts of an announcement, with an empty line between them.
 func joined(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "\n\n")
-}
-
-// checkReach names the people whom no channel can tell. They are not told, and
-// what is owed to them stays so.
-func (p *pass) checkReach(w *warned) {
-	owed := slices.Clone(w.notices)
-	for _, record := range p.finals {
-		if record.Final != nil {
-			owed = append(owed, *record.Final)
-		}
-	}
-	for _, n := range notify.Unreachable(p.Channels, owed) {
-		p.summary.NoticesFailed++
-		p.problem(report.Problem{User: n.User, KeyID: n.KeyID,
-			Text: fmt.Sprintf("nobody was told of key %s of user %s: %s", n.KeyID, n.User, notify.NoWay)})
-	}
-}
-
-// receipt records that a channel took a message. Receipts of one run come from
-// several channels at once; records are written under one lock.
-func (p *pass) receipt(ctx context.Context, channel string, m notify.Message, steps map[string]*step) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := p.Now().UTC()
-	var changed []*ledger.Record
-	for _, n := range m.Notices {
-		record := p.records[n.KeyID]
-		switch {
-		case n.Kind.Final() && record != nil && record.Final != nil:
-			record.Receive(channel, now, notify.Owed(p.Channels, n))
-		case !n.Kind.Final() && steps[n.KeyID] != nil && notify.Warns(p.Channels, channel, n):
-			p.warned[n.KeyID] = true
-			if record = p.recordToWarn(n); record.Owed() {
-				continue // what is owed comes before what was warned
-			}
-			s := steps[n.KeyID]
-			record.Told = record.Told.Told(s.verdict, p.Config.Rules, s.decision, p.started)
-		default:
-			continue
-		}
-		record.Changed = now
-		changed = append(changed, record)
-	}
-	return p.Store.Put(ctx, changed...)
-}
-
-// recordToWarn returns the record of a key whose owner was warned. The lock is
-// held.
-func (p *pass) recordToWarn(n notify.Notice) *ledger.Record {
-	record := p.records[n.KeyID]
-	switch {
-	case record == nil:
-		record = &ledger.Record{Account: p.Account.ID, KeyID: n.KeyID, User: n.User}
-		p.records[n.KeyID] = record
-	case record.Disabled != nil && !record.Owed():
-		record.StartAnew()
-	}
-	return record
-}
-
-// settleTold closes the records whose receipts came before this run, where the
-// channel that was owed is no longer set.
-func (p *pass) settleTold(ctx context.Context) {
-	if p.DryRun || len(p.tells) == 0 {
-		return
-	}
-	now := p.Now().UTC()
-	for _, record := range p.finals {
-		if !record.FinalOwed() {
-			continue
-		}
-		if record.Final != nil && !record.ToldBy(notify.Owed(p.Channels, *record.Final)) {
-			continue
-		}
-		record.Settled, record.Changed = now, now
-		if err := p.Store.Put(ctx, record); err != nil {
-			p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: fmt.Sprintf("record that nothing is owed: %s", awserr.Message(err))})
-		}
-	}
-}
-
-// settleUntold closes the records of keys that were disabled where nobody is
-// to be told, so that a channel set up later does not begin with old news.
-func (p *pass) settleUntold(ctx context.Context) {
-	if p.DryRun || len(p.finals) == 0 {
-		return
-	}
-	now := p.Now().UTC()
-	var closed []*ledger.Record
-	for _, record := range p.finals {
-		if record.Final != nil && record.Final.Kind == notify.Exposed {
-			// What anybody can use is no old news, whenever a channel is set.
-			p.problem(report.Problem{User: record.User, KeyID: record.KeyID, Text: fmt.Sprintf(
-				"nobody was told that key %s of user %s was found in public; set a channel, such as SLACK_URL or SNS_TOPIC", record.KeyID, record.User)})
-			continue
-		}
-		record.Settled, record.Changed = now, now
-		closed = append(closed, record)
-	}
-	if len(closed) == 0 {
-		return
-	}
-	p.Log.WarnContext(ctx, "keys were disabled and nobody is told, as no channel is set, such as SLACK_URL", "keys", len(closed))
-	if err := p.Store.Put(ctx, closed...); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("record that nothing is owed: %s", awserr.Message(err))})
-	}
 }
 
 // checkTags says in the log which tags a person to be told lacks.

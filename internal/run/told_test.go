@@ -23,7 +23,7 @@ func TestAChannelThatWasDownIsToldOnTheNextRun(t *testing.T) {
 
 	w.slack.err = errDown
 	s, err := w.run()
-	if err == nil || !strings.Contains(err.Error(), "slack was not told of key AKIAEXPIRE of user bot") {
+	if err == nil || !strings.Contains(err.Error(), "notify on slack about key AKIAEXPIRE of user bot") {
 		t.Errorf("the error %v does not name what was not told", err)
 	}
 	if s.Disabled != 1 || s.NoticesSent != 1 || s.NoticesFailed != 1 {
@@ -31,7 +31,7 @@ func TestAChannelThatWasDownIsToldOnTheNextRun(t *testing.T) {
 	}
 	wantLines(t, w.slack)
 	wantLines(t, w.sns, final)
-	if r, _ := w.record("AKIAEXPIRE"); !r.Owed() || len(r.Receipts) != 1 {
+	if r, _ := w.record("AKIAEXPIRE"); !r.Pending() || len(r.Final().Acknowledged) != 1 {
 		t.Errorf("remembered: %+v", r)
 	}
 
@@ -46,7 +46,7 @@ func TestAChannelThatWasDownIsToldOnTheNextRun(t *testing.T) {
 	w.mustRun()
 	wantLines(t, w.slack, final)
 	wantLines(t, w.sns)
-	if r, _ := w.record("AKIAEXPIRE"); r.Owed() || len(r.Receipts) != 2 {
+	if r, _ := w.record("AKIAEXPIRE"); r.Pending() || len(r.Final().Acknowledged) != 2 {
 		t.Errorf("remembered: %+v", r)
 	}
 
@@ -56,21 +56,86 @@ func TestAChannelThatWasDownIsToldOnTheNextRun(t *testing.T) {
 	wantLines(t, w.sns)
 }
 
-// TestAChannelTakenAwayIsOwedNothing: a notice that one channel never took is
-// settled once that channel is no longer set.
-func TestAChannelTakenAwayIsOwedNothing(t *testing.T) {
+// TestAChannelTakenAwayStaysDue: a notice that is due on a channel which a later
+// run does not have stays pending there, that run fails and names the channel,
+// and the notice is delivered once the channel is back.
+func TestAChannelTakenAwayStaysDue(t *testing.T) {
+	t.Parallel()
+	for name, left := range map[string]func(*world) []notify.Channel{
+		"the other channel alone": func(w *world) []notify.Channel { return []notify.Channel{w.sns} },
+		"no channel":              func(*world) []notify.Channel { return nil },
+		"another destination of its kind": func(w *world) []notify.Channel {
+			return []notify.Channel{w.sns, &channel{name: "slack", id: "slack:other"}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.user("bot", nil, w.key("AKIAEXPIRE", 95, 1))
+			w.slack.err = errDown
+			if _, err := w.run(); err == nil {
+				t.Fatal("slack was down, and the run succeeded")
+			}
+			for range 2 {
+				w.sleep(day)
+				s, err := w.run(func(r *run.Runner) { r.Channels = left(w) })
+				if err == nil || !strings.Contains(err.Error(), "due on the channel slack, which this run does not have") || !strings.Contains(err.Error(), "sleuth state close") {
+					t.Errorf("error %v, want one that names the channel and what to do", err)
+				}
+				if r, _ := w.record("AKIAEXPIRE"); !r.Pending() || s.NoticesFailed != 1 || s.NoticesOwed != 1 {
+					t.Errorf("failed %d, pending %d, record: %+v", s.NoticesFailed, s.NoticesOwed, r)
+				}
+			}
+			w.sleep(day)
+			w.slack.err = nil
+			w.mustRun()
+			wantLines(t, w.slack, "bot's key is disabled due to creation age.")
+			if r, _ := w.record("AKIAEXPIRE"); r.Pending() {
+				t.Errorf("still pending: %+v", r)
+			}
+		})
+	}
+}
+
+// TestANewChannelGetsNoOldNotice: a channel that is set up later is not handed what
+// is due elsewhere.
+func TestANewChannelGetsNoOldNotice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.user("bot", nil, w.key("AKIAEXPIRE", 95, 1))
 	w.slack.err = errDown
-	if _, err := w.run(); err == nil {
-		t.Fatal("slack was down, and the run was whole")
-	}
+	_, _ = w.run(func(r *run.Runner) { r.Channels = []notify.Channel{w.slack} })
 	w.sleep(day)
-	w.mustRun(func(r *run.Runner) { r.Channels = []notify.Channel{w.sns} })
+	w.slack.err = nil
+	w.mustRun()
+	wantLines(t, w.slack, "bot's key is disabled due to creation age.")
 	wantLines(t, w.sns)
-	if r, _ := w.record("AKIAEXPIRE"); r.Owed() {
-		t.Errorf("owed to nobody, for ever: %+v", r)
+}
+
+// TestWarningsAndPendingNoticesAreSeparate: a channel that stays down keeps the
+// notice of the first disabling pending, and does not keep the minimum notice of
+// a key that was enabled again from passing.
+func TestWarningsAndPendingNoticesAreSeparate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user("bot", nil, w.key("AKIAEXPIRE", 95, 1))
+	_, _ = w.run(func(r *run.Runner) { r.Channels = []notify.Channel{w.slack, &channel{name: "dead", err: errDown}} })
+	w.home.SetKeyStatus("AKIAEXPIRE", true)
+	for d := range 4 {
+		w.sleep(day)
+		_, err := w.run(func(r *run.Runner) {
+			r.Channels = []notify.Channel{w.slack, &channel{name: "dead", err: errDown}}
+			r.Config.Policy.MinNoticeDays = 3
+		})
+		if err == nil {
+			t.Errorf("day %d: the notice is still pending on the dead channel, and the run succeeded", d)
+		}
+		if active := w.active("AKIAEXPIRE"); active != (d < 3) {
+			t.Errorf("day %d: active %t", d, active)
+		}
+	}
+	if r, _ := w.record("AKIAEXPIRE"); len(r.Final().PendingOn()) != 1 {
+		t.Errorf("pending on %v, want the dead channel", r.Final().PendingOn())
 	}
 }
 
@@ -91,7 +156,7 @@ func TestAKeyEnabledAgainIsANewStory(t *testing.T) {
 	}
 	wantLines(t, w.slack, final)
 	wantLines(t, w.sns, final)
-	if r, _ := w.record("AKIAEXPIRE"); r.Disabled == nil || r.Disabled.Run != s.Run || len(r.Receipts) != 2 {
+	if r, _ := w.record("AKIAEXPIRE"); r.Disabled() == nil || r.Disabled().Run != s.Run || len(r.Final().Acknowledged) != 2 {
 		t.Errorf("remembered: %+v", r)
 	}
 }
@@ -289,7 +354,7 @@ func TestPrintingTellsNobody(t *testing.T) {
 	w.mustRun(func(r *run.Runner) {
 		r.Channels = []notify.Channel{notify.Preview{Channel: w.slack, Out: io.Discard}}
 	})
-	if r, _ := w.record("AKIAEXPIRE"); !r.Owed() || len(r.Receipts) != 0 {
+	if r, _ := w.record("AKIAEXPIRE"); !r.Pending() || len(r.Final().Acknowledged) != 0 {
 		t.Errorf("remembered: %+v", r)
 	}
 	w.sleep(day)

@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,7 +163,7 @@ func (w *world) record(keyID string) (ledger.Record, bool) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	i := slices.IndexFunc(records, func(r ledger.Record) bool { return r.KeyID == keyID })
+	i := slices.IndexFunc(records, func(r ledger.Record) bool { return r.KeyID() == keyID })
 	if i < 0 {
 		return ledger.Record{}, false
 	}
@@ -180,7 +181,8 @@ func wantLines(t *testing.T, c *channel, want ...string) {
 // channel is a channel that remembers what it was told.
 type channel struct {
 	name string
-	err  error // answered by Send, once set
+	id   string // its name, if empty
+	err  error  // answered by Send, once set
 
 	mu        sync.Mutex
 	bulletins []notify.Bulletin
@@ -189,7 +191,7 @@ type channel struct {
 }
 
 func (c *channel) Name() string { return c.name }
-func (c *channel) ID() string   { return c.name }
+func (c *channel) ID() string   { return cmp.Or(c.id, c.name) }
 
 func (c *channel) Compose(b notify.Bulletin) []notify.Message {
 	c.mu.Lock()

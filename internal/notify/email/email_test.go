@@ -35,7 +35,7 @@ func TestOneMailAPerson(t *testing.T) {
 		},
 	}
 	delivery := notify.Deliver(t.Context(), []notify.Post{{Channel: mailer, Bulletin: bulletin}},
-		func(context.Context, string, notify.Message) error { return nil })[0]
+		func(context.Context, notify.Channel, notify.Message) error { return nil })[0]
 	if delivery.Sent != 2 || delivery.Told != 3 || len(delivery.Failures) > 0 {
 		t.Fatalf("%+v, want 2 mails that tell 3 notices", delivery)
 	}

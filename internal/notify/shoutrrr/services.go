@@ -76,12 +76,15 @@ type message struct {
 // says which of the URLs it is about, and quotes none.
 func New(urls secret.Value, options Options) ([]notify.Channel, error) {
 	var channels []notify.Channel
-	count := map[string]int{}
+	count, same := map[string]int{}, map[string]int{}
 	for i, raw := range strings.Fields(urls.Reveal()) {
 		s, err := newService(raw, options)
 		if err != nil {
 			return nil, fmt.Errorf("number %d%s: %w", i+1, schemeOf(raw), err)
 		}
+		// A URL that is given twice is two channels.
+		s.id = notify.ChannelID(s.source.kind, raw+strings.Repeat(" again", same[raw]))
+		same[raw]++
 		count[s.source.kind]++
 		s.name = s.source.kind
 		if n := count[s.source.kind]; n > 1 {
@@ -109,7 +112,7 @@ func newService(raw string, options Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{id: notify.ChannelID(from.kind, raw), source: from, hidden: hidden(raw), kind: kinds[from.kind], titled: from.titled(), retry: options.Retry, now: options.Now}
+	s := &Service{source: from, hidden: hidden(raw), kind: kinds[from.kind], titled: from.titled(), retry: options.Retry, now: options.Now}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
 	"sync"
 	"time"
 
@@ -56,8 +55,6 @@ type AppOptions struct {
 type App struct {
 	api *webAPI
 	log *slog.Logger
-	// workspace tells this app and its workspace from others.
-	workspace string
 
 	lookups *pace
 	posts   *pace // of the app as a whole
@@ -79,7 +76,6 @@ func NewApp(token secret.Value, options AppOptions) (*App, error) {
 	a := &App{
 		api:           newWebAPI(token, "SLACK_TOKEN", options.APIURL, options.HTTP, options.Retry, options.Now),
 		log:           options.Log,
-		workspace:     workspaceOf(token.Reveal()),
 		echo:          options.Echo,
 		conversations: map[string]*pace{},
 	}
@@ -89,19 +85,6 @@ func NewApp(token secret.Value, options AppOptions) (*App, error) {
 	a.lookups = a.newPace(lookupInterval, lookupBurst)
 	a.posts = a.newPace(appInterval, 0)
 	return a, nil
-}
-
-// botToken is the usual form of a bot token: the numbers of the workspace and of
-// the bot, and then the secret.
-var botToken = regexp.MustCompile(`^(xoxb-[0-9]+-[0-9]+)-`)
-
-// workspaceOf returns the part of a token that stays the same when the token is
-// rotated; all of it if it has another form.
-func workspaceOf(token string) string {
-	if parts := botToken.FindStringSubmatch(token); parts != nil {
-		return parts[1]
-	}
-	return token
 }
 
 // Format keeps the token out of whatever prints an App.

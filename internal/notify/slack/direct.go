@@ -41,8 +41,9 @@ func (a *App) Direct(channelID string) *Direct {
 // Name implements notify.Channel.
 func (*Direct) Name() string { return DirectName }
 
-// ID implements notify.Channel.
-func (d *Direct) ID() string { return notify.ChannelID(DirectName, d.app.workspace) }
+// ID implements notify.Channel. A notice itself says whom it is for; the channel
+// for those who can't be reached tells the workspace, whatever the token.
+func (d *Direct) ID() string { return notify.ChannelID(DirectName, d.channel) }
 
 // Format keeps the app's token out of whatever prints a Direct.
 func (*Direct) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "slack direct messages") }

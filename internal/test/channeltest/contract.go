@@ -344,7 +344,7 @@ func oneBadMessage(t *testing.T, h Harness) {
 	service.Next(Answer{Kind: Refusing})
 	receipts := 0
 	delivered := notify.Deliver(t.Context(), []notify.Post{{Channel: channel, Bulletin: bulletin}},
-		func(context.Context, string, notify.Message) error { receipts++; return nil })[0]
+		func(context.Context, notify.Channel, notify.Message) error { receipts++; return nil })[0]
 	if delivered.Sent != len(messages)-1 || receipts != len(messages)-1 || len(service.Received()) != len(messages)-1 {
 		t.Errorf("%d sent, %d receipts, %d taken, want %d of each",
 			delivered.Sent, receipts, len(service.Received()), len(messages)-1)

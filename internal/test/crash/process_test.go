@@ -463,7 +463,7 @@ func (g gated) put(ctx context.Context, records []*ledger.Record) error {
 	ids := make([]string, len(records))
 	for i, r := range records {
 		c := *r
-		copies[i], ids[i] = &c, r.KeyID
+		copies[i], ids[i] = &c, r.KeyID()
 	}
 	slices.Sort(ids)
 	err := g.p.pass("state Put "+strings.Join(ids, " "), func() error { return g.Store.Put(ctx, copies...) })
@@ -471,7 +471,7 @@ func (g gated) put(ctx context.Context, records []*ledger.Record) error {
 		return err
 	}
 	for i, r := range records {
-		r.Revision = copies[i].Revision
+		*r = *copies[i]
 	}
 	return nil
 }

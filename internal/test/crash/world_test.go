@@ -171,7 +171,7 @@ func (w *world) owed(t *testing.T) []ledger.Record {
 	}
 	var owed []ledger.Record
 	for _, r := range records {
-		if r.Owed() {
+		if r.Pending() {
 			owed = append(owed, r)
 		}
 	}

@@ -306,10 +306,10 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 
 	*w = witness{}
 	statePutter := ledger.NewDynamoDB(dynamodb.NewFromConfig(p.config(t)), table)
-	check(t, statePutter.Put(t.Context(), &ledger.Record{
-		Account: p.ID, KeyID: users[1].Keys[0].ID, User: "disabled",
-		Disabled: &ledger.Disabled{At: time.Now().Add(-day), Run: "run-1"}, Changed: time.Now(), Settled: time.Now(),
-	}))
+	disabled := ledger.New(p.ID, users[1].Keys[0].ID, "disabled")
+	disabled.Intend(ledger.Intent{At: time.Now().Add(-day), Run: "run-1", Due: ledger.Due{Silent: true}})
+	check(t, disabled.MarkDisabled(time.Now().Add(-day), "run-1", nil))
+	check(t, statePutter.Put(t.Context(), &disabled))
 	command("reactivate", "--run", "run-1", "--grace", "7d", "--yes")
 	w.compare(t, iampolicy.ForReactivate(cfg.State, iampolicy.Place{}))
 }

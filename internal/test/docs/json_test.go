@@ -58,7 +58,7 @@ func TestJSONPageNamesEveryField(t *testing.T) {
 func TestJSONPageNamesTheWholeRecordOfState(t *testing.T) {
 	t.Parallel()
 	section := sectionOf(t, read(t, "docs/json.md"), "The records of state")
-	for _, of := range []any{audit.History{}, audit.Warned{}, ledger.Warning{}, ledger.Intent{}, ledger.Disabled{}, ledger.Leak{}} {
+	for _, of := range []any{audit.History{}, audit.Warned{}, ledger.QueuedWarning{}, ledger.Intent{}, ledger.Disabled{}, ledger.Leak{}, ledger.Due{}, ledger.Final{}} {
 		for _, field := range fieldsOf(reflect.TypeOf(of), "", func(string) bool { return false }) {
 			if !strings.Contains(section, "`"+field+"`") {
 				t.Errorf("docs/json.md does not name the field %q of %T", field, of)
