@@ -119,7 +119,6 @@ func (r *Record) renew(notice notify.Notice, due Due, at time.Time) {
 	due.Channels = slices.Clone(due.Channels)
 	if r.FinalPending() {
 		due.Channels = append(due.Channels, r.d.Final.PendingOn()...)
-		due.Silent = due.Silent && r.d.Final.Due.Silent
 	}
 	slices.Sort(due.Channels)
 	due.Channels = slices.Compact(due.Channels)
