@@ -217,7 +217,7 @@ data "aws_iam_policy_document" "sleuth" {
     for_each = local.tables
     content {
       sid       = "KeepState"
-      actions   = ["dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem"]
+      actions   = ["dynamodb:Query", "dynamodb:Scan", "dynamodb:PutItem", "dynamodb:DeleteItem"]
       resources = [statement.value]
     }
   }

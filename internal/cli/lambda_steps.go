@@ -154,8 +154,12 @@ func (a *app) summarize(ctx context.Context, cfg config.Config, e event, log *sl
 		}
 		summary.Add(one)
 	}
-	if cfg.Digest && !e.DryRun {
-		summary.Deliver(s.digestOf(covered).Send(ctx, summary.Accounts))
+	switch digest := s.digestOf(covered.members.Organization); {
+	case e.DryRun:
+	case cfg.Digest:
+		summary.Deliver(digest.Send(ctx, summary.Accounts))
+	default:
+		summary.Deliver(digest.SendLeftOut(ctx, summary.Accounts))
 	}
 	s.tellOfFailures(ctx, covered, summary)
 	notWhole := summary.Finish(a.now())

@@ -118,7 +118,9 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 		if !dryRun {
 			untold = summary.Accounts
 		}
-		summary.Deliver(s.digestOf(covered).Send(ctx, untold))
+		summary.Deliver(s.digestOf(covered.members.Organization).Send(ctx, untold))
+	} else if !dryRun {
+		summary.Deliver(s.digestOf(covered.members.Organization).SendLeftOut(ctx, summary.Accounts))
 	}
 	s.tellOfFailures(ctx, covered, summary)
 	err = summary.Finish(a.now())
@@ -127,9 +129,9 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 }
 
 // digestOf is the digest of the runs of the session.
-func (s *session) digestOf(covered *organization) org.Digest {
+func (s *session) digestOf(organization string) org.Digest {
 	return org.Digest{
-		Run: s.id, Holder: s.id + "-digest", Organization: covered.members.Organization,
+		Run: s.id, Holder: s.id + "-digest", Organization: organization, Breaker: &s.breaker,
 		Blank: s.cfg.Blank(), Channels: s.channels, Store: s.store, Log: s.log, Lease: s.cfg.Lease, Now: s.now, DryRun: s.dryRun,
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -94,8 +95,28 @@ func (a *app) onceIn(ctx context.Context, aws aws.Config, cfg config.Config, dry
 	}
 	defer func() { _ = s.store.Close() }()
 	summary, err := s.runIn(ctx, aws, traffic, identity, log)
+	if leftOut := s.deliverLeftOut(ctx, &summary); leftOut != nil {
+		err = cmp.Or(err, leftOut)
+	}
 	s.tellOfFailure(ctx, &summary)
 	return &summary, err
+}
+
+// deliverLeftOut delivers what is pending in the ledger for other accounts than
+// the one of this run, and adds it to the summary.
+func (s *session) deliverLeftOut(ctx context.Context, summary *sleuth.Summary) error {
+	if s.dryRun || !summary.Begun {
+		return nil
+	}
+	delivered := s.digestOf("").SendLeftOut(ctx, []sleuth.Summary{*summary})
+	summary.NoticesSent += delivered.NoticesSent
+	summary.NoticesFailed += delivered.NoticesFailed
+	summary.MessagesSent += delivered.MessagesSent
+	if len(delivered.Problems) == 0 {
+		return nil
+	}
+	summary.Fail(delivered.Problems...)
+	return fmt.Errorf("the run completed with errors: %s", delivered.Problems[0].Text)
 }
 
 // runID names a run so that it can be found again by when it began.

@@ -16,6 +16,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/evidence"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/outbox"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
 )
@@ -33,6 +34,7 @@ type session struct {
 	home     aws.Config // of our own credentials
 	channels []notify.Channel
 	store    ledger.Store
+	breaker  outbox.Breaker   // of every channel, for as long as the invocation lasts
 	archive  evidence.Archive // nil where runs leave no evidence
 	// digest: what there is to tell is left for a digest of all accounts.
 	digest bool
@@ -70,6 +72,7 @@ func (s *session) runIn(ctx context.Context, aws aws.Config, traffic *awsclient.
 		Report:   credentialReport(cfg, client, log),
 		Channels: s.channels,
 		Store:    s.store,
+		Breaker:  &s.breaker,
 		Log:      log,
 		Now:      s.now,
 		DryRun:   s.dryRun,

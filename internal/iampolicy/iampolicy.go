@@ -65,7 +65,7 @@ func ForRun(cfg config.Config, place Place) Document {
 	}
 	doc.proving(place, cfg.Evidence)
 	doc.fetching(place, cfg.SlackURL, cfg.SlackToken, cfg.NotifyURLs)
-	doc.remembering(place, cfg.State, "dynamodb:Query", "dynamodb:PutItem", "dynamodb:DeleteItem")
+	doc.remembering(place, cfg.State, "dynamodb:Query", "dynamodb:Scan", "dynamodb:PutItem", "dynamodb:DeleteItem")
 	doc.decrypting(place)
 	return doc
 }

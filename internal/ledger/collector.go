@@ -8,10 +8,12 @@ import (
 // collector gathers what a lasting store holds: the records that can be
 // understood and have not expired, and an error for each that cannot.
 type collector struct {
-	store   string
-	now     time.Time
-	records []Record
-	damaged []error
+	store string
+	now   time.Time
+	// pendingOnly leaves out the records with nothing pending.
+	pendingOnly bool
+	records     []Record
+	damaged     []error
 }
 
 // add reads a record stored as text under account and keyID.
@@ -25,7 +27,7 @@ func (c *collector) addRead(account, keyID string, r Record, err error) {
 	switch {
 	case err != nil:
 		c.damaged = append(c.damaged, &DamagedError{Store: c.store, Account: account, KeyID: keyID, Err: err})
-	case !r.expired(c.now):
+	case !r.expired(c.now) && (r.Pending() || !c.pendingOnly):
 		c.records = append(c.records, r)
 	}
 }

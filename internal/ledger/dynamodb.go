@@ -80,16 +80,27 @@ func (d *DynamoDB) Get(ctx context.Context, account, keyID string) (Record, bool
 }
 
 // List implements Store. It reads the whole table, with the permission
-// dynamodb:Scan, which nothing else takes.
+// dynamodb:Scan.
 func (d *DynamoDB) List(ctx context.Context) ([]Record, error) {
+	return d.scan(ctx, d.collector(), "begins_with(#item, :key)", attrItem)
+}
+
+// ListPending implements Store. It is List with a filter of DynamoDB's: an item
+// of a record with something pending does not expire.
+func (d *DynamoDB) ListPending(ctx context.Context) ([]Record, error) {
+	c := d.collector()
+	c.pendingOnly = true
+	return d.scan(ctx, c, "begins_with(#item, :key) AND attribute_not_exists(#expires)", attrItem, attrExpires)
+}
+
+func (d *DynamoDB) scan(ctx context.Context, c collector, filter string, attributes ...string) ([]Record, error) {
 	pages := dynamodb.NewScanPaginator(d.client, &dynamodb.ScanInput{
 		TableName:                 &d.table,
 		ConsistentRead:            aws.Bool(true),
-		FilterExpression:          aws.String("begins_with(#item, :key)"),
-		ExpressionAttributeNames:  names(attrItem),
+		FilterExpression:          aws.String(filter),
+		ExpressionAttributeNames:  names(attributes...),
 		ExpressionAttributeValues: item{":key": text(keyPrefix)},
 	})
-	c := d.collector()
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -295,7 +306,7 @@ func (d *DynamoDB) hint(err error) string {
 		return fmt.Sprintf("; there is no table %s in this account and region: make it, with the partition key %s and the sort key %s, both strings, or set STATE to another",
 			d.table, attrAccount, attrItem)
 	case "AccessDeniedException":
-		return fmt.Sprintf("; allow dynamodb:Query, dynamodb:PutItem and dynamodb:DeleteItem on the table %s, and dynamodb:Scan for 'sleuth state list'", d.table)
+		return fmt.Sprintf("; allow dynamodb:Query, dynamodb:Scan, dynamodb:PutItem and dynamodb:DeleteItem on the table %s", d.table)
 	case "ValidationException":
 		return fmt.Sprintf("; see that the table %s has the partition key %s and the sort key %s, both strings",
 			d.table, attrAccount, attrItem)

@@ -43,6 +43,11 @@ func (f *File) List(ctx context.Context) ([]Record, error) {
 	return f.collect(ctx, eachRecord)
 }
 
+// ListPending implements Store.
+func (f *File) ListPending(ctx context.Context) ([]Record, error) {
+	return f.gather(ctx, collector{pendingOnly: true}, eachRecord)
+}
+
 // Get implements Store.
 func (f *File) Get(ctx context.Context, account, keyID string) (Record, bool, error) {
 	records, err := f.collect(ctx, func(tx *bolt.Tx, visit visitor) error {
@@ -57,10 +62,14 @@ func (f *File) Get(ctx context.Context, account, keyID string) (Record, bool, er
 }
 
 func (f *File) collect(ctx context.Context, each func(*bolt.Tx, visitor) error) ([]Record, error) {
+	return f.gather(ctx, collector{}, each)
+}
+
+func (f *File) gather(ctx context.Context, c collector, each func(*bolt.Tx, visitor) error) ([]Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := collector{store: f.String(), now: f.now()}
+	c.store, c.now = f.String(), f.now()
 	if err := f.view(func(tx *bolt.Tx) error { return each(tx, c.add) }); err != nil {
 		return nil, err
 	}

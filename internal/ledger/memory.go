@@ -32,6 +32,12 @@ func (m *Memory) List(ctx context.Context) ([]Record, error) {
 	return m.matching(ctx, func(recordID) bool { return true })
 }
 
+// ListPending implements Store.
+func (m *Memory) ListPending(ctx context.Context) ([]Record, error) {
+	records, err := m.List(ctx)
+	return slices.DeleteFunc(records, func(r Record) bool { return !r.Pending() }), err
+}
+
 func (m *Memory) matching(ctx context.Context, wanted func(recordID) bool) ([]Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -19,6 +19,8 @@ type Store interface {
 	Load(ctx context.Context, account string) ([]Record, error)
 	// List is Load for every account.
 	List(ctx context.Context) ([]Record, error)
+	// ListPending is List for the records with something pending.
+	ListPending(ctx context.Context) ([]Record, error)
 	// Get returns the record of one key; found is false if there is none, or an
 	// expired one. A record that cannot be understood is a *DamagedError.
 	Get(ctx context.Context, account, keyID string) (record Record, found bool, err error)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -54,14 +55,11 @@ type Delivered struct {
 
 // Send makes the digest of these runs.
 func (d Digest) Send(ctx context.Context, runs []run.Summary) Delivered {
-	p := &digestRun{Digest: d, accounts: map[string]notify.Account{}, runs: map[string]bool{}}
+	p := d.begin(runs)
 	if len(d.Channels) == 0 {
 		return p.delivered
 	}
 	begun := slices.DeleteFunc(slices.Clone(runs), func(r run.Summary) bool { return !r.Begun })
-	for _, r := range runs {
-		p.accounts[r.Account.ID], p.runs[r.Run] = r.Account, true
-	}
 	if d.DryRun {
 		for _, r := range begun {
 			for _, item := range r.Untold {
@@ -74,15 +72,50 @@ func (d Digest) Send(ctx context.Context, runs []run.Summary) Delivered {
 	}
 	// No run may change what is being delivered.
 	working, held := ledger.Hold(ctx, d.Store, d.Holder, d.Lease, d.Now)
-	p.load(working, held, p.toLoad(working, runs))
+	p.load(working, held, append(p.withItems(runs), p.leftOut(working)...))
 	if p.deliver(working, begun) {
 		p.problem(p.rememberExemptions(working, begun, held))
 	}
+	p.release(ctx, held)
+	return p.delivered
+}
+
+// SendLeftOut delivers, account by account, what earlier runs left pending for
+// accounts that these runs did not cover: closed, excluded, moved, or no longer
+// to be entered.
+func (d Digest) SendLeftOut(ctx context.Context, runs []run.Summary) Delivered {
+	p := d.begin(runs)
+	working, held := ledger.Hold(ctx, d.Store, d.Holder, d.Lease, d.Now)
+	p.load(working, held, p.leftOut(working))
+	byAccount := map[string][]outbox.Item{}
+	for _, item := range p.items {
+		byAccount[item.Record.Account()] = append(byAccount[item.Record.Account()], item)
+	}
+	for _, account := range slices.Sorted(maps.Keys(byAccount)) {
+		bulletin := d.Blank
+		bulletin.Account, bulletin.Run = notify.Account{ID: account}, d.Run
+		p.handOver(working, bulletin, byAccount[account])
+	}
+	p.release(ctx, held)
+	return p.delivered
+}
+
+func (d Digest) begin(runs []run.Summary) *digestRun {
+	p := &digestRun{
+		Digest: d, accounts: map[string]notify.Account{}, begun: map[string]bool{}, runs: map[string]bool{},
+		delivered: Delivered{Settled: map[string]int{}},
+	}
+	for _, r := range runs {
+		p.accounts[r.Account.ID], p.begun[r.Account.ID], p.runs[r.Run] = r.Account, r.Begun, true
+	}
+	return p
+}
+
+func (p *digestRun) release(ctx context.Context, held *ledger.Holder) {
 	p.problem(held.Lost())
 	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
 	p.problem(held.Release(releasing))
-	return p.delivered
 }
 
 const (
@@ -96,6 +129,7 @@ const (
 type digestRun struct {
 	Digest
 	accounts map[string]notify.Account // by id, as the runs name them
+	begun    map[string]bool           // by account: its run was not kept off it
 	runs     map[string]bool           // the ids of the runs
 
 	mu        sync.Mutex // guards what follows while accounts are loaded
@@ -111,35 +145,33 @@ func (p *digestRun) problem(err error) {
 	}
 }
 
-// toLoad are the accounts that may have something for the digest: those of the
-// runs that say so, and every other that has something pending in the ledger. A
-// run without a result, and an account that is no longer covered, lose nothing.
-func (p *digestRun) toLoad(ctx context.Context, runs []run.Summary) []string {
-	wanted, known := map[string]bool{}, map[string]bool{}
-	for _, r := range runs {
-		known[r.Account.ID] = r.Begun
-		wanted[r.Account.ID] = r.Begun && (r.Warned > 0 || r.NoticesOwed > 0 || len(r.ExemptionsOpen) > 0)
-	}
-	records, err := p.Store.List(ctx)
-	if _, others := ledger.SplitDamaged(err); others != nil {
-		p.problem(fmt.Errorf("find the notices that are pending for accounts that this run did not cover: %w", others))
-	}
-	for i := range records {
-		if account := records[i].Account(); !known[account] && p.hasItems(records[i]) {
-			wanted[account] = true
-		}
-	}
+// withItems are the accounts whose runs left something for the digest, or may
+// have: a run without a result says nothing.
+func (p *digestRun) withItems(runs []run.Summary) []string {
 	var accounts []string
-	for account, is := range wanted {
-		if is {
-			accounts = append(accounts, account)
+	for _, r := range runs {
+		if !r.Begun || r.Warned > 0 || r.NoticesOwed > 0 || len(r.ExemptionsOpen) > 0 {
+			accounts = append(accounts, r.Account.ID)
 		}
 	}
-	slices.Sort(accounts)
 	return accounts
 }
 
-func (p *digestRun) hasItems(r ledger.Record) bool { return r.FinalPending() || p.isQueued(r) }
+// leftOut are the accounts with something pending in the ledger that no run
+// began on.
+func (p *digestRun) leftOut(ctx context.Context) []string {
+	records, err := p.Store.ListPending(ctx)
+	if _, others := ledger.SplitDamaged(err); others != nil {
+		p.problem(fmt.Errorf("find the notices that are pending for accounts which this run did not cover: %w", others))
+	}
+	accounts := map[string]bool{}
+	for i := range records {
+		if account := records[i].Account(); !p.begun[account] && records[i].FinalPending() {
+			accounts[account] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(accounts))
+}
 
 // isQueued reports whether a warning was left for this digest.
 func (p *digestRun) isQueued(r ledger.Record) bool {
@@ -151,9 +183,13 @@ func (p *digestRun) isQueued(r ledger.Record) bool {
 func (p *digestRun) load(ctx context.Context, held *ledger.Holder, accounts []string) {
 	var group errgroup.Group
 	group.SetLimit(loadConcurrency)
-	for _, account := range accounts {
+	slices.Sort(accounts)
+	for _, account := range slices.Compact(accounts) {
 		group.Go(func() error {
 			err := held.Acquire(ctx, account)
+			if _, busy := errors.AsType[*ledger.LeasedError](err); busy && !p.begun[account] {
+				return nil // whoever is at work there delivers
+			}
 			if err == nil {
 				err = p.loadAccount(ctx, account)
 			}
@@ -227,22 +263,31 @@ func (p *digestRun) rememberExemptions(ctx context.Context, begun []run.Summary,
 	return errors.Join(failed...)
 }
 
-// deliver hands every channel what is due on it. It reports whether some channel
+// deliver hands every channel the digest. It reports whether some channel
 // accepted the announcement.
 func (p *digestRun) deliver(ctx context.Context, begun []run.Summary) bool {
 	bulletin := p.Blank
 	bulletin.Digest, bulletin.Run, bulletin.Announcement = p.title(max(len(begun), p.accountsWithItems())), p.Run, announcementOf(begun)
+	return p.handOver(ctx, bulletin, p.items).Announced
+}
+
+// handOver delivers one bulletin, and adds up what became of it.
+func (p *digestRun) handOver(ctx context.Context, bulletin notify.Bulletin, items []outbox.Item) outbox.Result {
 	box := outbox.Outbox{Channels: p.Channels, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
 	if !p.DryRun {
 		box.Ledger = p.Store
 	}
-	result := box.Deliver(ctx, p.Deadline, bulletin, p.items)
-	p.delivered.NoticesSent, p.delivered.NoticesFailed, p.delivered.MessagesSent = result.Notices, result.Failed, result.Messages
-	p.delivered.Settled = result.Closed
+	result := box.Deliver(ctx, p.Deadline, bulletin, items)
+	p.delivered.NoticesSent += result.Notices
+	p.delivered.NoticesFailed += result.Failed
+	p.delivered.MessagesSent += result.Messages
+	for account, closed := range result.Closed {
+		p.delivered.Settled[account] += closed
+	}
 	for _, problem := range result.Problems {
 		p.problem(problem.Err)
 	}
-	return result.Announced
+	return result
 }
 
 func (d Digest) title(accounts int) string {

@@ -296,3 +296,51 @@ func TestDigestNamesWhomNoChannelReaches(t *testing.T) {
 		t.Errorf("the notice that nobody was told is settled: %+v", r)
 	}
 }
+
+// TestNoticesOfAccountsThatRunsLeaveOut: what is pending for an account that
+// later runs do not cover, or cannot enter, is delivered all the same, with a
+// digest and without.
+func TestNoticesOfAccountsThatRunsLeaveOut(t *testing.T) {
+	t.Parallel()
+	for name, send := range map[string]func(org.Digest, []run.Summary) org.Delivered{
+		"in the digest":      func(d org.Digest, runs []run.Summary) org.Delivered { return d.Send(t.Context(), runs) },
+		"account by account": func(d org.Digest, runs []run.Summary) org.Delivered { return d.SendLeftOut(t.Context(), runs) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.user(1, "bot", "", "AKIABOT", 95)
+			w.user(2, "bob", "", "AKIABOB", 95)
+			w.slack.err = errDown
+			w.digest().Send(t.Context(), w.runAll())
+			w.slack.err = nil
+
+			w.wantLines(w.sns, "2: bot's key is disabled due to creation age.", "3: bob's key is disabled due to creation age.")
+			runs := []run.Summary{{Account: notify.Account{ID: w.accounts[0]}, Begun: true}, org.NotEntered(w.accounts[1], "run-2", w.now, false, errDown)}
+			d := send(w.digest(), runs)
+			w.wantLines(w.slack, "2: bot's key is disabled due to creation age.", "3: bob's key is disabled due to creation age.")
+			if len(d.Problems) > 0 || d.NoticesSent != 2 {
+				t.Errorf("delivered %+v", d)
+			}
+			for account, key := range map[int]string{1: "AKIABOT", 2: "AKIABOB"} {
+				if r := w.record(account, key); r.Pending() {
+					t.Errorf("still pending: %+v", r)
+				}
+			}
+		})
+	}
+}
+
+// TestARunWithoutAResultLosesNothing: its account's warnings and notices are in
+// the ledger, and the digest takes them from there.
+func TestARunWithoutAResultLosesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	populate(w)
+	runs := w.runAll()
+	for i, r := range runs {
+		runs[i] = org.NotEntered(r.Account.ID, "run-1", w.now, false, errDown)
+	}
+	w.digest().Send(t.Context(), runs)
+	w.wantLines(w.slack, allOfIt...)
+}
