@@ -106,7 +106,7 @@ func TestLambdaFailsWhereALeakIsNotAnswered(t *testing.T) {
 		t.Errorf("Slack received %q", messages)
 	}
 	d.slack.Next(channeltest.Answer{Kind: channeltest.Refusing, Reason: "channel_is_archived"})
-	if result, failure := d.send(t, event); failure == nil || !strings.Contains(failure.Message, "slack was not told") {
+	if result, failure := d.send(t, event); failure == nil || !strings.Contains(failure.Message, "notify on slack") {
 		t.Errorf("the second invocation: %v, %v", result, failure)
 	}
 	if key, _ := home.Key("AKIAANN0000000000001"); key.Active {

@@ -104,6 +104,7 @@ func TestForRun(t *testing.T) {
 				"dynamodb:DeleteItem arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
 				"dynamodb:PutItem arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
 				"dynamodb:Query arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+				"dynamodb:Scan arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
 			},
 		},
 		"state in a file takes no permission": {

@@ -408,7 +408,7 @@ func (r *refusing) PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dyn
 func TestDynamoDBHints(t *testing.T) {
 	t.Parallel()
 	for code, hint := range map[string]string{
-		"AccessDeniedException":     "dynamodb:Query, dynamodb:PutItem and dynamodb:DeleteItem",
+		"AccessDeniedException":     "dynamodb:Query, dynamodb:Scan, dynamodb:PutItem and dynamodb:DeleteItem",
 		"ResourceNotFoundException": "there is no table sleuth-state",
 		"ValidationException":       "the partition key account and the sort key item",
 		"InternalServerError":       "in dynamodb:sleuth-state: api error InternalServerError",
