@@ -44,7 +44,11 @@ func JudgeCredential(c Credential, rules Rules, now time.Time) Verdict {
 	if c.Kind == SigningCertificate {
 		rules.InactivityAge, rules.InactivityWarningAge = rules.ExpirationAge, rules.WarningAge
 	}
-	v := Judge(Key{Status: status, Created: c.Changed, LastUsed: c.LastUsed}, Exemption{}, rules, now)
+	lastUse := c.LastUsed // it may have been changed since
+	if lastUse.IsZero() {
+		lastUse = c.Changed
+	}
+	v := judge(Key{Status: status, Created: c.Changed}, lastUse, Exemption{}, rules, now)
 	if c.Kind == RootAccessKey && c.Active {
 		v.State, v.Underlying = Expire, Expire
 	}

@@ -28,6 +28,9 @@ type Exemption struct {
 	// Unreadable: a tag is there and says nothing that we understand. That is
 	// doubt, and doubt never disables a key.
 	Unreadable bool
+	// Misspelt is the name of a tag that may have been meant as KeyAutoExpire,
+	// which makes the exemption unreadable; empty if there is none.
+	Misspelt string
 	// Reason is why, for people, without surrounding space; empty where no tag
 	// says it.
 	Reason string
@@ -40,15 +43,17 @@ type Exemption struct {
 // ExemptionOf reads what the user's tags say of a key. A tag of the key's own,
 // KeyAutoExpire:AKIA..., speaks for it in place of the user's. Where either is
 // unreadable the key is in doubt for as long as the other does not exempt it:
-// somebody meant to say something that we do not understand.
+// somebody meant to say something that we do not understand. A tag whose name
+// may be a misspelt KeyAutoExpire is such a tag, whatever its value.
 func ExemptionOf(user User, keyID string) Exemption {
-	users, _ := user.Tags.exemption(TagAutoExpire)
-	e, hasOwn := user.Tags.exemption(ofKey(TagAutoExpire, keyID))
+	users, _ := user.Tags.exemption(keyID, false)
+	e, hasOwn := user.Tags.exemption(keyID, true)
 	unreadable := e.Unreadable || users.Unreadable
 	if !hasOwn {
 		e = users
 	}
-	e.Unreadable = unreadable
+	e.Misspelt = user.Tags.misspelt(keyID)
+	e.Unreadable = unreadable || e.Misspelt != ""
 	for _, name := range []string{ofKey(TagReason, keyID), TagReason} {
 		if reason, _ := user.Tags.Value(name); e.Reason == "" {
 			e.Reason = strings.TrimSpace(reason)
@@ -57,13 +62,46 @@ func ExemptionOf(user User, keyID string) Exemption {
 	return e
 }
 
-func (tags Tags) exemption(name string) (e Exemption, found bool) {
-	value, found := tags.Value(name)
-	if found {
-		e = ParseExemption(value)
-		e.Tag = name
+// exemption is what the tags that name the key say of it, or those that speak
+// for all of the user's keys. IAM takes names that differ in surrounding space
+// for two tags: if they contradict each other, nobody knows which was meant.
+func (tags Tags) exemption(keyID string, ofKey bool) (e Exemption, found bool) {
+	for _, tag := range tags {
+		if spelt, own := autoExpireName(tag.Key, keyID); spelt != exactName || own != ofKey {
+			continue
+		}
+		said := ParseExemption(tag.Value)
+		said.Tag = tagNameFor(tag.Key, keyID, ofKey)
+		if found && (said.Claimed != e.Claimed || !said.End.Equal(e.End) || said.Unreadable) {
+			said = Exemption{Unreadable: true, Tag: e.Tag}
+		}
+		e, found = said, true
 	}
 	return e, found
+}
+
+// tagNameFor is the name to set such a tag by: as Sleuth writes it, unless IAM
+// would take that for another tag.
+func tagNameFor(name, keyID string, isOfKey bool) string {
+	canonical := TagAutoExpire
+	if isOfKey {
+		canonical = ofKey(TagAutoExpire, keyID)
+	}
+	if strings.EqualFold(name, canonical) {
+		return canonical
+	}
+	return name
+}
+
+// misspelt is the name of the first tag that may have been meant to speak for
+// the key; empty if there is none.
+func (tags Tags) misspelt(keyID string) string {
+	for _, tag := range tags {
+		if spelt, _ := autoExpireName(tag.Key, keyID); spelt == misspeltName {
+			return tag.Key
+		}
+	}
+	return ""
 }
 
 // ofKey is the name of a tag that speaks for one key alone.
@@ -89,7 +127,20 @@ func ParseExemption(value string) Exemption {
 	if err != nil {
 		return Exemption{Unreadable: true}
 	}
-	return Exemption{Claimed: true, End: lastDay.AddDate(0, 0, 1)}
+	return Exemption{Claimed: true, End: endOf(lastDay)}
+}
+
+// farthestYear is the last one that RFC 3339, and so JSON, can write.
+const farthestYear = 9999
+
+// endOf is the first moment after a day. The last day that can be written ends
+// a second early, as the moment after it could not be written.
+func endOf(day time.Time) time.Time {
+	end := day.AddDate(0, 0, 1)
+	if end.Year() > farthestYear {
+		return end.Add(-time.Second)
+	}
+	return end
 }
 
 // Under is the exemption as the rules take it at now: with a Refusal where they
@@ -124,8 +175,11 @@ func (e Exemption) LastDay() time.Time {
 	if e.End.IsZero() {
 		return time.Time{}
 	}
-	return e.End.AddDate(0, 0, -1)
+	return lastDayBefore(e.End)
 }
+
+// lastDayBefore is the day on which the moment before end lies.
+func lastDayBefore(end time.Time) time.Time { return end.UTC().Add(-time.Nanosecond).Truncate(day) }
 
 // Refusal is why the rules do not honour an exemption. The zero Refusal is none.
 type Refusal struct {
@@ -163,7 +217,7 @@ func (e Exemption) Remedy() string {
 		set = append(set, fmt.Sprintf("the tag %s to 'False until %s' or an earlier day", e.Tag, e.Refusal.Latest.Format(time.DateOnly)))
 	}
 	if e.Refusal.NoReason {
-		_, key, _ := strings.Cut(e.Tag, ":")
+		_, key, _ := cutName(e.Tag)
 		name := TagReason
 		if key != "" {
 			name = ofKey(TagReason, key)
@@ -174,29 +228,44 @@ func (e Exemption) Remedy() string {
 }
 
 // UnreadableTags are the KeyAutoExpire tags, the user's and those of the keys,
-// that say nothing that we understand.
+// that say nothing that we understand, that contradict each other, or whose
+// name is misspelt.
 func UnreadableTags(user User, keyIDs []string) []Tag {
+	about := append(slices.Clone(keyIDs), "") // the user's own, even without keys
 	var unreadable []Tag
 	for _, tag := range user.Tags {
-		name, key, ofKey := strings.Cut(tag.Key, ":")
-		if strings.EqualFold(name, TagAutoExpire) && (!ofKey || isOneOf(key, keyIDs)) && ParseExemption(tag.Value).Unreadable {
+		if slices.ContainsFunc(about, func(keyID string) bool { return user.Tags.inDoubt(tag.Key, keyID) }) {
 			unreadable = append(unreadable, tag)
 		}
 	}
 	return unreadable
 }
 
+// inDoubt reports whether the tag of that name puts a key in doubt.
+func (tags Tags) inDoubt(name, keyID string) bool {
+	spelt, ofKey := autoExpireName(name, keyID)
+	if spelt != exactName {
+		return spelt == misspeltName
+	}
+	e, _ := tags.exemption(keyID, ofKey)
+	return e.Unreadable
+}
+
 // StaleTags are the tags that speak for keys that the user does not have.
 func StaleTags(user User, keyIDs []string) []Tag {
 	var stale []Tag
 	for _, tag := range user.Tags {
-		name, key, ofKey := strings.Cut(tag.Key, ":")
-		ours := strings.EqualFold(name, TagAutoExpire) || strings.EqualFold(name, TagReason)
-		if ours && ofKey && !isOneOf(key, keyIDs) {
+		word, key, colon := cutName(tag.Key)
+		if !colon || isOneOf(key, keyIDs) {
+			continue
+		}
+		if strings.EqualFold(word, TagReason) || spellingOf(word) != otherName && namesAnyKey(key) {
 			stale = append(stale, tag)
 		}
 	}
-	return stale
+	return slices.DeleteFunc(stale, func(tag Tag) bool {
+		return slices.ContainsFunc(keyIDs, func(keyID string) bool { return user.Tags.inDoubt(tag.Key, keyID) })
+	})
 }
 
 // isOneOf reads a key's id in a tag's name in any case, as names are.

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +29,12 @@ func TestParseExemption(t *testing.T) {
 		"false until 2026-12-31":       through26,
 		"FALSE UNTIL 2026-12-31":       through26,
 		"  False  until\t2026-12-31  ": through26,
+
+		// The last day there is, which people write for never. The moment after
+		// it could not be written down.
+		"False until 9999-12-30": {Claimed: true, End: time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)},
+		"False until 9999-12-31": {Claimed: true, End: time.Date(9999, time.December, 31, 23, 59, 59, 0, time.UTC)},
+		"False until 0000-01-01": {Claimed: true, End: time.Date(0, time.January, 2, 0, 0, 0, 0, time.UTC)},
 
 		// Everything else is doubt: what was meant cannot be known.
 		"":                                  unreadable,
@@ -115,7 +122,8 @@ func TestExemptionOfReadsTheUsersTag(t *testing.T) {
 		want audit.Exemption
 	}{
 		{"no tags", nil, audit.Exemption{}},
-		{"other tags", audit.Tags{{Key: "Name", Value: "false"}, {Key: "KeyAutoExpired", Value: "false"}}, audit.Exemption{}},
+		{"other tags", audit.Tags{{Key: "Name", Value: "false"}, {Key: "KeyAutoExpireReason", Value: " "}, {Key: "AutoExpire", Value: "false"}}, audit.Exemption{}},
+		{"a tag of another name, which may have been meant", audit.Tags{{Key: "KeyAutoExpired", Value: "false"}}, audit.Exemption{Unreadable: true, Misspelt: "KeyAutoExpired"}},
 		{"the tag", audit.Tags{{Key: "Name", Value: "x"}, {Key: "KeyAutoExpire", Value: "False"}}, audit.Exemption{Claimed: true, Tag: "KeyAutoExpire"}},
 		{"the tag in other case, as IAM sees it", audit.Tags{{Key: "keyautoexpire", Value: "False"}}, audit.Exemption{Claimed: true, Tag: "KeyAutoExpire"}},
 		{"the tag with nothing in it", audit.Tags{{Key: "KeyAutoExpire"}}, audit.Exemption{Unreadable: true, Tag: "KeyAutoExpire"}},
@@ -265,10 +273,10 @@ func TestTagsThatSayNothing(t *testing.T) {
 		return names
 	}
 	keys := []string{"AKIA1", "AKIA2"}
-	if got, want := names(audit.UnreadableTags(user, keys)), []string{"KeyAutoExpire", "keyautoexpire:akia1"}; !slices.Equal(got, want) {
+	if got, want := names(audit.UnreadableTags(user, keys)), []string{"KeyAutoExpire", "keyautoexpire:akia1", "KeyAutoExpire:"}; !slices.Equal(got, want) {
 		t.Errorf("unreadable: %q, want %q", got, want)
 	}
-	if got, want := names(audit.StaleTags(user, keys)), []string{"KeyAutoExpire:AKIA9", "KeyAutoExpireReason:AKIA9", "KeyAutoExpire:"}; !slices.Equal(got, want) {
+	if got, want := names(audit.StaleTags(user, keys)), []string{"KeyAutoExpire:AKIA9", "KeyAutoExpireReason:AKIA9"}; !slices.Equal(got, want) {
 		t.Errorf("stale: %q, want %q", got, want)
 	}
 }
@@ -319,6 +327,12 @@ func FuzzParseExemption(f *testing.F) {
 		}
 		if upper := audit.ParseExemption(strings.ToUpper(value)); !e.Unreadable && upper != e {
 			t.Errorf("%q is %+v, in capitals %+v", value, e, upper)
+		}
+		if _, err := json.Marshal(e); err != nil {
+			t.Errorf("%q cannot be written as JSON: %v", value, err)
+		}
+		if day := e.LastDay(); !e.End.IsZero() && !strings.Contains(value, day.Format(time.DateOnly)) {
+			t.Errorf("%q exempts through %v", value, day)
 		}
 		if !e.End.IsZero() && (!e.Holds(e.End.Add(-1)) || e.Holds(e.End)) {
 			t.Errorf("%q ends at %v, and does not", value, e.End)

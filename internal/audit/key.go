@@ -30,9 +30,10 @@ type Key struct {
 }
 
 // lastUse is the moment inactivity is counted from: a key that was never used
-// has its creation time as its last use.
+// has its creation time as its last use, and none was used before it was
+// created.
 func (k Key) lastUse() time.Time {
-	if k.LastUsed.IsZero() {
+	if k.LastUsed.Before(k.Created) {
 		return k.Created
 	}
 	return k.LastUsed
@@ -62,14 +63,26 @@ const (
 )
 
 // Value returns the value of the tag called name. As in IAM itself, a tag's
-// name is the same in upper and in lower case.
+// name is the same in upper and in lower case. Space around the name, and around
+// its colon, does not count, unless there is a tag without it.
 func (tags Tags) Value(name string) (value string, found bool) {
 	for _, tag := range tags {
 		if strings.EqualFold(tag.Key, name) {
 			return tag.Value, true
 		}
 	}
+	for _, tag := range tags {
+		if sameName(tag.Key, name) {
+			return tag.Value, true
+		}
+	}
 	return "", false
+}
+
+func sameName(a, b string) bool {
+	word, rest, colon := cutName(a)
+	wantWord, wantRest, wantColon := cutName(b)
+	return strings.EqualFold(word, wantWord) && strings.EqualFold(rest, wantRest) && colon == wantColon
 }
 
 // DisplayName is the Name tag, or the user name where there is none.

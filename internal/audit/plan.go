@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -71,6 +72,14 @@ func (h Hold) String() string {
 		return "Sleuth disabled it moments ago"
 	}
 	return ""
+}
+
+// Because is the hold as it is said of a key with this verdict.
+func (h Hold) Because(v Verdict) string {
+	if h == HeldByDoubt && v.Exemption.Misspelt != "" {
+		return fmt.Sprintf("its tag %q may be a misspelt %s", v.Exemption.Misspelt, TagAutoExpire)
+	}
+	return h.String()
 }
 
 // Warned is one limit that an owner was warned of.

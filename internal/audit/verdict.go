@@ -161,11 +161,16 @@ func (v Verdict) Deadline() time.Time {
 // Judge says what a key is at now. It is the table in docs/verdicts.md, first
 // match wins, and the only place where that is decided.
 func Judge(key Key, exemption Exemption, rules Rules, now time.Time) Verdict {
+	return judge(key, key.lastUse(), exemption, rules, now)
+}
+
+// judge is Judge with the moment that inactivity is counted from.
+func judge(key Key, lastUse time.Time, exemption Exemption, rules Rules, now time.Time) Verdict {
 	v := Verdict{
 		Age:         wholeDays(key.Created, now),
-		IdleAge:     wholeDays(key.lastUse(), now),
+		IdleAge:     wholeDays(lastUse, now),
 		ExpiresAt:   key.Created.Add(time.Duration(rules.ExpirationAge) * day),
-		StagnatesAt: key.lastUse().Add(time.Duration(rules.InactivityAge) * day),
+		StagnatesAt: lastUse.Add(time.Duration(rules.InactivityAge) * day),
 
 		Exemption:      exemption,
 		ExemptionHolds: exemption.Holds(now),

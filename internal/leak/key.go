@@ -135,7 +135,7 @@ func (a *answering) spared(f Finding) enforce.Spared {
 		case key.Status != audit.Active:
 			return fmt.Sprintf("its status is %q", string(key.Status))
 		case a.Config.LeakSparesExempt && exemption.Unreadable:
-			return audit.HeldByDoubt.String()
+			return audit.HeldByDoubt.Because(audit.Verdict{Exemption: exemption})
 		case a.Config.LeakSparesExempt && exemption.Holds(a.now()):
 			return "it is exempt"
 		}

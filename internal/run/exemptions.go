@@ -25,7 +25,8 @@ func (p *pass) checkExemptionTags(ctx context.Context, s inventory.Subject) {
 		ids[i] = key.ID
 	}
 	for _, tag := range audit.UnreadableTags(s.User, ids) {
-		p.Log.ErrorContext(ctx, "a KeyAutoExpire tag is unreadable; the user's keys are not disabled, or the key's alone where the tag names one; use False, True or 'False until YYYY-MM-DD'",
+		p.Log.ErrorContext(ctx, "a KeyAutoExpire tag is unreadable or its name is misspelt; the user's keys are not disabled, or the key's alone if the tag names one; "+
+			"call it KeyAutoExpire and set it to False, True or 'False until YYYY-MM-DD'",
 			"user", s.User.Name, "value", tag.Value, "tag", tag.Key)
 		if !slices.Contains(p.summary.UnreadableTags, s.User.Name) {
 			p.summary.UnreadableTags = append(p.summary.UnreadableTags, s.User.Name)
@@ -212,7 +213,7 @@ func have(n int) string {
 func (e Exemption) line(account string) string {
 	until, reason := "without an end", "no reason given"
 	if e.Until != nil {
-		until = "through " + dayOf(e.Until.AddDate(0, 0, -1))
+		until = "through " + dayOf(e.Until.Add(-time.Nanosecond))
 	}
 	if e.Reason != "" {
 		reason = "reason: " + notify.OneLine(e.Reason)
@@ -234,6 +235,15 @@ func (e Exemption) wouldBe() string {
 
 // dayOf is a day as messages write it.
 func dayOf(t time.Time) string { return t.UTC().Format("Monday 2 January 2006") + " (UTC)" }
+
+// aboutDoubt tells the owner of a key why it is not disabled, and what to do
+// about its tag.
+func aboutDoubt(v audit.Verdict) string {
+	if v.Exemption.Misspelt != "" {
+		return fmt.Sprintf("Its tag %q may be a misspelt KeyAutoExpire, and it is not disabled until that is corrected: rename the tag, or remove it.", v.Exemption.Misspelt)
+	}
+	return "Its KeyAutoExpire tag is unreadable, and it is not disabled until that is mended: set the tag to True, False or 'False until YYYY-MM-DD'."
+}
 
 // aboutRefusal tells the owner of a key why its exemption is not honoured, and
 // what becomes of the key unless that is mended; "" where nothing is refused.

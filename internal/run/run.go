@@ -266,7 +266,7 @@ func (p *pass) plan() {
 			disable++
 		}
 		if s.decision.Hold > audit.HeldByPolicy {
-			p.Log.Warn("a key past its limit is not disabled", "user", s.user.Name, "key", s.key.ID, "because", s.decision.Hold.String())
+			p.Log.Warn("a key past its limit is not disabled", "user", s.user.Name, "key", s.key.ID, "because", s.decision.Hold.Because(s.verdict))
 			p.summary.Held++
 		}
 	}

@@ -118,13 +118,13 @@ func (p *pass) warning(s *step) notify.Notice {
 	case s.verdict.State.PastLimit() && s.decision.Hold != audit.HeldForNotice:
 		n.Kind, n.DaysLeft = notify.PastLimit, 0
 		if s.decision.Hold != audit.HeldByPolicy {
-			n.Aside = "It was not disabled: " + s.decision.Hold.String() + "."
+			n.Aside = "It was not disabled: " + s.decision.Hold.Because(s.verdict) + "."
 		}
 	case s.decision.OtherDaysLeft < n.DaysLeft:
 		n.Sooner = &notify.Sooner{Reason: otherReason(n.Reason), DaysLeft: s.decision.OtherDaysLeft}
 	}
 	if s.verdict.Doubt && n.Kind == notify.Expiring && p.policy.AutoExpire {
-		n.Aside = "Its KeyAutoExpire tag is unreadable, and it is not disabled until that is mended: set the tag to True, False or 'False until YYYY-MM-DD'."
+		n.Aside = aboutDoubt(s.verdict)
 	}
 	at := n.At
 	if n.Kind == notify.PastLimit {
