@@ -153,6 +153,21 @@ func (a *Account) RemoveUser(name string) {
 	a.remove(name)
 }
 
+// RenameUser gives a user another name, in place of a user of that name, if
+// there is one. Its id, keys and tags stay as they are.
+func (a *Account) RenameUser(name, other string) {
+	a.server.mu.Lock()
+	defer a.server.mu.Unlock()
+	u, ok := a.users[name]
+	if !ok || name == other {
+		return
+	}
+	a.remove(other)
+	a.remove(name)
+	u.name = other
+	a.insert(u)
+}
+
 // User is the user of that name as it is now, stale reads or not.
 func (a *Account) User(name string) (User, bool) {
 	a.server.mu.Lock()

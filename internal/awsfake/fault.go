@@ -3,13 +3,15 @@ package awsfake
 import (
 	"cmp"
 	"net/http"
+	"regexp"
 )
 
 // Fault makes calls go wrong. The first group of fields chooses the calls (""
 // matches all), the second which of the matching calls are hit, the third what
 // happens to them. A fault with nothing in the third group but Do leaves the
 // answer as it is. Calls that the rate limit turns away match no fault; where
-// several faults hit one call, each one's Do runs and the first answers.
+// several faults hit one call, each one's Do runs, the first answers, and without
+// such a one each one's Rewrite runs.
 type Fault struct {
 	Service string // iam, sts or sns
 	Action  string
@@ -27,7 +29,9 @@ type Fault struct {
 	Hang        bool   // give no answer until the client gives up
 	Drop        bool   // close the connection without an answer
 	AfterEffect bool   // do what was asked for first
-	Do          func() // runs before the call takes effect; may use the server
+	// Rewrite changes the text of the real answer, such as to one with a hole.
+	Rewrite func(answer string) string
+	Do      func() // runs before the call takes effect; may use the server
 }
 
 // Inject adds a fault to those in force.
@@ -124,4 +128,20 @@ func usualStatus(code string) int {
 	default:
 		return http.StatusBadRequest
 	}
+}
+
+// Without is a Rewrite that leaves out every element of that name.
+func Without(element string) func(string) string { return rewrite(element, "") }
+
+// Holding is a Rewrite that puts a text into every element of that name.
+func Holding(element, text string) func(string) string {
+	var x xmlWriter
+	x.text(element, text)
+	return rewrite(element, string(x.buf))
+}
+
+// rewrite puts markup in the place of every element of that name.
+func rewrite(element, markup string) func(string) string {
+	whole := regexp.MustCompile(`(?s)<` + regexp.QuoteMeta(element) + `>.*?</` + regexp.QuoteMeta(element) + `>`)
+	return func(answer string) string { return whole.ReplaceAllLiteralString(answer, markup) }
 }

@@ -136,6 +136,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if !api.json {
 			x.finish(call)
 		}
+		for _, f := range faults {
+			if f.Rewrite != nil {
+				x.raw(f.Rewrite(string(x.buf)))
+			}
+		}
 	}
 	header := w.Header()
 	header.Set("Content-Type", "text/xml")

@@ -3,7 +3,7 @@
 // key or losing the word to its owner:
 //
 //  1. write down the intent, with the final notice to give;
-//  2. read the key, its last use and its user's tags afresh, and judge them by
+//  2. read its user's tags, the key and its last use afresh, and judge them by
 //     the same function again; whatever has changed wins;
 //  3. disable the key;
 //  4. write down that it is disabled and whom to tell.
@@ -32,8 +32,9 @@ import (
 // concluded from a key that reads Active within it.
 const Lag = 15 * time.Minute
 
-// freshFor is how long what was read just before a disabling is acted on. A
-// call that has met trouble for longer is given up, and left to the next run.
+// freshFor bounds reading a key just before it is disabled and disabling it,
+// together and with all retries. What takes longer is given up, and left to the
+// next run: by then what was read first may no longer be so.
 const freshFor = time.Minute
 
 // IAM is the one call that writes.
@@ -41,7 +42,9 @@ type IAM interface {
 	UpdateAccessKey(context.Context, *iam.UpdateAccessKeyInput, ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error)
 }
 
-// Reader reads a key as it stands at this moment.
+// Reader reads a key as it stands at this moment. The user that it returns has
+// the present name, whichever was asked for; inventory.IsGone tells the error of
+// a key that no longer exists.
 type Reader interface {
 	Fresh(ctx context.Context, user audit.User, keyID string) (audit.User, audit.Key, error)
 }
@@ -87,13 +90,16 @@ func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, v
 		return Failed, fmt.Errorf("write down the intent to disable key %s of user %s, so it is left active: %w", keyID, user.Name, err)
 	}
 
-	freshUser, fresh, err := e.Reader.Fresh(ctx, user, keyID)
+	acting, cancel := context.WithTimeout(ctx, freshFor)
+	defer cancel()
+	freshUser, fresh, err := e.Reader.Fresh(acting, user, keyID)
 	if inventory.IsGone(err) {
 		return e.resolve(ctx, record, leftover, Gone, fmt.Errorf("disable key %s of user %s: %w", keyID, user.Name, err))
 	}
 	if err != nil {
 		return Failed, fmt.Errorf("read key %s of user %s once more before disabling it, so it is left active: %w", keyID, user.Name, err)
 	}
+	attempt.Notice.User = freshUser.Name // the present one
 	if fresh.Status == audit.Inactive && leftover {
 		// The attempt of an earlier run did take effect after all.
 		return e.recordDisabled(ctx, record, attempt, nil)
@@ -109,22 +115,32 @@ func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, v
 	attempt.Reason, attempt.Notice = freshVerdict.State.Reason(), final(freshUser, freshVerdict)
 	attempt.Due = e.Due(attempt.Notice)
 
-	err = e.deactivate(ctx, user.Name, keyID)
-	if inventory.IsGone(err) {
-		return e.resolve(ctx, record, leftover, Gone, fmt.Errorf("disable key %s of user %s: %w", keyID, user.Name, err))
+	if err = e.deactivate(acting, freshUser.Name, keyID); err != nil {
+		err = fmt.Errorf("disable key %s of user %s: %w", keyID, freshUser.Name, err)
+	}
+	if e.isGone(ctx, freshUser, keyID, err) {
+		return e.resolve(ctx, record, leftover, Gone, err)
 	}
 	if err != nil {
 		// Whatever the error says, an attempt before it may have taken effect
 		// with its answer lost. The intent stands, and the next run finds out.
-		return Failed, fmt.Errorf("disable key %s of user %s: %w", keyID, user.Name, err)
+		return Failed, err
 	}
 	return e.recordDisabled(ctx, record, attempt, nil)
 }
 
-// deactivate disables the key within freshFor, retries included.
+// isGone reports whether disabling failed because the key no longer exists. IAM
+// gives the same answer for a user who was renamed a moment ago, so it is asked
+// once more.
+func (e Enforcer) isGone(ctx context.Context, user audit.User, keyID string, disabling error) bool {
+	if !inventory.IsGone(disabling) {
+		return false
+	}
+	_, _, err := e.Reader.Fresh(ctx, user, keyID)
+	return inventory.IsGone(err)
+}
+
 func (e Enforcer) deactivate(ctx context.Context, userName, keyID string) error {
-	ctx, cancel := context.WithTimeout(ctx, freshFor)
-	defer cancel()
 	_, err := e.IAM.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{
 		UserName:    aws.String(userName),
 		AccessKeyId: aws.String(keyID),
@@ -139,7 +155,10 @@ func (e Enforcer) Settle(ctx context.Context, record *ledger.Record) (Outcome, e
 	if attempt == nil {
 		return Changed, nil
 	}
-	_, key, err := e.Reader.Fresh(ctx, audit.User{Name: record.User()}, record.KeyID())
+	user, key, err := e.Reader.Fresh(ctx, audit.User{Name: record.User()}, record.KeyID())
+	if err == nil {
+		attempt.Notice.User = user.Name // the present one
+	}
 	switch {
 	case inventory.IsGone(err):
 		return e.resolve(ctx, record, true, Gone, nil)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -34,6 +35,8 @@ type aws struct {
 	key  audit.Key
 
 	readErr, writeErr error
+	deleted           bool          // as it is written to
+	renamed           string        // the user's name from the first write on
 	putErr            map[int]error // by the number of the put, from 1
 	puts              int
 	diary             []string
@@ -42,7 +45,7 @@ type aws struct {
 
 func (a *aws) Fresh(_ context.Context, user audit.User, keyID string) (audit.User, audit.Key, error) {
 	a.diary = append(a.diary, "read")
-	if user.Name != a.user.Name || keyID != a.key.ID {
+	if user.Name != "bot" && user.Name != a.user.Name || keyID != a.key.ID {
 		return user, audit.Key{}, errors.New("asked for another key")
 	}
 	return a.user, a.key, a.readErr
@@ -52,6 +55,14 @@ func (a *aws) UpdateAccessKey(_ context.Context, in *iam.UpdateAccessKeyInput, _
 	a.diary = append(a.diary, "write")
 	if *in.UserName != a.user.Name || *in.AccessKeyId != a.key.ID || in.Status != types.StatusTypeInactive {
 		return nil, errors.New("wrote to another key")
+	}
+	if a.deleted {
+		a.readErr = gone
+		return nil, gone
+	}
+	if a.renamed != "" {
+		a.user.Name = a.renamed
+		return nil, gone
 	}
 	if a.writeErr != nil {
 		return nil, a.writeErr
@@ -213,8 +224,21 @@ func TestDisable(t *testing.T) {
 			outcome: enforce.Failed, err: "disable key AKIA1 of user bot: broken", diary: []string{"intent", "read", "write"}, active: true, owed: true,
 		},
 		{
-			name: "gone between the read and the write", world: func(a *aws) { a.writeErr = gone },
-			outcome: enforce.Gone, err: "NoSuchEntity", diary: []string{"intent", "read", "write", "nothing"}, active: true,
+			name: "gone between the read and the write", world: func(a *aws) { a.deleted = true },
+			outcome: enforce.Gone, err: "NoSuchEntity", diary: []string{"intent", "read", "write", "read", "nothing"}, active: true,
+		},
+		{
+			name: "its user renamed between the read and the write", world: func(a *aws) { a.renamed = "robot" },
+			outcome: enforce.Failed, err: "disable key AKIA1 of user bot", diary: []string{"intent", "read", "write", "read"}, active: true, owed: true,
+		},
+		{
+			name: "its user renamed between the read and the write, and an earlier run may have disabled it", record: leftover(day),
+			world:   func(a *aws) { a.renamed = "robot" },
+			outcome: enforce.Failed, err: "disable key AKIA1 of user bot", diary: []string{"intent", "read", "write", "read"}, active: true, owed: true,
+		},
+		{
+			name: "its user renamed", world: func(a *aws) { a.user.Name = "robot" },
+			outcome: enforce.Disabled, diary: []string{"intent", "read", "write", "disabled"}, owed: true,
 		},
 		{
 			name: "disabled, and that cannot be written down", world: func(a *aws) { a.putErr = map[int]error{2: errDisk} },
@@ -251,6 +275,9 @@ func TestDisable(t *testing.T) {
 			}
 			if got := a.last().Pending(); got != c.owed {
 				t.Errorf("stored as owed: %t, want %t: %+v", got, c.owed, a.last())
+			}
+			if outcome == enforce.Disabled && a.user.Name != record.User() && a.readErr == nil {
+				t.Errorf("the record is of user %s, want the present name", record.User())
 			}
 			if outcome == enforce.Disabled && (record.Final() == nil || record.Disabled() == nil || record.Intent() != nil) {
 				t.Errorf("disabled, without the notice to give: %+v", record)
@@ -449,7 +476,9 @@ func TestDisableLeaked(t *testing.T) {
 		{name: "disabled by a person", world: func(a *aws) { a.key.Status = audit.Inactive }, outcome: enforce.Changed, diary: []string{"intent", "read", "nothing"}},
 		{name: "disabled by an attempt before", before: attempt(now), world: func(a *aws) { a.key.Status = audit.Inactive }, outcome: enforce.Disabled, diary: []string{"intent", "read", "disabled"}},
 		{name: "gone", world: func(a *aws) { a.readErr = gone }, outcome: enforce.Gone, diary: []string{"intent", "read", "nothing"}},
-		{name: "gone while it was written", world: func(a *aws) { a.writeErr = gone }, outcome: enforce.Gone, diary: []string{"intent", "read", "write", "nothing"}},
+		{name: "gone while it was written", world: func(a *aws) { a.deleted = true }, outcome: enforce.Gone, diary: []string{"intent", "read", "write", "read", "nothing"}},
+		{name: "its user renamed while it was written", world: func(a *aws) { a.renamed = "robot" }, outcome: enforce.Failed, err: "disable key AKIA1", diary: []string{"intent", "read", "write", "read"}},
+		{name: "its user renamed", world: func(a *aws) { a.user.Name = "robot" }, outcome: enforce.Disabled, diary: []string{"intent", "read", "write", "disabled"}},
 		{name: "a status that nobody knows", world: func(a *aws) { a.key.Status = "Expired" }, outcome: enforce.Changed, diary: []string{"intent", "read", "nothing"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -491,5 +520,99 @@ func TestALeakIsToldOfFirst(t *testing.T) {
 	check(t, told.Acknowledge(now, "slack"))
 	if _, err := due().disable(t, told); err != nil || told.Final().Notice.Kind != notify.Disabled || told.Leak() == nil {
 		t.Errorf("of one who was told: %+v", told)
+	}
+}
+
+// TestSettleFindsARenamedUser: nobody is told that a key is disabled which is
+// Active under the user's new name.
+func TestSettleFindsARenamedUser(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		status  audit.Status
+		outcome enforce.Outcome
+	}{{audit.Active, enforce.Changed}, {audit.Inactive, enforce.Disabled}} {
+		a, record := due(), leftover(day)
+		a.user.Name, a.key.Status = "robot", c.status
+		outcome, err := a.enforcer().Settle(t.Context(), record)
+		if outcome != c.outcome || err != nil {
+			t.Errorf("%s: outcome %d, error %v", c.status, outcome, err)
+		}
+		if outcome == enforce.Disabled && (record.User() != "robot" || record.Final().Notice.User != "robot") {
+			t.Errorf("the record is of %s, and the notice names %s", record.User(), record.Final().Notice.User)
+		}
+	}
+}
+
+// slow is IAM where reading a key takes its time, and writing waits for ever.
+type slow struct {
+	*aws
+	reading  time.Duration
+	deadline []time.Time
+}
+
+func (s *slow) Fresh(ctx context.Context, user audit.User, keyID string) (audit.User, audit.Key, error) {
+	s.note(ctx)
+	select {
+	case <-time.After(s.reading):
+		return s.aws.Fresh(ctx, user, keyID)
+	case <-ctx.Done():
+		return user, audit.Key{}, ctx.Err()
+	}
+}
+
+func (s *slow) UpdateAccessKey(ctx context.Context, _ *iam.UpdateAccessKeyInput, _ ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error) {
+	s.note(ctx)
+	s.diary = append(s.diary, "write")
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (s *slow) note(ctx context.Context) {
+	deadline, _ := ctx.Deadline()
+	s.deadline = append(s.deadline, deadline)
+}
+
+// TestOneMinuteForReadingAndDisabling: what was read is acted on for a minute
+// from when the reading began, however long each of the calls takes.
+func TestOneMinuteForReadingAndDisabling(t *testing.T) {
+	t.Parallel()
+	leakNotice := func(user audit.User, key audit.Key) notify.Notice {
+		return notify.Notice{KeyID: key.ID, User: user.Name, Kind: notify.Leaked, Reason: audit.Exposure}
+	}
+	for _, c := range []struct {
+		name    string
+		reading time.Duration
+		writes  bool
+	}{{"at once", 0, true}, {"in 59 seconds", 59 * time.Second, true}, {"in five minutes", 5 * time.Minute, false}} {
+		for _, leak := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				s := &slow{aws: due(), reading: c.reading}
+				e := s.enforcer()
+				e.IAM, e.Reader = s, s
+				began := time.Now()
+				var outcome enforce.Outcome
+				var err error
+				if leak {
+					outcome, err = e.DisableLeaked(t.Context(), s.user, s.key, func(audit.User, audit.Key) string { return "" }, leakNotice, leaked())
+				} else {
+					v := audit.Judge(s.key, audit.Exemption{}, rules, now)
+					outcome, err = e.Disable(t.Context(), s.user, s.key, v, final, blank())
+				}
+				if outcome != enforce.Failed || !errors.Is(err, context.DeadlineExceeded) || s.key.Status != audit.Active {
+					t.Errorf("%s: outcome %d, error %v", c.name, outcome, err)
+				}
+				if slices.Contains(s.diary, "write") != c.writes {
+					t.Errorf("%s: did %v", c.name, s.diary)
+				}
+				for _, deadline := range s.deadline {
+					if !deadline.Equal(began.Add(time.Minute)) {
+						t.Errorf("%s: a call had until %v, want a minute from %v", c.name, deadline, began)
+					}
+				}
+				if took := time.Since(began); took != time.Minute {
+					t.Errorf("%s: it took %v", c.name, took)
+				}
+			})
+		}
 	}
 }

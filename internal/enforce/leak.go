@@ -32,7 +32,12 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 	if err != nil {
 		return Failed, fmt.Errorf("write down the intent to disable key %s of user %s, so it is left active: %w", keyID, user.Name, err)
 	}
-	freshUser, fresh, err := e.Reader.Fresh(ctx, user, keyID)
+	acting, cancel := context.WithTimeout(ctx, freshFor)
+	defer cancel()
+	freshUser, fresh, err := e.Reader.Fresh(acting, user, keyID)
+	if err == nil {
+		attempt.Notice.User = freshUser.Name // the present one
+	}
 	switch {
 	case inventory.IsGone(err):
 		return e.resolve(ctx, record, leftover, Gone, nil)
@@ -49,12 +54,14 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 	}
 	attempt.Notice = final(freshUser, fresh)
 	attempt.Due = e.Due(attempt.Notice)
-	err = e.deactivate(ctx, user.Name, keyID)
-	if inventory.IsGone(err) {
+	if err = e.deactivate(acting, freshUser.Name, keyID); err != nil {
+		err = fmt.Errorf("disable key %s of user %s: %w", keyID, freshUser.Name, err)
+	}
+	if e.isGone(ctx, freshUser, keyID, err) {
 		return e.resolve(ctx, record, leftover, Gone, nil)
 	}
 	if err != nil {
-		return Failed, fmt.Errorf("disable key %s of user %s: %w", keyID, user.Name, err)
+		return Failed, err
 	}
 	return e.recordDisabled(ctx, record, attempt, theirs)
 }

@@ -118,6 +118,7 @@ func (r Reader) listUsers(ctx context.Context) iter.Seq2[candidate, error] {
 
 func (r Reader) listPages(ctx context.Context, out chan<- []types.User) error {
 	pages := iam.NewListUsersPaginator(r.IAM, &iam.ListUsersInput{MaxItems: aws.Int32(pageSize)})
+	ends := pageEnds{}
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -130,6 +131,10 @@ func (r Reader) listPages(ctx context.Context, out chan<- []types.User) error {
 		case out <- page.Users:
 		case <-ctx.Done():
 			return fmt.Errorf("list users: %w", context.Cause(ctx))
+		}
+		// Those of the page are users, whatever it says of the next.
+		if err := ends.check(page.IsTruncated, page.Marker); err != nil {
+			return fmt.Errorf("list users: %w", err)
 		}
 	}
 	return nil

@@ -7,6 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -84,37 +87,78 @@ type Key struct {
 // goroutines at once but never two at a time. A user that cannot be read is
 // handed over with the error; Read itself fails only where the list of users
 // could not be read to its end, after handing over those it has.
+//
+// Each key is handed over once, by its first user, even if pages repeat a user
+// or a user is renamed while the list is read.
 func (r Reader) Read(ctx context.Context, visit func(Subject)) error {
-	users := make(chan candidate)
 	subjects := make(chan Subject)
+	visited := make(chan struct{})
+	go func() {
+		defer close(visited)
+		once := map[string]bool{}
+		for s := range subjects {
+			s.Keys = slices.DeleteFunc(s.Keys, func(key Key) bool { return taken(once, key.ID) })
+			visit(s)
+		}
+	}()
 
+	listed := map[string]bool{}
+	gone, err := r.readEach(ctx, r.candidates(ctx), listed, subjects)
+	if err == nil && gone > 0 {
+		// They were deleted since the report was made, or renamed. Nobody can
+		// tell by the old name, so the users that the report does not have are
+		// read.
+		_, err = r.readEach(ctx, r.listUsers(ctx), listed, subjects)
+	}
+	close(subjects)
+	<-visited
+	return err
+}
+
+// taken reports whether a name was taken already, and takes it.
+func taken(names map[string]bool, name string) bool {
+	before := names[name]
+	names[name] = true
+	return before
+}
+
+// readEach reads the candidates that are not listed yet, and lists them. Gone
+// counts those that only the report has.
+func (r Reader) readEach(ctx context.Context, candidates iter.Seq2[candidate, error], listed map[string]bool, subjects chan<- Subject) (gone int64, err error) {
+	var missing atomic.Int64
+	users := make(chan candidate)
 	reading := new(errgroup.Group)
 	for range max(1, r.Concurrency) {
 		reading.Go(func() error {
 			for c := range users {
 				s := r.subject(ctx, c.user)
 				if c.reported && IsGone(s.Err) {
-					continue // deleted since the report was made: no user any more
+					missing.Add(1)
+					continue
 				}
 				subjects <- s
 			}
 			return nil
 		})
 	}
-	visited := make(chan struct{})
-	go func() {
-		defer close(visited)
-		for s := range subjects {
-			visit(s)
-		}
-	}()
-
-	err := r.handOut(ctx, r.candidates(ctx), users, subjects)
+	err = r.handOut(ctx, once(candidates, listed), users, subjects)
 	close(users)
 	_ = reading.Wait() // the workers hand their errors on with the subject
-	close(subjects)
-	<-visited
-	return err
+	return missing.Load(), err
+}
+
+// once leaves out the candidates that are listed already, and lists the others.
+func once(candidates iter.Seq2[candidate, error], listed map[string]bool) iter.Seq2[candidate, error] {
+	return func(yield func(candidate, error) bool) {
+		for c, err := range candidates {
+			if err == nil && taken(listed, c.user.Name) {
+				continue
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
 }
 
 func (r Reader) subject(ctx context.Context, user audit.User) Subject {
@@ -127,7 +171,7 @@ func (r Reader) subject(ctx context.Context, user audit.User) Subject {
 	for i := range s.Keys {
 		key := &s.Keys[i]
 		if r.Everything || audit.NeedsLastUse(key.Key, r.Rules, r.Now) {
-			key.LastUsed, key.Err = r.lastUsed(ctx, key.ID)
+			key.LastUsed, key.Err = r.lastUsed(ctx, user.Name, key.ID)
 		}
 		tagsMatter = tagsMatter || audit.NeedsTags(audit.Judge(key.Key, audit.Exemption{}, r.Rules, r.Now))
 	}
@@ -138,31 +182,6 @@ func (r Reader) subject(ctx context.Context, user audit.User) Subject {
 		s.Keys = nil
 	}
 	return s
-}
-
-// Fresh reads one key as it stands at this moment, with its last use and its
-// user's tags, whatever it was before.
-func (r Reader) Fresh(ctx context.Context, user audit.User, keyID string) (audit.User, audit.Key, error) {
-	keys, err := r.keys(ctx, user.Name)
-	if err != nil {
-		return user, audit.Key{}, err
-	}
-	for _, key := range keys {
-		if key.ID != keyID {
-			continue
-		}
-		if key.Err != nil {
-			return user, audit.Key{}, key.Err
-		}
-		if key.LastUsed, err = r.lastUsed(ctx, keyID); err != nil {
-			return user, audit.Key{}, err
-		}
-		if user.Tags, err = r.tags(ctx, user.Name); err != nil {
-			return user, audit.Key{}, err
-		}
-		return user, key.Key, nil
-	}
-	return user, audit.Key{}, ErrKeyGone
 }
 
 // ErrKeyGone says that a key no longer exists.
@@ -178,83 +197,84 @@ func IsGone(err error) bool {
 
 const noSuchEntity = "NoSuchEntity"
 
-// errNoList says that IAM's answer lacks its list. With nothing to list there
-// is an empty one; without, as in an answer with no body, which the SDK lets
-// pass, nobody knows: an exempt user would look like one without tags.
-var errNoList = errors.New("the answer has no list")
-
 func (r Reader) keys(ctx context.Context, userName string) ([]Key, error) {
 	var keys []Key
+	ends := pageEnds{}
 	pages := iam.NewListAccessKeysPaginator(r.IAM, &iam.ListAccessKeysInput{UserName: aws.String(userName)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
+		if err == nil {
+			err = ends.check(page.IsTruncated, page.Marker)
+		}
+		if err == nil {
+			keys, err = r.addKeys(keys, page.AccessKeyMetadata, userName)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("list the access keys of user %s: %w", userName, err)
-		}
-		if page.AccessKeyMetadata == nil {
-			return nil, fmt.Errorf("list the access keys of user %s: %w", userName, errNoList)
-		}
-		for _, k := range page.AccessKeyMetadata {
-			key, err := keyOf(k)
-			if err != nil {
-				return nil, fmt.Errorf("list the access keys of user %s: %w", userName, err)
-			}
-			if owner := aws.ToString(k.UserName); owner != "" && owner != userName {
-				return nil, fmt.Errorf("list the access keys of user %s: key %s came with the name of user %s", userName, key.ID, owner)
-			}
-			keys = append(keys, Key{Key: key})
 		}
 	}
 	return keys, nil
 }
 
-// keyOf refuses an answer with a hole in it: a key without a creation date
-// would look as old as time.
-func keyOf(k types.AccessKeyMetadata) (audit.Key, error) {
-	key := audit.Key{
-		ID:      aws.ToString(k.AccessKeyId),
-		Status:  audit.Status(k.Status),
-		Created: aws.ToTime(k.CreateDate).UTC(),
+// addKeys adds a page of a user's keys.
+func (r Reader) addKeys(keys []Key, page []types.AccessKeyMetadata, userName string) ([]Key, error) {
+	if page == nil {
+		return nil, errNoList
 	}
-	switch {
-	case key.ID == "":
-		return key, errors.New("a key came without its id")
-	case k.CreateDate == nil || k.CreateDate.Unix() <= 0:
-		return key, fmt.Errorf("key %s came without its creation date", key.ID)
-	case key.Status == "":
-		return key, fmt.Errorf("key %s came without its status", key.ID)
+	for _, k := range page {
+		key, err := keyOf(k, userName, r.Now)
+		if err != nil {
+			return nil, err
+		}
+		if keys, err = addKey(keys, key); err != nil {
+			return nil, err
+		}
 	}
-	return key, nil
+	return keys, nil
 }
 
-func (r Reader) lastUsed(ctx context.Context, keyID string) (time.Time, error) {
+func (r Reader) lastUsed(ctx context.Context, userName, keyID string) (time.Time, error) {
 	out, err := r.IAM.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(keyID)})
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the last use of key %s: %w", keyID, err)
 	}
-	if out.AccessKeyLastUsed == nil {
-		return time.Time{}, fmt.Errorf("read the last use of key %s: the answer has none", keyID)
+	used, err := lastUseOf(out, userName, r.Now)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the last use of key %s of user %s: %w", keyID, userName, err)
 	}
-	if out.AccessKeyLastUsed.LastUsedDate == nil {
-		return time.Time{}, nil
-	}
-	return out.AccessKeyLastUsed.LastUsedDate.UTC(), nil
+	return used, nil
 }
 
 func (r Reader) tags(ctx context.Context, userName string) (audit.Tags, error) {
 	var tags audit.Tags
+	ends := pageEnds{}
 	pages := iam.NewListUserTagsPaginator(r.IAM, &iam.ListUserTagsInput{UserName: aws.String(userName)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
+		if err == nil {
+			err = ends.check(page.IsTruncated, page.Marker)
+		}
+		if err == nil {
+			tags, err = addTags(tags, page.Tags)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read the tags of user %s: %w", userName, err)
 		}
-		if page.Tags == nil {
-			return nil, fmt.Errorf("read the tags of user %s: %w", userName, errNoList)
+	}
+	return tags, nil
+}
+
+// addTags adds a page of a user's tags.
+func addTags(tags audit.Tags, page []types.Tag) (audit.Tags, error) {
+	if page == nil {
+		return nil, errNoList
+	}
+	for _, t := range page {
+		tag, err := tagOf(t)
+		if err != nil {
+			return nil, err
 		}
-		for _, tag := range page.Tags {
-			tags = append(tags, audit.Tag{Key: aws.ToString(tag.Key), Value: aws.ToString(tag.Value)})
-		}
+		tags = append(tags, tag)
 	}
 	return tags, nil
 }

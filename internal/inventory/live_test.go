@@ -321,6 +321,8 @@ func TestFresh(t *testing.T) {
 
 func TestFreshFailures(t *testing.T) {
 	t.Parallel()
+	remove := func(home *awsfake.Account) { home.RemoveUser("tfunke") }
+	rename := func(home *awsfake.Account) { home.RenameUser("tfunke", "after") }
 	for _, c := range []struct {
 		name  string
 		user  string
@@ -328,18 +330,28 @@ func TestFreshFailures(t *testing.T) {
 		fault awsfake.Fault
 		gone  bool
 		part  string
+		do    func(*awsfake.Account) // with the fault
 	}{
-		{"another key", "tfunke", "AKIA9", awsfake.Fault{Action: "none"}, true, "no longer exists"},
-		{"another user", "nobody", "AKIA1", awsfake.Fault{Action: "none"}, true, "list the access keys of user nobody"},
-		{"deleted before its tags are read", "tfunke", "AKIA1", awsfake.Fault{Action: "ListUserTags", Code: "NoSuchEntity"}, true, "read the tags of user tfunke"},
-		{"denied its keys", "tfunke", "AKIA1", awsfake.Fault{Action: "ListAccessKeys", Code: "AccessDenied"}, false, "list the access keys of user tfunke"},
-		{"denied its last use", "tfunke", "AKIA1", awsfake.Fault{Action: "GetAccessKeyLastUsed", Code: "AccessDenied"}, false, "read the last use of key AKIA1"},
-		{"denied its tags", "tfunke", "AKIA1", awsfake.Fault{Action: "ListUserTags", Code: "AccessDenied"}, false, "read the tags of user tfunke"},
+		{"another key", "tfunke", "AKIA9", awsfake.Fault{Action: "none"}, true, "no longer exists", nil},
+		{"another user", "nobody", "AKIA9", awsfake.Fault{Action: "none"}, true, "read the tags of user nobody", nil},
+		{"deleted before its keys are read", "tfunke", "AKIA1", awsfake.Fault{Action: "ListAccessKeys"}, true, "list the access keys of user tfunke", remove},
+		{"deleted before its last use is read", "tfunke", "AKIA1", awsfake.Fault{Action: "GetAccessKeyLastUsed"}, true, "read the last use of key AKIA1", remove},
+		{"deleted, if it were not for its key", "tfunke", "AKIA1", awsfake.Fault{Action: "ListUserTags", Code: "NoSuchEntity"}, false, "read the tags of user tfunke", nil},
+		{"renamed, and deleted", "before", "AKIA1", awsfake.Fault{Action: "ListAccessKeys"}, false, "user before was renamed to tfunke", remove},
+		{"renamed, and renamed again", "before", "AKIA1", awsfake.Fault{Action: "ListAccessKeys"}, false, "user before was renamed to tfunke", rename},
+		{"perhaps renamed", "before", "AKIA1", awsfake.Fault{Action: "GetAccessKeyLastUsed", Code: "AccessDenied"}, false, "find out whether user before was renamed", nil},
+		{"a key of nobody", "before", "AKIA1", awsfake.Fault{Action: "GetAccessKeyLastUsed", Rewrite: awsfake.Without("UserName")}, false, `key AKIA1 is that of user ""`, nil},
+		{"denied its keys", "tfunke", "AKIA1", awsfake.Fault{Action: "ListAccessKeys", Code: "AccessDenied"}, false, "list the access keys of user tfunke", nil},
+		{"denied its last use", "tfunke", "AKIA1", awsfake.Fault{Action: "GetAccessKeyLastUsed", Code: "AccessDenied"}, false, "read the last use of key AKIA1", nil},
+		{"denied its tags", "tfunke", "AKIA1", awsfake.Fault{Action: "ListUserTags", Code: "AccessDenied"}, false, "read the tags of user tfunke", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			a := newLiveAccount(t)
 			a.Home().AddUser(awsfake.User{Name: "tfunke", Keys: []awsfake.Key{{ID: "AKIA1", Active: true, Created: daysAgo(60)}}})
+			if c.do != nil {
+				c.fault.Do = func() { c.do(a.Home()) }
+			}
 			a.Inject(c.fault)
 			_, key, err := a.reader.Fresh(t.Context(), audit.User{Name: c.user}, c.key)
 			if err == nil || !strings.Contains(err.Error(), c.part) || inventory.IsGone(err) != c.gone {

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"slices"
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
@@ -17,13 +18,15 @@ import (
 //     again is exactly as old as its last change.
 //   - A key used before its last change was activated again, and is older than
 //     it looks by we know not how much: it is read.
-//   - What is Active without a date, or cannot be read, is doubt: it is read.
+//   - What is Active without a date, or cannot be read, is doubt: it is read. So
+//     is a user with a date that lies ahead, which would look young, or with a
+//     key that is older than the user.
 //
 // What is missed until later is a key that was activated again after the
 // report, and one that was activated again before it and was used since, or
 // never. docs/performance.md says for how long.
 func (row ReportRow) Matters(rules audit.Rules, now time.Time) bool {
-	if row.Doubt != nil {
+	if row.Doubt != nil || checkDate(row.Created, now) != nil || slices.ContainsFunc(row.Keys, row.isOlder) {
 		return true
 	}
 	if daysSince(row.Created, now) < min(rules.WarningAge, rules.InactivityWarningAge) {
@@ -37,11 +40,18 @@ func (row ReportRow) Matters(rules audit.Rules, now time.Time) bool {
 	return false
 }
 
+// isOlder reports whether a key in use is older than its user, as none can be.
+func (row ReportRow) isOlder(key ReportKey) bool {
+	return key.Active && !key.Changed.IsZero() && key.Changed.Before(row.Created)
+}
+
 func (key ReportKey) matters(rules audit.Rules, now time.Time) bool {
 	switch {
 	case !key.Active:
 		return false
-	case key.Changed.IsZero():
+	case key.Changed.IsZero() || checkDate(key.Changed, now) != nil:
+		return true
+	case !key.LastUsed.IsZero() && checkDate(key.LastUsed, now) != nil:
 		return true
 	case !key.LastUsed.IsZero() && key.LastUsed.Before(key.Changed):
 		return true

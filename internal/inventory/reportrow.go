@@ -92,7 +92,9 @@ type columns struct {
 	keys               []keyColumns
 }
 
-type keyColumns struct{ active, changed, lastUsed int }
+// keyColumns are those of one key; region and service are below zero if the
+// report does not have them.
+type keyColumns struct{ active, changed, lastUsed, region, service int }
 
 func columnsOf(header []string) (columns, error) {
 	at := make(map[string]int, len(header))
@@ -117,12 +119,23 @@ func columnsOf(header []string) (columns, error) {
 		if _, more := at[prefix+"active"]; !more && n > 2 { // should IAM ever allow a third
 			break
 		}
-		c.keys = append(c.keys, keyColumns{find(prefix + "active"), find(prefix + "last_rotated"), find(prefix + "last_used_date")})
+		c.keys = append(c.keys, keyColumns{
+			active: find(prefix + "active"), changed: find(prefix + "last_rotated"), lastUsed: find(prefix + "last_used_date"),
+			region: optional(at, prefix+"last_used_region"), service: optional(at, prefix+"last_used_service"),
+		})
 	}
 	if len(missing) > 0 {
 		return columns{}, fmt.Errorf("read the credential report: it has no column %s", strings.Join(missing, ", "))
 	}
 	return c, nil
+}
+
+// optional is where a column is; below zero if the report does not have it.
+func optional(at map[string]int, name string) int {
+	if i, found := at[name]; found {
+		return i
+	}
+	return -1
 }
 
 func (c columns) row(cells []string) ReportRow {
@@ -137,6 +150,8 @@ func (c columns) row(cells []string) ReportRow {
 		t, err := time.Parse(time.RFC3339, text)
 		if err != nil {
 			doubts = append(doubts, fmt.Errorf("%q is no time", text))
+		} else if err := checkDate(t, time.Time{}); err != nil {
+			doubts = append(doubts, err)
 		}
 		return t.UTC()
 	}
@@ -150,6 +165,11 @@ func (c columns) row(cells []string) ReportRow {
 			doubts = append(doubts, fmt.Errorf("%q is neither true nor false", cells[at.active]))
 		}
 		key := ReportKey{Active: active, Changed: moment(at.changed), LastUsed: moment(at.lastUsed)}
+		for _, column := range []int{at.region, at.service} {
+			if key.LastUsed.IsZero() && column >= 0 && cells[column] != notApplicable {
+				doubts = append(doubts, fmt.Errorf("a key was last used with %q, and the report does not say when", cells[column]))
+			}
+		}
 		if key != (ReportKey{}) {
 			row.Keys = append(row.Keys, key)
 		}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -70,10 +71,11 @@ func (r Record) forbidden(transition string) error {
 func (r *Record) changed(at time.Time) { r.d.Changed = at.UTC() }
 
 // Intend records an attempt to disable the key, before it is made. It replaces
-// an earlier attempt: the newest is the one whose effect may show last.
+// an earlier attempt: the newest is the one whose effect may show last. The user
+// is the one that its notice names, who may have been renamed.
 func (r *Record) Intend(intent Intent) {
 	intent.At = intent.At.UTC()
-	r.d.Intent = &intent
+	r.d.Intent, r.d.User = &intent, cmp.Or(intent.Notice.User, r.d.User)
 	r.changed(intent.At)
 }
 

@@ -386,11 +386,11 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	defer p.mu.Unlock()
 	switch outcome {
 	case enforce.Disabled:
-		p.Log.InfoContext(ctx, "disabled a key", "user", s.user.Name, "key", s.key.ID, "because", record.Disabled().Reason.String(),
+		p.Log.InfoContext(ctx, "disabled a key", "user", record.User(), "key", s.key.ID, "because", record.Disabled().Reason.String(),
 			"age_days", s.verdict.Age, "last_access_age_days", p.idleAge(inventory.Key{Key: s.key}, s.verdict))
 		p.addFinal(ctx, record)
 		p.summary.Disabled++
-		p.summary.DisabledKeys = append(p.summary.DisabledKeys, KeyRef{User: s.user.Name, KeyID: s.key.ID})
+		p.summary.DisabledKeys = append(p.summary.DisabledKeys, KeyRef{User: record.User(), KeyID: s.key.ID})
 	case enforce.Changed:
 		p.Log.InfoContext(ctx, "a key is no longer due, and was left alone", "user", s.user.Name, "key", s.key.ID)
 		p.summary.Changed++
