@@ -31,9 +31,9 @@ const mostAhead = 24 * time.Hour
 func checkDate(t, now time.Time) error {
 	switch year := t.UTC().Year(); {
 	case year < firstYear || year > lastYear:
-		return fmt.Errorf("%s is not a plausible date", t.UTC().Format(time.RFC3339))
+		return fmt.Errorf("%d is not a plausible year", year)
 	case !now.IsZero() && t.After(now.Add(mostAhead)):
-		return fmt.Errorf("%s lies ahead; check the clock of this machine", t.UTC().Format(time.RFC3339))
+		return fmt.Errorf("the date lies %s ahead; check the clock of this machine", t.Sub(now).Round(time.Minute))
 	}
 	return nil
 }

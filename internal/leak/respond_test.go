@@ -64,8 +64,8 @@ func (a *aws) GetAccessKeyLastUsed(_ context.Context, in *iam.GetAccessKeyLastUs
 	if *in.AccessKeyId != key1 {
 		return nil, &smithy.GenericAPIError{Code: "NoSuchEntity"}
 	}
-	user := "bot"
-	return &iam.GetAccessKeyLastUsedOutput{UserName: &user, AccessKeyLastUsed: &types.AccessKeyLastUsed{}}, a.answer("GetAccessKeyLastUsed")
+	user, never := "bot", "N/A"
+	return &iam.GetAccessKeyLastUsedOutput{UserName: &user, AccessKeyLastUsed: &types.AccessKeyLastUsed{ServiceName: &never, Region: &never}}, a.answer("GetAccessKeyLastUsed")
 }
 
 func (a *aws) UpdateAccessKey(_ context.Context, in *iam.UpdateAccessKeyInput, _ ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error) {
