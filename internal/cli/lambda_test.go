@@ -210,6 +210,23 @@ func TestLambdaAnswersWithTheSummary(t *testing.T) {
 	}
 }
 
+// TestLambdaAnswersOfTheLastDayThereIs: no date that a tag can hold keeps the
+// result from being written.
+func TestLambdaAnswersOfTheLastDayThereIs(t *testing.T) {
+	t.Parallel()
+	for _, settings := range [][]string{{}, {"MAX_EXEMPTION_DAYS=30", "STATE=file:" + t.TempDir() + "/state.db"}} {
+		d := deploy(t, append(settings, "ENABLE_AUTO_EXPIRE=true", "SLACK_URL={webhook}")...)
+		d.aws.Home().AddUser(awsfake.User{Name: "ann", Tags: map[string]string{"KeyAutoExpire": "False until 9999-12-31"},
+			Keys: []awsfake.Key{{ID: "KEY1", Active: true, Created: daysAgo(95)}}})
+		for range 2 {
+			result, failure := d.invoke(t)
+			if failure != nil || result["keys"] != 1.0 || result["disabled"] != 0.0 {
+				t.Errorf("%v: %v, %v", settings, failure, result)
+			}
+		}
+	}
+}
+
 func TestLambdaFailsWhereARunIsNotWhole(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "ENABLE_AUTO_EXPIRE=true", "SLACK_URL={webhook}")

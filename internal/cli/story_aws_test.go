@@ -165,7 +165,7 @@ func addCrowd(ts *testscript.TestScript, neg bool, args []string) {
 
 // changeAccount does to the account what a person might do meanwhile.
 func changeAccount(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, !neg, "change tag USER TAG=VALUE | untag USER TAG | use KEY | deactivate KEY | activate KEY | delete USER | forbid ACTION...")
+	usage(ts, !neg, "change tag USER TAG=VALUE | untag USER TAG | use KEY | deactivate KEY | activate KEY | delete USER | rename USER NAME | forbid ACTION...")
 	change, err := changeOf(worldOf(ts).aws.Home(), args)
 	ts.Check(err)
 	change()
@@ -180,6 +180,8 @@ func changeOf(account *awsfake.Account, args []string) (func(), error) {
 		return func() { account.RemoveTag(args[1], args[2]) }, nil
 	case what == "use" && len(args) == 2:
 		return func() { account.UseKey(args[1], time.Now(), "s3", "us-east-1") }, nil
+	case what == "rename" && len(args) == 3:
+		return func() { account.RenameUser(args[1], args[2]) }, nil
 	case what == "deactivate" && len(args) == 2:
 		return func() { account.SetKeyStatus(args[1], false) }, nil
 	case what == "activate" && len(args) == 2:
@@ -194,7 +196,7 @@ func changeOf(account *awsfake.Account, args []string) (func(), error) {
 
 // injectFault makes calls go wrong: which ones, and how.
 func injectFault(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, !neg && len(args) >= 2, "fault ACTION [user=NAME] [key=ID] [nth=N] [times=N] [status=N] [code=CODE] [body=TEXT|@FILE] [drop] [after]")
+	usage(ts, !neg && len(args) >= 2, "fault ACTION [user=NAME] [key=ID] [nth=N] [times=N] [status=N] [code=CODE] [body=TEXT|@FILE] [without=ELEMENT] [drop] [after]")
 	f, err := faultOf(args)
 	ts.Check(err)
 	if file, isFile := strings.CutPrefix(f.Body, "@"); isFile {
@@ -234,6 +236,8 @@ func faultOf(args []string) (f awsfake.Fault, err error) {
 			f.Code = value
 		case "body":
 			f.Body = value
+		case "without":
+			f.Rewrite = awsfake.Without(value)
 		case "drop":
 			f.Drop = true
 		case "after":

@@ -403,8 +403,8 @@ func TestCalls(t *testing.T) {
 	r.IAM = counted
 	r.Respond(t.Context(), leak.Event{Account: account, Keys: []leak.Finding{{KeyID: key1}}})
 	want := []string{
-		"GetAccessKeyLastUsed", "ListAccessKeys", "GetAccessKeyLastUsed", "ListUserTags",
-		"ListAccessKeys", "GetAccessKeyLastUsed", "ListUserTags", "UpdateAccessKey",
+		"GetAccessKeyLastUsed", "ListUserTags", "ListAccessKeys", "GetAccessKeyLastUsed",
+		"ListUserTags", "ListAccessKeys", "GetAccessKeyLastUsed", "UpdateAccessKey",
 	}
 	if !slices.Equal(counted.calls, want) {
 		t.Errorf("the calls are %q", counted.calls)

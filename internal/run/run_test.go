@@ -246,21 +246,22 @@ func TestWhateverHasChangedWins(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
+		at     string // the last call at which the change is still seen
 		change func(w *world)
 		active bool
 		told   []string
 	}{
-		{"exempted", func(w *world) { w.home.SetTag("idle", "KeyAutoExpire", "False") }, true, nil},
-		{"the tag made unreadable", func(w *world) { w.home.SetTag("idle", "KeyAutoExpire", "nope") }, true, nil},
-		{"used", func(w *world) { w.home.UseKey("AKIAIDLE", w.clock(), "s3", "us-east-1") }, true, nil},
-		{"disabled by a person", func(w *world) { w.home.SetKeyStatus("AKIAIDLE", false) }, false, nil},
-		{"given another Slack tag", func(w *world) { w.home.SetTag("idle", "Slack", "UNEW") }, false, []string{"idle's key is disabled due to inactivity."}},
+		{"exempted", "ListUserTags", func(w *world) { w.home.SetTag("idle", "KeyAutoExpire", "False") }, true, nil},
+		{"the tag made unreadable", "ListUserTags", func(w *world) { w.home.SetTag("idle", "KeyAutoExpire", "nope") }, true, nil},
+		{"used", "GetAccessKeyLastUsed", func(w *world) { w.home.UseKey("AKIAIDLE", w.clock(), "s3", "us-east-1") }, true, nil},
+		{"disabled by a person", "ListAccessKeys", func(w *world) { w.home.SetKeyStatus("AKIAIDLE", false) }, false, nil},
+		{"given another Slack tag", "ListUserTags", func(w *world) { w.home.SetTag("idle", "Slack", "UNEW") }, false, []string{"idle's key is disabled due to inactivity."}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.user("idle", []string{"Name", "I", "Slack", "UOLD"}, w.key("AKIAIDLE", 40, 35))
-			w.aws.Inject(awsfake.Fault{Action: "ListAccessKeys", User: "idle", Nth: 2, Do: func() { c.change(w) }})
+			w.aws.Inject(awsfake.Fault{Action: c.at, Nth: 2, Do: func() { c.change(w) }})
 			s := w.mustRun()
 			if got := w.active("AKIAIDLE"); got != c.active {
 				t.Errorf("Active: %t, want %t", got, c.active)
