@@ -331,3 +331,21 @@ func TestNamesAreAContract(t *testing.T) {
 		t.Error("a reason that is none was read")
 	}
 }
+
+// TestNoKeyWasUsedBeforeItWasCreated: whatever is said of its last use, it is
+// judged like one that was never used. Of another credential, which may have been
+// changed since, the last use counts.
+func TestNoKeyWasUsedBeforeItWasCreated(t *testing.T) {
+	t.Parallel()
+	created := now.Add(-25 * day)
+	for _, used := range []time.Time{{}, created.Add(-1), created.Add(-300 * day), time.Unix(0, 0)} {
+		v := audit.Judge(audit.Key{Status: audit.Active, Created: created, LastUsed: used}, audit.Exemption{}, seed, now)
+		if v.IdleAge != 25 || !v.StagnatesAt.Equal(created.Add(time.Duration(seed.InactivityAge)*day)) {
+			t.Errorf("last used %v: idle for %d days, until %v", used, v.IdleAge, v.StagnatesAt)
+		}
+	}
+	password := audit.Credential{Kind: audit.ConsolePassword, Active: true, Changed: created, LastUsed: now.Add(-40 * day)}
+	if v := audit.JudgeCredential(password, seed, now); v.IdleAge != 40 {
+		t.Errorf("a password is idle for %d days, want 40", v.IdleAge)
+	}
+}

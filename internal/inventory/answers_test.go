@@ -336,6 +336,7 @@ func TestReportsWithHoles(t *testing.T) {
 		{"user of year 1", fmt.Sprintf("u,arn,0001-01-01T00:00:00+00:00,true,%s,%s,us-east-1,s3", recently, lately)},
 		{"user of a day to come", fmt.Sprintf("u,arn,2027-01-01T00:00:00+00:00,true,%s,%s,us-east-1,s3", recently, lately)},
 		{"user of the last day there is", fmt.Sprintf("u,arn,9999-12-31T00:00:00+00:00,true,%s,%s,us-east-1,s3", recently, lately)},
+		{"user and key of a day to come", fmt.Sprintf("u,arn,2027-01-01T00:00:00+00:00,true,2027-01-02T00:00:00+00:00,%s,us-east-1,s3", lately)},
 		{"key older than its user", fmt.Sprintf("u,arn,%s,true,2025-01-01T00:00:00+00:00,%s,us-east-1,s3", recently, lately)},
 		{"key of a day to come", fmt.Sprintf("u,arn,2024-01-01T00:00:00+00:00,true,2027-01-01T00:00:00+00:00,%s,us-east-1,s3", lately)},
 		{"last use of a day to come", fmt.Sprintf("u,arn,2024-01-01T00:00:00+00:00,true,%s,2027-01-01T00:00:00+00:00,us-east-1,s3", recently)},

@@ -109,6 +109,12 @@ func TestOthersDoubts(t *testing.T) {
 	}{
 		{"a password without a date", "u,true,N/A,N/A," + noKeys + none, "password_last_changed", nil},
 		{"a password with a bad date", "u,true,N/A,lately," + noKeys + none, `"lately"`, nil},
+		{"a password of 1970", "u,true,N/A,1970-01-01T00:00:00+00:00," + noKeys + none, "1970 is not a plausible year", nil},
+		{"a password of the last day there is", "u,true,N/A,9999-12-31T00:00:00+00:00," + noKeys + none, "9999 is not a plausible year", nil},
+		{"a password last used in year 1", "u,true,0001-01-01T00:00:00+00:00," + moment + "," + noKeys + none, "1 is not a plausible year", []audit.Credential{
+			{Kind: audit.ConsolePassword, User: "u", Active: true, Changed: time.Date(2025, time.May, 1, 9, 0, 0, 0, time.UTC)},
+		}},
+		{"a root key of the last day there is", "<root_account>,not_supported,no_information,not_supported,true,9999-12-31T00:00:00+00:00,N/A,false,N/A,N/A," + none, "9999", []audit.Credential{rootKey}},
 		{"neither on nor off", "u,perhaps,N/A,N/A," + noKeys + none, `"perhaps"`, nil},
 		{"a certificate without a date", "u,false,N/A,N/A," + noKeys + "true,N/A,false,N/A\n", "cert_1_last_rotated", nil},
 		{"a root key without a date", "<root_account>,not_supported,no_information,not_supported,true,N/A,N/A,false,N/A,N/A," + none, "", []audit.Credential{rootKey}},

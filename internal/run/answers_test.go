@@ -56,8 +56,8 @@ func TestAHoleInTheSecondLookLeavesTheKeyAlone(t *testing.T) {
 func TestALastUseBeforeCreation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.user("new", nil, w.key("AKIANEW", 10, 300))
-	if s := w.mustRun(); !w.active("AKIANEW") || s.Warned != 0 {
+	w.user("new", nil, w.key("AKIANEW", 25, 300))
+	if s := w.mustRun(); !w.active("AKIANEW") || s.Warned != 1 {
 		t.Errorf("the key is active: %t, warned %d", w.active("AKIANEW"), s.Warned)
 	}
 }
