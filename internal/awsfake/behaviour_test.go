@@ -333,3 +333,47 @@ func TestUnknownAction(t *testing.T) {
 	_, err := iamOf(s, s.Home()).ListRoles(t.Context(), &iam.ListRolesInput{})
 	wantCode(t, "ListRoles", err, "InvalidAction")
 }
+
+// TestRewrittenAnswers: what is asked for is done, and only the answer is
+// another.
+func TestRewrittenAnswers(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	client := iamOf(s, s.Home())
+	s.Home().AddUser(awsfake.User{Name: "ann", Keys: []awsfake.Key{{ID: "AKIA1", Active: true, LastUsed: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}}})
+	s.Inject(awsfake.Fault{Action: "GetAccessKeyLastUsed", Rewrite: awsfake.Without("LastUsedDate")})
+	s.Inject(awsfake.Fault{Action: "GetAccessKeyLastUsed", Nth: 2, Rewrite: awsfake.Holding("UserName", "b&b")})
+	for _, want := range []string{"ann", "b&b"} {
+		out, err := client.GetAccessKeyLastUsed(t.Context(), &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String("AKIA1")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *out.UserName != want || out.AccessKeyLastUsed.LastUsedDate != nil || *out.AccessKeyLastUsed.ServiceName != "s3" {
+			t.Errorf("answered %+v of user %s, want %s", out.AccessKeyLastUsed, *out.UserName, want)
+		}
+	}
+}
+
+// TestARenamedUser keeps its keys, and the old name is free.
+func TestARenamedUser(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	client := iamOf(s, s.Home())
+	s.Home().AddUser(awsfake.User{Name: "ann", Tags: map[string]string{"Slack": "U1"}, Keys: []awsfake.Key{{ID: "AKIA1", Active: true}}})
+	s.Home().AddUser(awsfake.User{Name: "bob"})
+	s.Home().RenameUser("ann", "zoe")
+	s.Home().RenameUser("nobody", "somebody")
+	if _, found := s.Home().User("ann"); found || len(s.Home().Users()) != 2 {
+		t.Errorf("the users are %+v", s.Home().Users())
+	}
+	out, err := client.GetAccessKeyLastUsed(t.Context(), &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String("AKIA1")})
+	if err != nil || *out.UserName != "zoe" {
+		t.Errorf("the key is that of %v, error %v", out, err)
+	}
+	if zoe, _ := s.Home().User("zoe"); zoe.Tags["Slack"] != "U1" || len(zoe.Keys) != 1 {
+		t.Errorf("the user is %+v", zoe)
+	}
+	if users, err := client.ListUsers(t.Context(), &iam.ListUsersInput{}); err != nil || len(users.Users) != 2 || *users.Users[1].UserName != "zoe" {
+		t.Errorf("listed are %+v, error %v", users, err)
+	}
+}

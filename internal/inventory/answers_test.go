@@ -339,6 +339,7 @@ func TestReportsWithHoles(t *testing.T) {
 		{"user and key of a day to come", fmt.Sprintf("u,arn,2027-01-01T00:00:00+00:00,true,2027-01-02T00:00:00+00:00,%s,us-east-1,s3", lately)},
 		{"key older than its user", fmt.Sprintf("u,arn,%s,true,2025-01-01T00:00:00+00:00,%s,us-east-1,s3", recently, lately)},
 		{"key of a day to come", fmt.Sprintf("u,arn,2024-01-01T00:00:00+00:00,true,2027-01-01T00:00:00+00:00,%s,us-east-1,s3", lately)},
+		{"key of a day to come that was never used", "u,arn,2024-01-01T00:00:00+00:00,true,2027-01-01T00:00:00+00:00,N/A,N/A,N/A"},
 		{"last use of a day to come", fmt.Sprintf("u,arn,2024-01-01T00:00:00+00:00,true,%s,2027-01-01T00:00:00+00:00,us-east-1,s3", recently)},
 		{"last use of 1970", fmt.Sprintf("u,arn,2024-01-01T00:00:00+00:00,true,%s,1970-01-01T00:00:00+00:00,us-east-1,s3", recently)},
 		{"no last use, and a service", fmt.Sprintf("u,arn,2024-01-01T00:00:00+00:00,true,%s,N/A,N/A,s3", recently)},
