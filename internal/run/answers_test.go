@@ -90,7 +90,7 @@ func TestAUserRenamedAfterAnAttempt(t *testing.T) {
 		if w.active("AKIAOLD") != exempt {
 			t.Errorf("exempt %t, active %t", exempt, w.active("AKIAOLD"))
 		}
-		if r, _ := w.record("AKIAOLD"); r.Owed() || !exempt && r.User != "after" {
+		if r, _ := w.record("AKIAOLD"); r.Pending() || !exempt && r.User() != "after" {
 			t.Errorf("remembered is %+v", r)
 		}
 	}
@@ -140,7 +140,7 @@ func TestAKeyUnderTwoNames(t *testing.T) {
 		}
 		for _, id := range []string{"AKIAA", "AKIAG"} {
 			record, _ := w.record(id)
-			if warned := !record.Told.Creation.First.IsZero(); warned == (record.Disabled != nil) || record.Owed() {
+			if warned := !record.Warnings().Creation.First.IsZero(); warned == (record.Disabled() != nil) || record.Pending() {
 				t.Errorf("of key %s is remembered %+v", id, record)
 			}
 		}
