@@ -188,6 +188,10 @@ func (r Record) Equal(other Record) bool {
 // MarshalJSON writes the stored form.
 func (r Record) MarshalJSON() ([]byte, error) { return json.Marshal(r.d) }
 
+// Stored returns a value of the type of a Record's stored form, for those who
+// check its description.
+func Stored() any { return fields{} }
+
 // retention is how long a record with nothing pending is kept. It outlasts any
 // sensible expiration age, so that no reminder or minimum notice is forgotten.
 const retention = 400 * 24 * time.Hour

@@ -40,7 +40,7 @@ func TestJSONPageNamesEveryField(t *testing.T) {
 		{"The answer to leaked keys", leak.Answer{}, everyLevel},
 		{"The list of Slack users", slack.Listing{}, everyLevel},
 		// Below the first level the record is described in words.
-		{"The records of state", ledger.Record{}, func(string) bool { return false }},
+		{"The records of state", ledger.Stored(), func(string) bool { return false }},
 	} {
 		t.Run(c.section, func(t *testing.T) {
 			t.Parallel()
