@@ -2,6 +2,7 @@ package notify
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -164,17 +165,50 @@ func tryLetter(t *template.Template) error {
 	return tryOn(t, LetterFields{Name: "tfunke", Keys: all, Disables: true})
 }
 
-var errSaysNothing = errors.New("it says nothing")
+// maxTemplate is how many bytes a template may write, for each key that its text
+// is about: more than anybody reads, and little enough for a run over thousands
+// of keys to hold in memory.
+const maxTemplate = 64 << 10
+
+var (
+	errSaysNothing = errors.New("it says nothing")
+	errTooLong     = fmt.Errorf("it writes more than %d bytes", maxTemplate)
+)
 
 func tryOn(t *template.Template, fields any) error {
-	var out strings.Builder
+	_, err := execute(t, fields)
+	return err
+}
+
+// execute returns the text of a template. One that shows nothing, or that is
+// longer than a template may write, is an error.
+func execute(t *template.Template, fields any) (string, error) {
+	out := bounded{room: maxTemplate}
+	if letter, ok := fields.(LetterFields); ok {
+		out.room *= max(1, len(letter.Keys))
+	}
 	if err := t.Execute(&out, fields); err != nil {
-		return err
+		return "", err
 	}
-	if strings.TrimSpace(out.String()) == "" {
-		return errSaysNothing
+	text := out.text.String()
+	if strings.TrimSpace(Lines(text)) == "" {
+		return "", errSaysNothing
 	}
-	return nil
+	return text, nil
+}
+
+// bounded is a writer with room for so many bytes.
+type bounded struct {
+	text strings.Builder
+	room int
+}
+
+// Write implements io.Writer.
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.room -= len(p); b.room < 0 {
+		return 0, errTooLong
+	}
+	return b.text.Write(p)
 }
 
 // exampleKey is the id that AWS uses in its own examples.
@@ -229,11 +263,12 @@ func Date(t time.Time) string {
 // text carries out a template, and the default in its place where that fails on
 // what its trial did not show: no word is lost for want of its form.
 func text(chosen, byDefault *template.Template, fields any) string {
-	var out strings.Builder
-	if chosen != nil && chosen.Execute(&out, fields) == nil && strings.TrimSpace(out.String()) != "" {
-		return out.String()
+	if chosen != nil {
+		if text, err := execute(chosen, fields); err == nil {
+			return text
+		}
 	}
-	out.Reset()
+	var out strings.Builder
 	if err := byDefault.Execute(&out, fields); err != nil {
 		out.WriteString(err.Error())
 	}

@@ -86,6 +86,10 @@ func TestTemplatesThatCannotBeUsed(t *testing.T) {
 		"no such field":   {notify.Templates{List: "{{.User}}"}, notify.ListTemplate, "User"},
 		"says nothing":    {notify.Templates{Personal: "{{/* later */}} "}, notify.PersonalTemplate, "says nothing"},
 		"fails at one":    {notify.Templates{Subject: "{{index .Keys 1}}"}, notify.SubjectTemplate, "index"},
+		"unseen":          {notify.Templates{Subject: "{{\"\\x00\\u202e\"}}"}, notify.SubjectTemplate, "says nothing"},
+		"too long":        {notify.Templates{List: strings.Repeat("x", 100_000)}, notify.ListTemplate, "more than 65536 bytes"},
+		"without an end":  {notify.Templates{Line: "{{range 1000000000}}{{$.User}}{{end}}"}, notify.LineTemplate, "more than 65536 bytes"},
+		"of itself":       {notify.Templates{Line: `{{define "x"}}x{{template "x"}}{{end}}{{template "x"}}`}, notify.LineTemplate, "more than 65536 bytes"},
 		"nothing for one": {notify.Templates{Line: `{{if eq .Kind "expiring"}}{{.User}}{{end}}`}, notify.LineTemplate, "says nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,6 +112,20 @@ func TestATemplateThatFailsGivesWayToTheDefault(t *testing.T) {
 	odd := notify.Notice{User: "odd", KeyID: "AKIA1", Kind: notify.Disabled, Reason: audit.CreationAge}
 	if got, want := words.Line(odd, "odd", unchanged), odd.Line("odd"); got != want {
 		t.Errorf("line is %q, want the default's %q", got, want)
+	}
+}
+
+// A letter about many keys may be longer than one about one.
+func TestALongLetterKeepsItsTemplate(t *testing.T) {
+	t.Parallel()
+	words := parsed(t, notify.Templates{Personal: "{{range .Keys}}{{printf \"%60000s\" .Key}}{{end}}"})
+	b := notify.Bulletin{Words: words}
+	for range 10 {
+		b.Notices = append(b.Notices, notify.Notice{KeyID: "AKIA1", User: "tfunke", Kind: notify.Disabled, Reason: audit.CreationAge})
+	}
+	letter := b.Letters(func(notify.Notice) string { return "x" })[0]
+	if text := words.Personal(b, letter, unchanged); strings.Contains(text, "Hello") || len(text) < 9*60_000 {
+		t.Errorf("the letter has %d bytes, want the template's", len(text))
 	}
 }
 

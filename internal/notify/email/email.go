@@ -113,7 +113,8 @@ func (*Mailer) Compose(b notify.Bulletin) []notify.Message {
 	return messages
 }
 
-// compose writes a letter, as two where it is longer than a mail may be.
+// compose writes a letter, as several if it is longer than a mail may be. The
+// notice of a letter in pieces counts as sent with the last of them.
 func compose(b notify.Bulletin, letter notify.Letter) []notify.Message {
 	written := b.Words.Personal(b, letter, notify.OneLine)
 	if half := len(letter.Notices) / 2; half > 0 && len(written) > maxBody {
@@ -121,21 +122,15 @@ func compose(b notify.Bulletin, letter notify.Letter) []notify.Message {
 		first.Notices, second.Notices = letter.Notices[:half], letter.Notices[half:]
 		return append(compose(b, first), compose(b, second)...)
 	}
-	return []notify.Message{{
-		To:      letter.To,
-		Subject: shortened(b.Words.Subject(b, letter, notify.OneLine)),
-		Body:    notify.Lines(written),
-		Notices: letter.Notices,
-	}}
-}
-
-// shortened is a subject that no server finds too long.
-func shortened(subject string) string {
-	if len(subject) <= maxSubject {
-		return subject
+	subject := notify.Shorten(b.Words.Subject(b, letter, notify.OneLine), maxSubject)
+	var messages []notify.Message
+	for _, piece := range notify.Pieces(notify.Lines(written), maxBody) {
+		if strings.TrimSpace(piece) != "" { // SES takes no empty text
+			messages = append(messages, notify.Message{To: letter.To, Subject: subject, Body: piece})
+		}
 	}
-	const dots = "..."
-	return strings.ToValidUTF8(subject[:maxSubject-len(dots)], "") + dots
+	messages[len(messages)-1].Notices = letter.Notices
+	return messages
 }
 
 // Send implements notify.Channel. It tries again where AWS's SDK would: after

@@ -3,6 +3,7 @@ package eventbridge_test
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -216,6 +217,52 @@ func TestBatchesAreSmallEnough(t *testing.T) {
 	}
 	if len(messages) != 7 {
 		t.Errorf("%d messages, want 7", len(messages))
+	}
+}
+
+// What is too long for one event is split, and nothing of it is lost.
+func TestALongAnnouncementIsSplit(t *testing.T) {
+	t.Parallel()
+	schema, said := published(t), strings.Repeat("<an account & what was said of it>\n", 20_000)
+	bulletin := everyKind()
+	bulletin.Announcement = said
+	s := startService(t)
+	bus := quiet(t, s)
+	for _, m := range bus.Compose(bulletin) {
+		if err := bus.Send(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var text strings.Builder
+	parts := 0
+	for _, event := range events(t, bus.Compose(bulletin)) {
+		if err := schema.Validate(event); err != nil {
+			t.Error(err)
+		}
+		if event["detail-type"] != eventbridge.Announcement {
+			continue
+		}
+		detail := event["detail"].(map[string]any)
+		text.WriteString(detail["text"].(string))
+		if parts++; fmt.Sprint(detail["part"]) != fmt.Sprint(parts) {
+			t.Errorf("part %d says that it is part %v", parts, detail["part"])
+		}
+	}
+	if parts < 2 || text.String() != said {
+		t.Errorf("%d parts with %d bytes, want several with all %d", parts, text.Len(), len(said))
+	}
+}
+
+// A note cannot keep its event from being taken.
+func TestALongNoteIsShortened(t *testing.T) {
+	t.Parallel()
+	bulletin := everyKind()
+	bulletin.Notices[0].Aside = strings.Repeat("<", 300_000)
+	bus := quiet(t, startService(t))
+	for _, m := range bus.Compose(bulletin) {
+		if err := bus.Send(t.Context(), m); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -56,13 +56,19 @@ type keyDetail struct {
 }
 
 // announcementDetail is the detail of an Announcement. A digest's is of no
-// single account.
+// single account. One too long for an event has several, which are numbered.
 type announcementDetail struct {
 	Schema  int             `json:"schema"`
 	Run     string          `json:"run,omitempty"`
 	Account *notify.Account `json:"account,omitempty"`
 	Text    string          `json:"text"`
+	Part    int             `json:"part,omitempty"`
+	Parts   int             `json:"parts,omitempty"`
 }
+
+// maxTextBytes is how many bytes of free text an event holds. As JSON it may be
+// six times as long, which leaves room for all else within maxBytes.
+const maxTextBytes = 32 << 10
 
 // detailType is the type of the event that tells a notice.
 func detailType(k notify.Kind) string {
@@ -81,20 +87,45 @@ func detailType(k notify.Kind) string {
 
 // entriesOf are the events of a bulletin, that of the run as a whole first.
 func entriesOf(b notify.Bulletin) []told {
-	var entries []told
-	if b.Announcement != "" {
-		said := announcementDetail{Schema: Schema, Run: b.Run, Text: cleanLines(b.Announcement)}
-		if b.Digest == "" {
-			account := oneLineAccount(b.Account)
-			said.Account = &account
-		}
-		entries = append(entries, told{entry: newEntry(Announcement, said)})
-	}
+	entries := announcementsOf(b)
 	for _, n := range b.Notices {
 		if n.Account == (notify.Account{}) {
 			n.Account = b.Account
 		}
-		entries = append(entries, told{newEntry(detailType(n.Kind), keyDetailOf(n, b.Run)), []notify.Notice{n}})
+		entries = append(entries, told{keyEntry(n, b.Run), []notify.Notice{n}})
+	}
+	return entries
+}
+
+// keyEntry is the event about a key. Only its note can make it too long.
+func keyEntry(n notify.Notice, run string) entry {
+	e := newEntry(detailType(n.Kind), keyDetailOf(n, run))
+	if e.size() > maxBytes {
+		n.Aside = notify.Shorten(notify.OneLine(n.Aside), maxTextBytes)
+		e = newEntry(detailType(n.Kind), keyDetailOf(n, run))
+	}
+	return e
+}
+
+// announcementsOf are the events of what is said of the run as a whole: one, or
+// more if that is too long for one.
+func announcementsOf(b notify.Bulletin) []told {
+	if b.Announcement == "" {
+		return nil
+	}
+	said := announcementDetail{Schema: Schema, Run: b.Run}
+	if b.Digest == "" {
+		account := oneLineAccount(b.Account)
+		said.Account = &account
+	}
+	pieces := notify.Pieces(cleanLines(b.Announcement), maxTextBytes)
+	var entries []told
+	for i, piece := range pieces {
+		said.Text = piece
+		if len(pieces) > 1 {
+			said.Part, said.Parts = i+1, len(pieces)
+		}
+		entries = append(entries, told{entry: newEntry(Announcement, said)})
 	}
 	return entries
 }

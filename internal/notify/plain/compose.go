@@ -5,7 +5,6 @@ package plain
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
@@ -32,11 +31,9 @@ func (l Layout) Compose(b notify.Bulletin) []notify.Message {
 	if l.Clean == nil {
 		l.Clean = notify.OneLine
 	}
-	title := l.Clean(b.Title())
+	title := notify.Shorten(l.Clean(b.Title()), l.MaxBytes/4)
 	maxBody := l.MaxBytes - len(title) - maxPartNumber - len("\n\n\n")
-	// A heading up to a quarter is repeated whole in every part that continues
-	// its section; of a longer one, the title is, up to that.
-	c := composer{words: b.Words, clean: l.Clean, maxBody: maxBody, maxHeading: maxBody / 4}
+	c := composer{words: b.Words, clean: l.Clean, maxBody: maxBody, maxRepeated: maxBody / 4}
 	if b.Announcement != "" {
 		c.text(c.lines(b.Announcement))
 		c.text("")
@@ -74,9 +71,12 @@ type part struct {
 
 // composer fills one part after the other, line by line.
 type composer struct {
-	words               notify.Words
-	clean               notify.Clean
-	maxBody, maxHeading int
+	words   notify.Words
+	clean   notify.Clean
+	maxBody int
+	// maxRepeated is how many bytes of a heading, and of a list's title, stand
+	// in a part that continues them, so that there is room for a line below.
+	maxRepeated int
 
 	parts   []part
 	body    strings.Builder
@@ -106,7 +106,7 @@ func (c *composer) line(line string) {
 			c.end()
 			continue
 		}
-		cut := wholeRunes(line, room)
+		cut := notify.CutAt(line, room)
 		c.body.WriteString(line[:cut] + "\n")
 		line = line[cut:]
 	}
@@ -134,9 +134,9 @@ func (c *composer) section(s notify.Section) {
 		c.text(heading)
 	}
 	for _, list := range s.Lists {
-		title := listTitle(list)
+		title := c.listTitle(list)
 		c.text(title)
-		c.above = c.repeated(s.Heading) + title + "\n"
+		c.above = c.repeated(s.Heading) + notify.Shorten(title, c.maxRepeated) + "\n"
 		for _, n := range list.Notices {
 			c.line(c.words.Line(n, c.clean(n.User), c.clean))
 			c.notices = append(c.notices, n)
@@ -167,35 +167,24 @@ func (c *composer) headingOf(h notify.Heading) string {
 	return out.String()
 }
 
-// repeated is what of a heading stands in a part that continues its section.
+// repeated is what of a heading stands in a part that continues its section:
+// all of a short one, and of a longer one the title.
 func (c *composer) repeated(h notify.Heading) string {
-	if heading := c.headingOf(h); len(heading) <= c.maxHeading {
-		if heading == "" {
-			return ""
-		}
-		return heading + "\n"
+	heading := c.headingOf(h)
+	if len(heading) > c.maxRepeated {
+		heading = notify.Shorten(c.clean(h.Title), c.maxRepeated) + "\n"
 	}
-	title := c.clean(h.Title)
-	return title[:wholeRunes(title, c.maxHeading)] + "\n\n"
+	if strings.TrimSpace(heading) == "" {
+		return ""
+	}
+	return heading + "\n"
 }
 
 // listTitle is a list's title with its lines set flush.
-func listTitle(list notify.List) string {
-	lines := strings.Split(list.Title, "\n")
+func (c *composer) listTitle(list notify.List) string {
+	lines := strings.Split(c.lines(list.Title), "\n")
 	for i, line := range lines {
 		lines[i] = strings.TrimSpace(line)
 	}
 	return strings.Join(lines, "\n")
-}
-
-// wholeRunes is the length of the longest beginning of text, of at most limit
-// bytes, that ends with a whole character.
-func wholeRunes(text string, limit int) int {
-	if len(text) <= limit {
-		return len(text)
-	}
-	for limit > 0 && !utf8.RuneStart(text[limit]) {
-		limit--
-	}
-	return limit
 }

@@ -4,6 +4,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -45,6 +48,43 @@ func TestEveryMessageIsWithinTheLimit(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Titles and templates of any length become messages within any limit: none is
+// longer, each notice is in one, and no part is only what continues another.
+func TestTextsOfAnyLength(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		text := func(name string) string {
+			shape := rapid.SampledFrom([]string{"x", "x y\n", "名", "\n", "@"}).Draw(t, name)
+			return strings.Repeat(shape, rapid.IntRange(0, 4_000).Draw(t, name+" times"))
+		}
+		b := channeltest.Crowd(rapid.IntRange(1, 20).Draw(t, "notices"))
+		b.Account.Alias, b.Digest, b.Announcement = text("alias"), text("digest"), text("announcement")
+		b.Creation = notify.Heading{Title: text("title"), Text: text("text")}
+		words, problems := notify.ParseWords(notify.Templates{List: text("list"), Line: text("line")})
+		for _, p := range problems {
+			if !strings.Contains(p.Err.Error(), "says nothing") {
+				t.Fatal(p.Err)
+			}
+		}
+		b.Words = words
+		limit := rapid.IntRange(500, 3_000).Draw(t, "limit")
+		told := map[string]int{}
+		for _, m := range (plain.Layout{MaxBytes: limit}).Compose(b) {
+			if len(m.Body) > limit || len(m.Subject) > 100 || !utf8.ValidString(m.Body) {
+				t.Fatalf("%d bytes, subject %d, want at most %d:\n%s", len(m.Body), len(m.Subject), limit, m.Body)
+			}
+			for _, n := range m.Notices {
+				told[n.KeyID]++
+			}
+		}
+		for _, n := range b.Notices {
+			if told[n.KeyID] != 1 {
+				t.Fatalf("%s is in %d messages, want one", n.KeyID, told[n.KeyID])
+			}
+		}
+	})
 }
 
 // What makes text safe is the channel's own.

@@ -124,12 +124,19 @@ func (c *composer) section(s notify.Section) {
 // list adds the lines of one list, in as many attachments and messages as they
 // need.
 func (c *composer) list(list notify.List, continued []attachment) {
-	title := entities.Replace(list.Title)
+	// A title too long for one attachment begins in some of its own; what
+	// continues the list has its beginning.
+	titles := split(escapeLines(list.Title), maxValue)
+	for _, title := range titles[:len(titles)-1] {
+		c.place(attachment{Title: &title})
+	}
+	title := titles[len(titles)-1]
 	for entries := c.entriesOf(list.Notices); len(entries) > 0; {
 		n := c.room(title, entries)
 		if n == 0 {
 			c.end()
 			c.begin(continued)
+			title = titles[0]
 			continue
 		}
 		lines := make([]string, n)
@@ -182,13 +189,15 @@ func (c *composer) lineOf(n notify.Notice) string {
 	if n.Named || c.named != nil && c.named(n) {
 		mention = Escape(n.User)
 	}
-	return c.words.Line(n, mention, Escape)
+	// A template may use markup, but it cannot wake a channel.
+	return instructions(c.words.Line(n, mention, Escape))
 }
 
 // opening is the least that a section's first list shows.
 func (c *composer) opening(list notify.List) attachment {
 	first := c.entriesOf(list.Notices[:1])[0]
-	return listAttachment(list.Title, list.Urgent, []string{first.line})
+	title := split(escapeLines(list.Title), maxValue)[0]
+	return listAttachment(title, list.Urgent, []string{first.line})
 }
 
 // headerOf is what stands above a section: one attachment with title and text,
@@ -217,8 +226,11 @@ func repeatedHeader(header []attachment) []attachment {
 	for _, a := range header {
 		size += a.size()
 	}
-	if size <= maxRepeated {
+	switch {
+	case size <= maxRepeated:
 		return header
+	case *header[0].Title == "": // Slack takes no attachment without a text
+		return nil
 	}
 	return []attachment{{Title: header[0].Title}}
 }

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -328,4 +329,57 @@ func TestAHeaderIsNotLeftAloneAtTheEndOfAMessage(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Titles and templates of any length become messages within the limits.
+func TestTextsOfAnyLength(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		text := func(name string) string {
+			shape := rapid.SampledFrom([]string{"x", "x y\n", "名", "\n", "&", "<!here>"}).Draw(rt, name)
+			return strings.Repeat(shape, rapid.IntRange(0, 7_000).Draw(rt, name+" times"))
+		}
+		b := channeltest.Crowd(rapid.IntRange(1, 20).Draw(rt, "notices"))
+		b.Account.Alias, b.Digest, b.Announcement = text("alias"), text("digest"), text("announcement")
+		b.Creation = notify.Heading{Title: text("title"), Text: text("text")}
+		b.Words, _ = notify.ParseWords(notify.Templates{List: text("list"), Line: text("line")})
+		sent, read := composed(t, b)
+		told := map[string]int{}
+		for i, m := range sent {
+			size := utf8.RuneCountInString(read[i].Text)
+			for _, a := range read[i].Attachments {
+				for _, part := range append([]string{textOf(a.Title), textOf(a.Text)}, values(a)...) {
+					size += utf8.RuneCountInString(part)
+					if utf8.RuneCountInString(part) > 3_000 || strings.Contains(part, "<!here") {
+						rt.Fatalf("a part of %d characters: %q", utf8.RuneCountInString(part), part)
+					}
+				}
+			}
+			if size > 12_000 || len(read[i].Attachments) > 20 {
+				rt.Fatalf("message %d has %d characters in %d attachments", i, size, len(read[i].Attachments))
+			}
+			for _, n := range m.Notices {
+				told[n.KeyID]++
+			}
+		}
+		for _, n := range b.Notices {
+			if told[n.KeyID] != 1 {
+				rt.Fatalf("%s is in %d messages, want one", n.KeyID, told[n.KeyID])
+			}
+		}
+	})
+}
+
+func values(a attachment) (texts []string) {
+	for _, f := range a.Fields {
+		texts = append(texts, f.Value)
+	}
+	return texts
+}
+
+func textOf(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
 }

@@ -3,6 +3,7 @@ package channeltest
 import (
 	"fmt"
 	"strings"
+	"testing"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -40,6 +41,48 @@ func Crowd(n int) notify.Bulletin {
 		b.Notices = append(b.Notices, notice)
 	}
 	return b
+}
+
+// Long are bulletins with texts of many lengths in every place that an
+// administrator, a tag or a name fills, by what is long in them. The lengths
+// are those at which a channel's parts become full, and far more.
+func Long(t testing.TB) map[string]notify.Bulletin {
+	t.Helper()
+	bulletins := map[string]notify.Bulletin{}
+	for _, length := range []int{700, 11_000, 60_000} {
+		for shape, text := range map[string]string{
+			"words":      strings.Repeat("word ", length/5),
+			"characters": strings.Repeat("名", length/3),
+			"quotes":     strings.Repeat(`"`, length),
+			"lines":      strings.Repeat("&\n", length/2),
+		} {
+			for place, put := range map[string]func(*notify.Bulletin, *notify.Templates){
+				"title":        func(b *notify.Bulletin, _ *notify.Templates) { b.Creation.Title = text },
+				"text":         func(b *notify.Bulletin, _ *notify.Templates) { b.Creation = notify.Heading{Text: text} },
+				"announcement": func(b *notify.Bulletin, _ *notify.Templates) { b.Announcement = strings.Repeat(text, 10) },
+				"digest":       func(b *notify.Bulletin, _ *notify.Templates) { b.Digest = text },
+				"list":         func(_ *notify.Bulletin, t *notify.Templates) { t.List = text + "{{.Kind}}" },
+				"line":         func(_ *notify.Bulletin, t *notify.Templates) { t.Line = "{{.Mention}} " + text + "{{.Kind}}" },
+				"letter":       func(_ *notify.Bulletin, t *notify.Templates) { t.Personal = "{{(index .Keys 0).Key}} " + text },
+				"subject":      func(_ *notify.Bulletin, t *notify.Templates) { t.Subject = "{{(index .Keys 0).Key}} " + text },
+				"aside":        func(b *notify.Bulletin, _ *notify.Templates) { b.Notices[2].Aside = text },
+				"all": func(b *notify.Bulletin, t *notify.Templates) {
+					b.Creation, b.Inactivity = notify.Heading{Title: text, Text: text}, notify.Heading{Title: text, Text: text}
+					t.List, t.Line = text+"{{.Keys}}", text+"{{.User}}"
+				},
+			} {
+				b, templates := Crowd(6), notify.Templates{}
+				put(&b, &templates)
+				words, problems := notify.ParseWords(templates)
+				if len(problems) > 0 {
+					t.Fatalf("%s of %d bytes: %v", place, length, problems[0].Err)
+				}
+				b.Words = words
+				bulletins[fmt.Sprintf("%s of %d bytes, %s", place, length, shape)] = b
+			}
+		}
+	}
+	return bulletins
 }
 
 // Hostile are texts that names, tags and titles may hold, by mischief or by

@@ -98,6 +98,7 @@ func Contract(t *testing.T, h Harness) {
 		"nothing to say":          nothing,
 		"splitting":               splitting,
 		"hostile text":            hostile,
+		"long text":               long,
 		"one bad message":         oneBadMessage,
 		"secrets":                 secrets,
 	} {
@@ -330,6 +331,35 @@ func hostile(t *testing.T, h Harness) {
 				if strings.Contains(received, broadcast) {
 					t.Errorf("%s came through", broadcast)
 				}
+			}
+		})
+	}
+}
+
+// long: texts of any length become messages that the service takes, each notice
+// in one of them.
+func long(t *testing.T, h Harness) {
+	for name, bulletin := range Long(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			channel, service, _ := h.start(t)
+			bulletin := h.addressed(bulletin)
+			told := map[string]int{}
+			for i, m := range channel.Compose(bulletin.For(channel)) {
+				if err := channel.Send(t.Context(), m); err != nil {
+					t.Fatalf("message %d was refused: %v", i, err)
+				}
+				for _, n := range m.Notices {
+					told[n.KeyID]++
+				}
+			}
+			for _, n := range bulletin.Notices {
+				if told[n.KeyID] != 1 {
+					t.Errorf("%s is in %d messages, want one", n.KeyID, told[n.KeyID])
+				}
+			}
+			if len(service.Received()) == 0 {
+				t.Error("no message was taken")
 			}
 		})
 	}
