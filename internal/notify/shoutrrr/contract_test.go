@@ -138,7 +138,8 @@ func TestContract(t *testing.T) {
 					n.Aside = test.clean(n.Aside)
 					return n.Line(test.clean(n.User))
 				},
-				Never: test.never,
+				Mentions: kind != "generic",
+				Never:    test.never,
 			})
 		})
 	}

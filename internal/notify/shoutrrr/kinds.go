@@ -38,7 +38,7 @@ type kind struct {
 	maxBytes int
 	// title: the service shows a title above the text.
 	title bool
-	// chat: the service takes "@here" and the like for a call to people.
+	// chat: the service may take "@here" and the like in a text for a mention.
 	chat bool
 	// params are what its URL is not asked for.
 	params map[string]string
@@ -75,7 +75,7 @@ var kinds = map[string]kind{
 	"ifttt":      {make: func() types.Service { return &ifttt.Service{} }, maxBytes: 3_000},
 	// The text is part of a URL.
 	"join": {make: func() types.Service { return &join.Service{} }, maxBytes: 1_500, title: true},
-	"lark": {make: func() types.Service { return &lark.Service{} }, maxBytes: 4_000, title: true, unseen: true},
+	"lark": {make: func() types.Service { return &lark.Service{} }, maxBytes: 4_000, title: true, chat: true, unseen: true},
 	// https://spec.matrix.org/latest/client-server-api/#size-limits: 65,536 bytes an event
 	"matrix": {make: func() types.Service { return &matrix.Service{} }, maxBytes: 30_000, chat: true, unseen: true},
 	// https://developers.mattermost.com/integrate/webhooks/incoming/: 16,383 characters
@@ -114,7 +114,7 @@ var kinds = map[string]kind{
 	"telegram": {make: func() types.Service { return &telegram.Service{} }, maxBytes: 3_800, title: true, chat: true,
 		params: map[string]string{"parsemode": "None"}},
 	// https://developer.work.weixin.qq.com/document/path/91770: 2,048 bytes
-	"wecom": {make: func() types.Service { return &wecom.Service{} }, maxBytes: 2_000, unseen: true},
+	"wecom": {make: func() types.Service { return &wecom.Service{} }, maxBytes: 2_000, chat: true, unseen: true},
 	// https://zulip.com/api/send-message: 10,000 characters
 	"zulip": {make: func() types.Service { return &zulip.Service{} }, maxBytes: 9_500, chat: true},
 }

@@ -191,19 +191,13 @@ func (s *Service) Compose(b notify.Bulletin) []notify.Message {
 	return layout.Compose(b)
 }
 
-// called are the beginnings of what chats take for a call to people.
-var called = regexp.MustCompile(`(^|[^A-Za-z0-9._+-])@|<[!@#u]`)
+// markup is the beginning of what chats may take for a mention beside an @.
+var markup = regexp.MustCompile(`<([!@#u]|at\b)`)
 
-// quiet is notify.OneLine for chats: a name that looks like a call to people
-// stays as it looks, and calls nobody. A mail address stays as it is.
+// quiet is notify.WithoutMentions for chats: a name that looks like their markup
+// stays as it looks, too.
 func quiet(text string) string {
-	const zeroWidthSpace = "\u200b"
-	return called.ReplaceAllStringFunc(notify.OneLine(text), func(found string) string {
-		if strings.HasSuffix(found, "@") && !strings.HasPrefix(found, "<") {
-			return found + zeroWidthSpace
-		}
-		return found[:1] + zeroWidthSpace + found[1:]
-	})
+	return markup.ReplaceAllString(notify.WithoutMentions(text), "<\u200b$1")
 }
 
 func (s *Service) message(m notify.Message) message {

@@ -123,6 +123,23 @@ func TestEveryKind(t *testing.T) {
 	}
 }
 
+// A name or a reason mentions nobody in any chat.
+func TestNoChatMentions(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"discord", "googlechat", "lark", "matrix", "mattermost", "notifiarr", "rocketchat", "telegram", "wecom", "zulip"} {
+		channel := one(t, urls[kind].url, shoutrrr.Options{})
+		for _, text := range []string{"@here", "x+@here", "x.@channel", "x-@all", "_@everyone", "<!here>", "<at user_id='all'>", "<users/all>"} {
+			b := channeltest.Crowd(1)
+			b.Notices[0].User, b.Notices[0].Aside = text, text
+			for _, m := range channel.Compose(b) {
+				if found := channeltest.MattermostMentions(m.Body); len(found) > 0 || strings.Contains(m.Body, text) {
+					t.Errorf("%s: %q mentions %q in %q", kind, text, found, m.Body)
+				}
+			}
+		}
+	}
+}
+
 func mapKeys[V any](m map[string]V) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for key := range m {

@@ -96,6 +96,7 @@ func Hostile() []string {
 		"two\nlines", "carriage\rreturn", "crlf\r\nline", "next\u0085line", "separator\u2028line\u2029", "\ttab\t",
 		"nul\x00byte", "esc\x1b[31mred", "\u202egnirts\u202c", "\u2066isolate\u2069", "mark\u200f\u200e",
 		"שלום עולם", "名前", "👩‍💻🔑", "bad\xff\xfeutf8", "=cmd|' /C calc'!A0", "@here", "%s%n%d",
+		"x+@here", "x.@channel", "x-@all", "_@here", "x._@all", "(@everyone)", "é@here", ":@all:", "to:@here", "@@channel", "1,@All",
 		strings.Repeat("n", 64), strings.Repeat("&", 64), " ", "-",
 	}
 }

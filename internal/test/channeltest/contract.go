@@ -51,6 +51,9 @@ type Harness struct {
 	// Many is how many notices make more than one message; 5,000 where it is
 	// zero. One that writes to each person needs fewer.
 	Many int
+	// Mentions: the service takes an @ in a text for a mention, so that none may
+	// stand where Mattermost's rules, the widest, find one.
+	Mentions bool
 	// Never are texts that no message may hold, whatever names and tags say.
 	Never []string
 }
@@ -326,6 +329,9 @@ func hostile(t *testing.T, h Harness) {
 				if strings.ContainsRune(received, r) {
 					t.Errorf("%+q came through", r)
 				}
+			}
+			if found := MattermostMentions(received); h.Mentions && len(found) > 0 {
+				t.Errorf("%q would be mentioned by %q", found, received)
 			}
 			for _, broadcast := range h.Never {
 				if strings.Contains(received, broadcast) {
