@@ -16,7 +16,7 @@ locals {
 
   # What is kept elsewhere. Of each reference the name, without a version or
   # label.
-  references = distinct([for text in [var.slack_url, var.slack_token, var.notify_urls] : text if text != null])
+  references = distinct([for text in [var.slack_url, var.slack_token, var.teams_url, var.notify_urls] : text if text != null])
 
   parameter_names = [for text in local.references : trimprefix(text, "ssm:") if startswith(text, "ssm:")]
   parameters = distinct([

@@ -394,6 +394,7 @@ locals {
       SLACK_TOKEN                 = var.slack_token
       SLACK_CHANNEL               = var.slack_channel
       SLACK_API_URL               = var.slack_api_url
+      SLEUTH_TEAMS_URL            = var.teams_url
       SNS_TOPIC                   = var.sns_topic
       EMAIL_FROM                  = var.email_from
       NOTIFY_URLS                 = var.notify_urls

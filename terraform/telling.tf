@@ -109,6 +109,17 @@ variable "slack_api_url" {
   }
 }
 
+variable "teams_url" {
+  description = "SLEUTH_TEAMS_URL: where the URL of a Microsoft Teams workflow is kept, as \"ssm:/parameter/name\" or \"secretsmanager:secret-id\": it posts the list of all keys to a channel or chat. The URL itself is refused, as it holds a secret."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.teams_url == null ? true : can(regex("^$|^(ssm|secretsmanager):[^[:space:]]+$", var.teams_url))
+    error_message = "teams_url must be ssm:/parameter/name or secretsmanager:secret-id, naming where it is kept. Do not give the secret itself: put it into a parameter or a secret first."
+  }
+}
+
 variable "sns_topic" {
   description = "SNS_TOPIC: ARN of the SNS topic to publish to."
   type        = string

@@ -20,6 +20,9 @@ func (w wiring) services(ctx context.Context) ([]notify.Channel, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := config.CheckNotifyURLs(urls.Reveal()); err != nil {
+		return nil, err
+	}
 	list := secret.New(strings.Join(config.SplitURLs(urls.Reveal()), "\n"))
 	channels, err := shoutrrr.New(list, shoutrrr.Options{Now: w.now, Retry: patience()})
 	switch {
@@ -28,7 +31,7 @@ func (w wiring) services(ctx context.Context) ([]notify.Channel, error) {
 	case err != nil:
 		return nil, err
 	case len(channels) == 0:
-		return nil, errors.New("there is no URL in it; give one such as teams://..., or unset NOTIFY_URLS")
+		return nil, errors.New("there is no URL in it; give one such as discord://..., or unset NOTIFY_URLS")
 	}
 	return w.previewed(channels...), nil
 }

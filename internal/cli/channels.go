@@ -30,6 +30,7 @@ func (a *app) channels(ctx context.Context, cfg config.Config, aws aws.Config, d
 	}{
 		{"Slack (SLACK_URL)", cfg.SlackURL.IsSet(), w.slack},
 		{"the Slack app (SLACK_TOKEN)", cfg.SlackToken.IsSet(), w.slackApp},
+		{"Teams (SLEUTH_TEAMS_URL)", cfg.TeamsURL.IsSet(), w.teams},
 		{"SNS (SNS_TOPIC)", cfg.SNSTopic != "", w.sns},
 		{"mail (EMAIL_FROM)", cfg.EmailFrom != "", w.email},
 		{"services (NOTIFY_URLS)", cfg.NotifyURLs.IsSet(), w.services},

@@ -80,10 +80,12 @@ func TestStories(t *testing.T) {
 			"slack-app-refuses": refuseInSlack,
 			"files":             showFiles,
 
-			"mail":         showMail,
-			"verify":       verifySender,
-			"hook":         showHook,
-			"hook-answers": scriptHook,
+			"mail":          showMail,
+			"verify":        verifySender,
+			"teams":         showTeams,
+			"teams-answers": scriptTeams,
+			"hook":          showHook,
+			"hook-answers":  scriptHook,
 
 			"events":       showEvents,
 			"findings":     showFindings,
@@ -98,6 +100,7 @@ type world struct {
 	aws      *awsfake.Server
 	slack    *channeltest.SlackServer
 	slackAPI *channeltest.SlackAPI
+	teams    *channeltest.TeamsServer
 	hook     *hook
 	secrets  []string
 	status   int
@@ -127,6 +130,11 @@ func setUpStory(env *testscript.Env) error {
 		return err
 	}
 	env.Defer(slackAPI.Close)
+	teams, err := channeltest.StartTeams(context.Background(), nil)
+	if err != nil {
+		return err
+	}
+	env.Defer(teams.Close)
 	hook := startHook()
 	env.Defer(hook.Close)
 
@@ -143,13 +151,14 @@ func setUpStory(env *testscript.Env) error {
 		"TOPIC="+aws.Home().AddTopic("keys"),
 		"BUS="+aws.Home().AddBus("keys"),
 		"HOOK="+hook.address(),
+		"TEAMS="+teams.URL(),
 	) {
 		name, value, _ := strings.Cut(variable, "=")
 		env.Setenv(name, value)
 	}
 	env.Values[worldKey{}] = &world{
-		aws: aws, slack: slack, slackAPI: slackAPI, hook: hook,
-		secrets: append(append(slack.Secrets(), slackAPI.Secrets()...), hookToken, strings.TrimPrefix(slack.URL(), "http://"), storySecret),
+		aws: aws, slack: slack, slackAPI: slackAPI, teams: teams, hook: hook,
+		secrets: append(slices.Concat(slack.Secrets(), slackAPI.Secrets(), teams.Secrets()), hookToken, strings.TrimPrefix(slack.URL(), "http://"), storySecret),
 	}
 	return nil
 }

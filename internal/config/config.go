@@ -8,6 +8,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/teams"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
@@ -36,6 +37,7 @@ type Config struct {
 	SlackToken   Secret
 	SlackChannel string
 	SlackAPIURL  string
+	TeamsURL     Secret
 	SNSTopic     string
 	EmailFrom    string // an address, maybe with a name before it
 	NotifyURLs   Secret // separated by white space
@@ -132,6 +134,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		Words:            c.words(s.Templates),
 		SlackURL:         c.slackURL(s.SlackURL),
 		SlackAPIURL:      c.webAddress("SLACK_API_URL", s.SlackAPIURL),
+		TeamsURL:         c.secretText("SLEUTH_TEAMS_URL", s.TeamsURL, teams.CheckURL),
 		SNSTopic:         c.topic(s.SNSTopic),
 		EmailFrom:        c.sender(s.EmailFrom),
 		NotifyURLs:       c.secretText("NOTIFY_URLS", s.NotifyURLs, CheckNotifyURLs),

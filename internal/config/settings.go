@@ -87,9 +87,10 @@ type Channels struct {
 	SlackURL     SecretText `name:"slack-url" setting:"SLACK_URL" placeholder:"URL" help:"Slack incoming webhook. 'test' prints the messages instead. May be ssm:/parameter/name or secretsmanager:secret-id."`
 	SlackToken   SecretText `setting:"SLACK_TOKEN" placeholder:"TOKEN" help:"Token of a Slack app: each person gets a direct message about their own keys, and SLACK_CHANNEL the list of all. May be ssm:/parameter/name or secretsmanager:secret-id."`
 	SlackChannel string     `setting:"SLACK_CHANNEL" placeholder:"CHANNEL" help:"With SLACK_TOKEN: id or #name of the channel for the list of all keys, for groups, and for people who can't be reached directly."`
+	TeamsURL     SecretText `name:"teams-url" setting:"SLEUTH_TEAMS_URL" placeholder:"URL" help:"URL of a Microsoft Teams workflow that posts the list of all keys to a channel or chat. May be ssm:/parameter/name or secretsmanager:secret-id."`
 	SNSTopic     string     `name:"sns-topic" setting:"SNS_TOPIC" placeholder:"ARN" help:"SNS topic to publish to."`
 	EmailFrom    string     `setting:"EMAIL_FROM" placeholder:"ADDRESS" help:"Send each person mail about their own keys through SES from this address, to the Email tag or to a user name that is an address."`
-	NotifyURLs   SecretText `name:"notify-urls" setting:"NOTIFY_URLS" placeholder:"URL ..." help:"Further services to tell, as shoutrrr URLs separated by spaces or commas: Teams, Discord, PagerDuty, Opsgenie, mail, a generic webhook and others. May be ssm:/parameter/name or secretsmanager:secret-id."`
+	NotifyURLs   SecretText `name:"notify-urls" setting:"NOTIFY_URLS" placeholder:"URL ..." help:"Further services to tell, as shoutrrr URLs separated by spaces or commas: Discord, PagerDuty, Opsgenie, mail, a generic webhook and others. May be ssm:/parameter/name or secretsmanager:secret-id."`
 	Events       string     `setting:"EVENTS" placeholder:"ARN" help:"EventBridge bus to publish an event to for each warning, each key that is disabled or leaked, and each run that fails."`
 	Notify       string     `setting:"NOTIFY" default:"account" placeholder:"account|digest" help:"With ACCOUNTS: a message for each account, or one digest of all of them, grouped by account."`
 }

@@ -41,7 +41,7 @@ func declared(t testing.TB) map[string]reflect.StructField {
 }
 
 // TestSettingsAreDeclared: each has a variable in capitals, a flag that is the
-// same in small letters, and a help text.
+// same in small letters, without SLEUTH_, and a help text.
 func TestSettingsAreDeclared(t *testing.T) {
 	t.Parallel()
 	parser := newParser(t, &config.Settings{}, nil)
@@ -54,7 +54,7 @@ func TestSettingsAreDeclared(t *testing.T) {
 		if !upperSnake.MatchString(variable) {
 			t.Errorf("field %s has the variable %q", field.Name, variable)
 		}
-		if want := strings.ReplaceAll(strings.ToLower(variable), "_", "-"); flags[variable] != want {
+		if want := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(variable, "SLEUTH_")), "_", "-"); flags[variable] != want {
 			t.Errorf("%s has the flag --%s, want --%s", variable, flags[variable], want)
 		}
 		if help := field.Tag.Get("help"); len(help) < 10 || !strings.HasSuffix(help, ".") {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/teams"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
@@ -100,11 +101,14 @@ func SplitURLs(text string) []string {
 }
 
 // CheckNotifyURLs reports whether a text can be a list of shoutrrr URLs. Each
-// is read whole once it is used. The error does not hold any.
+// is read completely once it is used. The error does not hold any.
 func CheckNotifyURLs(text string) error {
 	for i, one := range SplitURLs(text) {
+		if teams.IsRetired(one) {
+			return fmt.Errorf("number %d is the URL of an Office 365 connector of Microsoft Teams, which Microsoft has retired; create a workflow in Teams and set SLEUTH_TEAMS_URL to its URL, see docs/teams.md", i+1)
+		}
 		if !serviceURL.MatchString(one) {
-			return fmt.Errorf("must be shoutrrr URLs separated by spaces or commas, such as teams://..., or ssm:/parameter/name or secretsmanager:secret-id; number %d is none", i+1)
+			return fmt.Errorf("must be shoutrrr URLs separated by spaces or commas, such as discord://..., or ssm:/parameter/name or secretsmanager:secret-id; number %d is none", i+1)
 		}
 	}
 	return nil

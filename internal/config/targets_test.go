@@ -41,7 +41,9 @@ func TestGoodTargets(t *testing.T) {
 		{"REQUIRE_EXEMPTION_REASON", "true", exemptions, audit.ExemptionRules{NeedReason: true}},
 		{"EMAIL_FROM", "Sleuth <keys@example.com>", func(c config.Config) any { return c.EmailFrom }, "Sleuth <keys@example.com>"},
 		{"EVENTS", "arn:aws-cn:events:cn-north-1:123456789012:event-bus/keys", func(c config.Config) any { return c.EventBus }, "arn:aws-cn:events:cn-north-1:123456789012:event-bus/keys"},
-		{"NOTIFY_URLS", "teams://a\n discord://b", func(c config.Config) any { return c.NotifyURLs.Reveal() }, "teams://a\n discord://b"},
+		{"NOTIFY_URLS", "zulip://a\n discord://b", func(c config.Config) any { return c.NotifyURLs.Reveal() }, "zulip://a\n discord://b"},
+		{"SLEUTH_TEAMS_URL", "https://a.logic.azure.com/x?sig=y", func(c config.Config) any { return c.TeamsURL.Reveal() }, "https://a.logic.azure.com/x?sig=y"},
+		{"SLEUTH_TEAMS_URL", "secretsmanager:sleuth/teams", func(c config.Config) any { return c.TeamsURL.Name }, "sleuth/teams"},
 		{"NOTIFY_URLS", "ssm:/sleuth/urls", func(c config.Config) any { return c.NotifyURLs.Name }, "/sleuth/urls"},
 	} {
 		t.Run(c.variable+"="+c.value, func(t *testing.T) {
@@ -133,10 +135,38 @@ func TestSlackApp(t *testing.T) {
 // TestBadNotifyURLs are refused without being shown.
 func TestBadNotifyURLs(t *testing.T) {
 	t.Parallel()
-	for _, value := range []string{"HIDDEN", "teams://x HIDDEN", "://HIDDEN", "Teams://HIDDEN", "teams:HIDDEN", "ssm:", "teams://x, HIDDEN", "HIDDEN,teams://x"} {
+	for _, value := range []string{"HIDDEN", "zulip://x HIDDEN", "://HIDDEN", "Zulip://HIDDEN", "zulip:HIDDEN", "ssm:", "zulip://x, HIDDEN", "HIDDEN,zulip://x"} {
 		_, err := config.Check(settings(t, "NOTIFY_URLS", value), inFile)
 		p := oneProblem(t, err)
 		if p.Variable != "NOTIFY_URLS" || p.Value != secret.Redacted || strings.Contains(err.Error(), "HIDDEN") {
+			t.Errorf("%s: the problem is %+v", value, p)
+		}
+	}
+}
+
+// TestTeamsConnectors are refused in every setting, with what to set instead.
+func TestTeamsConnectors(t *testing.T) {
+	t.Parallel()
+	for _, set := range [][2]string{
+		{"NOTIFY_URLS", "discord://a teams://HIDDEN@x/y/z?host=acme.webhook.office.com"},
+		{"NOTIFY_URLS", "generic+https://acme.webhook.office.com/webhookb2/HIDDEN"},
+		{"SLEUTH_TEAMS_URL", "https://acme.webhook.office.com/webhookb2/HIDDEN"},
+		{"SLEUTH_TEAMS_URL", "https://outlook.office.com/webhook/HIDDEN"},
+	} {
+		_, err := config.Check(settings(t, set[0], set[1]), inFile)
+		p := oneProblem(t, err)
+		if p.Variable != set[0] || !strings.Contains(p.Allowed, "set SLEUTH_TEAMS_URL to its URL") || strings.Contains(err.Error(), "HIDDEN") {
+			t.Errorf("%s: the problem is %+v", set, p)
+		}
+	}
+}
+
+// TestBadTeamsURLs are refused without being shown.
+func TestBadTeamsURLs(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"HIDDEN", "https://HIDDEN.example/?sig=HIDDEN", "https://a.logic.azure.com/HIDDEN", "http://a.logic.azure.com/?sig=HIDDEN", "ssm:"} {
+		_, err := config.Check(settings(t, "SLEUTH_TEAMS_URL", value), inFile)
+		if p := oneProblem(t, err); p.Variable != "SLEUTH_TEAMS_URL" || p.Value != secret.Redacted || strings.Contains(err.Error(), "HIDDEN") {
 			t.Errorf("%s: the problem is %+v", value, p)
 		}
 	}
@@ -146,8 +176,8 @@ func TestSplitURLs(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
 		"":                                     nil,
-		" teams://a \n discord://b ":           {"teams://a", "discord://b"},
-		"teams://a,discord://b, ntfy://c,":     {"teams://a", "discord://b", "ntfy://c"},
+		" zulip://a \n discord://b ":           {"zulip://a", "discord://b"},
+		"zulip://a,discord://b, ntfy://c,":     {"zulip://a", "discord://b", "ntfy://c"},
 		"smtp://h/?to=a@b.example,c@d.example": {"smtp://h/?to=a@b.example,c@d.example"},
 	} {
 		if diff := cmp.Diff(want, config.SplitURLs(text)); diff != "" {
@@ -176,7 +206,7 @@ func TestExemptionRulesNeedState(t *testing.T) {
 }
 
 func FuzzTargets(f *testing.F) {
-	f.Add("ssm:/a", "teams://a b", "s3://bucket/x", "Sleuth <a@example.com>", "{{.User}}")
+	f.Add("ssm:/a", "zulip://a b", "s3://bucket/x", "Sleuth <a@example.com>", "{{.User}}")
 	f.Add("secretsmanager:", "ssm:", "file:x", "\x00", "{{")
 	f.Fuzz(func(t *testing.T, token, urls, report, from, line string) {
 		const hidden = "hidden-by-the-test"

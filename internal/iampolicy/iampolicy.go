@@ -64,7 +64,7 @@ func ForRun(cfg config.Config, place Place) Document {
 		doc.allow("PublishEvents", cfg.EventBus, "events:PutEvents")
 	}
 	doc.proving(place, cfg.Evidence)
-	doc.fetching(place, cfg.SlackURL, cfg.SlackToken, cfg.NotifyURLs)
+	doc.fetching(place, cfg.SlackURL, cfg.SlackToken, cfg.TeamsURL, cfg.NotifyURLs)
 	doc.remembering(place, cfg.State, "dynamodb:Query", "dynamodb:Scan", "dynamodb:PutItem", "dynamodb:DeleteItem")
 	doc.decrypting(place)
 	return doc

@@ -123,10 +123,12 @@ func TestForRun(t *testing.T) {
 			cfg: config.Config{
 				SlackURL:   config.Secret{Keeper: config.ParameterStore, Name: "/slack:1"},
 				SlackToken: config.Secret{Keeper: config.ParameterStore, Name: "/slack:2"},
+				TeamsURL:   config.Secret{Keeper: config.ParameterStore, Name: "/teams"},
 				NotifyURLs: config.Secret{Keeper: config.ParameterStore, Name: "/urls"},
 			},
 			want: []string{
 				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/slack",
+				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/teams",
 				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/urls",
 			},
 		},

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/retry"
@@ -16,9 +14,6 @@ import (
 // judge, an error that can be retried, or a permanent one.
 func (s *Service) judge(a answer) error {
 	status := a.status
-	if told, found := withinSuccess(s.source.kind, a); found {
-		status = told
-	}
 	reason := ""
 	if text := s.scrub(string(a.body)); text != "" {
 		reason = fmt.Sprintf(" %q", text)
@@ -55,23 +50,6 @@ func (s *Service) patiently(a answer, err error) error {
 		return retry.After(time.Duration(said.Parameters.RetryAfter)*time.Second, err)
 	}
 	return err
-}
-
-// withinTeams is how Teams tells in an answer of 200 that it took nothing, see
-// https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using#rate-limiting-for-connectors
-var withinTeams = regexp.MustCompile(`Microsoft Teams endpoint returned HTTP error (\d{3})`)
-
-// withinSuccess finds the status of a failure that is answered as a success.
-func withinSuccess(kind string, a answer) (status int, found bool) {
-	if kind != "teams" || a.status != http.StatusOK {
-		return 0, false
-	}
-	match := withinTeams.FindSubmatch(a.body)
-	if match == nil {
-		return 0, false
-	}
-	status, err := strconv.Atoi(string(match[1]))
-	return status, err == nil
 }
 
 // hints say what to do about the usual refusals.

@@ -11,7 +11,6 @@ import (
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/mattermost"
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/rocketchat"
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/signal"
-	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/teams"
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/telegram"
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/wecom"
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/zulip"
@@ -52,8 +51,9 @@ type kind struct {
 
 // kinds are the services by the scheme of their URLs. shoutrrr's own router is
 // not used: it shows URLs in its errors, and reaches no client of a service.
-// Its "slack" and "logger" are left out: for the first there are channels of
-// our own, and the second tells nobody.
+// Its "slack", "teams" and "logger" are left out: for the first there are
+// channels of our own, the second is for connectors, which Microsoft has retired,
+// and the third tells nobody.
 //
 // The limits of the text are those of the services' documentation and of
 // shoutrrr, whichever is less; most count characters, of which a byte is at
@@ -107,9 +107,6 @@ var kinds = map[string]kind{
 		equip: func(s types.Service, c *http.Client) { s.(*rocketchat.Service).Client = c }},
 	"signal": {make: func() types.Service { return &signal.Service{} }, maxBytes: 2_000, unseen: true},
 	"smtp":   {make: func() types.Service { return &smtp.Service{} }, maxBytes: 240_000, title: true, unseen: true},
-	// https://learn.microsoft.com/microsoftteams/limits-specifications-teams:
-	// 28 KB a card, in which shoutrrr makes each line a section.
-	"teams": {make: func() types.Service { return &teams.Service{} }, maxBytes: 10_000, title: true},
 	// https://core.telegram.org/bots/api#sendmessage: 4,096 characters
 	"telegram": {make: func() types.Service { return &telegram.Service{} }, maxBytes: 3_800, title: true, chat: true,
 		params: map[string]string{"parsemode": "None"}},

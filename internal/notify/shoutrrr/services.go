@@ -1,5 +1,5 @@
 // Package services tells people through any service that shoutrrr speaks:
-// Teams, Discord, PagerDuty, Opsgenie, mail, a webhook and others.
+// Discord, PagerDuty, Opsgenie, mail, a webhook and others.
 package shoutrrr
 
 import (
@@ -101,7 +101,7 @@ func schemeOf(raw string) string {
 	kind, _, _ = strings.Cut(strings.ToLower(kind), "+")
 	_, known := kinds[kind]
 	_, other := otherNames[kind]
-	if !known && !other && kind != "slack" && kind != "logger" {
+	if !known && !other && kind != "slack" && kind != "teams" && kind != "logger" {
 		return ""
 	}
 	return ", " + kind

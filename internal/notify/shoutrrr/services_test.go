@@ -50,7 +50,6 @@ var urls = map[string]struct{ url, host string }{
 	"rocketchat": {"rocketchat://rocketchat.example.com/" + token + "/" + hex, "rocketchat.example.com"},
 	"signal":     {"signal://signal.example.com:8080/+1234567890/+0987654321?token=" + token, ""},
 	"smtp":       {"smtp://user:" + token + "@mail.example.com:587/?from=keys@example.com&to=ops@example.com", ""},
-	"teams":      {"teams://" + uuid + "@" + uuid + "/" + hex + "/" + uuid + "/V2ESyij_gAljSoUQHvZoZYzlpAoAXExyOl26dlf1xHEx05?host=acme.webhook.office.com", "acme.webhook.office.com"},
 	"telegram":   {"telegram://123456789:AAAAAAAAA-" + token + "@telegram?chats=@keys", "api.telegram.org"},
 	"wecom":      {"wecom://" + token, ""},
 	"zulip":      {"zulip://bot@example.com:" + token + "@acme.zulipchat.com/?stream=keys&topic=sleuth", "acme.zulipchat.com"},
@@ -155,9 +154,9 @@ func mapKeys[V any](m map[string]V) func(func(string) bool) {
 func TestNames(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string][]string{
-		"discord teams": {"discord", "teams"},
-		"teams discord": {"teams", "discord"},
-		"generic teams generic\n teams\tgeneric  ": {"generic", "teams", "generic-2", "teams-2", "generic-3"},
+		"discord zulip": {"discord", "zulip"},
+		"zulip discord": {"zulip", "discord"},
+		"generic zulip generic\n zulip\tgeneric  ": {"generic", "zulip", "generic-2", "zulip-2", "generic-3"},
 	} {
 		var list []string
 		for _, kind := range strings.Fields(given) {
@@ -182,11 +181,11 @@ func TestBadURLs(t *testing.T) {
 	for url, want := range map[string]string{
 		"topsecretnourl":                                                    "number 2: not a URL",
 		"::topsecret":                                                       "number 2: not a URL",
-		"teams://topsecretx@%zz":                                            "number 2, teams: not a URL",
+		"zulip://topsecretx@%zz":                                            "number 2, zulip: not a URL",
 		"topsecretkind://topsecret@host":                                    "number 2: no service of this kind",
 		"slack://hook:topsecretA-topsecretB@webhook":                        "number 2, slack: set SLACK_URL",
 		"logger://topsecret":                                                "number 2, logger: no service of this kind",
-		"teams://topsecret1@topsecret2/topsecret3":                          "number 2, teams: not a URL of this service",
+		"teams://topsecret1@topsecret2/topsecret3":                          "number 2, teams: set SLEUTH_TEAMS_URL",
 		"discord://topsecret12@/":                                           "number 2, discord: not a URL of this service",
 		"discord://topsecret12@topsecret13?topsecretsetting=1":              "number 2, discord: not a URL of this service",
 		"discord+https://topsecret":                                         "number 2, discord: not a URL of this service: this service has no URL that begins with",
@@ -227,22 +226,6 @@ func TestPlainHTTPToThisMachine(t *testing.T) {
 		"smtp://u:password@localhost:25/?from=a@example.com&to=b@example.com&starttls=no",
 	} {
 		one(t, url, shoutrrr.Options{})
-	}
-}
-
-// Teams answers 200 to what it did not take.
-func TestFailureWithinSuccess(t *testing.T) {
-	t.Parallel()
-	const said = "Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error %d with ContextId tcid=0"
-	wire := &network{answers: []*http.Response{answering(200, fmt.Sprintf(said, 429)), answering(200, "1")}}
-	clock := channeltest.NewClock()
-	channel := one(t, urls["teams"].url, shoutrrr.Options{HTTP: &http.Client{Transport: wire}, Now: clock.Now, Retry: retry.Policy{Sleep: clock.Sleep}})
-	if err := channel.Send(t.Context(), notify.Message{Subject: "s", Body: "b"}); err != nil || len(wire.bodies) != 2 {
-		t.Errorf("%d requests, error %v, want a second attempt that is taken", len(wire.bodies), err)
-	}
-	wire.answers = []*http.Response{answering(200, fmt.Sprintf(said, 403))}
-	if err := channel.Send(t.Context(), notify.Message{Subject: "s", Body: "b"}); err == nil || len(wire.bodies) != 3 {
-		t.Errorf("%d requests, error %v, want one that is refused", len(wire.bodies), err)
 	}
 }
 

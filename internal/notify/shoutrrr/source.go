@@ -22,6 +22,7 @@ type source struct {
 var (
 	errNoURL   = errors.New("not a URL, such as discord://TOKEN@WEBHOOK_ID")
 	errSlack   = errors.New("set SLACK_URL or SLACK_TOKEN for Slack: they mention people")
+	errTeams   = errors.New("set SLEUTH_TEAMS_URL for Microsoft Teams, to the URL of a workflow: Microsoft has retired the connectors that teams:// is for")
 	errUnknown = errors.New("no service of this kind is known; docs/services.md lists those that are")
 	errCustom  = errors.New("this service has no URL that begins with KIND+https://")
 )
@@ -36,6 +37,9 @@ func readSource(raw string) (source, error) {
 	name = cmp.Or(otherNames[name], name)
 	if name == "slack" {
 		return source{}, errSlack
+	}
+	if name == "teams" {
+		return source{}, errTeams
 	}
 	if _, known := kinds[name]; !known {
 		return source{}, errUnknown

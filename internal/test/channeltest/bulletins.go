@@ -51,7 +51,6 @@ func Long(t testing.TB) map[string]notify.Bulletin {
 	bulletins := map[string]notify.Bulletin{}
 	for _, length := range []int{700, 11_000, 60_000} {
 		for shape, text := range map[string]string{
-			"words":      strings.Repeat("word ", length/5),
 			"characters": strings.Repeat("名", length/3),
 			"quotes":     strings.Repeat(`"`, length),
 			"lines":      strings.Repeat("&\n", length/2),

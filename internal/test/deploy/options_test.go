@@ -32,6 +32,7 @@ module "sleuth" {
   slack_url              = "ssm:arn:aws:ssm:us-west-2:444455556666:parameter/slack-url:prod"
   slack_token            = "ssm:/sleuth/token"
   slack_channel          = "C0123456789"
+  teams_url              = "secretsmanager:sleuth/teams-url"
   notify_urls            = "secretsmanager:sleuth/urls"
   sns_topic              = "arn:aws:sns:us-east-1:123456789012:keys"
   email_from             = "Sleuth <keys@example.com>"
@@ -95,7 +96,7 @@ func TestEveryOption(t *testing.T) {
 
 	cfg, err := checked(map[string]string{
 		"STATE": "dynamodb:shared", "SLACK_URL": "ssm:arn:aws:ssm:us-west-2:444455556666:parameter/slack-url:prod",
-		"SLACK_TOKEN": "ssm:/sleuth/token", "SLACK_CHANNEL": "C0123456789", "NOTIFY_URLS": "secretsmanager:sleuth/urls",
+		"SLACK_TOKEN": "ssm:/sleuth/token", "SLACK_CHANNEL": "C0123456789", "SLEUTH_TEAMS_URL": "secretsmanager:sleuth/teams-url", "NOTIFY_URLS": "secretsmanager:sleuth/urls",
 		"SNS_TOPIC": "arn:aws:sns:us-east-1:123456789012:keys", "EMAIL_FROM": "Sleuth <keys@example.com>",
 		"EVENTS": "arn:aws:events:us-east-1:123456789012:event-bus/keys", "REPORT": "s3://proof/iam/keys/", "FINDINGS": "securityhub", "LEAK_RESPONSE": "disable",
 		"ACCOUNTS": "111122223333,444455556666", "MEMBER_ROLE": "path/sleuth",

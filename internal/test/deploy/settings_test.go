@@ -46,6 +46,19 @@ func settingNames() []string {
 	return names
 }
 
+// inModule is the name of a setting's variable in the Terraform module.
+func inModule(setting string) string { return strings.ToLower(strings.TrimPrefix(setting, "SLEUTH_")) }
+
+// settingOf is the reverse of inModule, and in capitals what names no setting.
+func settingOf(variable string) string {
+	for _, name := range settingNames() {
+		if inModule(name) == variable {
+			return name
+		}
+	}
+	return strings.ToUpper(variable)
+}
+
 // checked is the settings in an environment, checked as Lambda does.
 func checked(environment map[string]string) (config.Config, error) {
 	var given struct{ config.Settings }
@@ -70,7 +83,7 @@ func TestEverySettingIsAVariableOfTheModule(t *testing.T) {
 		if !v.isSetting() {
 			continue
 		}
-		variable := strings.ToUpper(v.name)
+		variable := settingOf(v.name)
 		got = append(got, variable)
 		if !strings.HasPrefix(v.description(t), variable+": ") {
 			t.Errorf("the description of %s does not begin with the setting's name", v.name)
@@ -87,7 +100,7 @@ func TestEverySettingIsInTheFunctionsEnvironment(t *testing.T) {
 	var got []string
 	for _, entry := range regexp.MustCompile(`(?m)^      ([A-Z_]+) += (.*)$`).FindAllStringSubmatch(read(t, "terraform/settings.tf"), -1) {
 		got = append(got, entry[1])
-		if from := "var." + strings.ToLower(entry[1]); entry[1] != "STATE" && !strings.Contains(entry[2], from) {
+		if from := "var." + inModule(entry[1]); entry[1] != "STATE" && !strings.Contains(entry[2], from) {
 			t.Errorf("%s is not made from %s but from %s", entry[1], from, entry[2])
 		}
 	}
@@ -113,7 +126,7 @@ func TestDefaultsAreSleuths(t *testing.T) {
 		if got == "null" || got == "[]" {
 			got = ""
 		}
-		if want := byVariable[strings.ToUpper(v.name)]; got != want {
+		if want := byVariable[settingOf(v.name)]; got != want {
 			t.Errorf("the default of %s is %q, internal/config says %q", v.name, got, want)
 		}
 	}

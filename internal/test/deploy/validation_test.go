@@ -119,6 +119,7 @@ var refusals = []refusal{
 	{variables: wide("external_id", "x"), message: "external_id must be 2 to 1224 letters, digits and _+=,.@:/-."},
 	one("external_id", "xy", "external_id needs accounts."),
 	strict(one("slack_token", "xoxb-1-secret", "Do not give the secret itself: put it into a parameter or a secret first.")),
+	strict(one("teams_url", "https://prod-1.westeurope.logic.azure.com/workflows/x?sig=y", "teams_url must be ssm:/parameter/name or secretsmanager:secret-id, naming where it is kept.")),
 	strict(one("notify_urls", "discord://token@id", "notify_urls must be ssm:/parameter/name or secretsmanager:secret-id, naming where it is kept.")),
 	{variables: map[string]string{"slack_token": "ssm:/token", "slack_channel": "keys"}, message: "slack_channel must be the id of a channel, such as C0123456789, or its name behind a #."},
 	one("slack_token", "ssm:/token", "slack_channel and slack_token go together: set both, or neither."),
@@ -182,7 +183,7 @@ var accepted = []map[string]string{
 		"permissions_boundary": "arn:aws-cn:iam::aws:policy/PowerUserAccess", "schedule_expression": "rate(1 day)",
 		"step_functions": "true", "results_bucket": "results.example", "invocations_at_once": "1000",
 		"max_exemption_days": "36500", "require_exemption_reason": "true", "enable_auto_expire": "true", "leak_response": "disable", "leak_exempt": "true",
-		"slack_token": "ssm:/token", "slack_channel": "#access-keys_1", "slack_api_url": "https://slack-gov.com/api/", "notify_urls": "ssm:/urls",
+		"slack_token": "ssm:/token", "slack_channel": "#access-keys_1", "slack_api_url": "https://slack-gov.com/api/", "teams_url": "ssm:/teams", "notify_urls": "ssm:/urls",
 		"email_from": "Sleuth <keys@mail.example.com>", "events": "arn:aws-us-gov:events:us-gov-west-1:123456789012:event-bus/a/b.c",
 		"scope": "access-keys", "report": "s3://proof/iam/account=1/", "findings": "securityhub",
 		"report_kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/1",
@@ -190,7 +191,7 @@ var accepted = []map[string]string{
 	},
 	{
 		"zip_file": "settings.tf", "max_disable": "0", "slack_url": "test", "sns_topic": "", "state": "none", "concurrency": "1",
-		"slack_token": "", "slack_channel": "", "notify_urls": "", "email_from": "", "events": "", "report": "", "findings": "", "leak_response": "",
+		"slack_token": "", "slack_channel": "", "teams_url": "", "notify_urls": "", "email_from": "", "events": "", "report": "", "findings": "", "leak_response": "",
 		"max_exemption_days": "1",
 		"lease_seconds":      "1", "expiration_age": "1", "warning_age": "0", "schedule_timezone": "America/Argentina/Buenos_Aires",
 	},
@@ -232,7 +233,7 @@ func withoutFrames(r rune) rune {
 func environmentOf(variables map[string]string) map[string]string {
 	environment := map[string]string{}
 	for name, value := range variables {
-		environment[strings.ToUpper(name)] = strings.Trim(strings.ReplaceAll(value, `"`, ""), "[]")
+		environment[settingOf(name)] = strings.Trim(strings.ReplaceAll(value, `"`, ""), "[]")
 	}
 	if environment["STATE"] == "" {
 		environment["STATE"] = "dynamodb:iam-sleuth"
@@ -244,7 +245,7 @@ func TestModuleRefusesBadValues(t *testing.T) {
 	t.Parallel()
 	isSetting := map[string]bool{}
 	for _, name := range settingNames() {
-		isSetting[strings.ToLower(name)] = true
+		isSetting[inModule(name)] = true
 	}
 	w := withVariablesOnly(t)
 	for _, r := range refusals {
