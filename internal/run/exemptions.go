@@ -141,7 +141,7 @@ func (p *pass) openExemptionsDue(ctx context.Context) (bool, error) {
 	}
 	told := p.last.ExemptionsTold
 	thisMonth := told.Year() == p.started.Year() && told.Month() == p.started.Month()
-	first := p.last.Ended.IsZero() && !p.Config.SlackToken.IsSet() && !p.Config.NotifyURLs.IsSet()
+	first := p.last.Ended.IsZero() && !p.Config.SlackToken.IsSet() && !p.Config.TeamsURL.IsSet() && !p.Config.NotifyURLs.IsSet()
 	return !first && !thisMonth, nil
 }
 
