@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"reflect"
 	"regexp"
@@ -10,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/iam-sleuth/sleuth/internal/httpclient"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
@@ -170,9 +170,7 @@ func isWebURL(text string) bool {
 	if err != nil || u.Host == "" {
 		return false
 	}
-	ip := net.ParseIP(u.Hostname())
-	onThisMachine := u.Hostname() == "localhost" || (ip != nil && ip.IsLoopback())
-	return u.Scheme == "https" || (u.Scheme == "http" && onThisMachine)
+	return u.Scheme == "https" || (u.Scheme == "http" && httpclient.IsLoopback(u.Hostname()))
 }
 
 // Lengths are checked apart from the patterns: counted repetitions make a

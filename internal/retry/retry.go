@@ -1,5 +1,7 @@
-// Package retry tries again what may succeed the next time, a bounded number
-// of times and no longer than its context allows.
+// Package retry repeats what may succeed the next time, a bounded number of
+// times and no longer than its context allows, and keeps requests apart.
+//
+// It is a thin layer over retry-go: docs/decisions/delivery-libraries.md says what it adds.
 package retry
 
 import (
@@ -8,20 +10,22 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	retrygo "github.com/avast/retry-go/v5"
 )
 
-// Policy says how often and how patiently to try. The zero Policy is usable:
+// Policy says how often and how patiently to retry. The zero Policy is usable:
 // every field has a default.
 type Policy struct {
-	// Attempts is how often to try in all; 5 where it is zero.
+	// Attempts is the number of attempts in all; zero means 5.
 	Attempts int
-	// Timeout bounds one attempt; 10 s where it is zero. An attempt that runs
-	// into it is tried again.
+	// Timeout bounds one attempt; zero means 10 s. An attempt that exceeds it is
+	// retried.
 	Timeout time.Duration
 	// Base is the longest wait after the first failure; it doubles with each
-	// further one, up to Max. 500 ms and 10 s where they are zero.
+	// further one, up to Max. Zero means 500 ms and 10 s.
 	Base, Max time.Duration
-	// MaxAfter caps the wait that a service may ask for; 30 s where it is zero.
+	// MaxAfter caps the wait that a service may ask for; zero means 30 s.
 	MaxAfter time.Duration
 	// Pace is called before every attempt, outside its timeout, and may wait;
 	// nil does not.
@@ -63,62 +67,88 @@ func positive[T int | time.Duration](value, byDefault T) T {
 
 // Do calls attempt until it succeeds, fails for good (Permanent), has failed
 // Attempts times, or ctx ends or would end before the next attempt. The error
-// wraps the last attempt's, and ctx's where that is what ended it.
+// wraps the last attempt's, and ctx's if that is what ended it.
 func (p Policy) Do(ctx context.Context, attempt func(context.Context) error) error {
-	p = p.withDefaults()
-	var failure error
-	for tried := 1; ; tried++ {
-		if err := p.Pace(ctx); err != nil {
-			return stopped(failure, err)
-		}
-		failure = p.once(ctx, attempt)
-		if failure == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return stopped(failure, ctx.Err())
-		}
-		if errors.As(failure, new(permanent)) {
-			return failure
-		}
-		if tried == p.Attempts {
-			if tried == 1 {
-				return failure
-			}
-			return fmt.Errorf("after %d attempts: %w", tried, failure)
-		}
-		wait := p.wait(tried, failure)
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
-			return fmt.Errorf("no time left to try again in %s: %w", wait.Round(time.Millisecond), failure)
-		}
-		if err := p.Sleep(ctx, wait); err != nil {
-			return stopped(failure, err)
-		}
-	}
-}
-
-func (p Policy) once(ctx context.Context, attempt func(context.Context) error) error {
-	one, cancel := context.WithTimeout(ctx, p.Timeout)
-	defer cancel()
-	err := attempt(one)
-	if err != nil && one.Err() != nil && ctx.Err() == nil {
-		return fmt.Errorf("no answer within %s: %w", p.Timeout, err)
+	s := &series{Policy: p.withDefaults(), attempt: attempt}
+	err := retrygo.New(
+		retrygo.Context(ctx),
+		retrygo.Attempts(uint(s.Attempts)), //nolint:gosec // positive
+		retrygo.LastErrorOnly(true),
+		retrygo.DelayType(func(uint, error, retrygo.DelayContext) time.Duration { return s.wait }),
+		retrygo.WithTimer(timer(func(d time.Duration) { s.slept = s.Sleep(ctx, d) })),
+	).Do(func() error { return s.try(ctx) })
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return stopped(s.failure, ctx.Err())
+	case s.tried == s.Attempts && s.tried > 1 && retrygo.IsRecoverable(err):
+		return fmt.Errorf("after %d attempts: %w", s.tried, err)
 	}
 	return err
 }
 
-// wait is how long to wait after the failure of attempt number tried.
-func (p Policy) wait(tried int, failure error) time.Duration {
+// series is the attempts of one Do.
+type series struct {
+	Policy
+	attempt func(context.Context) error
+	tried   int
+	failure error         // of the last attempt
+	wait    time.Duration // until the next one
+	slept   error         // what ended the last wait early
+}
+
+// timer is a retrygo.Timer that sleeps as it is told to.
+type timer func(time.Duration)
+
+// After implements retrygo.Timer: the channel that it returns is ready.
+func (sleep timer) After(d time.Duration) <-chan time.Time {
+	sleep(d)
+	over := make(chan time.Time)
+	close(over)
+	return over
+}
+
+// try makes one attempt, and decides how long to wait for the next.
+func (s *series) try(ctx context.Context) error {
+	if s.slept != nil {
+		return retrygo.Unrecoverable(stopped(s.failure, s.slept))
+	}
+	if err := s.Pace(ctx); err != nil {
+		return retrygo.Unrecoverable(stopped(s.failure, err))
+	}
+	s.tried++
+	s.failure = s.once(ctx)
+	if s.failure == nil || s.tried == s.Attempts || !retrygo.IsRecoverable(s.failure) {
+		return s.failure
+	}
+	s.wait = s.waitAfter(s.failure)
+	if deadline, ok := ctx.Deadline(); ok && ctx.Err() == nil && time.Until(deadline) <= s.wait {
+		return Permanent(fmt.Errorf("no time left to try again in %s: %w", s.wait.Round(time.Millisecond), s.failure))
+	}
+	return s.failure
+}
+
+func (s *series) once(ctx context.Context) error {
+	one, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	err := s.attempt(one)
+	if err != nil && one.Err() != nil && ctx.Err() == nil {
+		return fmt.Errorf("no answer within %s: %w", s.Timeout, err)
+	}
+	return err
+}
+
+// waitAfter is how long to wait after a failure.
+func (s *series) waitAfter(failure error) time.Duration {
 	if asked, ok := errors.AsType[after](failure); ok {
-		return min(asked.wait, p.MaxAfter)
+		return min(asked.wait, s.MaxAfter)
 	}
-	longest := p.Base
-	for range tried - 1 {
-		if longest *= 2; longest >= p.Max {
-			break
-		}
+	longest := s.Base
+	for i := 1; i < s.tried && longest < s.Max; i++ {
+		longest *= 2
 	}
-	return p.Jitter(min(longest, p.Max))
+	return s.Jitter(min(longest, s.Max))
 }
 
 // stopped is the error of a Do that its context ended.
@@ -147,17 +177,12 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-type permanent struct{ error }
-
-func (p permanent) Unwrap() error { return p.error }
-
-// Permanent marks an error that no further attempt can mend. Its text stays as
-// it is.
+// Permanent marks an error that must not be retried. Its text stays as it is.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
 	}
-	return permanent{err}
+	return retrygo.Unrecoverable(err)
 }
 
 type after struct {
@@ -167,7 +192,7 @@ type after struct {
 
 func (a after) Unwrap() error { return a.error }
 
-// After marks an error whose service asked to be left alone for a while.
+// After marks an error whose service asked for a wait before the next attempt.
 func After(wait time.Duration, err error) error {
 	if err == nil {
 		return nil

@@ -8,17 +8,16 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 
+	"github.com/iam-sleuth/sleuth/internal/httpclient"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/plain"
 	"github.com/iam-sleuth/sleuth/internal/retry"
@@ -116,18 +115,15 @@ func newService(raw string, options Options) (*Service, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	pacing := &pace{interval: options.Interval, now: s.now, sleep: options.Retry.Sleep}
-	if pacing.interval <= 0 {
-		pacing.interval = Interval
+	interval := options.Interval
+	if interval <= 0 {
+		interval = Interval
 	}
-	if pacing.sleep == nil {
-		pacing.sleep = retry.Sleep
-	}
-	s.retry.Pace = pacing.wait
+	s.retry.Pace = retry.NewPacer(interval, 1, s.now, options.Retry.Sleep).Wait
 	if s.kind.unseen {
 		return s, from.checkUnseen()
 	}
-	s.stage, s.client = theStage(), clientFor(options.HTTP)
+	s.stage, s.client = theStage(), httpclient.WithoutRedirects(options.HTTP)
 	return s, s.rehearse()
 }
 
@@ -140,7 +136,7 @@ func (s *Service) rehearse() error {
 		return fmt.Errorf("not a URL of this service: %w", s.innermost(err))
 	case held == nil:
 		return errors.New("the service would send nothing")
-	case held.URL.Scheme != "https" && !isThisMachine(held.URL.Hostname()):
+	case held.URL.Scheme != "https" && !httpclient.IsLoopback(held.URL.Hostname()):
 		return errPlain
 	}
 	return nil
@@ -155,22 +151,6 @@ func (s *Service) innermost(err error) error {
 		err = inner
 	}
 	return errors.New(s.scrub(err.Error()))
-}
-
-func isThisMachine(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func clientFor(given *http.Client) *http.Client {
-	client := http.Client{}
-	if given != nil {
-		client = *given
-	} else if standard, ok := http.DefaultTransport.(*http.Transport); ok {
-		client.Transport = standard.Clone()
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &client
 }
 
 // Name implements notify.Channel.
@@ -226,29 +206,6 @@ func (s *Service) Send(ctx context.Context, m notify.Message) error {
 		return fmt.Errorf("send to %s: %w", s.name, err)
 	}
 	return nil
-}
-
-// pace keeps the requests to one service an interval apart.
-type pace struct {
-	interval time.Duration
-	now      func() time.Time
-	sleep    func(context.Context, time.Duration) error
-
-	mu   sync.Mutex
-	next time.Time // when the next request may leave
-}
-
-// wait returns when a request may leave; the first one may at once.
-func (p *pace) wait(ctx context.Context) error {
-	p.mu.Lock()
-	now := p.now()
-	leave := now
-	if p.next.After(now) {
-		leave = p.next
-	}
-	p.next = leave.Add(p.interval)
-	p.mu.Unlock()
-	return p.sleep(ctx, leave.Sub(now))
 }
 
 // Kinds are the schemes of the URLs that New takes, in order.

@@ -10,6 +10,7 @@ import (
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/matrix"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 
+	"github.com/iam-sleuth/sleuth/internal/httpclient"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
@@ -100,7 +101,7 @@ func (s source) checkUnseen() error {
 	if err != nil {
 		return fmt.Errorf("not a URL of this service: %w", hide.innermost(err))
 	}
-	if isThisMachine(u.Hostname()) {
+	if httpclient.IsLoopback(u.Hostname()) {
 		return nil
 	}
 	settings := query(u)

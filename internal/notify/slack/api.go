@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/httpclient"
 	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
@@ -40,7 +41,7 @@ func newWebAPI(token secret.Value, setting, apiURL string, client *http.Client, 
 		hidden:  hiddenInToken(token),
 		setting: setting,
 		url:     strings.TrimSuffix(cmp.Or(apiURL, APIURL), "/") + "/",
-		client:  clientFor(client),
+		client:  httpclient.WithoutRedirects(client),
 		retry:   policy,
 		now:     now,
 	}
@@ -93,19 +94,19 @@ const maxReply = 16 << 20
 func (w *webAPI) request(ctx context.Context, method, kind, body string) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+method, strings.NewReader(body))
 	if err != nil {
-		return answer{}, retry.Permanent(conceal(err, w.hidden))
+		return answer{}, retry.Permanent(httpclient.Conceal(err, w.hidden...))
 	}
 	request.Header.Set("Authorization", "Bearer "+w.token.Reveal())
 	request.Header.Set("Content-Type", kind)
 	request.Header.Set("User-Agent", "sleuth")
 	response, err := w.client.Do(request)
 	if err != nil {
-		return answer{}, conceal(err, w.hidden)
+		return answer{}, httpclient.Conceal(err, w.hidden...)
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxReply+1))
 	if err != nil {
-		return answer{}, fmt.Errorf("read the answer: %w", conceal(err, w.hidden))
+		return answer{}, fmt.Errorf("read the answer: %w", httpclient.Conceal(err, w.hidden...))
 	}
 	if len(text) > maxReply {
 		return answer{}, retry.Permanent(fmt.Errorf("slack's answer to %s is longer than %d MB; does SLACK_API_URL, or a proxy before it, lead to Slack?",

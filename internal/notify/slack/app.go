@@ -56,12 +56,12 @@ type App struct {
 	api *webAPI
 	log *slog.Logger
 
-	lookups *pace
-	posts   *pace // of the app as a whole
+	lookups *retry.Pacer
+	posts   *retry.Pacer // of the app as a whole
 
 	mu            sync.Mutex
 	echo          io.Writer
-	conversations map[string]*pace
+	conversations map[string]*retry.Pacer
 }
 
 // NewApp returns the app with a token, which has the scopes chat:write, im:write,
@@ -77,25 +77,21 @@ func NewApp(token secret.Value, options AppOptions) (*App, error) {
 		api:           newWebAPI(token, "SLACK_TOKEN", options.APIURL, options.HTTP, options.Retry, options.Now),
 		log:           options.Log,
 		echo:          options.Echo,
-		conversations: map[string]*pace{},
+		conversations: map[string]*retry.Pacer{},
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
-	a.lookups = a.newPace(lookupInterval, lookupBurst)
-	a.posts = a.newPace(appInterval, 0)
+	a.lookups = a.newPacer(lookupInterval, lookupBurst)
+	a.posts = a.newPacer(appInterval, 1)
 	return a, nil
 }
 
 // Format keeps the token out of whatever prints an App.
 func (*App) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "slack app") }
 
-func (a *App) newPace(interval time.Duration, burst int) *pace {
-	p := &pace{interval: interval, burst: burst, now: a.api.now, sleep: a.api.retry.Sleep}
-	if p.sleep == nil {
-		p.sleep = retry.Sleep
-	}
-	return p
+func (a *App) newPacer(interval time.Duration, burst int) *retry.Pacer {
+	return retry.NewPacer(interval, burst, a.api.now, a.api.retry.Sleep)
 }
 
 // mayPost waits until a message may go to a conversation.
@@ -104,14 +100,14 @@ func (a *App) mayPost(conversation string) func(context.Context) error {
 	defer a.mu.Unlock()
 	own := a.conversations[conversation]
 	if own == nil {
-		own = a.newPace(Interval, 0)
+		own = a.newPacer(Interval, 1)
 		a.conversations[conversation] = own
 	}
 	return func(ctx context.Context) error {
-		if err := own.wait(ctx); err != nil {
+		if err := own.Wait(ctx); err != nil {
 			return err
 		}
-		return a.posts.wait(ctx)
+		return a.posts.Wait(ctx)
 	}
 }
 
@@ -130,7 +126,7 @@ func (a *App) find(ctx context.Context, address string) (id string, err error) {
 		} `json:"user"`
 	}
 	const method = "users.lookupByEmail"
-	if err := a.api.read(ctx, method, url.Values{"email": {address}}, a.lookups.wait, &found); err != nil {
+	if err := a.api.read(ctx, method, url.Values{"email": {address}}, a.lookups.Wait, &found); err != nil {
 		return "", err
 	}
 	if found.User.Deleted {

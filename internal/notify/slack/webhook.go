@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/httpclient"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
@@ -74,7 +74,7 @@ func NewWebhook(webhook secret.Value, options Options) (*Webhook, error) {
 		url:       webhook,
 		hidden:    hiddenParts(webhook),
 		printOnly: webhook.Reveal() == PrintOnly,
-		client:    clientFor(options.HTTP),
+		client:    httpclient.WithoutRedirects(options.HTTP),
 		retry:     options.Retry,
 		now:       options.Now,
 		echo:      options.Echo,
@@ -82,14 +82,11 @@ func NewWebhook(webhook secret.Value, options Options) (*Webhook, error) {
 	if w.now == nil {
 		w.now = time.Now
 	}
-	pacing := &pace{interval: options.Interval, now: w.now, sleep: options.Retry.Sleep}
-	if pacing.interval <= 0 {
-		pacing.interval = Interval
+	interval := options.Interval
+	if interval <= 0 {
+		interval = Interval
 	}
-	if pacing.sleep == nil {
-		pacing.sleep = retry.Sleep
-	}
-	w.retry.Pace = pacing.wait
+	w.retry.Pace = retry.NewPacer(interval, 1, w.now, options.Retry.Sleep).Wait
 	if w.printOnly {
 		if w.echo == nil {
 			return nil, errors.New("slack: nowhere to print the messages to")
@@ -109,17 +106,12 @@ func checkURL(webhook secret.Value) error {
 		return errors.New("not a URL")
 	case u.Scheme == "https" && u.Host != "":
 		return nil
-	case u.Scheme == "http" && isThisMachine(u.Hostname()):
+	case u.Scheme == "http" && httpclient.IsLoopback(u.Hostname()):
 		return nil
 	case u.Scheme == "http":
 		return errors.New("must begin with https://, as the URL is a secret")
 	}
 	return errors.New("must be of the form https://host/path")
-}
-
-func isThisMachine(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // hiddenParts are the texts that would give the webhook away, longest first:
@@ -148,17 +140,6 @@ func hiddenParts(webhook secret.Value) []secret.Value {
 		hidden[i] = secret.New(part)
 	}
 	return hidden
-}
-
-func clientFor(given *http.Client) *http.Client {
-	client := http.Client{}
-	if given != nil {
-		client = *given
-	} else if standard, ok := http.DefaultTransport.(*http.Transport); ok {
-		client.Transport = standard.Clone()
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &client
 }
 
 // Name implements notify.Channel.
@@ -220,38 +201,24 @@ func (w *Webhook) print(m notify.Message) error {
 func (w *Webhook) post(ctx context.Context, body string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url.Reveal(), strings.NewReader(body))
 	if err != nil {
-		return retry.Permanent(conceal(err, w.hidden))
+		return retry.Permanent(httpclient.Conceal(err, w.hidden...))
 	}
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	request.Header.Set("User-Agent", "sleuth")
 	response, err := w.client.Do(request)
 	if err != nil {
-		return conceal(err, w.hidden)
+		return httpclient.Conceal(err, w.hidden...)
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("read the answer: %w", conceal(err, w.hidden))
+		return fmt.Errorf("read the answer: %w", httpclient.Conceal(err, w.hidden...))
 	}
 	return judge(answer{
 		status:     response.StatusCode,
 		retryAfter: response.Header.Get("Retry-After"),
 		text:       w.scrub(string(text)),
 	}, w.now())
-}
-
-// conceal rewrites an error of the HTTP client, which quotes the URL, without
-// what is hidden. Of what it wraps, only the end of a context is kept.
-func conceal(err error, hidden []secret.Value) error {
-	if quoting, ok := errors.AsType[*url.Error](err); ok {
-		err = quoting.Err
-	}
-	for _, cause := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, cause) {
-			return cause
-		}
-	}
-	return errors.New(secret.Scrub(err.Error(), hidden...))
 }
 
 func (w *Webhook) scrub(text string) string { return secret.Scrub(text, w.hidden...) }
