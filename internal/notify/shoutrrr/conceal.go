@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/iam-sleuth/sleuth/internal/httpclient"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
@@ -32,14 +33,17 @@ func hidden(raw string) []secret.Value {
 			}
 		}
 	}
+	addParts := func(text string) {
+		for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune("/?&=@:;,#+", r) }) {
+			add(part, minHidden)
+		}
+	}
 	if scheme, rest, found := strings.Cut(raw, "://"); found {
 		add(rest, minHidden)
 		if _, inner, custom := strings.Cut(scheme, "+"); custom {
 			add(inner+"://"+rest, minHidden)
 		}
-		for part := range strings.FieldsFuncSeq(rest, func(r rune) bool { return strings.ContainsRune("/?&=@:;,#+", r) }) {
-			add(part, minHidden)
-		}
+		addParts(rest)
 	}
 	if u, err := url.Parse(raw); err == nil {
 		password, _ := u.User.Password()
@@ -50,6 +54,7 @@ func hidden(raw string) []secret.Value {
 		for _, values := range u.Query() {
 			for _, value := range values {
 				add(value, minHidden)
+				addParts(value) // which may be a URL
 			}
 		}
 	}
@@ -79,13 +84,9 @@ func forms(text string) []string {
 // conceal rewrites an error that may quote a URL. Of what it wraps, only the end
 // of a context is kept.
 func (s *Service) conceal(err error) error {
-	for _, cause := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, cause) {
-			return cause
-		}
-	}
-	if quoting, ok := errors.AsType[*url.Error](err); ok {
-		err = quoting.Err
+	err = httpclient.Conceal(err, s.hidden...)
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
 	}
 	return errors.New(s.scrub(err.Error()))
 }

@@ -6,29 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
-	"sync"
-	"sync/atomic"
 
-	"github.com/nicholas-fedor/shoutrrr/pkg/types"
-
+	"github.com/iam-sleuth/sleuth/internal/httpclient"
+	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/retry"
 )
 
-// shoutrrr's services take no context, show no status and follow redirects, and
-// most send through http.DefaultClient. So they are not let near the network:
-// a service is asked to send, the request that it makes is held and sent by us,
-// and then it is asked again and given the answer, to say what it makes of it.
-// Each time it runs for as long as it takes to write a request.
-
-// request is what a service wants to be sent.
-type request struct {
-	*http.Request
-	body []byte
-}
-
-// answer is what came back for one.
+// answer is what came back for a request.
 type answer struct {
 	status int
 	header http.Header
@@ -43,94 +28,6 @@ func (a answer) response(r *http.Request) *http.Response {
 	}
 }
 
-var errHeld = errors.New("the request is held")
-
-// script is a http.RoundTripper that gives the answers it has and then holds
-// the next request.
-type script struct {
-	answers []answer
-	held    *request
-}
-
-// RoundTrip implements http.RoundTripper.
-func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
-	if s.held != nil {
-		return nil, errHeld
-	}
-	if len(s.answers) > 0 {
-		next := s.answers[0]
-		s.answers = s.answers[1:]
-		return next.response(r), nil
-	}
-	s.held = &request{Request: r}
-	if r.Body != nil {
-		body, err := io.ReadAll(r.Body)
-		_ = r.Body.Close()
-		if err != nil {
-			return nil, fmt.Errorf("write the request: %w", err)
-		}
-		s.held.body = body
-	}
-	return nil, errHeld
-}
-
-// stage is where services run, one at a time, as most share http.DefaultClient.
-type stage struct {
-	mu      sync.Mutex
-	current atomic.Pointer[script] // nil while nobody runs
-	others  http.RoundTripper
-}
-
-// theStage puts itself before the transport of http.DefaultClient, once, when
-// the first service is set up. Nothing else in the program uses that client;
-// what would while no service runs, passes.
-//
-//nolint:gochecknoglobals // as there is one http.DefaultClient
-var theStage = sync.OnceValue(func() *stage {
-	s := &stage{others: http.DefaultClient.Transport}
-	if s.others == nil {
-		s.others = http.DefaultTransport
-	}
-	http.DefaultClient.Transport = s
-	return s
-})
-
-// RoundTrip implements http.RoundTripper.
-func (s *stage) RoundTrip(r *http.Request) (*http.Response, error) {
-	if current := s.current.Load(); current != nil {
-		return current.RoundTrip(r)
-	}
-	return s.others.RoundTrip(r)
-}
-
-// play asks a new service of a source to send, given the answers to its first requests. It
-// returns the next request, or what the service made of the answers.
-func (s *stage) play(from source, m message, answers []answer) (held *request, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	script := &script{answers: answers}
-	s.current.Store(script)
-	defer s.current.Store(nil)
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-		}
-		if script.held != nil { // whatever the service made of that
-			held, err = script.held, nil
-		}
-	}()
-	// One of its own: what it was told of an earlier message sticks to some.
-	service, err := from.service()
-	if err != nil {
-		return nil, err
-	}
-	if equip := kinds[from.kind].equip; equip != nil {
-		equip(service, &http.Client{Transport: script})
-	}
-	params := types.Params(maps.Clone(m.params))
-	return nil, service.Send(m.text, &params)
-}
-
 // maxAnswer is more than any service answers with.
 const maxAnswer = 256 << 10
 
@@ -138,71 +35,132 @@ const maxAnswer = 256 << 10
 // chats or devices that its URL names.
 const maxRequests = 50
 
-// exchange sends a message. Answers are those of an earlier attempt, so that
-// who was told is not told again by the next.
-func (s *Service) exchange(ctx context.Context, m message, answers *[]answer) error {
-	for range maxRequests {
-		held, err := s.stage.play(s.source, m, *answers)
-		if err != nil {
-			return retry.Permanent(errors.New(s.scrub(err.Error())))
-		}
-		if held == nil {
-			return nil
-		}
-		got, err := s.do(ctx, held)
-		if err != nil {
-			return err
-		}
-		if err := s.judge(got); err != nil {
-			return err
-		}
-		*answers = append(*answers, got)
-	}
-	return retry.Permanent(fmt.Errorf("the message takes more than %d requests", maxRequests))
+// errStopped is what a service is told of a request that failed; it makes none
+// of them retry.
+var errStopped = errors.New("the request failed")
+
+// courier is the http.RoundTripper of one attempt to send a message. It judges
+// every answer itself, as some services hide failures, and ends requests with
+// the attempt's context, as they take none.
+type courier struct {
+	service *Service
+	ctx     context.Context
+	// earlier are the answers of an earlier attempt, which are given again, so
+	// that a chat that took the message is not sent it twice.
+	earlier []answer
+	answers []answer
+	failure error // of the first request that failed; no further one is made
 }
 
-// do makes one request.
-func (s *Service) do(ctx context.Context, held *request) (answer, error) {
-	r := held.Clone(ctx)
-	r.RequestURI = ""
-	r.Body, r.GetBody, r.ContentLength = nil, nil, int64(len(held.body))
-	if len(held.body) > 0 {
-		r.Body = io.NopCloser(bytes.NewReader(held.body))
+// RoundTrip implements http.RoundTripper.
+func (c *courier) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.failure != nil {
+		return nil, errStopped
 	}
-	response, err := s.client.Do(r)
+	if n := len(c.answers); n < len(c.earlier) {
+		c.answers = append(c.answers, c.earlier[n])
+		return c.earlier[n].response(r), nil
+	}
+	got, err := c.request(r)
 	if err != nil {
-		return answer{}, s.conceal(err)
+		c.failure = err
+		return nil, errStopped
+	}
+	c.answers = append(c.answers, got)
+	return got.response(r), nil
+}
+
+// request makes one request.
+func (c *courier) request(r *http.Request) (answer, error) {
+	if len(c.answers) == maxRequests {
+		return answer{}, retry.Permanent(fmt.Errorf("the message takes more than %d requests", maxRequests))
+	}
+	response, err := c.service.client.Do(r.Clone(c.ctx))
+	if err != nil {
+		return answer{}, c.service.conceal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return answer{}, fmt.Errorf("read the answer: %w", s.conceal(err))
+		return answer{}, fmt.Errorf("read the answer: %w", c.service.conceal(err))
 	}
-	return answer{response.StatusCode, response.Header, body}, nil
+	got := answer{response.StatusCode, response.Header, body}
+	return got, c.service.judge(got)
 }
 
-// unseen sends a message through a service whose requests nobody else sees.
-// When ctx ends it returns at once; the service ends by its own timeout.
-func (s *Service) unseen(ctx context.Context, m message) error {
+// without is a http.RoundTripper that answers the requests to a path itself, as
+// not found, and leaves the others to the next.
+type without struct {
+	path string
+	next http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (w without) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path != w.path {
+		return w.next.RoundTrip(r)
+	}
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+	return answer{status: http.StatusNotFound}.response(r), nil
+}
+
+// exchange makes one attempt to send a message. Answers are those of an earlier
+// one; its own take their place.
+func (s *Service) exchange(ctx context.Context, m message, answers *[]answer) error {
+	c := &courier{service: s, ctx: ctx, earlier: *answers}
+	err := s.source.send(m, &http.Client{Transport: c})
+	*answers = c.answers
+	switch {
+	case c.failure != nil: // whatever the service made of it
+		return c.failure
+	case err != nil:
+		return retry.Permanent(errors.New(s.scrub(err.Error())))
+	case len(c.answers) == 0:
+		return retry.Permanent(errors.New("the service sent nothing"))
+	}
+	return nil
+}
+
+// rehearsal is a http.RoundTripper that keeps the first request, and sends none.
+type rehearsal struct{ request *http.Request }
+
+// RoundTrip implements http.RoundTripper.
+func (h *rehearsal) RoundTrip(r *http.Request) (*http.Response, error) {
+	if h.request == nil {
+		h.request = r
+	}
+	if r.Body != nil {
+		_ = r.Body.Close()
+	}
+	return nil, errStopped
+}
+
+// rehearse has the service write a request, which is not sent: it shows what is
+// wrong with the URL, and where it leads.
+func (s *Service) rehearse() error {
+	var h rehearsal
+	err := s.source.send(s.message(notify.Message{Subject: "Sleuth", Body: "Sleuth"}), &http.Client{Transport: &h})
+	switch {
+	case h.request == nil && err != nil:
+		return fmt.Errorf("not a URL of this service: %w", s.innermost(err))
+	case h.request == nil:
+		return errors.New("the service would send nothing")
+	case h.request.URL.Scheme != "https" && !httpclient.IsLoopback(h.request.URL.Hostname()):
+		return errPlain
+	}
+	return nil
+}
+
+// mail sends a message by SMTP, of which only an error is seen. When ctx ends it
+// returns at once; the service ends by its own timeout.
+func (s *Service) mail(ctx context.Context, m message) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	sent := make(chan error, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				sent <- fmt.Errorf("panic: %v", p)
-			}
-		}()
-		// One of its own: an earlier attempt may still be under way. Some sign
-		// in when they are set up.
-		service, err := s.source.service()
-		if err == nil {
-			params := types.Params(maps.Clone(m.params))
-			err = service.Send(m.text, &params)
-		}
-		sent <- err
-	}()
+	go func() { sent <- s.source.send(m, nil) }()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()

@@ -23,6 +23,8 @@ func (s *Service) judge(a answer) error {
 		return s.patiently(a, errors.New("answered 429: too many messages; send fewer, or wait some minutes"))
 	case status >= 500 || status == http.StatusRequestTimeout || status == http.StatusTooEarly:
 		return s.patiently(a, fmt.Errorf("answered %d%s", status, reason))
+	case status >= 200 && status < 300 && s.source.kind == "telegram" && !isOK(a.body):
+		return retry.Permanent(fmt.Errorf("answered %d%s, which does not say ok; does a proxy answer for Telegram?", status, reason))
 	case status >= 200 && status < 300:
 		return nil
 	case status >= 300 && status < 400:
@@ -50,6 +52,16 @@ func (s *Service) patiently(a answer, err error) error {
 		return retry.After(time.Duration(said.Parameters.RetryAfter)*time.Second, err)
 	}
 	return err
+}
+
+// isOK reports whether Telegram's API says that it did what it was asked for:
+// shoutrrr takes many an answer that does not for a success.
+// https://core.telegram.org/bots/api#making-requests
+func isOK(body []byte) bool {
+	var said struct {
+		OK bool `json:"ok"`
+	}
+	return json.Unmarshal(body, &said) == nil && said.OK
 }
 
 // hints say what to do about the usual refusals.

@@ -31,8 +31,8 @@ const Interval = time.Second
 // Options are what services can be told beyond their URLs; each has a default.
 type Options struct {
 	// HTTP sends the requests; nil is a client of our own, which uses the
-	// environment's proxy. Redirects are never followed. It is not used for
-	// lark, matrix, signal, smtp and wecom, which have clients of their own.
+	// environment's proxy. Redirects are never followed. Mail (smtp) does not
+	// use it.
 	HTTP *http.Client
 	// Interval is the time between two requests to a service; zero is Interval.
 	Interval time.Duration
@@ -55,10 +55,7 @@ type Service struct {
 	titled bool // the URL has a title of its own
 	retry  retry.Policy
 	now    func() time.Time
-
-	// For all but an unseen one.
-	client *http.Client
-	stage  *stage
+	client *http.Client // nil for mail
 }
 
 var _ notify.Channel = (*Service)(nil)
@@ -120,26 +117,11 @@ func newService(raw string, options Options) (*Service, error) {
 		interval = Interval
 	}
 	s.retry.Pace = retry.NewPacer(interval, 1, s.now, options.Retry.Sleep).Wait
-	if s.kind.unseen {
-		return s, from.checkUnseen()
+	if s.kind.smtp {
+		return s, s.checkMail()
 	}
-	s.stage, s.client = theStage(), httpclient.WithoutRedirects(options.HTTP)
+	s.client = httpclient.WithoutRedirects(options.HTTP)
 	return s, s.rehearse()
-}
-
-// rehearse has the service write a request, which is not sent: it shows what is
-// wrong with the URL, and where it leads.
-func (s *Service) rehearse() error {
-	held, err := s.stage.play(s.source, s.message(notify.Message{Subject: "Sleuth", Body: "Sleuth"}), nil)
-	switch {
-	case err != nil:
-		return fmt.Errorf("not a URL of this service: %w", s.innermost(err))
-	case held == nil:
-		return errors.New("the service would send nothing")
-	case held.URL.Scheme != "https" && !httpclient.IsLoopback(held.URL.Hostname()):
-		return errPlain
-	}
-	return nil
 }
 
 var errPlain = errors.New("must not go over plain http, which shows the URL to everybody on the way; use https")
@@ -191,14 +173,14 @@ func (s *Service) message(m notify.Message) message {
 	return message{m.Body, params}
 }
 
-// Send implements notify.Channel. It tries again after 429, 5xx, a timeout or a
-// lost connection, and, where only an error is seen, after any.
+// Send implements notify.Channel. It retries after 429, 5xx, a timeout or a lost
+// connection; mail after any error, as nothing else is seen of it.
 func (s *Service) Send(ctx context.Context, m notify.Message) error {
 	wanted := s.message(m)
 	var answers []answer
 	err := s.retry.Do(ctx, func(ctx context.Context) error {
-		if s.kind.unseen {
-			return s.unseen(ctx, wanted)
+		if s.kind.smtp {
+			return s.mail(ctx, wanted)
 		}
 		return s.exchange(ctx, wanted, &answers)
 	})

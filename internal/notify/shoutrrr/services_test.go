@@ -38,8 +38,8 @@ var urls = map[string]struct{ url, host string }{
 	"googlechat": {"googlechat://chat.googleapis.com/v1/spaces/FOO/messages?key=bar&token=" + token, "chat.googleapis.com"},
 	"ifttt":      {"ifttt://" + token + "/?events=keys", "maker.ifttt.com"},
 	"join":       {"join://shoutrrr:" + token + "@join/?devices=one", "joinjoaomgcd.appspot.com"},
-	"lark":       {"lark://open.larksuite.com/" + token, ""},
-	"matrix":     {"matrix://:" + token + "@matrix.example.com/?rooms=keys", ""},
+	"lark":       {"lark://open.larksuite.com/" + token, "open.larksuite.com"},
+	"matrix":     {"matrix://:" + token + "@matrix.example.com/?rooms=!keys:example.com", "matrix.example.com"},
 	"mattermost": {"mattermost://mattermost.example.com/" + token, "mattermost.example.com"},
 	"notifiarr":  {"notifiarr://" + token + "?channel=123456789012345678", "notifiarr.com"},
 	"ntfy":       {"ntfy://ntfy.sh/" + token, "ntfy.sh"},
@@ -48,10 +48,10 @@ var urls = map[string]struct{ url, host string }{
 	"pushbullet": {"pushbullet://o." + hex + "/device", "api.pushbullet.com"},
 	"pushover":   {"pushover://shoutrrr:" + token + "@user/", "api.pushover.net"},
 	"rocketchat": {"rocketchat://rocketchat.example.com/" + token + "/" + hex, "rocketchat.example.com"},
-	"signal":     {"signal://signal.example.com:8080/+1234567890/+0987654321?token=" + token, ""},
+	"signal":     {"signal://signal.example.com:8080/+1234567890/+0987654321?token=" + token, "signal.example.com:8080"},
 	"smtp":       {"smtp://user:" + token + "@mail.example.com:587/?from=keys@example.com&to=ops@example.com", ""},
 	"telegram":   {"telegram://123456789:AAAAAAAAA-" + token + "@telegram?chats=@keys", "api.telegram.org"},
-	"wecom":      {"wecom://" + token, ""},
+	"wecom":      {"wecom://" + token, "qyapi.weixin.qq.com"},
 	"zulip":      {"zulip://bot@example.com:" + token + "@acme.zulipchat.com/?stream=keys&topic=sleuth", "acme.zulipchat.com"},
 }
 
@@ -60,6 +60,7 @@ type network struct {
 	mu      sync.Mutex
 	hosts   []string
 	bodies  []string
+	headers []http.Header
 	answers []*http.Response
 }
 
@@ -71,6 +72,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 		body, _ = io.ReadAll(r.Body)
 	}
 	n.hosts, n.bodies = append(n.hosts, r.URL.Scheme+"://"+r.URL.Host), append(n.bodies, r.URL.RawQuery+string(body))
+	n.headers = append(n.headers, r.Header)
 	if len(n.answers) == 0 {
 		return nil, errors.New("dial " + r.URL.String())
 	}
@@ -200,7 +202,8 @@ func TestBadURLs(t *testing.T) {
 		"pagerduty://events.pagerduty.com/topsecret":                        "number 2, pagerduty: not a URL of this service",
 		"telegram://topsecrettoken@telegram?chats=a":                        "number 2, telegram: not a URL of this service",
 		"zulip://topsecret":                                                 "number 2, zulip: not a URL of this service",
-		"opsgenie://":                                                       "number 2",
+		"zulip://bot@example.com:topsecret@topsecrethost.example.com/":      "number 2, zulip: not a URL of this service",
+		"opsgenie://": "number 2",
 	} {
 		t.Run(url, func(t *testing.T) {
 			t.Parallel()
@@ -317,9 +320,9 @@ func TestTitles(t *testing.T) {
 	}
 }
 
-// Matrix has a client that nobody reaches: what it answers is still tried again,
-// and what fails is said without the token.
-func TestUnseen(t *testing.T) {
+// Matrix joins the room first: what it answers is retried, and what fails is said
+// without the token.
+func TestMatrix(t *testing.T) {
 	t.Parallel()
 	failing := 1
 	var told []string
@@ -354,5 +357,58 @@ func TestUnseen(t *testing.T) {
 	failing = 50
 	if err := channel.Send(t.Context(), message); err == nil || strings.Contains(fmt.Sprintf("%+v", err), token) || !strings.Contains(err.Error(), "after 5 attempts") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// Telegram's failures reach shoutrrr's caller only if they are as documented.
+func TestHiddenFailure(t *testing.T) {
+	t.Parallel()
+	for body, status := range map[string]int{
+		"<html>Log in":           200,
+		"":                       200,
+		`{"ok":false}`:           200,
+		"bad gateway":            400,
+		`{"result":{"ok":true}}`: 200,
+	} {
+		wire := &network{answers: []*http.Response{answering(status, body)}}
+		err := one(t, urls["telegram"].url, once(wire)).Send(t.Context(), notify.Message{Subject: "s", Body: "b"})
+		if err == nil || strings.Contains(err.Error(), token) {
+			t.Errorf("%d %q: error is %v", status, body, err)
+		}
+	}
+}
+
+// A service that is given a client keeps what it sends beside the message.
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	for kind, header := range map[string]string{"pushbullet": "Access-Token", "matrix": "Authorization", "opsgenie": "Authorization"} {
+		wire := &network{}
+		if err := one(t, urls[kind].url, once(wire)).Send(t.Context(), notify.Message{Subject: "s", Body: "b"}); err == nil {
+			t.Errorf("%s: no error", kind)
+		}
+		if len(wire.headers) != 1 || wire.headers[0].Get(header) == "" {
+			t.Errorf("%s: sent %v, want a header %s", kind, wire.headers, header)
+		}
+	}
+}
+
+func TestNothingProcessWideIsReplaced(t *testing.T) {
+	t.Parallel()
+	for kind := range urls {
+		one(t, urls[kind].url, shoutrrr.Options{})
+	}
+	if http.DefaultClient.Transport != nil {
+		t.Errorf("the transport of http.DefaultClient is %T", http.DefaultClient.Transport)
+	}
+}
+
+// A URL may hold another, with a secret as a part of it.
+func TestSecretWithinAURLWithinAURL(t *testing.T) {
+	t.Parallel()
+	wire := &network{answers: []*http.Response{answering(403, "no signature like "+token)}}
+	const url = "generic://a.example.com/x?next=https%3A%2F%2Fb.example.com%2F%3Fsig%3D" + token
+	err := one(t, url, once(wire)).Send(t.Context(), notify.Message{Subject: "s", Body: "b"})
+	if err == nil || strings.Contains(err.Error(), token) || !strings.Contains(err.Error(), "no signature like") {
+		t.Errorf("error is %v, want the answer without the secret", err)
 	}
 }

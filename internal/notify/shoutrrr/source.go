@@ -4,10 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"net/http"
 	"net/url"
 	"strings"
 
-	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/matrix"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
 
 	"github.com/iam-sleuth/sleuth/internal/httpclient"
@@ -48,28 +49,54 @@ func readSource(raw string) (source, error) {
 	return source{name, secret.New(raw)}, nil
 }
 
-// service sets one up.
-func (s source) service() (made types.Service, err error) {
+// send sets a service up with a client and sends a message through it. Each
+// message gets a service of its own: what it was told of an earlier one sticks to
+// some. Some sign in when they are set up.
+func (s source) send(m message, client *http.Client) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
+	if path := kinds[s.kind].needless; path != "" {
+		client = &http.Client{Transport: without{path, client.Transport}}
+	}
+	service, err := s.service(client)
+	if err != nil {
+		return err
+	}
+	params := types.Params(maps.Clone(m.params))
+	return service.Send(m.text, &params)
+}
+
+// service sets one up.
+func (s source) service(client *http.Client) (types.Service, error) {
 	u, err := url.Parse(s.url.Reveal())
 	if err != nil {
 		return nil, errNoURL
 	}
-	made = kinds[s.kind].make()
+	made := kinds[s.kind].make()
 	if strings.Contains(u.Scheme, "+") {
 		custom, ok := made.(types.CustomURLService)
 		if !ok {
 			return nil, errCustom
 		}
-		if u, err = custom.GetConfigURLFromCustom(u); err != nil {
+		if u, err = custom.GetServiceURLFromCustom(u); err != nil {
 			return nil, err
 		}
 	}
-	return made, made.Initialize(u, nil)
+	if complete := kinds[s.kind].complete; complete != nil {
+		complete(u)
+	}
+	takes, ok := made.(types.HTTPClientSetter)
+	if ok {
+		takes.SetHTTPClient(client)
+	}
+	err = made.Initialize(u, nil)
+	if ok && kinds[s.kind].replaces {
+		takes.SetHTTPClient(client)
+	}
+	return made, err
 }
 
 // titled reports whether the URL has a title of its own.
@@ -82,42 +109,23 @@ func (s source) titled() bool {
 	return settings["title"] != "" || s.kind == "smtp" && settings["subject"] != ""
 }
 
-// checkUnseen finds what is wrong with the URL of a service that cannot be
+// checkMail finds what is wrong with the URL of a mail server, which cannot be
 // rehearsed.
-func (s source) checkUnseen() error {
-	u, err := url.Parse(s.url.Reveal())
+func (s *Service) checkMail() error {
+	u, err := url.Parse(s.source.url.Reveal())
 	if err != nil {
 		return errNoURL
 	}
-	hide := &Service{hidden: hidden(s.url.Reveal())}
-	if s.kind == "matrix" { // signs in when it is set up
-		err = (&matrix.Config{}).SetURL(u)
-		if err == nil && (u.Host == "" || u.User == nil) {
-			err = errors.New("the host or the token is missing")
-		}
-	} else {
-		_, err = s.service()
-	}
-	if err != nil {
-		return fmt.Errorf("not a URL of this service: %w", hide.innermost(err))
-	}
-	if httpclient.IsLoopback(u.Hostname()) {
-		return nil
+	if _, err := s.source.service(nil); err != nil {
+		return fmt.Errorf("not a URL of this service: %w", s.innermost(err))
 	}
 	settings := query(u)
 	_, password := u.User.Password()
-	plain := isYes(settings["disabletls"])
-	if s.kind == "smtp" {
-		plain = password && (strings.EqualFold(settings["encryption"], "none") || isNo(settings["usestarttls"]) || isNo(settings["starttls"])) && u.Port() != "465"
-	}
-	if plain {
+	plain := strings.EqualFold(settings["encryption"], "none") || isNo(settings["usestarttls"]) || isNo(settings["starttls"])
+	if password && plain && u.Port() != "465" && !httpclient.IsLoopback(u.Hostname()) {
 		return errPlain
 	}
 	return nil
-}
-
-func isYes(text string) bool {
-	return text != "" && !isNo(text)
 }
 
 // isNo follows shoutrrr, which takes these words for false.
