@@ -132,7 +132,7 @@ func (k *checkup) directory(api config.SlackAPI, host config.SlackHost, connecti
 		k.failed("Slack users", err)
 		return slackmatch.Directory{}, false
 	}
-	listing, err := slack.NewDirectory(token.Value, slack.DirectoryOptions{APIURL: apiURL}).List(k.ctx, slack.Filter{})
+	listing, err := slack.NewUsers(token.Value, slack.UsersOptions{APIURL: apiURL}).List(k.ctx, slack.Filter{})
 	if err != nil {
 		k.failed("Slack users", err)
 	}

@@ -33,9 +33,9 @@ func (c *slackUsersCommand) Run(a *app) error {
 			return err
 		}
 	}
-	directory := slack.NewDirectory(token.Value, slack.DirectoryOptions{APIURL: apiURL})
+	users := slack.NewUsers(token.Value, slack.UsersOptions{APIURL: apiURL})
 	// What the token may read is shown, beside the error for what it may not.
-	listing, listErr := directory.List(a.ctx, slack.Filter{Deleted: c.Deleted, Bots: c.Bots})
+	listing, listErr := users.List(a.ctx, slack.Filter{Deleted: c.Deleted, Bots: c.Bots})
 	return errors.Join(c.show(a, listing), listErr)
 }
 

@@ -18,7 +18,6 @@ const maxAnswer = 4096
 type answer struct {
 	status     int
 	retryAfter string
-	scopes     string // of the API only: what the token may do
 	text       string
 }
 

@@ -3,13 +3,16 @@ package slack
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
+
+	slackgo "github.com/slack-go/slack"
 
 	"github.com/iam-sleuth/sleuth/internal/httpclient"
 	"github.com/iam-sleuth/sleuth/internal/retry"
@@ -17,10 +20,10 @@ import (
 )
 
 // APIURL is where Slack's Web API is.
-const APIURL = "https://slack.com/api/"
+const APIURL = slackgo.APIURL
 
-// webAPI calls Slack's Web API, with what a token may do. It is safe for use by
-// several goroutines.
+// webAPI calls Slack's Web API through slack-go. It is safe for use by several
+// goroutines.
 type webAPI struct {
 	token   secret.Value
 	hidden  []secret.Value // what of the token no error may quote
@@ -31,7 +34,7 @@ type webAPI struct {
 	now     func() time.Time
 }
 
-// newWebAPI returns the API at a URL, or Slack's own where it is empty.
+// newWebAPI returns the API at a URL, or Slack's own if it is empty.
 func newWebAPI(token secret.Value, setting, apiURL string, client *http.Client, policy retry.Policy, now func() time.Time) *webAPI {
 	if now == nil {
 		now = time.Now
@@ -60,29 +63,23 @@ func hiddenInToken(token secret.Value) []secret.Value {
 
 func (w *webAPI) scrub(text string) string { return secret.Scrub(text, w.hidden...) }
 
-// How a method's arguments are written.
-const (
-	asForm = "application/x-www-form-urlencoded"
-	asJSON = "application/json; charset=utf-8"
-)
-
-// read calls a method that takes a form, as call does.
-func (w *webAPI) read(ctx context.Context, method string, form url.Values, mayGo func(context.Context) error, into any) error {
-	return w.call(ctx, method, asForm, form.Encode(), mayGo, into)
-}
-
-// call makes one call of the API, as often as the policy says and each time
-// when it may go, and reads the answer into what is given. Nil is at once, and
-// not at all.
-func (w *webAPI) call(ctx context.Context, method, kind, body string, mayGo func(context.Context) error, into any) error {
+// call has ask make one request of slack-go's client, as often as the policy
+// says and each time when it may go. A nil mayGo is at once.
+func (w *webAPI) call(ctx context.Context, mayGo func(context.Context) error, ask func(context.Context, *slackgo.Client) error) error {
 	policy := w.retry
 	policy.Pace = mayGo
 	return policy.Do(ctx, func(ctx context.Context) error {
-		answer, err := w.request(ctx, method, kind, body)
-		if err != nil {
-			return err
+		r := &referee{api: w}
+		err := ask(ctx, slackgo.New(w.token.Reveal(), slackgo.OptionAPIURL(w.url), slackgo.OptionHTTPClient(r)))
+		switch {
+		case r.failure != nil:
+			return r.failure
+		case err != nil:
+			return retry.Permanent(fmt.Errorf("read slack's answer to %s: %s", r.method, w.scrub(err.Error())))
+		case !r.accepted:
+			return retry.Permanent(errors.New("no request was made"))
 		}
-		return w.judge(method, answer, into)
+		return nil
 	})
 }
 
@@ -90,32 +87,42 @@ func (w *webAPI) call(ctx context.Context, method, kind, body string, mayGo func
 // pageSize people with their profiles, which may be some MB, and of all groups.
 const maxReply = 16 << 20
 
-// request makes one attempt.
-func (w *webAPI) request(ctx context.Context, method, kind, body string) (answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url+method, strings.NewReader(body))
-	if err != nil {
-		return answer{}, retry.Permanent(httpclient.Conceal(err, w.hidden...))
-	}
-	request.Header.Set("Authorization", "Bearer "+w.token.Reveal())
-	request.Header.Set("Content-Type", kind)
+// referee is the HTTP client of one attempt. It judges the answer before slack-go
+// reads it: that takes one without "ok" for a success, and knows no Retry-After
+// that is a date.
+type referee struct {
+	api      *webAPI
+	method   string
+	failure  error
+	accepted bool // Slack said ok
+}
+
+// Do makes the request, and returns an answer that says ok.
+func (r *referee) Do(request *http.Request) (*http.Response, error) {
+	var response *http.Response
+	r.method = path.Base(request.URL.Path)
+	response, r.failure = r.answer(request)
+	r.accepted = r.failure == nil
+	return response, r.failure
+}
+
+func (r *referee) answer(request *http.Request) (*http.Response, error) {
+	w := r.api
 	request.Header.Set("User-Agent", "sleuth")
 	response, err := w.client.Do(request)
 	if err != nil {
-		return answer{}, httpclient.Conceal(err, w.hidden...)
+		return nil, httpclient.Conceal(err, w.hidden...)
 	}
 	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxReply+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxReply+1))
 	if err != nil {
-		return answer{}, fmt.Errorf("read the answer: %w", httpclient.Conceal(err, w.hidden...))
+		return nil, fmt.Errorf("read the answer: %w", httpclient.Conceal(err, w.hidden...))
 	}
-	if len(text) > maxReply {
-		return answer{}, retry.Permanent(fmt.Errorf("slack's answer to %s is longer than %d MB; does SLACK_API_URL, or a proxy before it, lead to Slack?",
-			method, maxReply>>20))
+	if len(body) > maxReply {
+		return nil, retry.Permanent(fmt.Errorf("slack's answer to %s is longer than %d MB; does SLACK_API_URL, or a proxy before it, lead to Slack?",
+			r.method, maxReply>>20))
 	}
-	return answer{
-		status:     response.StatusCode,
-		retryAfter: response.Header.Get("Retry-After"),
-		scopes:     response.Header.Get("X-OAuth-Scopes"),
-		text:       w.scrub(string(text)),
-	}, nil
+	text := w.scrub(string(body))
+	response.Body = io.NopCloser(strings.NewReader(text))
+	return response, w.judge(r.method, answer{response.StatusCode, response.Header.Get("Retry-After"), text})
 }

@@ -3,14 +3,16 @@ package slack
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
+
+	slackgo "github.com/slack-go/slack"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/retry"
@@ -111,31 +113,57 @@ func (a *App) mayPost(conversation string) func(context.Context) error {
 	}
 }
 
-// post sends a message, which is JSON and names the conversation.
+// post sends a message, which is JSON, to a conversation.
 func (a *App) post(ctx context.Context, conversation, message string) error {
-	return a.api.call(ctx, "chat.postMessage", asJSON, message, a.mayPost(conversation), nil)
+	options, err := optionsOf(message)
+	if err != nil {
+		return err
+	}
+	return a.api.call(ctx, a.mayPost(conversation), func(ctx context.Context, client *slackgo.Client) error {
+		// Slack's ok counts, whatever slack-go makes of the rest of its answer.
+		_, _, _ = client.PostMessageContext(ctx, conversation, options...)
+		return nil
+	})
+}
+
+// optionsOf is a message as slack-go takes it.
+func optionsOf(message string) ([]slackgo.MsgOption, error) {
+	var m struct {
+		Text        string               `json:"text"`
+		Attachments []slackgo.Attachment `json:"attachments"`
+		Blocks      slackgo.Blocks       `json:"blocks"`
+	}
+	if err := json.Unmarshal([]byte(message), &m); err != nil {
+		return nil, fmt.Errorf("read the message for slack: %w", err)
+	}
+	options := []slackgo.MsgOption{slackgo.MsgOptionText(m.Text, false)}
+	if len(m.Attachments) > 0 {
+		options = append(options, slackgo.MsgOptionAttachments(m.Attachments...))
+	}
+	if len(m.Blocks.BlockSet) > 0 {
+		options = append(options, slackgo.MsgOptionBlocks(m.Blocks.BlockSet...))
+	}
+	return options, nil
 }
 
 // find asks who has a mail address. Who was removed from the workspace is not
 // found.
 func (a *App) find(ctx context.Context, address string) (id string, err error) {
-	var found struct {
-		User struct {
-			ID      string `json:"id"`
-			Deleted bool   `json:"deleted"`
-		} `json:"user"`
-	}
 	const method = "users.lookupByEmail"
-	if err := a.api.read(ctx, method, url.Values{"email": {address}}, a.lookups.Wait, &found); err != nil {
+	var user *slackgo.User
+	err = a.api.call(ctx, a.lookups.Wait, func(ctx context.Context, client *slackgo.Client) (err error) {
+		user, err = client.GetUserByEmailContext(ctx, address)
+		return err
+	})
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if found.User.Deleted {
+	case user.Deleted:
 		return "", &Refusal{Method: method, Reason: "user_disabled"}
-	}
-	if !memberID.MatchString(found.User.ID) {
+	case !memberID.MatchString(user.ID):
 		return "", fmt.Errorf("slack answered %s with a user without an id", method)
 	}
-	return found.User.ID, nil
+	return user.ID, nil
 }
 
 // print shows a message that is about to be sent, where that is wanted.

@@ -2,6 +2,7 @@ package slack_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
@@ -255,5 +257,59 @@ func TestTheManifestAsksForEveryScope(t *testing.T) {
 		if !strings.Contains(string(page), "- "+scope+"\n") || !strings.Contains(string(page), "`"+scope+"`") {
 			t.Errorf("docs/slack.md does not ask for the scope %s, or not say what for", scope)
 		}
+	}
+}
+
+// TestMessagesArriveAsComposed: slack-go writes them again, and loses nothing.
+func TestMessagesArriveAsComposed(t *testing.T) {
+	t.Parallel()
+	type content struct {
+		Text        string
+		Attachments []channeltest.SlackAttachment
+		Blocks      []channeltest.SlackBlock
+	}
+	read := func(body string) (c content) {
+		if err := json.Unmarshal([]byte(body), &c); err != nil {
+			t.Fatalf("not JSON: %v\n%s", err, body)
+		}
+		return c
+	}
+	api := startAPI(t, channeltest.SlackAPIOptions{})
+	app := newApp(t, api, byClock(channeltest.NewClock()))
+	b := channeltest.Crowd(300)
+	b.Announcement, b.Creation = "first <run> & more\nsecond 名前", notify.Heading{Title: "Rotate <it>", Text: "See <https://example.com/?a=1&b=2|how>\n```aws```"}
+	for i := range b.Notices {
+		b.Notices[i].SlackTag = "U1"
+	}
+	for _, channel := range []notify.Channel{app.Channel(channeltest.SlackChannel), app.Direct(channeltest.SlackChannel)} {
+		for i, m := range channel.Compose(b) {
+			if err := channel.Send(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			posts := api.Posts()
+			want, got := read(m.Body), read(posts[len(posts)-1].Body)
+			if len(want.Attachments)+len(want.Blocks) == 0 {
+				t.Fatalf("message %d is empty: this tests nothing", i)
+			}
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s, message %d (-composed +sent):\n%s", channel.Name(), i, diff)
+			}
+		}
+	}
+}
+
+// TestOKCounts: what Slack took is delivered, whatever else its answer holds.
+func TestOKCounts(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{`{"ok":true}`, `{"ok":true,"ts":5}`, `{"ok":true,"errors":{"new":1},"message":"x"}`} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
+		app, err := slack.NewApp(secret.New("xoxb-1"), slack.AppOptions{APIURL: server.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := app.Channel("C1").Send(t.Context(), hello); err != nil {
+			t.Errorf("%s: %v", answer, err)
+		}
+		server.Close()
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	slackgo "github.com/slack-go/slack"
 )
 
 // Scopes are what an App's token must be allowed to do.
@@ -26,28 +28,16 @@ type Identity struct {
 // https://docs.slack.dev/reference/methods/auth.test
 func (a *App) Identify(ctx context.Context) (who Identity, err error) {
 	defer a.guarded(&err)
-	var said struct {
-		Team string `json:"team"`
-		URL  string `json:"url"`
-		User string `json:"user"`
-	}
-	const method = "auth.test"
-	var granted string
-	policy := a.api.retry
-	policy.Pace = nil
-	err = policy.Do(ctx, func(ctx context.Context) error {
-		answer, err := a.api.request(ctx, method, asForm, "")
-		if err != nil {
-			return err
-		}
-		granted = answer.scopes
-		return a.api.judge(method, answer, &said)
+	var said *slackgo.AuthTestResponse
+	err = a.api.call(ctx, nil, func(ctx context.Context, client *slackgo.Client) (err error) {
+		said, err = client.AuthTestContext(ctx)
+		return err
 	})
 	if err != nil {
 		return Identity{}, fmt.Errorf("ask slack whose the token is: %w", err)
 	}
 	who = Identity{Team: said.Team, URL: said.URL, Bot: said.User}
-	for scope := range strings.SplitSeq(a.api.scrub(granted), ",") {
+	for scope := range strings.SplitSeq(a.api.scrub(said.Header.Get("X-OAuth-Scopes")), ",") {
 		if scope = strings.TrimSpace(scope); scope != "" {
 			who.Granted = append(who.Granted, scope)
 		}

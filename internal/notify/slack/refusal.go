@@ -60,10 +60,9 @@ var passing = map[string]bool{
 	"request_timeout": true, "service_unavailable": true, "team_added_to_org": true,
 }
 
-// judge decides what an answer of the API means: nil where it says ok, an
-// error that can be retried, or a permanent one. Slack refuses with 200, and
+// judge decides what an answer of the API means: nil if it says ok, an error that can be retried, or a permanent one. Slack refuses with 200, and
 // says so within.
-func (w *webAPI) judge(method string, a answer, into any) error {
+func (w *webAPI) judge(method string, a answer) error {
 	var said struct {
 		OK       *bool  `json:"ok"`
 		Error    string `json:"error"`
@@ -95,11 +94,6 @@ func (w *webAPI) judge(method string, a answer, into any) error {
 		})
 	case a.status != http.StatusOK:
 		return retry.Permanent(fmt.Errorf("slack answered %d", a.status))
-	case into == nil:
-		return nil
-	}
-	if err := json.Unmarshal([]byte(a.text), into); err != nil {
-		return retry.Permanent(fmt.Errorf("read slack's answer to %s: %s", method, w.scrub(err.Error())))
 	}
 	return nil
 }

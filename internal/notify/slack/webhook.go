@@ -214,11 +214,7 @@ func (w *Webhook) post(ctx context.Context, body string) error {
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", httpclient.Conceal(err, w.hidden...))
 	}
-	return judge(answer{
-		status:     response.StatusCode,
-		retryAfter: response.Header.Get("Retry-After"),
-		text:       w.scrub(string(text)),
-	}, w.now())
+	return judge(answer{response.StatusCode, response.Header.Get("Retry-After"), w.scrub(string(text))}, w.now())
 }
 
 func (w *Webhook) scrub(text string) string { return secret.Scrub(text, w.hidden...) }

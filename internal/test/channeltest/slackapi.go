@@ -1,11 +1,14 @@
 package channeltest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -303,6 +306,7 @@ func (s *SlackAPI) post(w http.ResponseWriter, r *http.Request, body []byte, a A
 		s.answer(w, http.StatusOK, orUsual(a.Reason, "invalid_auth"), "")
 		return
 	}
+	r.Body = io.NopCloser(bytes.NewReader(body)) // a form may hold the token
 	if reason := authorized(r); reason != "" {
 		s.answer(w, http.StatusOK, reason, "")
 		return
@@ -317,11 +321,10 @@ func (s *SlackAPI) post(w http.ResponseWriter, r *http.Request, body []byte, a A
 
 // accept takes a message, or says why Slack would not.
 func (s *SlackAPI) accept(w http.ResponseWriter, r *http.Request, body []byte) (status int, reason string) {
-	var p SlackPost
-	if !utf8.Valid(body) || json.Unmarshal(body, &p) != nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
-		return http.StatusOK, "invalid_json"
+	p, reason := readSlackPost(r, body)
+	if reason != "" {
+		return http.StatusOK, reason
 	}
-	p.Body = string(body)
 	if reason := p.wrong(); reason != "" {
 		return http.StatusOK, reason
 	}
@@ -341,6 +344,40 @@ func (s *SlackAPI) accept(w http.ResponseWriter, r *http.Request, body []byte) (
 	p.Cut = utf8.RuneCountInString(p.Text) > slackText
 	s.posts = append(s.posts, p)
 	return http.StatusOK, ""
+}
+
+// readSlackPost reads a message, which comes as JSON or as a form, or says why
+// Slack would not. The attachments and blocks of a form are JSON.
+func readSlackPost(r *http.Request, body []byte) (p SlackPost, reason string) {
+	if r.Header.Get("Content-Type") == "application/x-www-form-urlencoded" {
+		form, err := url.ParseQuery(string(body))
+		if err != nil {
+			return p, "invalid_form_data"
+		}
+		form.Del("token")
+		if body, err = jsonOf(form); err != nil {
+			return p, "invalid_arguments"
+		}
+	} else if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		return p, "invalid_post_type"
+	}
+	if !utf8.Valid(body) || json.Unmarshal(body, &p) != nil {
+		return p, "invalid_json"
+	}
+	p.Body = string(body)
+	return p, ""
+}
+
+// jsonOf is a form as the same message in JSON.
+func jsonOf(form url.Values) ([]byte, error) {
+	message := map[string]any{}
+	for name, values := range form {
+		message[name] = values[0]
+		if name == "attachments" || name == "blocks" {
+			message[name] = json.RawMessage(values[0])
+		}
+	}
+	return json.Marshal(message)
 }
 
 var personID = regexp.MustCompile(`^[UW][A-Z0-9]+$`)

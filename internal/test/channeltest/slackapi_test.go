@@ -60,7 +60,10 @@ func TestSlackAPIRefusesWhatSlackDoes(t *testing.T) {
 		{"fine", api.Token(), asJSON, `{"channel":"U1","text":"x","blocks":[` + divider + `]}`, `OK {"ok":true}`},
 		{"no token", "", asJSON, `{"channel":"U1","text":"x"}`, `OK {"ok":false,"error":"not_authed"}`},
 		{"a wrong token", "xoxb-1", asJSON, `{"channel":"U1","text":"x"}`, `OK {"ok":false,"error":"invalid_auth"}`},
-		{"a form", api.Token(), asForm, `channel=U1&text=x`, `OK {"ok":false,"error":"invalid_json"}`},
+		{"a form", "", asForm, `channel=U1&text=x&blocks=[` + divider + `]&token=` + api.Token(), `OK {"ok":true}`},
+		{"a form without a token", "", asForm, `channel=U1&text=x`, `OK {"ok":false,"error":"not_authed"}`},
+		{"a form that holds no blocks", api.Token(), asForm, `channel=U1&text=x&blocks=x`, `OK {"ok":false,"error":"invalid_arguments"}`},
+		{"plain text", api.Token(), "text/plain", `channel=U1&text=x`, `OK {"ok":false,"error":"invalid_post_type"}`},
 		{"another channel", api.Token(), asJSON, `{"channel":"#general","text":"x"}`, `OK {"ok":false,"error":"channel_not_found"}`},
 		{"no text", api.Token(), asJSON, `{"channel":"U1"}`, `OK {"ok":false,"error":"no_text"}`},
 		{"a long section", api.Token(), asJSON, `{"channel":"U1","text":"x","blocks":[` + section + `]}`, `OK {"ok":false,"error":"invalid_blocks"}`},
@@ -72,7 +75,7 @@ func TestSlackAPIRefusesWhatSlackDoes(t *testing.T) {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
 		}
 	}
-	if len(api.Posts()) != 1 || len(api.Refusals()) != 9 {
+	if len(api.Posts()) != 2 || len(api.Refusals()) != 11 {
 		t.Errorf("%d taken, refused %v", len(api.Posts()), api.Refusals())
 	}
 }

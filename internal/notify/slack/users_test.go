@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -42,7 +43,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	method := strings.TrimPrefix(r.URL.Path, "/api/")
 	a.calls[method]++
 	_ = r.ParseForm()
-	a.forms = append(a.forms, method+"?"+r.PostForm.Encode())
+	a.forms = append(a.forms, method+"?"+asked(r))
 	w.Header().Set("Content-Type", "application/json")
 	if r.FormValue("token") != apiToken && r.Header.Get("Authorization") != "Bearer "+apiToken {
 		_, _ = fmt.Fprint(w, `{"ok":false,"error":"invalid_auth"}`)
@@ -66,6 +67,18 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// asked is what a request asks for, beside the token that slack-go puts into each
+// form and the arguments that it leaves empty. A token in the URL would show.
+func asked(r *http.Request) string {
+	form := url.Values{}
+	for name, values := range r.PostForm {
+		if values[0] != "" && name != "token" {
+			form[name] = values
+		}
+	}
+	return form.Encode() + r.URL.RawQuery
 }
 
 func refuse(reason string) func(http.ResponseWriter) {
@@ -95,15 +108,15 @@ func list(t *testing.T, a *api, token string, filter slack.Filter) (slack.Listin
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
 	clock := channeltest.NewClock()
-	directory := slack.NewDirectory(secret.New(token), slack.DirectoryOptions{
+	users := slack.NewUsers(secret.New(token), slack.UsersOptions{
 		APIURL: server.URL + "/api", Retry: retry.Policy{Sleep: clock.Sleep},
 	})
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
-		if printed := fmt.Sprintf(verb, directory); strings.Contains(printed, token) {
+		if printed := fmt.Sprintf(verb, users); strings.Contains(printed, token) {
 			t.Errorf("the token is in %q", printed)
 		}
 	}
-	listing, err := directory.List(t.Context(), filter)
+	listing, err := users.List(t.Context(), filter)
 	if err != nil && strings.Contains(err.Error(), token) {
 		t.Errorf("the token is in %q", err)
 	}
@@ -121,7 +134,7 @@ var living = slack.Listing{
 	},
 }
 
-func TestDirectory(t *testing.T) {
+func TestUsers(t *testing.T) {
 	t.Parallel()
 	a := workspace()
 	listing, _, err := list(t, a, apiToken, slack.Filter{})
@@ -144,7 +157,7 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
-func TestDirectoryFilter(t *testing.T) {
+func TestUsersFilter(t *testing.T) {
 	t.Parallel()
 	for want, filter := range map[string]slack.Filter{
 		"lindsay tobias":                  {},
@@ -166,7 +179,7 @@ func TestDirectoryFilter(t *testing.T) {
 	}
 }
 
-func TestDirectoryHonoursRateLimits(t *testing.T) {
+func TestUsersHonoursRateLimits(t *testing.T) {
 	t.Parallel()
 	a := workspace()
 	a.faults["users.list"] = []func(http.ResponseWriter){
@@ -186,7 +199,7 @@ func TestDirectoryHonoursRateLimits(t *testing.T) {
 	}
 }
 
-func TestDirectoryWithoutAScope(t *testing.T) {
+func TestUsersWithoutAScope(t *testing.T) {
 	t.Parallel()
 	lacking := func(scope string) []func(http.ResponseWriter) {
 		return []func(http.ResponseWriter){refuse(`"error":"missing_scope","needed":"` + scope + `","provided":"x"`)}
@@ -213,7 +226,7 @@ func TestDirectoryWithoutAScope(t *testing.T) {
 	}
 }
 
-func TestDirectoryErrors(t *testing.T) {
+func TestUsersErrors(t *testing.T) {
 	t.Parallel()
 	if _, _, err := list(t, workspace(), "xoxb-wrong", slack.Filter{}); err == nil || !strings.Contains(err.Error(), "invalid_auth; SLACK_API_TOKEN is not a token") {
 		t.Errorf("a wrong token: %v", err)
@@ -235,13 +248,13 @@ func TestDirectoryErrors(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := slack.NewDirectory(secret.New(apiToken), slack.DirectoryOptions{APIURL: "http://127.0.0.1:1"}).List(ctx, slack.Filter{}); !errors.Is(err, context.Canceled) {
+	if _, err := slack.NewUsers(secret.New(apiToken), slack.UsersOptions{APIURL: "http://127.0.0.1:1"}).List(ctx, slack.Filter{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)
 	}
 }
 
-// TestDirectoryAsks holds what each page is asked for by; the token is in none.
-func TestDirectoryAsks(t *testing.T) {
+// TestUsersAsks holds what each page is asked for by; the token is in no URL.
+func TestUsersAsks(t *testing.T) {
 	t.Parallel()
 	for disabled, filter := range map[string]slack.Filter{"": {}, "&include_disabled=true": {Deleted: true}} {
 		a := workspace()
@@ -251,7 +264,8 @@ func TestDirectoryAsks(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := []string{
-			"users.list?limit=200", "users.list?cursor=page1&limit=200", "users.list?cursor=page2&limit=200",
+			"users.list?include_locale=false&limit=200", "users.list?cursor=page1&include_locale=false&limit=200",
+			"users.list?cursor=page2&include_locale=false&limit=200",
 			"usergroups.list?include_count=true" + disabled,
 		}
 		if diff := cmp.Diff(want, a.forms); diff != "" {
@@ -265,12 +279,12 @@ func TestDirectoryAsks(t *testing.T) {
 	}
 }
 
-// TestDirectoryReadsLongPages: 200 people with their profiles take some MB. What
+// TestUsersReadsLongPages: 200 people with their profiles take some MB. What
 // never ends is given up.
-func TestDirectoryReadsLongPages(t *testing.T) {
+func TestUsersReadsLongPages(t *testing.T) {
 	t.Parallel()
 	person := func(size int) string {
-		return `{"id":"U1","name":"ann","profile":{"fields":"` + strings.Repeat("x", size) + `"}}`
+		return `{"id":"U1","name":"ann","profile":{"status_text":"` + strings.Repeat("x", size) + `"}}`
 	}
 	a := workspace()
 	a.pages = []string{person(5 << 20)}
@@ -289,8 +303,8 @@ func TestDirectoryReadsLongPages(t *testing.T) {
 	}
 }
 
-// TestDirectorySharesTheAppsReading of answers, with hints of its own setting.
-func TestDirectorySharesTheAppsReading(t *testing.T) {
+// TestUsersSharesTheAppsReading of answers, with hints of its own setting.
+func TestUsersSharesTheAppsReading(t *testing.T) {
 	t.Parallel()
 	for want, fault := range map[string]func(http.ResponseWriter){
 		"list users: slack answered token_revoked; the token was revoked: install the app again; copy the Bot User OAuth Token from the app's OAuth & Permissions into SLACK_API_TOKEN again": refuse(`"error":"token_revoked"`),
