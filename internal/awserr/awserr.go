@@ -1,4 +1,5 @@
-// Package explain says errors as people are to read them, with what to do.
+// Package awserr says errors of AWS as people are to read them, with what to do,
+// and tells those that may be retried from the others.
 package awserr
 
 import (

@@ -10,10 +10,9 @@ import (
 	"strings"
 	"time"
 
-	awsretry "github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/retry"
 )
@@ -152,33 +151,13 @@ func (m *Mailer) Send(ctx context.Context, message notify.Message) error {
 	return nil
 }
 
-// classify marks the errors that no retry can mend, or that say how long to
-// wait, and adds what to do about those that have a known remedy.
+// classify is awserr.ForRetry, except that no retry helps when the day's quota is
+// used up.
 func (m *Mailer) classify(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	api, answered := errors.AsType[smithy.APIError](err)
-	if answered && overQuota(api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && overQuota(api) {
 		return retry.Permanent(fmt.Errorf("%w; %s", err, quotaHint))
 	}
-	// An attempt that ran into its timeout is canceled, which the SDK would
-	// not retry.
-	retryable := ctx.Err() != nil || awsretry.NewStandard().IsErrorRetryable(err)
-	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && retryable {
-		if wait, asked := retry.ParseAfter(response.Response.Header.Get("Retry-After"), m.now()); asked {
-			return retry.After(wait, err)
-		}
-	}
-	if retryable {
-		return err
-	}
-	if answered {
-		if hint := hintOn(api); hint != "" {
-			err = fmt.Errorf("%w; %s", err, hint)
-		}
-	}
-	return retry.Permanent(err)
+	return awserr.ForRetry(ctx, err, m.now(), hintOn)
 }
 
 func hintOn(e smithy.APIError) string {
@@ -213,8 +192,4 @@ var hints = map[string]string{
 	"SendingPausedException":             notPaused,
 	"AccountSuspendedException":          notPaused,
 	"BadRequestException":                "SES does not take the address or the message as it is: check the Email tag",
-	"ExpiredToken":                       "the AWS credentials have expired",
-	"ExpiredTokenException":              "the AWS credentials have expired",
-	"InvalidClientTokenId":               "the AWS credentials are not valid",
-	"UnrecognizedClientException":        "the AWS credentials are not valid",
 }

@@ -4,7 +4,6 @@ package eventbridge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -12,12 +11,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
-	awsretry "github.com/aws/aws-sdk-go-v2/aws/retry"
 	awsevents "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/retry"
 )
@@ -173,7 +171,7 @@ func (b *Bus) attempt(ctx context.Context, entries []entry) (again leftover, ref
 	}
 	out, err := b.putter.PutEvents(ctx, input, once)
 	if err != nil {
-		return leftover{}, nil, b.classify(ctx, err)
+		return leftover{}, nil, awserr.ForRetry(ctx, err, b.now(), hintOn)
 	}
 	if len(out.Entries) != len(entries) {
 		return leftover{}, nil, fmt.Errorf("the answer is about %d of %s", len(out.Entries), count(len(entries)))
@@ -208,37 +206,21 @@ func isFinal(code string) bool {
 // once turns the client's own retries off, so that one policy decides.
 func once(o *awsevents.Options) { o.Retryer = aws.NopRetryer{} }
 
-// classify marks the errors of a call that no retry can mend, or that say how
-// long to wait, and adds what to do about those that have a known remedy.
-func (b *Bus) classify(ctx context.Context, err error) error {
-	// An attempt that ran into its timeout is canceled, which the SDK would not
-	// retry.
-	retryable := ctx.Err() != nil || awsretry.NewStandard().IsErrorRetryable(err)
-	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && retryable {
-		if wait, asked := retry.ParseAfter(response.Response.Header.Get("Retry-After"), b.now()); asked {
-			return retry.After(wait, err)
-		}
-	}
-	if retryable {
-		return err
-	}
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		err = withHint(api.ErrorCode(), err)
-	}
-	return retry.Permanent(err)
+const needsPutEvents = "allow events:PutEvents on the bus to the role that Sleuth runs as, and in the bus's policy if that is another account's"
+
+// hints say what to do about EventBridge's errors, of a call or of an entry.
+var hints = map[string]string{
+	"AccessDenied":              needsPutEvents,
+	"AccessDeniedException":     needsPutEvents,
+	"ResourceNotFoundException": "there is no such bus: check the ARN in EVENTS",
 }
 
-// withHint adds what to do about an error with a known remedy.
+func hintOn(e smithy.APIError) string { return hints[e.ErrorCode()] }
+
+// withHint adds what to do about the failure of an entry.
 func withHint(code string, err error) error {
-	switch code {
-	case "AccessDenied", "AccessDeniedException":
-		return fmt.Errorf("%w; allow events:PutEvents on the bus to the role that Sleuth runs as, and in the bus's policy if that is another account's", err)
-	case "ResourceNotFoundException":
-		return fmt.Errorf("%w; there is no such bus: check the ARN in EVENTS", err)
-	case "ExpiredToken", "ExpiredTokenException":
-		return fmt.Errorf("%w; the AWS credentials have expired: sign in again", err)
-	case "InvalidClientTokenId", "UnrecognizedClientException":
-		return fmt.Errorf("%w; the AWS credentials are not valid: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", err)
+	if hint := hints[code]; hint != "" {
+		return fmt.Errorf("%w; %s", err, hint)
 	}
 	return err
 }

@@ -5,18 +5,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awsretry "github.com/aws/aws-sdk-go-v2/aws/retry"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/plain"
 	"github.com/iam-sleuth/sleuth/internal/retry"
@@ -89,7 +87,7 @@ func (t *Topic) Send(ctx context.Context, m notify.Message) error {
 	input := t.input(m)
 	err := t.retry.Do(ctx, func(ctx context.Context) error {
 		_, err := t.publisher.Publish(ctx, input, once)
-		return t.classify(ctx, err)
+		return awserr.ForRetry(ctx, err, t.now(), hintOn)
 	})
 	if err != nil {
 		return fmt.Errorf("publish to sns topic %s: %w", t.arn, err)
@@ -112,30 +110,7 @@ func (t *Topic) input(m notify.Message) *awssns.PublishInput {
 // once turns the client's own retries off, so that one policy decides.
 func once(o *awssns.Options) { o.Retryer = aws.NopRetryer{} }
 
-// classify marks the errors that no retry can mend, or that say how long to
-// wait, and adds what to do about those that have a known remedy.
-func (t *Topic) classify(ctx context.Context, err error) error {
-	if err == nil {
-		return nil
-	}
-	// An attempt that ran into its timeout is canceled, which the SDK would
-	// not retry.
-	retryable := ctx.Err() != nil || awsretry.NewStandard().IsErrorRetryable(err)
-	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && retryable {
-		if wait, asked := retry.ParseAfter(response.Response.Header.Get("Retry-After"), t.now()); asked {
-			return retry.After(wait, err)
-		}
-	}
-	if retryable {
-		return err
-	}
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		if hint, known := hints[api.ErrorCode()]; known {
-			err = fmt.Errorf("%w; %s", err, hint)
-		}
-	}
-	return retry.Permanent(err)
-}
+func hintOn(e smithy.APIError) string { return hints[e.ErrorCode()] }
 
 const needsPublish = "allow sns:Publish on the topic to the role that Sleuth runs as, and in the topic's policy if that is another account's"
 
@@ -149,6 +124,4 @@ var hints = map[string]string{
 	"KMSAccessDenied":       "the topic is encrypted: allow kms:GenerateDataKey and kms:Decrypt on its key to the role that Sleuth runs as",
 	"KMSDisabled":           "the key that the topic is encrypted with is disabled: enable it again in KMS",
 	"KMSNotFound":           "the key that the topic is encrypted with does not exist: give the topic another",
-	"ExpiredToken":          "the AWS credentials have expired: sign in again",
-	"InvalidClientTokenId":  "the AWS credentials are not valid: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
 }
