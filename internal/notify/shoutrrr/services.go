@@ -1,4 +1,4 @@
-// Package services tells people through any service that shoutrrr speaks:
+// Package shoutrrr notifies through any service that shoutrrr speaks:
 // Discord, PagerDuty, Opsgenie, mail, a webhook and others.
 package shoutrrr
 
