@@ -57,9 +57,8 @@ type kind struct {
 
 // kinds are the services by the scheme of their URLs. shoutrrr's own router is
 // not used: it shows URLs in its errors.
-// Its "slack", "teams" and "logger" are left out: for the first there are
-// channels of our own, the second is for connectors, which Microsoft has retired,
-// and the third tells nobody.
+// Its "slack", "teams" and "logger" are left out: for the first two there are
+// channels of our own, and the third notifies nobody.
 //
 // The limits of the text are those of the services' documentation and of
 // shoutrrr, whichever is less; most count characters, of which a byte is at

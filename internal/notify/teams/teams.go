@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/httpclient"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
@@ -58,25 +59,13 @@ func New(webhook secret.Value, options Options) (*Workflow, error) {
 		return nil, fmt.Errorf("teams workflow url: %w", err)
 	}
 	w := &Workflow{
-		url: webhook, hidden: hiddenParts(webhook), client: clientFor(options.HTTP), retry: options.Retry, now: options.Now,
+		url: webhook, hidden: hiddenParts(webhook), client: httpclient.WithoutRedirects(options.HTTP), retry: options.Retry, now: options.Now,
 	}
 	if w.now == nil {
 		w.now = time.Now
 	}
-	spacing := &retry.Spacing{Interval: Interval, Now: w.now, Sleep: options.Retry.Sleep}
-	w.retry.Pace = spacing.Wait
+	w.retry.Pace = retry.NewPacer(Interval, 1, w.now, options.Retry.Sleep).Wait
 	return w, nil
-}
-
-func clientFor(given *http.Client) *http.Client {
-	client := http.Client{}
-	if given != nil {
-		client = *given
-	} else if standard, ok := http.DefaultTransport.(*http.Transport); ok {
-		client.Transport = standard.Clone()
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &client
 }
 
 // Name implements notify.Channel.
@@ -120,18 +109,18 @@ const maxAnswer = 16 << 10
 func (w *Workflow) post(ctx context.Context, body string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url.Reveal(), strings.NewReader(body))
 	if err != nil {
-		return retry.Permanent(w.conceal(err))
+		return retry.Permanent(httpclient.Conceal(err, w.hidden...))
 	}
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	request.Header.Set("User-Agent", "sleuth")
 	response, err := w.client.Do(request)
 	if err != nil {
-		return w.conceal(err)
+		return httpclient.Conceal(err, w.hidden...)
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return fmt.Errorf("read the answer: %w", w.conceal(err))
+		return fmt.Errorf("read the answer: %w", httpclient.Conceal(err, w.hidden...))
 	}
 	return w.judge(response.StatusCode, response.Header.Get("Retry-After"), text)
 }
@@ -184,20 +173,6 @@ func (w *Workflow) reasonIn(body []byte) string {
 		return ""
 	}
 	return fmt.Sprintf(" %q", notify.Shorten(text, maxReason))
-}
-
-// conceal rewrites an error of the HTTP client, which quotes the URL. Of what it
-// wraps, only the end of a context is kept.
-func (w *Workflow) conceal(err error) error {
-	for _, cause := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, cause) {
-			return cause
-		}
-	}
-	if quoting, ok := errors.AsType[*url.Error](err); ok {
-		err = quoting.Err
-	}
-	return errors.New(secret.Scrub(err.Error(), w.hidden...))
 }
 
 const copyAgain = "copy the workflow's URL into SLEUTH_TEAMS_URL again"

@@ -2,11 +2,11 @@ package teams
 
 import (
 	"errors"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/iam-sleuth/sleuth/internal/httpclient"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
@@ -33,7 +33,7 @@ func CheckURL(text string) error {
 	if err != nil || u.Host == "" { // not wrapped: it quotes the URL
 		return errNoURL
 	}
-	local := isThisMachine(u.Hostname())
+	local := httpclient.IsLoopback(u.Hostname())
 	switch {
 	case u.User != nil, u.Scheme != "https" && !(u.Scheme == "http" && local):
 		return errNoURL
@@ -60,11 +60,6 @@ func IsRetired(text string) bool {
 	return slices.ContainsFunc(retiredHosts, func(retired string) bool {
 		return host == retired || strings.HasSuffix(host, "."+retired)
 	})
-}
-
-func isThisMachine(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // minHidden is the length of the shortest part of a URL that is hidden: what is
