@@ -31,6 +31,9 @@ type checkCommand struct {
 // Run implements the command. Nothing in AWS is changed.
 func (c *checkCommand) Run(a *app) error {
 	k := &checkup{app: a, ctx: a.ctx, out: a.stdout}
+	for _, l := range config.LookAlikes(a.env) {
+		k.note(l.Variable, "set in the environment, and not a setting, so it is ignored; did you mean "+l.Meant+"?")
+	}
 	cfg, err := config.Check(c.Settings, a.stateOnThisMachine())
 	if err := errors.Join(err, c.addressee()); err != nil {
 		return &statusError{exitUsage, err}

@@ -48,6 +48,7 @@ First steps: 'sleuth demo' shows what it does, 'sleuth audit' shows your keys an
 // app is what every command is given: the outside world.
 type app struct {
 	ctx            context.Context
+	env            []string // as os.Environ returns it
 	lookup         config.Lookup
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -72,7 +73,7 @@ func (e *statusError) Unwrap() error { return e.err }
 
 // Main runs the command line and returns the exit status.
 func Main(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{ctx: ctx, lookup: config.LookupIn(env), stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	a := &app{ctx: ctx, env: env, lookup: config.LookupIn(env), stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
 	if api, _ := a.lookup("AWS_LAMBDA_RUNTIME_API"); api != "" && len(args) == 0 {
 		return a.serveLambda()
 	}

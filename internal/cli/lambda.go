@@ -48,6 +48,7 @@ func (a *app) answerEvent(ctx context.Context, payload json.RawMessage) (any, er
 	if err != nil {
 		return nil, err
 	}
+	a.warnOfLookAlikes(ctx)
 	cli, _, _, err := a.parse([]string{"run"})
 	if err != nil {
 		return nil, err

@@ -42,6 +42,7 @@ func (c *leakedCommand) Run(a *app) error {
 			event.Keys = append(event.Keys, finding)
 		}
 	}
+	a.warnOfLookAlikes(a.ctx)
 	cfg, err := config.Check(c.Settings, a.stateOnThisMachine())
 	switch {
 	case err != nil:

@@ -27,6 +27,7 @@ type runCommand struct {
 
 // Run implements the command.
 func (c *runCommand) Run(a *app) error {
+	a.warnOfLookAlikes(a.ctx)
 	cfg, err := config.Check(c.Settings, a.stateOnThisMachine())
 	if err != nil {
 		return err
@@ -117,6 +118,14 @@ func (s *session) deliverLeftOut(ctx context.Context, summary *sleuth.Summary) e
 	}
 	summary.Fail(delivered.Problems...)
 	return fmt.Errorf("the run completed with errors: %s", delivered.Problems[0].Text)
+}
+
+// warnOfLookAlikes names the variables of the environment that were probably
+// meant for settings, which would otherwise be ignored without a word.
+func (a *app) warnOfLookAlikes(ctx context.Context) {
+	for _, l := range config.LookAlikes(a.env) {
+		a.logger(false).WarnContext(ctx, "a variable of the environment looks like a setting and is ignored", "variable", l.Variable, "did_you_mean", l.Meant)
+	}
 }
 
 // runID names a run so that it can be found again by when it began.

@@ -56,6 +56,20 @@ func (c *checker) boolean(variable, text string) bool {
 	return on
 }
 
+// autoExpire takes exactly true and false. aws-iam-sleuth took any other value
+// as off, also True and 1: a deployment that keeps such a value must not begin
+// to disable keys.
+func (c *checker) autoExpire(text string) bool {
+	switch text {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	c.add("ENABLE_AUTO_EXPIRE", text, "must be true or false, exactly so: write 'true' to disable keys; aws-iam-sleuth took this value as off")
+	return false
+}
+
 // days is an age that was given, to be compared with others. One that could
 // not be read was reported, and is compared with none.
 type days struct {

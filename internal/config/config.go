@@ -25,6 +25,9 @@ type Config struct {
 	// LeakDisables: a leaked key is disabled, and not only told of;
 	// LeakSparesExempt: but for those of exempt users.
 	LeakDisables, LeakSparesExempt bool
+	// LeakMaxDisable is how many leaked keys one event, and one hour in one
+	// account, may disable. The zero value allows none.
+	LeakMaxDisable int
 
 	Creation   notify.Heading
 	Inactivity notify.Heading
@@ -120,7 +123,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 	cfg := Config{
 		Rules: c.rules(s.Limits),
 		Policy: audit.Policy{
-			AutoExpire:    c.boolean("ENABLE_AUTO_EXPIRE", string(s.EnableAutoExpire)),
+			AutoExpire:    c.autoExpire(string(s.EnableAutoExpire)),
 			RemindAt:      c.ladder("REMIND_AT", s.RemindAt),
 			MinNoticeDays: c.whole("MIN_NOTICE_DAYS", s.MinNoticeDays, 0, MaxAgeDays, "days"),
 		},
@@ -128,6 +131,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		Exemptions:       c.exemptions(s.Exemptions),
 		LeakDisables:     c.oneOf("LEAK_RESPONSE", s.LeakResponse, "notify", disable) == disable,
 		LeakSparesExempt: c.boolean("LEAK_EXEMPT", string(s.LeakExempt)),
+		LeakMaxDisable:   c.whole("SLEUTH_LEAK_MAX_DISABLE", s.LeakMaxDisable, 1, maxLeakDisable, "keys"),
 		Creation:         notify.Heading{Title: s.ExpireTitle, Text: s.ExpireText},
 		Inactivity:       notify.Heading{Title: s.InactiveTitle, Text: s.InactiveText},
 		Leak:             notify.Heading{Title: s.LeakTitle, Text: cmp.Or(strings.TrimSpace(s.LeakText), notify.LeakInstructions)},
@@ -153,6 +157,10 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		Debug:         debugging(string(s.Debug)),
 	}
 	cfg.SlackToken, cfg.SlackChannel = c.slackApp(s.Channels)
+	if silent := c.boolean("SLEUTH_ALLOW_SILENT", string(s.AllowSilent)); !silent && !s.Channels.areSet() {
+		c.needsChannel("ENABLE_AUTO_EXPIRE", string(s.EnableAutoExpire), cfg.Policy.AutoExpire)
+		c.needsChannel("LEAK_RESPONSE", s.LeakResponse, cfg.LeakDisables)
+	}
 	if cfg.State.Kind == StateNone {
 		c.needsState("MAX_EXEMPTION_DAYS", s.MaxExemptionDays, cfg.Policy.AutoExpire && cfg.Exemptions.MaxDays > 0)
 		c.needsState("REQUIRE_EXEMPTION_REASON", string(s.RequireExemptionReason), cfg.Policy.AutoExpire && cfg.Exemptions.NeedReason)
@@ -269,6 +277,13 @@ func (c *checker) needsState(variable, value string, asked bool) {
 	}
 }
 
+func (c *checker) needsChannel(variable, value string, disables bool) {
+	if disables {
+		c.add(variable, value, "keys would be disabled and nobody notified, as no channel is configured; "+
+			"set one, such as SLACK_URL or SNS_TOPIC, or set SLEUTH_ALLOW_SILENT=true if nobody is to be notified")
+	}
+}
+
 // debugging follows the original, where any value turned DEBUG on, but for
 // the values that say no.
 func debugging(text string) bool {
@@ -280,3 +295,7 @@ func debugging(text string) bool {
 }
 
 const maxInt = math.MaxInt32
+
+// maxLeakDisable is every key that an account can have: 5,000 users with two
+// each.
+const maxLeakDisable = 10_000

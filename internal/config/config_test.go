@@ -116,6 +116,7 @@ func TestGoodValues(t *testing.T) {
 	t.Parallel()
 	type is = func(config.Config) any
 	autoExpire := func(c config.Config) any { return c.Policy.AutoExpire }
+	leakCap := func(c config.Config) any { return c.LeakMaxDisable }
 	debug := func(c config.Config) any { return c.Debug }
 	remindAt := func(c config.Config) any { return c.Policy.RemindAt }
 	limit := func(c config.Config) any { return c.MaxDisable }
@@ -131,12 +132,11 @@ func TestGoodValues(t *testing.T) {
 		want            any
 	}{
 		{"ENABLE_AUTO_EXPIRE", "true", autoExpire, true},
-		{"ENABLE_AUTO_EXPIRE", "True", autoExpire, true},
-		{"ENABLE_AUTO_EXPIRE", " TRUE ", autoExpire, true},
-		{"ENABLE_AUTO_EXPIRE", "1", autoExpire, true},
 		{"ENABLE_AUTO_EXPIRE", "false", autoExpire, false},
-		{"ENABLE_AUTO_EXPIRE", "FALSE", autoExpire, false},
-		{"ENABLE_AUTO_EXPIRE", "0", autoExpire, false},
+		{"ENABLE_AUTO_EXPIRE", "", autoExpire, false},
+		{"SLEUTH_LEAK_MAX_DISABLE", "1", leakCap, 1},
+		{"SLEUTH_LEAK_MAX_DISABLE", "", leakCap, 10},
+		{"SLEUTH_LEAK_MAX_DISABLE", "10000", leakCap, 10_000},
 
 		{"DEBUG", "true", debug, true},
 		{"DEBUG", "1", debug, true},
@@ -192,7 +192,7 @@ func TestGoodValues(t *testing.T) {
 	} {
 		t.Run(c.variable+"="+c.value, func(t *testing.T) {
 			t.Parallel()
-			got, err := config.Check(settings(t, c.variable, c.value), inFile)
+			got, err := config.Check(settings(t, c.variable, c.value, "SLEUTH_ALLOW_SILENT", "true"), inFile)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,12 +208,13 @@ func TestGoodValues(t *testing.T) {
 func TestBadValues(t *testing.T) {
 	t.Parallel()
 	for variable, values := range map[string][]string{
-		"EXPIRATION_AGE":     {"0", "-1", "ninety", "90.5", "90d", "1e2", "9999999999999999999", "36501"},
-		"WARNING_AGE":        {"-1", "x", "90", "91"},
-		"ENABLE_AUTO_EXPIRE": {"yes", "no", "on", "tru", "2", "enabled"},
-		"MAX_DISABLE":        {"-1", "x", "0%", "101%", "-5%", "%", "1.5", "1.5%", "10%%", "99999999999999999999"},
-		"MIN_NOTICE_DAYS":    {"-1", "x", "36501"},
-		"REMIND_AT":          {"x", "7,x", "0", "7,,3", "7;3", "-1", ",", "36501"},
+		"EXPIRATION_AGE":      {"0", "-1", "ninety", "90.5", "90d", "1e2", "9999999999999999999", "36501"},
+		"WARNING_AGE":         {"-1", "x", "90", "91"},
+		"ENABLE_AUTO_EXPIRE":  {"yes", "no", "on", "tru", "2", "enabled", "True", "TRUE", " TRUE ", "true ", "t", "1", "0", "False", "FALSE", "f"},
+		"SLEUTH_ALLOW_SILENT": {"yes", "please"}, "SLEUTH_LEAK_MAX_DISABLE": {"0", "-1", "10001", "10%", "all"},
+		"MAX_DISABLE":     {"-1", "x", "0%", "101%", "-5%", "%", "1.5", "1.5%", "10%%", "99999999999999999999"},
+		"MIN_NOTICE_DAYS": {"-1", "x", "36501"},
+		"REMIND_AT":       {"x", "7,x", "0", "7,,3", "7;3", "-1", ",", "36501"},
 		"SNS_TOPIC": {
 			"keys", "arn:aws:sqs:us-east-1:123456789012:keys", "arn:aws:sns:us-east-1:1234:keys", "arn:aws:sns:us-east-1:123456789012:",
 			"arn:aws:sns:us-east-1:123456789012:a b", "arn:google:sns:us-east-1:123456789012:keys", "arn:aws:sns:us-east-1:123456789012:keys:6b0e71bd",
@@ -236,6 +237,52 @@ func TestBadValues(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestOnlyTrueDisables: aws-iam-sleuth took every value but true as off, so that
+// no other may begin to disable keys; and who reads the error learns both.
+func TestOnlyTrueDisables(t *testing.T) {
+	t.Parallel()
+	for _, value := range []string{"True", "TRUE", "1", "t", "T", " true", "yes"} {
+		_, err := config.Check(settings(t, "ENABLE_AUTO_EXPIRE", value, "SLACK_URL", "test"), inFile)
+		if p := oneProblem(t, err); !strings.Contains(p.Allowed, "write 'true'") || !strings.Contains(p.Allowed, "aws-iam-sleuth took this value as off") {
+			t.Errorf("%q: the problem is %s", value, p)
+		}
+	}
+}
+
+// TestSilenceIsAskedForByName: where keys may be disabled, somebody is notified
+// or SLEUTH_ALLOW_SILENT says that nobody is.
+func TestSilenceIsAskedForByName(t *testing.T) {
+	t.Parallel()
+	channels := map[string][]string{
+		"a webhook": {"SLACK_URL", "https://hooks.slack.com/services/T0/B0/X"}, "printing": {"SLACK_URL", "test"},
+		"an app": {"SLACK_TOKEN", "xoxb-1", "SLACK_CHANNEL", "C0123456789"}, "a topic": {"SNS_TOPIC", "arn:aws:sns:us-east-1:123456789012:keys"},
+		"mail": {"EMAIL_FROM", "keys@example.com"}, "services": {"NOTIFY_URLS", "discord://token@id"},
+		"a bus": {"EVENTS", "arn:aws:events:us-east-1:123456789012:event-bus/keys"},
+	}
+	for _, disabling := range [][]string{{"ENABLE_AUTO_EXPIRE", "true"}, {"LEAK_RESPONSE", "disable"}} {
+		_, err := config.Check(settings(t, disabling...), inFile)
+		if p := oneProblem(t, err); p.Variable != disabling[0] || !strings.Contains(p.Allowed, "SLEUTH_ALLOW_SILENT=true") {
+			t.Errorf("%v: the problem is %s", disabling, p)
+		}
+		if _, err := config.Check(settings(t, slices.Concat(disabling, []string{"SLEUTH_ALLOW_SILENT", "true"})...), inFile); err != nil {
+			t.Errorf("%v, silence allowed: %v", disabling, err)
+		}
+		for name, channel := range channels {
+			if _, err := config.Check(settings(t, slices.Concat(disabling, channel)...), inFile); err != nil {
+				t.Errorf("%v with %s: %v", disabling, name, err)
+			}
+		}
+		// A channel that cannot be used is one problem, and not two.
+		_, err = config.Check(settings(t, slices.Concat(disabling, []string{"SNS_TOPIC", "keys"})...), inFile)
+		if p := oneProblem(t, err); p.Variable != "SNS_TOPIC" {
+			t.Errorf("%v: the problem is %s", disabling, p)
+		}
+	}
+	if _, err := config.Check(settings(t), inFile); err != nil {
+		t.Errorf("where nothing is disabled: %v", err)
 	}
 }
 

@@ -7,6 +7,8 @@
 package config
 
 import (
+	"strings"
+
 	"github.com/alecthomas/kong"
 
 	"github.com/iam-sleuth/sleuth/internal/secret"
@@ -49,11 +51,14 @@ type Exemptions struct {
 type Leaks struct {
 	LeakResponse string `setting:"LEAK_RESPONSE" default:"notify" placeholder:"notify|disable" help:"What to do about a key that AWS has found in public: tell at once, or disable it and tell. Neither age nor an exemption protects it."`
 	LeakExempt   Switch `setting:"LEAK_EXEMPT" default:"false" help:"With LEAK_RESPONSE=disable: only tell of the leaked keys of exempt users, and leave them Active."`
+
+	LeakMaxDisable string `setting:"SLEUTH_LEAK_MAX_DISABLE" default:"10" placeholder:"N" help:"With LEAK_RESPONSE=disable: the most leaked keys that one event, and one hour in one account, may disable, 1 to 10000. Beyond it owners are notified, nothing more is disabled, and the event fails. Across events it needs STATE."`
 }
 
 // Enforce says what may be done to a key past its limit.
 type Enforce struct {
-	EnableAutoExpire Switch `setting:"ENABLE_AUTO_EXPIRE" default:"false" help:"Disable keys past a limit. Without it people are only told."`
+	EnableAutoExpire Switch `setting:"ENABLE_AUTO_EXPIRE" default:"false" help:"Disable keys past a limit: exactly true switches it on. Without it people are only notified."`
+	AllowSilent      Switch `setting:"SLEUTH_ALLOW_SILENT" default:"false" help:"Allow disabling keys although no channel is configured, so that nobody is notified. Without it such settings are refused."`
 	MaxDisable       string `setting:"MAX_DISABLE" placeholder:"N|N%" help:"Disable nothing, tell the channels and fail where one run would disable more than this many keys, or this share of the Active ones. Unset: no limit."`
 	MinNoticeDays    string `setting:"MIN_NOTICE_DAYS" default:"0" placeholder:"DAYS" help:"Disable no key until so many days after its owner's first delivered warning, however old it is. Needs STATE."`
 }
@@ -93,6 +98,19 @@ type Channels struct {
 	NotifyURLs   SecretText `name:"notify-urls" setting:"NOTIFY_URLS" placeholder:"URL ..." help:"Further services to tell, as shoutrrr URLs separated by spaces or commas: Discord, PagerDuty, Opsgenie, mail, a generic webhook and others. May be ssm:/parameter/name or secretsmanager:secret-id."`
 	Events       string     `setting:"EVENTS" placeholder:"ARN" help:"EventBridge bus to publish an event to for each warning, each key that is disabled or leaked, and each run that fails."`
 	Notify       string     `setting:"NOTIFY" default:"account" placeholder:"account|digest" help:"With ACCOUNTS: a message for each account, or one digest of all of them, grouped by account."`
+}
+
+// areSet reports whether any channel is given, valid or not. One that only
+// prints is one.
+func (c Channels) areSet() bool {
+	for _, text := range []string{
+		c.SlackURL.Reveal(), c.SlackToken.Reveal(), c.SNSTopic, c.EmailFrom, c.NotifyURLs.Reveal(), c.Events,
+	} {
+		if strings.TrimSpace(text) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // SlackAPI is how Slack's own directory is read, for finding ids. It belongs

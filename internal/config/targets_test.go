@@ -48,7 +48,7 @@ func TestGoodTargets(t *testing.T) {
 	} {
 		t.Run(c.variable+"="+c.value, func(t *testing.T) {
 			t.Parallel()
-			got, err := config.Check(settings(t, c.variable, c.value), inFile)
+			got, err := config.Check(settings(t, c.variable, c.value, "SLEUTH_ALLOW_SILENT", "true"), inFile)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,11 +195,11 @@ func TestExemptionRulesNeedState(t *testing.T) {
 		if _, err := config.Check(settings(t, pair[0], pair[1]), none); err != nil {
 			t.Errorf("%s without disabling: %v", pair[0], err)
 		}
-		_, err := config.Check(settings(t, pair[0], pair[1], "ENABLE_AUTO_EXPIRE", "true"), none)
+		_, err := config.Check(settings(t, pair[0], pair[1], "ENABLE_AUTO_EXPIRE", "true", "SLACK_URL", "test"), none)
 		if p := oneProblem(t, err); p.Variable != pair[0] || !strings.Contains(p.Allowed, "STATE") {
 			t.Errorf("the problem is %+v", p)
 		}
-		if _, err := config.Check(settings(t, pair[0], pair[1], "ENABLE_AUTO_EXPIRE", "true"), inFile); err != nil {
+		if _, err := config.Check(settings(t, pair[0], pair[1], "ENABLE_AUTO_EXPIRE", "true", "SLACK_URL", "test"), inFile); err != nil {
 			t.Errorf("%s with state: %v", pair[0], err)
 		}
 	}

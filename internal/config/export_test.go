@@ -1,0 +1,4 @@
+package config
+
+// Aliases is aliases, for tests.
+var Aliases = aliases
