@@ -51,6 +51,7 @@ const (
 	HeldByDoubt            // the KeyAutoExpire tag is unreadable
 	HeldAsOwnKey           // Sleuth signs with this very key
 	HeldForNotice          // MIN_NOTICE_DAYS have not passed
+	HeldAsUnreachable      // no configured channel can reach the owner
 	HeldByCap              // the run would disable more than MAX_DISABLE
 	HeldAsJustChanged      // Sleuth disabled it moments ago; IAM may lag behind
 )
@@ -66,6 +67,8 @@ func (h Hold) String() string {
 		return "Sleuth itself runs with it"
 	case HeldForNotice:
 		return "its owner's minimum notice has not passed"
+	case HeldAsUnreachable:
+		return "no configured channel can reach its owner"
 	case HeldByCap:
 		return "the run would have disabled more than MAX_DISABLE allows"
 	case HeldAsJustChanged:

@@ -123,8 +123,9 @@ func (s *session) deliverLeftOut(ctx context.Context, summary *sleuth.Summary) e
 // warnOfLookAlikes names the variables of the environment that were probably
 // meant for settings, which would otherwise be ignored without a word.
 func (a *app) warnOfLookAlikes(ctx context.Context) {
+	log := a.logger(false)
 	for _, l := range config.LookAlikes(a.env) {
-		a.logger(false).WarnContext(ctx, "a variable of the environment looks like a setting and is ignored", "variable", l.Variable, "did_you_mean", l.Meant)
+		log.WarnContext(ctx, "a variable of the environment looks like a setting and is ignored", "variable", l.Variable, "did_you_mean", l.Meant)
 	}
 }
 

@@ -70,3 +70,10 @@ func Recipients(channels []Channel, n Notice) []string {
 	}
 	return ids
 }
+
+// CanReach reports whether some channel would deliver a notice. A channel that
+// only prints counts if no channel delivers anything, as in a dry run.
+func CanReach(channels []Channel, n Notice) bool {
+	printing := !slices.ContainsFunc(channels, TellsPeople)
+	return slices.ContainsFunc(channels, func(c Channel) bool { return (printing || TellsPeople(c)) && Tells(c, n) })
+}

@@ -92,3 +92,29 @@ func TestCountsAsWarning(t *testing.T) {
 		}
 	}
 }
+
+// TestCanReach: what only prints counts where nothing else delivers, so that a
+// dry run says what a real one would do.
+func TestCanReach(t *testing.T) {
+	t.Parallel()
+	some := selective{channel{name: "some"}, map[string]bool{"K2": true}}
+	printed := notify.Preview{Channel: channel{name: "printed"}}
+	for name, c := range map[string]struct {
+		channels []notify.Channel
+		k1, k2   bool
+	}{
+		"no channel":           {nil, false, false},
+		"all":                  {[]notify.Channel{channel{name: "all"}}, true, true},
+		"some":                 {[]notify.Channel{some}, false, true},
+		"some and all":         {[]notify.Channel{some, channel{name: "all"}}, true, true},
+		"printed":              {[]notify.Channel{printed}, true, true},
+		"some, as a preview":   {[]notify.Channel{notify.Preview{Channel: some}}, false, true},
+		"some, and one prints": {[]notify.Channel{some, printed}, false, true},
+	} {
+		for key, want := range map[string]bool{"K1": c.k1, "K2": c.k2} {
+			if got := notify.CanReach(c.channels, notify.Notice{KeyID: key}); got != want {
+				t.Errorf("%s: %s %t, want %t", name, key, got, want)
+			}
+		}
+	}
+}

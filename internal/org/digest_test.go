@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
@@ -282,7 +283,13 @@ func TestDigestNamesWhomNoChannelReaches(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.user(0, "ann", "U1", "AKIAANN", 95)
-	w.user(1, "bot", "", "AKIABOT", 95)
+	// No run disables a key whose owner no channel reaches; a leak may.
+	w.user(1, "bot", "", "AKIABOT", 5)
+	leaked := ledger.New(w.accounts[1], "AKIABOT", "bot")
+	leaked.MarkLeaked(w.now, "run-0", "", notify.Notice{KeyID: "AKIABOT", User: "bot", Kind: notify.Exposed, Reason: audit.Exposure}, ledger.Due{})
+	if err := w.store.Put(t.Context(), &leaked); err != nil {
+		t.Fatal(err)
+	}
 	direct := personal{&channel{name: "direct"}}
 	d := w.digest()
 	d.Channels = []notify.Channel{direct}

@@ -3,6 +3,7 @@ package org
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -183,6 +184,9 @@ func (s Summary) String() string {
 		}
 	}
 	b.WriteString("\n")
+	if slices.ContainsFunc(s.Accounts, func(one run.Summary) bool { return one.Silent }) {
+		b.WriteString(run.SilentLine)
+	}
 	for _, problem := range s.Problems {
 		fmt.Fprintf(&b, "failed: %s\n", problem.Text)
 	}

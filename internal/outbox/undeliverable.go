@@ -60,16 +60,17 @@ func (d *delivery) reaches(item Item) bool {
 	return len(notify.Recipients(d.Channels, item.Notice)) > 0
 }
 
-var (
-	errNoChannel   = errors.New("no channel is configured; set one, such as SLACK_URL or SNS_TOPIC")
-	errUnreachable = errors.New("no channel can reach its owner; give the user a Slack or an Email tag, or set a channel that accepts notices about all keys")
-)
+var errNoChannel = errors.New("no channel is configured; set one, such as SLACK_URL or SNS_TOPIC")
+
+// ErrUnreachable says why a notice cannot be delivered although channels are
+// configured, and what to do.
+var ErrUnreachable = errors.New("no channel can reach its owner; give the user a Slack or an Email tag, or set a channel that accepts notices about all keys")
 
 func (d *delivery) whyUnreachable() error {
 	if len(d.Channels) == 0 {
 		return errNoChannel
 	}
-	return errUnreachable
+	return ErrUnreachable
 }
 
 // inAccount names the account of a notice that is part of a digest.

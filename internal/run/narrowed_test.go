@@ -46,6 +46,7 @@ func TestNarrowedRunSaysTheSame(t *testing.T) {
 		runner := run.Runner{
 			ID: "one", Account: notify.Account{ID: aws.Home().ID()}, IAM: client, Store: ledger.NewMemory(),
 			Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return noon },
+			Channels: []notify.Channel{&channel{name: "slack"}},
 			Config: config.Config{
 				Rules:  audit.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 90, InactivityWarningAge: 80},
 				Policy: audit.Policy{AutoExpire: true}, Concurrency: 4, Lease: time.Minute,

@@ -145,7 +145,7 @@ func (r Runner) newPass() *pass {
 			p.tells[c.Name()] = true
 		}
 	}
-	p.summary = Summary{Schema: report.Schema, Run: r.ID, Account: r.Account, At: now, DryRun: r.DryRun, Tally: report.NewTally()}
+	p.summary = Summary{Schema: report.Schema, Run: r.ID, Account: r.Account, At: now, DryRun: r.DryRun, Silent: len(r.Channels) == 0, Tally: report.NewTally()}
 	return p
 }
 
@@ -261,13 +261,17 @@ func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 func (p *pass) plan() {
 	disable := 0
 	for _, s := range p.steps {
-		s.decision = p.decide(s.key, s.verdict, p.started)
+		s.decision = p.decide(s.user, s.key, s.verdict, p.started)
 		if s.decision.Action == audit.Disable {
 			disable++
 		}
 		if s.decision.Hold > audit.HeldByPolicy {
 			p.Log.Warn("a key past its limit is not disabled", "user", s.user.Name, "key", s.key.ID, "because", s.decision.Hold.Because(s.verdict))
 			p.summary.Held++
+		}
+		if s.decision.Hold == audit.HeldAsUnreachable {
+			p.problem(report.Problem{User: s.user.Name, KeyID: s.key.ID,
+				Text: fmt.Sprintf("key %s of user %s is past its limit and was not disabled: %s", s.key.ID, s.user.Name, outbox.ErrUnreachable)})
 		}
 	}
 	if !p.Config.MaxDisable.Exceeded(disable, p.summary.Active()) {
@@ -284,8 +288,18 @@ func (p *pass) plan() {
 	}
 }
 
-// decide judges by what is remembered of the key as well.
-func (p *pass) decide(key audit.Key, v audit.Verdict, now time.Time) audit.Decision {
+// decide judges by what is remembered of the key as well. No key is disabled
+// whose owner would not hear of it, unless no channel is configured at all,
+// which the settings allow only by name.
+func (p *pass) decide(user audit.User, key audit.Key, v audit.Verdict, now time.Time) audit.Decision {
+	d := p.decideByHistory(key, v, now)
+	if d.Action == audit.Disable && len(p.Channels) > 0 && !notify.CanReach(p.Channels, p.noticeOf(user, key, v)) {
+		return audit.Decision{Hold: audit.HeldAsUnreachable}
+	}
+	return d
+}
+
+func (p *pass) decideByHistory(key audit.Key, v audit.Verdict, now time.Time) audit.Decision {
 	var history audit.History
 	if record := p.records[key.ID]; record != nil {
 		disabled := record.Disabled()
@@ -319,7 +333,7 @@ func (p *pass) enforcer() enforce.Enforcer {
 		Due:    p.due,
 		Decide: func(user audit.User, key audit.Key, now time.Time) (audit.Verdict, audit.Decision) {
 			v := audit.Judge(key, audit.ExemptionOf(user, key.ID).Under(p.Config.Exemptions, now), p.Config.Rules, now)
-			return v, p.decideLocking(key, v, now)
+			return v, p.decideLocking(user, key, v, now)
 		},
 	}
 }
@@ -327,10 +341,10 @@ func (p *pass) enforcer() enforce.Enforcer {
 // due says on which channels a final notice is due: on those of this run.
 func (p *pass) due(n notify.Notice) ledger.Due { return outbox.Due(p.Channels, n) }
 
-func (p *pass) decideLocking(key audit.Key, v audit.Verdict, now time.Time) audit.Decision {
+func (p *pass) decideLocking(user audit.User, key audit.Key, v audit.Verdict, now time.Time) audit.Decision {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.decide(key, v, now)
+	return p.decide(user, key, v, now)
 }
 
 // enforce disables what the plan says, several keys side by side but those of

@@ -22,6 +22,8 @@ type Summary struct {
 	DryRun   bool           `json:"dry_run"`
 	// Begun: the account was entered, and no other run kept this one off it.
 	Begun bool `json:"begun"`
+	// Silent: no channel is configured, so that nobody was notified.
+	Silent bool `json:"silent"`
 	report.Tally
 
 	// Warned counts the keys whose owners are warned by this run, Disabled the
@@ -70,6 +72,9 @@ type Summary struct {
 	// Untold is what a dry run would have left for a digest.
 	Untold []outbox.Item `json:"-"`
 }
+
+// SilentLine says in a summary that nobody was notified.
+const SilentLine = "nobody was notified: no channel is configured, such as SLACK_URL or SNS_TOPIC\n"
 
 // KeyRef names a key.
 type KeyRef = report.KeyRef
@@ -131,6 +136,9 @@ func (s Summary) String() string {
 		}
 	}
 	b.WriteString("\n")
+	if s.Silent {
+		b.WriteString(SilentLine)
+	}
 	for _, problem := range s.Problems {
 		fmt.Fprintf(&b, "failed: %s\n", problem.Text)
 	}

@@ -21,6 +21,9 @@ func (p *pass) notify(ctx context.Context) {
 	p.summary.Warned = len(warnings)
 	p.openExemptionsOnceAMonth(ctx)
 	p.summary.sortExemptions()
+	if p.summary.Silent {
+		p.summary.Warned = 0
+	}
 	if p.Digest {
 		p.leaveForDigest(ctx, warnings)
 		return
@@ -153,15 +156,20 @@ func (p *pass) finalNotice(s *step) func(audit.User, audit.Verdict) notify.Notic
 }
 
 func (p *pass) notice(s *step, user audit.User, v audit.Verdict) notify.Notice {
+	n := p.noticeOf(user, s.key, v)
+	n.NameKey = s.keys > 1
+	return n
+}
+
+func (p *pass) noticeOf(user audit.User, key audit.Key, v audit.Verdict) notify.Notice {
 	return notify.Notice{
-		KeyID:    s.key.ID,
+		KeyID:    key.ID,
 		User:     user.Name,
 		SlackTag: user.Slack(),
 		Name:     user.NameTag(),
 		Email:    user.Email(),
-		Created:  s.key.Created,
-		LastUsed: s.key.LastUsed,
-		NameKey:  s.keys > 1,
+		Created:  key.Created,
+		LastUsed: key.LastUsed,
 		Reason:   v.State.Reason(),
 	}
 }

@@ -209,7 +209,7 @@ func (b *bench) settings(s scenario) []string {
 	if s.byReport {
 		inventory = "credential-report"
 	}
-	return []string{"ENABLE_AUTO_EXPIRE=true", "INVENTORY=" + inventory, fmt.Sprintf("CONCURRENCY=%d", b.concurrency)}
+	return []string{"ENABLE_AUTO_EXPIRE=true", "SLEUTH_ALLOW_SILENT=true", "INVENTORY=" + inventory, fmt.Sprintf("CONCURRENCY=%d", b.concurrency)}
 }
 
 func (b *bench) allocations(ctx context.Context, s scenario) (inside, error) {
