@@ -14,7 +14,6 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
@@ -81,8 +80,9 @@ type Identity struct {
 	PrincipalARN string
 	// AccessKeyID is the key that we sign with. It may be an IAM user's own.
 	AccessKeyID string
-	// OwnKeys are the ids of the keys that we run with: the one we sign with
-	// and, where that is a user's temporary one, those of the user.
+	// OwnKeys are the ids of the keys that we run with: the one we sign with,
+	// the static ones of the environment and of the profile's whole source
+	// chain, and, for a user's session, those of the user.
 	OwnKeys []string
 }
 
@@ -113,7 +113,7 @@ func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err e
 	}
 	id.PrincipalARN = principalOf(aws.ToString(caller.Arn))
 	client := iam.NewFromConfig(cfg)
-	if id.OwnKeys, err = ownKeys(ctx, client, id.AccessKeyID, id.PrincipalARN); err != nil {
+	if id.OwnKeys, err = ownKeys(ctx, cfg, id.AccessKeyID, id.PrincipalARN); err != nil {
 		return Identity{}, nil, err
 	}
 	aliases, err := client.ListAccountAliases(ctx, &iam.ListAccountAliasesInput{})
@@ -124,30 +124,6 @@ func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err e
 		id.Account.Alias = aliases.AccountAliases[0]
 	}
 	return id, nil, nil
-}
-
-// ownKeys are the ids of the keys that we run with. A session that a user has
-// taken signs with a key of its own, and ends with the user's.
-// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
-func ownKeys(ctx context.Context, client *iam.Client, signsWith, principal string) ([]string, error) {
-	keys := []string{signsWith}
-	_, user, isUser := strings.Cut(principal, ":user/")
-	if !isUser || !strings.HasPrefix(signsWith, "ASIA") {
-		return keys, nil
-	}
-	user = user[strings.LastIndex(user, "/")+1:] // without the path
-	out, err := client.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: &user})
-	var gone *types.NoSuchEntityException
-	if errors.As(err, &gone) {
-		return keys, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("find the keys of user %s, whose session this is, as they must not be disabled: %w", user, err)
-	}
-	for _, key := range out.AccessKeyMetadata {
-		keys = append(keys, aws.ToString(key.AccessKeyId))
-	}
-	return keys, nil
 }
 
 // principalOf turns the ARN of an assumed role's session into the role's own,
