@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"regexp"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/leak"
@@ -50,27 +52,91 @@ var runName = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}$`)
 // nor a schedule's, nor AWS Health's, is an error: somebody expects what would
 // not happen. A *leak.OtherEventError asks for nothing.
 func parseEvent(payload []byte) (event, error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(payload, &fields); err != nil || fields == nil {
-		return event{}, fmt.Errorf("the event is no JSON object: %w; send {} for a run", cmp.Or(err, errors.New("it is null")))
+	fields, err := fieldsOf(payload)
+	if err != nil {
+		return event{}, err
 	}
 	if isOfHealth(fields) {
+		if err := checkEnvelope(fields); err != nil {
+			return event{}, err
+		}
 		found, err := leak.ParseEvent(payload)
 		return event{Action: actionLeaked, Leak: found}, err
 	}
 	if _, ours := fields["action"]; !ours {
 		return event{Action: actionRun}, checkSchedule(fields)
 	}
-	var e event
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&e); err != nil {
-		return event{}, fmt.Errorf("the event cannot be understood: %w; it may have action, dry_run, account, run and began", err)
+	if err := onlyFields(fields, actionFields); err != nil {
+		return event{}, err
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return event{}, errors.New("the event cannot be understood: something follows it; send one JSON object")
+	var e event
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return event{}, fmt.Errorf("the event cannot be understood: %w", err)
 	}
 	return e, e.check()
+}
+
+// actionFields are the fields of our own events.
+var actionFields = []string{"action", "dry_run", "account", "run", "began"}
+
+// envelopeFields are those that EventBridge gives every event; replay-name is of
+// events from an archive.
+// https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html
+var envelopeFields = []string{"version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail", "replay-name"}
+
+// fieldsOf returns the fields of a JSON object. A field that is given twice is
+// an error, as only one of them would count.
+func fieldsOf(payload []byte) (map[string]json.RawMessage, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(payload, &fields); err != nil || fields == nil {
+		return nil, fmt.Errorf("the event is no JSON object: %w; send {} for a run", cmp.Or(err, errors.New("it is null")))
+	}
+	decoder := json.NewDecoder(bytes.NewReader(payload))
+	_, _ = decoder.Token() // the brace; the whole text was decoded once
+	for seen := map[string]bool{}; decoder.More(); {
+		token, err := decoder.Token()
+		name, isName := token.(string)
+		if err != nil || !isName || seen[name] {
+			return nil, fmt.Errorf("the event cannot be understood: it has the field %q twice", name)
+		}
+		seen[name] = true
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return nil, err
+		}
+	}
+	return fields, nil
+}
+
+// onlyFields refuses an event with a field that is not known. Whoever sent it
+// expects what would not happen, such as a dry run.
+func onlyFields(fields map[string]json.RawMessage, known []string) error {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("the event cannot be understood: unknown field %q; nothing was done; it may have %s, spelt so", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+// checkEnvelope refuses an event of EventBridge's with fields that are not
+// EventBridge's, or with ours in its detail.
+func checkEnvelope(fields map[string]json.RawMessage) error {
+	if err := onlyFields(fields, envelopeFields); err != nil {
+		return err
+	}
+	var detail map[string]json.RawMessage
+	if err := json.Unmarshal(fields["detail"], &detail); err != nil {
+		return nil //nolint:nilerr // what has no fields has none of ours
+	}
+	for _, name := range slices.Sorted(maps.Keys(detail)) {
+		plain := strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(name))
+		if slices.Contains([]string{"action", "dryrun", "run", "began"}, plain) {
+			return fmt.Errorf("the event has %q in its detail, where it has no effect; nothing was done; "+
+				`send {"action":"run","dry_run":true} for a dry run`, name)
+		}
+	}
+	return nil
 }
 
 // isOfHealth reports whether an event says that it is AWS Health's. One that
@@ -91,6 +157,12 @@ func checkSchedule(fields map[string]json.RawMessage) error {
 	var kind string
 	if err := json.Unmarshal(fields["detail-type"], &kind); err != nil || kind != "Scheduled Event" {
 		return errors.New(`the event is neither a schedule's, nor AWS Health's, nor has it an "action"; send {} for a run, or an action: run, list, account or summarize`)
+	}
+	if err := checkEnvelope(fields); err != nil {
+		return err
+	}
+	if !slices.Contains([]string{"", "null", "{}", `"{}"`, `""`}, strings.Join(strings.Fields(string(fields["detail"])), "")) {
+		return errors.New(`the schedule's event has a "detail" with something in it, which has no effect; nothing was done; send {"action":"run"} with what is meant beside it`)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
@@ -70,6 +71,8 @@ func ParseEvent(payload []byte) (Event, error) {
 		Source     string `json:"source"`
 		DetailType string `json:"detail-type"`
 		Account    string `json:"account"`
+		ID         string `json:"id"`
+		Time       string `json:"time"`
 		Detail     struct {
 			EventARN        string            `json:"eventArn"`
 			Service         string            `json:"service"`
@@ -99,6 +102,10 @@ func ParseEvent(payload []byte) (Event, error) {
 	}
 	if !accountID.MatchString(e.Account) {
 		return Event{}, fmt.Errorf("the event of AWS Health says that keys were found in public, and not in which account: %s is none", shown(e.Account))
+	}
+	if _, err := time.Parse(time.RFC3339, read.Time); err != nil || read.ID == "" || e.ARN == "" {
+		return Event{}, errors.New("the event of AWS Health says that keys were found in public, and lacks an eventArn, an id or a time, which every event of AWS's has; " +
+			"nothing was done: look at the AWS Health Dashboard, and at who sent it")
 	}
 	for _, entity := range d.Entities {
 		e.add(entity, isClosed(d.Status))

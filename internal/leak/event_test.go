@@ -60,10 +60,6 @@ func TestParseEvent(t *testing.T) {
 			leak.Event{ARN: arn, Account: account, Keys: []leak.Finding{{KeyID: key1}},
 				Unclear: []string{`"arn:aws:iam::1:user/<!channel>"`, `"{\"entityValue\":7}"`, `"\"x\""`, `"a b"`}},
 		},
-		"an ARN that is none": {
-			strings.Replace(event("AWS Health Event", account, `"affectedEntities":[{"entityValue":"`+key1+`"}]`), arn, "see <!here>", 1),
-			leak.Event{Account: account, Keys: []leak.Finding{{KeyID: key1}}},
-		},
 	} {
 		got, err := leak.ParseEvent([]byte(c.payload))
 		if diff := cmp.Diff(c.want, got); err != nil || diff != "" {
@@ -86,7 +82,14 @@ func TestParseEventRefuses(t *testing.T) {
 		"no account":           {strings.Replace(good, account, "", 1), "not in which account"},
 		"no 12 digits":         {strings.Replace(good, account, "12345678901x", 1), "not in which account"},
 		"a bad account within": {event("AWS Health Event", account, `"affectedAccount":"../1"`), "not in which account"},
-		"a huge one":           {good + strings.Repeat(" ", leak.MaxEvent), "larger than"},
+		// What every event of AWS's has, and a forged one may lack.
+		"no eventArn":      {strings.Replace(good, arn, "", 1), "lacks an eventArn"},
+		"an ARN of no one": {strings.Replace(good, arn, "see <!here>", 1), "lacks an eventArn"},
+		"no id":            {strings.Replace(good, `"id":"1",`, "", 1), "lacks an eventArn, an id"},
+		"an empty id":      {strings.Replace(good, `"id":"1",`, `"id":"",`, 1), "lacks an eventArn, an id"},
+		"no time":          {strings.Replace(good, `"time":"2026-03-02T12:00:00Z",`, "", 1), "or a time"},
+		"a time of no day": {strings.Replace(good, "2026-03-02T12", "yesterday", 1), "or a time"},
+		"a huge one":       {good + strings.Repeat(" ", leak.MaxEvent), "larger than"},
 	} {
 		if _, err := leak.ParseEvent([]byte(c.payload)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one that says %q", name, err, c.want)
