@@ -119,6 +119,16 @@ func (a *answering) answerRead(ctx context.Context, f Finding, user audit.User, 
 		a.pending = append(a.pending, record)
 		return Result{User: user.Name, Outcome: Known, Detail: detail}, nil
 	}
+	switch reached, err := a.capReached(ctx, f.KeyID); {
+	case err != nil:
+		result, telling := a.tellOf(ctx, user, key, notCounted)
+		if errors.Is(telling, errAnew) {
+			return result, telling
+		}
+		return Result{User: user.Name, Outcome: Failed, Detail: "it was not disabled"}, errors.Join(err, telling)
+	case reached:
+		return a.tellCapped(ctx, user, key)
+	}
 	return a.disable(ctx, f, user, key, record)
 }
 
@@ -138,6 +148,20 @@ func (a *answering) spared(f Finding) enforce.Spared {
 			return audit.HeldByDoubt.Because(audit.Verdict{Exemption: exemption})
 		case a.Config.LeakSparesExempt && exemption.Holds(a.now()):
 			return "it is exempt"
+		}
+		return ""
+	}
+}
+
+// sparedOrCapped is spared, and the cap once more: by now the intent is written
+// down, so that of several invocations each sees the others'.
+func (a *answering) sparedOrCapped(ctx context.Context, f Finding) enforce.Spared {
+	return func(user audit.User, key audit.Key) string {
+		if why := a.spared(f)(user, key); why != "" {
+			return why
+		}
+		if reached, err := a.capReached(ctx, key.ID); reached || err != nil {
+			return a.capReason()
 		}
 		return ""
 	}
@@ -174,13 +198,16 @@ func (a *answering) disable(ctx context.Context, f Finding, user audit.User, key
 		return result, record.MarkDisabled(a.now(), a.ID, nil)
 	}
 	final := func(user audit.User, key audit.Key) notify.Notice { return a.notice(notify.Leaked, user, key, "") }
-	outcome, err := a.enforcer().DisableLeaked(ctx, user, key, a.spared(f), final, record)
+	outcome, err := a.enforcer().DisableLeaked(ctx, user, key, a.sparedOrCapped(ctx, f), final, record)
 	if outcome != enforce.Disabled && errors.Is(err, ledger.ErrConflict) {
 		return result, errAnew
 	}
 	switch outcome {
 	case enforce.Disabled:
 	case enforce.Changed:
+		if a.capped && err == nil { // by what other invocations have written meanwhile
+			return a.withdrawnByCap(ctx, record)
+		}
 		return result, errors.Join(err, errAnew)
 	case enforce.Gone:
 		if err != nil {

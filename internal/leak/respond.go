@@ -53,6 +53,9 @@ type answering struct {
 	// to be said beside them.
 	pending []*ledger.Record
 	said    []string
+
+	capped  bool     // SLEUTH_LEAK_MAX_DISABLE is reached
+	overCap []string // the ids of the keys that it keeps active
 }
 
 // Respond deals with every key of an event, and tells. The answer is whole
@@ -176,6 +179,7 @@ func (a *answering) say(format string, args ...any) {
 }
 
 func (a *answering) finish() Answer {
+	a.reportCap()
 	a.answer.Finished = a.now()
 	for _, result := range a.answer.Keys {
 		if record := a.records[result.KeyID]; record != nil && record.FinalPending() && !a.DryRun {

@@ -114,7 +114,7 @@ type scene struct {
 
 func newScene(t *testing.T, disables bool) *scene {
 	return &scene{T: t, aws: &aws{active: true, denied: map[string]bool{}}, channel: &channel{}, store: ledger.NewMemory(),
-		config: config.Config{LeakDisables: disables}, now: now}
+		config: config.Config{LeakDisables: disables, LeakMaxDisable: 10}, now: now}
 }
 
 func (s *scene) responder() leak.Responder {

@@ -97,11 +97,11 @@ func (w *world) config() config.Config {
 		Rules:  rules,
 		Policy: audit.Policy{AutoExpire: true},
 		// What becomes of leaked keys is for the tests about them to say.
-		LeakDisables: w.disablesLeaked,
-		Creation:     notify.Heading{Title: "Rotate"},
-		Inactivity:   notify.Heading{Title: "Log in"},
-		Concurrency:  1,
-		Lease:        lease,
+		LeakDisables: w.disablesLeaked, LeakMaxDisable: 10_000,
+		Creation:    notify.Heading{Title: "Rotate"},
+		Inactivity:  notify.Heading{Title: "Log in"},
+		Concurrency: 1,
+		Lease:       lease,
 	}
 }
 
