@@ -56,7 +56,8 @@ func (a *app) list(ctx context.Context, cfg config.Config, e event, log *slog.Lo
 		return nil, a.didNotCover(ctx, cfg, covered, e.DryRun, id, err)
 	}
 	shelf := covered.shelf(cfg, id)
-	if err := shelf.PutMembers(ctx, covered.members); err != nil {
+	listing := org.Listing{Members: covered.members, Run: id, Began: began, DryRun: e.DryRun, OUs: cfg.Scope.OUs}
+	if err := shelf.PutListing(ctx, listing); err != nil {
 		return nil, a.didNotCover(ctx, cfg, covered, e.DryRun, id, err)
 	}
 	log.InfoContext(ctx, "run over several accounts begins", "run", id, "accounts", len(covered.members.Accounts),
@@ -78,7 +79,10 @@ type busyError struct{ text string }
 func (e *busyError) Error() string { return e.text }
 
 func (a *app) account(ctx context.Context, cfg config.Config, e event, log *slog.Logger) (any, error) {
-	covered, shelf, err := a.onShelf(ctx, cfg, e)
+	if !cfg.Scope.Allows(e.Account) {
+		return nil, fmt.Errorf("account %s: %w", e.Account, errNotCovered)
+	}
+	covered, listing, shelf, err := a.onShelf(ctx, cfg, e)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +93,7 @@ func (a *app) account(ctx context.Context, cfg config.Config, e event, log *slog
 	// the one before, which may live on, the lease would not keep them apart.
 	id := e.Run + "." + again()
 	log = log.With("run", id)
-	s := &session{app: a, id: id, began: e.Began, cfg: cfg, dryRun: e.DryRun, log: log, digest: cfg.Digest}
+	s := &session{app: a, id: id, began: listing.Began, cfg: cfg, dryRun: listing.DryRun || e.DryRun, log: log, digest: cfg.Digest}
 	s.deadline, _ = ctx.Deadline()
 	if err := s.open(ctx, covered.home); err != nil {
 		return nil, err
@@ -115,47 +119,63 @@ func again() string {
 	return hex.EncodeToString(random[:])
 }
 
-// onShelf finds the accounts of a run that the action list has begun.
-func (a *app) onShelf(ctx context.Context, cfg config.Config, e event) (*organization, org.Shelf, error) {
+// errNotCovered says that the settings, as they are now, leave an account out,
+// whatever the run's list says.
+var errNotCovered = errors.New("the settings do not cover it; check ACCOUNTS and EXCLUDE_ACCOUNTS")
+
+// onShelf finds the accounts of a run that the action list has begun. What is
+// kept in the bucket is checked, as it may be another run's, or out of date.
+func (a *app) onShelf(ctx context.Context, cfg config.Config, e event) (*organization, org.Listing, org.Shelf, error) {
+	fail := func(err error) (*organization, org.Listing, org.Shelf, error) {
+		return nil, org.Listing{}, org.Shelf{}, err
+	}
 	covered, err := a.homeOf(ctx, cfg, e.Run)
 	if err != nil {
-		return nil, org.Shelf{}, err
+		return fail(err)
 	}
 	shelf := covered.shelf(cfg, e.Run)
-	covered.members, err = shelf.Members(ctx)
+	listing, err := shelf.Listing(ctx)
 	if err != nil {
-		return nil, org.Shelf{}, fmt.Errorf("find the accounts of run %s: %w", e.Run, err)
+		return fail(fmt.Errorf("find the accounts of run %s: %w", e.Run, err))
 	}
-	return covered, shelf, nil
+	if err := listing.Check(e.Run, e.Began, a.now(), cfg.Scope); err != nil {
+		return fail(fmt.Errorf("the list of run %s cannot be used, and nothing was done: %w; start a new run", e.Run, err))
+	}
+	covered.members = listing.Members
+	return covered, listing, shelf, nil
 }
 
 func (a *app) summarize(ctx context.Context, cfg config.Config, e event, log *slog.Logger) (any, error) {
-	covered, shelf, err := a.onShelf(ctx, cfg, e)
+	covered, listing, shelf, err := a.onShelf(ctx, cfg, e)
 	if err != nil {
 		return nil, err
 	}
+	dryRun := listing.DryRun || e.DryRun
 	log = log.With("run", e.Run)
-	s := &session{app: a, id: e.Run, began: e.Began, cfg: cfg, dryRun: e.DryRun, log: log, digest: cfg.Digest}
+	s := &session{app: a, id: e.Run, began: listing.Began, cfg: cfg, dryRun: dryRun, log: log, digest: cfg.Digest}
 	if err := s.open(ctx, covered.home); err != nil {
 		return nil, err
 	}
 	defer func() { _ = s.store.Close() }()
 	results, err := shelf.Results(ctx, covered.members.Accounts, func(account string) sleuth.Summary {
-		return org.NotEntered(account, e.Run, a.now(), e.DryRun,
+		return org.NotEntered(account, e.Run, a.now(), dryRun,
 			errors.New("its invocation ended without a result; see the function's log and the state machine's map run"))
 	})
 	if err != nil {
 		return nil, err
 	}
-	summary := org.NewSummary(e.Run, covered.members, e.Began, e.DryRun)
-	for _, one := range results {
+	summary := org.NewSummary(e.Run, covered.members, listing.Began, dryRun)
+	for i, one := range results {
+		if account := listing.Accounts[i]; !cfg.Scope.Allows(account) {
+			one = org.NotEntered(account, e.Run, a.now(), dryRun, errNotCovered)
+		}
 		if !one.Begun {
 			s.tellOfFailure(ctx, &one)
 		}
 		summary.Add(one)
 	}
 	switch digest := s.digestOf(covered.members.Organization); {
-	case e.DryRun:
+	case dryRun:
 	case cfg.Digest:
 		summary.Deliver(digest.Send(ctx, summary.Accounts))
 	default:

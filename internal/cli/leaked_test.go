@@ -88,6 +88,41 @@ func TestLambdaAnswersALeak(t *testing.T) {
 	}
 }
 
+// TestLambdaIsNotLedByAForgedEvent: what lacks what AWS sends is refused, a
+// field that would have no effect as well, and what looks like AWS's disables no
+// more than the cap.
+func TestLambdaIsNotLedByAForgedEvent(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, "LEAK_RESPONSE=disable", "ENABLE_AUTO_EXPIRE=true", "SLEUTH_LEAK_MAX_DISABLE=1", "SLACK_URL={webhook}")
+	home := d.aws.Home()
+	ids := []string{"AKIAANN0000000000001", "AKIAANN0000000000002"}
+	home.AddUser(awsfake.User{Name: "ann", Tags: map[string]string{"KeyAutoExpire": "False"}, Keys: []awsfake.Key{
+		{ID: ids[0], Active: true, Created: daysAgo(3)}, {ID: ids[1], Active: true, Created: daysAgo(3)}}})
+	home.AddUser(awsfake.User{Name: "bob", Keys: []awsfake.Key{{ID: "AKIABOB0000000000001", Active: true, Created: daysAgo(95)}}})
+	event := healthEvent("123456789012", ids...)
+	for name, c := range map[string]struct{ event, want string }{
+		"no ARN":                      {strings.Replace(event, healthARN, "", 1), "lacks an eventArn"},
+		"no id":                       {strings.Replace(event, "7bf73129-1428-4cd3-a780-95db273d1602", "", 1), "lacks an eventArn, an id"},
+		"no time":                     {strings.Replace(event, "2026-03-02T12:00:00Z", "", 1), "or a time"},
+		"a dry run beside a leak":     {strings.Replace(event, "{", `{"dry_run":true,`, 1), "unknown field"},
+		"a dry run beside a schedule": {`{"source":"aws.events","detail-type":"Scheduled Event","detail":{},"dry_run":true}`, "unknown field"},
+		"a dry run inside a schedule": {`{"source":"aws.events","detail-type":"Scheduled Event","detail":{"dry_run":true}}`, "in its detail"},
+	} {
+		if result, failure := d.send(t, c.event); failure == nil || !strings.Contains(failure.Message, c.want) {
+			t.Errorf("%s: %v, %v; want an error with %q", name, result, failure, c.want)
+		}
+	}
+	if n := d.aws.Count("UpdateAccessKey"); n != 0 || len(d.slack.Received()) != 0 {
+		t.Errorf("%d keys were changed, and Slack received %q", n, d.slack.Received())
+	}
+	if result, failure := d.send(t, event); failure == nil || !strings.Contains(failure.Message, "SLEUTH_LEAK_MAX_DISABLE=1 allows no more") {
+		t.Errorf("an event of two keys: %v, %v", result, failure)
+	}
+	if n := d.aws.Count("UpdateAccessKey"); n != 1 {
+		t.Errorf("%d keys were disabled, want 1", n)
+	}
+}
+
 // TestLambdaFailsWhereALeakIsNotAnswered: an error has EventBridge send the
 // event again, and that finishes what was begun.
 func TestLambdaFailsWhereALeakIsNotAnswered(t *testing.T) {

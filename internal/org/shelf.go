@@ -41,27 +41,27 @@ var ErrNothingThere = errors.New("it is not there")
 
 func (s Shelf) folder() string { return "runs/" + s.Run + "/" }
 
-// ItemsKey is where PutMembers puts the list to map over.
+// ItemsKey is where PutListing puts the list to map over.
 func (s Shelf) ItemsKey() string { return s.folder() + "items.json" }
 
 func (s Shelf) membersKey() string              { return s.folder() + "members.json" }
 func (s Shelf) resultKey(account string) string { return s.folder() + "accounts/" + account + ".json" }
 
-// PutMembers keeps the accounts to cover.
-func (s Shelf) PutMembers(ctx context.Context, members Members) error {
-	items := make([]Item, len(members.Accounts))
-	for i, account := range members.Accounts {
+// PutListing keeps what a run is to cover, and how.
+func (s Shelf) PutListing(ctx context.Context, listing Listing) error {
+	items := make([]Item, len(listing.Accounts))
+	for i, account := range listing.Accounts {
 		items[i] = Item{account}
 	}
-	if err := s.put(ctx, s.membersKey(), members); err != nil {
+	if err := s.put(ctx, s.membersKey(), listing); err != nil {
 		return err
 	}
 	return s.put(ctx, s.ItemsKey(), items)
 }
 
-// Members returns what PutMembers has kept.
-func (s Shelf) Members(ctx context.Context) (members Members, err error) {
-	return members, s.get(ctx, s.membersKey(), &members)
+// Listing returns what PutListing has kept.
+func (s Shelf) Listing(ctx context.Context) (listing Listing, err error) {
+	return listing, s.get(ctx, s.membersKey(), &listing)
 }
 
 // PutResult keeps the summary of the run on one account, in place of an

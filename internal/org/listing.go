@@ -1,0 +1,51 @@
+package org
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/config"
+)
+
+// Listing is what one run is to cover, and how, for the invocations that make
+// it up.
+type Listing struct {
+	Members
+	// Run is the run's id.
+	Run string `json:"run"`
+	// Began is when it was asked for (UTC).
+	Began time.Time `json:"began"`
+	// DryRun: no invocation of the run writes or sends anything.
+	DryRun bool `json:"dry_run"`
+	// OUs are the units that the accounts were looked for in.
+	OUs []string `json:"ous,omitempty"`
+}
+
+const (
+	// maxListingAge is how long a run's accounts are taken for those that are
+	// to be covered.
+	maxListingAge = 24 * time.Hour
+	// maxClockSkew is how far the clocks of two invocations may differ.
+	maxClockSkew = 5 * time.Minute
+)
+
+// Check reports why a listing that was read from a bucket is not to be used for
+// the run of that id, which is said to have begun at a moment. Each account is
+// for Scope.Allows to check.
+func (l Listing) Check(run string, began, now time.Time, scope config.Scope) error {
+	switch age := now.Sub(l.Began); {
+	case l.Run != run:
+		return fmt.Errorf("it is of run %q", l.Run)
+	case !l.Began.Equal(began):
+		return fmt.Errorf("it says that the run began at %s, and the event at %s", l.Began.Format(time.RFC3339Nano), began.Format(time.RFC3339Nano))
+	case age > maxListingAge:
+		return fmt.Errorf("it is of %s, more than a day ago", l.Began.Format(time.RFC3339))
+	case age < -maxClockSkew:
+		return fmt.Errorf("it is of %s, which is in the future", l.Began.Format(time.RFC3339))
+	case !slices.Equal(l.OUs, scope.OUs):
+		return errors.New("OUS was changed since")
+	}
+	return nil
+}
