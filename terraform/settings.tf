@@ -68,7 +68,19 @@ variable "inactivity_warning_age" {
 }
 
 variable "enable_auto_expire" {
-  description = "ENABLE_AUTO_EXPIRE: disable keys past a limit. Without it people are only told, and the role cannot change a key."
+  description = "ENABLE_AUTO_EXPIRE: disable keys past a limit. Without it people are only notified, and the role cannot change a key. Needs a channel, or allow_silent."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.enable_auto_expire || var.allow_silent || length(local.channels) > 0
+    error_message = "enable_auto_expire disables keys, and no channel is set to notify their owners: set one, such as slack_url or sns_topic, or allow_silent = true."
+  }
+}
+
+variable "allow_silent" {
+  description = "SLEUTH_ALLOW_SILENT: allow disabling keys although no channel is set, so that nobody is notified."
   type        = bool
   default     = false
   nullable    = false
@@ -139,6 +151,11 @@ variable "leak_response" {
     condition     = var.leak_response == null ? true : contains(["", "notify", "disable"], var.leak_response)
     error_message = "leak_response must be notify, disable or null."
   }
+
+  validation {
+    condition     = var.leak_response == null ? true : var.leak_response != "disable" || var.allow_silent || length(local.channels) > 0
+    error_message = "leak_response = \"disable\" disables keys, and no channel is set to notify their owners: set one, such as slack_url or sns_topic, or allow_silent = true."
+  }
 }
 
 variable "leak_exempt" {
@@ -146,6 +163,18 @@ variable "leak_exempt" {
   type        = bool
   default     = false
   nullable    = false
+}
+
+variable "leak_max_disable" {
+  description = "SLEUTH_LEAK_MAX_DISABLE: with leak_response = \"disable\", the most leaked keys that one event, and one hour in one account, may disable, 1 to 10000. Beyond it owners are notified, nothing more is disabled, and the event fails."
+  type        = number
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.leak_max_disable == floor(var.leak_max_disable) && var.leak_max_disable >= 1 && var.leak_max_disable <= 10000
+    error_message = "leak_max_disable must be a whole number of keys from 1 to 10000."
+  }
 }
 
 variable "remind_at" {
@@ -373,12 +402,14 @@ locals {
       INACTIVITY_AGE              = var.inactivity_age == null ? null : tostring(var.inactivity_age)
       INACTIVITY_WARNING_AGE      = var.inactivity_warning_age == null ? null : tostring(var.inactivity_warning_age)
       ENABLE_AUTO_EXPIRE          = tostring(var.enable_auto_expire)
+      SLEUTH_ALLOW_SILENT         = tostring(var.allow_silent)
       MAX_DISABLE                 = var.max_disable
       MIN_NOTICE_DAYS             = tostring(var.min_notice_days)
       MAX_EXEMPTION_DAYS          = var.max_exemption_days == null ? null : tostring(var.max_exemption_days)
       REQUIRE_EXEMPTION_REASON    = tostring(var.require_exemption_reason)
       LEAK_RESPONSE               = var.leak_response
       LEAK_EXEMPT                 = tostring(var.leak_exempt)
+      SLEUTH_LEAK_MAX_DISABLE     = tostring(var.leak_max_disable)
       REMIND_AT                   = join(",", var.remind_at)
       EXPIRE_NOTIFICATION_TITLE   = var.expire_notification_title
       EXPIRE_NOTIFICATION_TEXT    = var.expire_notification_text
@@ -417,6 +448,9 @@ locals {
       DEBUG                       = tostring(var.debug)
     } : name => value if value != null && value != ""
   }
+
+  # What people, or programs, are notified through.
+  channels = compact([var.slack_url, var.slack_token, var.sns_topic, var.email_from, var.notify_urls, var.events])
 
   state = var.state == null ? "dynamodb:${var.name}" : var.state
 }

@@ -16,6 +16,12 @@ try:
     import yaml
 except ImportError:
     sys.exit(3)
+# CloudFormation's short forms are written out.
+def written_out(loader, name, node):
+    kinds = {"scalar": loader.construct_scalar, "sequence": loader.construct_sequence, "mapping": loader.construct_mapping}
+    value = kinds[node.id](node, True) if node.id != "scalar" else loader.construct_scalar(node)
+    return {name if name == "Ref" else "Fn::" + name: value}
+yaml.SafeLoader.add_multi_constructor("!", written_out)
 print(json.dumps([d for d in yaml.safe_load_all(open(sys.argv[1])) if d]))
 `
 
