@@ -131,7 +131,7 @@ func TestAStepIsHeldToTheSettings(t *testing.T) {
 	s.change(t, run, run, func(list map[string]any) { list["accounts"] = []string{steppedOne, steppedOut} })
 	s.refused(t, step("account", steppedOut, run, began), "the settings do not cover it")
 	s.refused(t, step("account", steppedTwo, run, began), "is not among those of run")
-	s.refused(t, step("account", steppedOne, run, "2026-03-02T12:00:00Z"), "the event at 2026-03-02T12:00:00Z")
+	s.refused(t, step("account", steppedOne, run, "2026-03-02T12:00:00Z"), "at another time than the event")
 
 	const old = "20260302T120000Z-abcdef"
 	s.change(t, run, old, func(map[string]any) {})

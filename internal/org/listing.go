@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
 // Listing is what one run is to cover, and how, for the invocations that make
@@ -39,11 +40,11 @@ func (l Listing) Check(run string, began, now time.Time, scope config.Scope) err
 	case l.Run != run:
 		return fmt.Errorf("it is of run %q", l.Run)
 	case !l.Began.Equal(began):
-		return fmt.Errorf("it says that the run began at %s, and the event at %s", l.Began.Format(time.RFC3339Nano), began.Format(time.RFC3339Nano))
+		return errors.New("it says that the run began at another time than the event does")
 	case age > maxListingAge:
-		return fmt.Errorf("it is of %s, more than a day ago", l.Began.Format(time.RFC3339))
+		return fmt.Errorf("it is of %s, more than a day ago", notify.Date(l.Began))
 	case age < -maxClockSkew:
-		return fmt.Errorf("it is of %s, which is in the future", l.Began.Format(time.RFC3339))
+		return fmt.Errorf("it is of %s, which is in the future", notify.Date(l.Began))
 	case !slices.Equal(l.OUs, scope.OUs):
 		return errors.New("OUS was changed since")
 	}
