@@ -138,8 +138,8 @@ func TestAStepIsHeldToTheSettings(t *testing.T) {
 	s.refused(t, step("account", steppedOne, old, began), "it is of run")
 	const longAgo = "2026-03-02T12:00:00Z"
 	s.change(t, run, old, func(list map[string]any) { list["run"], list["began"] = old, longAgo })
-	s.refused(t, step("account", steppedOne, old, longAgo), "more than a day ago")
-	s.refused(t, step("summarize", "", old, longAgo), "more than a day ago")
+	s.refused(t, step("account", steppedOne, old, longAgo), "more than a day old")
+	s.refused(t, step("summarize", "", old, longAgo), "more than a day old")
 	tomorrow := time.Now().UTC().Add(26 * time.Hour).Format(time.RFC3339)
 	s.change(t, run, old, func(list map[string]any) { list["run"], list["began"] = old, tomorrow })
 	s.refused(t, step("account", steppedOne, old, tomorrow), "in the future")

@@ -24,12 +24,12 @@ func TestListingCheck(t *testing.T) {
 	}{
 		"as it was listed":        {listing, "run-1", began, began.Add(time.Minute), scope, ""},
 		"after a day":             {listing, "run-1", began, began.Add(24 * time.Hour), scope, ""},
-		"after more than a day":   {listing, "run-1", began, began.Add(24*time.Hour + 1), scope, "more than a day ago"},
+		"after more than a day":   {listing, "run-1", began, began.Add(24*time.Hour + 1), scope, "more than a day old"},
 		"a clock behind":          {listing, "run-1", began, began.Add(-5 * time.Minute), scope, ""},
 		"of the future":           {listing, "run-1", began, began.Add(-5*time.Minute - 1), scope, "in the future"},
 		"another run's":           {listing, "run-2", began, began, scope, `of run "run-1"`},
 		"another time":            {listing, "run-1", began.Add(time.Hour), began, scope, "at another time than the event"},
-		"no run and no time":      {org.Listing{}, "", time.Time{}, began, config.Scope{}, "more than a day ago"},
+		"no run and no time":      {org.Listing{}, "", time.Time{}, began, config.Scope{}, "more than a day old"},
 		"units that were changed": {listing, "run-1", began, began, config.Scope{Organization: true, OUs: []string{"ou-2"}}, "OUS was changed"},
 		"units that were dropped": {listing, "run-1", began, began, config.Scope{Organization: true}, "OUS was changed"},
 	} {
