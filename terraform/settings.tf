@@ -450,7 +450,7 @@ locals {
   }
 
   # What people, or programs, are notified through.
-  channels = compact([var.slack_url, var.slack_token, var.sns_topic, var.email_from, var.notify_urls, var.events])
+  channels = compact([var.slack_url, var.slack_token, var.sns_topic, var.email_from, var.teams_url, var.notify_urls, var.events])
 
   state = var.state == null ? "dynamodb:${var.name}" : var.state
 }

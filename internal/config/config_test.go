@@ -286,6 +286,19 @@ func TestSilenceIsAskedForByName(t *testing.T) {
 	}
 }
 
+// TestEveryChannelBreaksTheSilence: no channel is forgotten.
+func TestEveryChannelBreaksTheSilence(t *testing.T) {
+	t.Parallel()
+	channels := reflect.TypeFor[config.Channels]()
+	for i := range channels.NumField() {
+		variable := channels.Field(i).Tag.Get("setting")
+		alone := !strings.HasSuffix(variable, "SLACK_CHANNEL") && !strings.HasSuffix(variable, "NOTIFY") && !strings.HasSuffix(variable, "NOTIFY_MODE")
+		if got := settings(t, variable, "x").Channels.AreSet(); got != alone {
+			t.Errorf("%s is taken for a channel: %t, want %t", variable, got, alone)
+		}
+	}
+}
+
 func oneProblem(t *testing.T, err error) config.Problem {
 	t.Helper()
 	var problems config.Problems

@@ -104,7 +104,7 @@ type Channels struct {
 // prints is one.
 func (c Channels) areSet() bool {
 	for _, text := range []string{
-		c.SlackURL.Reveal(), c.SlackToken.Reveal(), c.SNSTopic, c.EmailFrom, c.NotifyURLs.Reveal(), c.Events,
+		c.SlackURL.Reveal(), c.SlackToken.Reveal(), c.SNSTopic, c.EmailFrom, c.TeamsURL.Reveal(), c.NotifyURLs.Reveal(), c.Events,
 	} {
 		if strings.TrimSpace(text) != "" {
 			return true
