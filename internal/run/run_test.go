@@ -87,6 +87,9 @@ func TestAWholeRun(t *testing.T) {
 			t.Errorf("the log does not say that a tag of %s is missing or unreadable", missing)
 		}
 	}
+	if n := strings.Count(w.log.String(), "the Name tag is missing"); n != strings.Count(w.log.String(), "tag=Name") || strings.Count(w.log.String(), "user=two tag=Name") != 1 {
+		t.Errorf("user two, who has two keys, is not named once as lacking a Name tag in\n%s", w.log.String())
+	}
 
 	// The final notice is the last that they hear; the warned hear every time.
 	w.sleep(day)

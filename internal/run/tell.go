@@ -10,14 +10,14 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
 // notify sends the warnings of this run and the final notices that are pending.
 func (p *pass) notify(ctx context.Context) {
-	warnings := p.warnings(ctx)
+	warnings := p.warnings()
+	p.logTagProblems(ctx)
 	p.summary.Warned = len(warnings)
 	p.openExemptionsOnceAMonth(ctx)
 	p.summary.sortExemptions()
@@ -38,10 +38,9 @@ func (p *pass) notify(ctx context.Context) {
 }
 
 // warnings are the steps whose owners are warned.
-func (p *pass) warnings(ctx context.Context) []*step {
+func (p *pass) warnings() []*step {
 	var warnings []*step
 	for _, s := range p.steps {
-		p.checkTags(ctx, s)
 		if s.decision.Action == audit.Warn {
 			warnings = append(warnings, s)
 		}
@@ -98,20 +97,6 @@ func (p *pass) reopened(r *ledger.Record) error {
 // joined are the parts of an announcement, with an empty line between them.
 func joined(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "\n\n")
-}
-
-// checkTags says in the log which tags a person to be told lacks.
-func (p *pass) checkTags(ctx context.Context, s *step) {
-	if s.decision.Action == audit.Nothing {
-		return
-	}
-	if _, ok := slack.Mention(s.user.Name, s.user.Slack()); !ok {
-		p.Log.ErrorContext(ctx, "the Slack tag is missing or is no Slack id, so the plain user name stands in the message; "+
-			"set it to U... for a person or subteam-S... for a group", "user", s.user.Name, "slack", s.user.Slack())
-	}
-	if s.user.NameTag() == "" {
-		p.Log.ErrorContext(ctx, "the Name tag is missing; set it to the person's name, as messages to them begin with it", "user", s.user.Name)
-	}
 }
 
 func (p *pass) warning(s *step) notify.Notice {

@@ -193,6 +193,8 @@ type channel struct {
 func (c *channel) Name() string { return c.name }
 func (c *channel) ID() string   { return cmp.Or(c.id, c.name) }
 
+func (c *channel) TagProblems(n notify.Notice) []notify.TagProblem { return notify.MissingName(n) }
+
 func (c *channel) Compose(b notify.Bulletin) []notify.Message {
 	c.mu.Lock()
 	defer c.mu.Unlock()

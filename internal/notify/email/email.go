@@ -73,6 +73,7 @@ type Mailer struct {
 var (
 	_ notify.Channel   = (*Mailer)(nil)
 	_ notify.Selective = (*Mailer)(nil)
+	_ notify.TagReader = (*Mailer)(nil)
 )
 
 // New returns the channel that sends mail from an address, which may have a
@@ -102,6 +103,9 @@ func (m *Mailer) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, 
 
 // Tells implements notify.Selective: a notice whose owner has an address.
 func (*Mailer) Tells(n notify.Notice) bool { return n.Email != "" }
+
+// TagProblems implements notify.TagReader: a mail begins with the person's name.
+func (*Mailer) TagProblems(n notify.Notice) []notify.TagProblem { return notify.MissingName(n) }
 
 // Compose implements notify.Channel: a mail to each person.
 func (*Mailer) Compose(b notify.Bulletin) []notify.Message {

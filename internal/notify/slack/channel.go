@@ -18,7 +18,10 @@ type Channel struct {
 	id  string
 }
 
-var _ notify.Channel = (*Channel)(nil)
+var (
+	_ notify.Channel   = (*Channel)(nil)
+	_ notify.TagReader = (*Channel)(nil)
+)
 
 // Channel returns the channel with an id (C... or G...), which the app is a
 // member of.
@@ -46,6 +49,15 @@ func (c *Channel) Compose(b notify.Bulletin) []notify.Message {
 		messages[i].Subject = "to " + c.id
 	}
 	return messages
+}
+
+// TagProblems implements notify.TagReader: those whom Direct writes to need no
+// mention.
+func (*Channel) TagProblems(n notify.Notice) []notify.TagProblem {
+	if hasAddress(n) {
+		return nil
+	}
+	return unmentioned(n)
 }
 
 // Send implements notify.Channel. It tries again after 429, 5xx, a failure of

@@ -30,6 +30,7 @@ type Direct struct {
 var (
 	_ notify.Channel   = (*Direct)(nil)
 	_ notify.Selective = (*Direct)(nil)
+	_ notify.TagReader = (*Direct)(nil)
 )
 
 // Direct returns the channel of direct messages. The id is of the channel for
@@ -51,6 +52,10 @@ func (*Direct) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "s
 // Tells implements notify.Selective: a notice is for a person whose id or mail
 // address is known. Groups, and who has neither, are for the Channel alone.
 func (*Direct) Tells(n notify.Notice) bool { return hasAddress(n) }
+
+// TagProblems implements notify.TagReader: a message begins with the person's
+// name.
+func (*Direct) TagProblems(n notify.Notice) []notify.TagProblem { return notify.MissingName(n) }
 
 func hasAddress(n notify.Notice) bool { return addressOf(n) != "" }
 

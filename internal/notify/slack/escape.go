@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"log/slog"
 	"regexp"
 	"strings"
 
@@ -28,6 +29,17 @@ func Mention(userName, slackTag string) (mention string, ok bool) {
 		return name + " (<!subteam^" + group[1] + ">)", true
 	}
 	return name, false
+}
+
+// unmentioned is the problem of an owner whom a list cannot mention.
+func unmentioned(n notify.Notice) []notify.TagProblem {
+	if _, ok := Mention(n.User, n.SlackTag); ok {
+		return nil
+	}
+	return []notify.TagProblem{{
+		User: n.User, Tag: "Slack", Value: n.SlackTag, Level: slog.LevelError,
+		Text: "no valid Slack tag: the message shows the user name and mentions nobody; set the tag to U... or W... for a person, or to subteam-S... for a group",
+	}}
 }
 
 // entities are the three characters that Slack's format reserves, see "Escaping

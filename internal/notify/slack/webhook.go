@@ -63,7 +63,10 @@ type Webhook struct {
 	echo io.Writer
 }
 
-var _ notify.Channel = (*Webhook)(nil)
+var (
+	_ notify.Channel   = (*Webhook)(nil)
+	_ notify.TagReader = (*Webhook)(nil)
+)
 
 // NewWebhook returns the channel behind a webhook URL, which must be https
 // unless it leads to this machine. With the URL PrintOnly, messages are printed
@@ -158,6 +161,9 @@ func (*Webhook) Compose(b notify.Bulletin) []notify.Message {
 	}
 	return compose(b)
 }
+
+// TagProblems implements notify.TagReader: everybody is mentioned.
+func (*Webhook) TagProblems(n notify.Notice) []notify.TagProblem { return unmentioned(n) }
 
 // PrintOnly reports whether messages are printed and not sent, so that nobody
 // has been told when Send returns.

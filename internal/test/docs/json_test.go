@@ -99,7 +99,7 @@ func logFields(t *testing.T, file *ast.File, fields map[string]bool) {
 	methods := map[string]int{
 		"Debug": 1, "Info": 1, "Warn": 1, "Error": 1,
 		"DebugContext": 2, "InfoContext": 2, "WarnContext": 2, "ErrorContext": 2,
-		"With": 0,
+		"Log": 3, "With": 0,
 	}
 	ast.Inspect(file, func(node ast.Node) bool {
 		call, ok := node.(*ast.CallExpr)
