@@ -387,7 +387,7 @@ variable "lease_seconds" {
 }
 
 variable "debug" {
-  description = "DEBUG: log more, and print the key table and the Slack messages."
+  description = "DEBUG: log more, and print the key table and the Slack and SNS messages."
   type        = bool
   default     = false
   nullable    = false

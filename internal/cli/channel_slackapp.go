@@ -27,11 +27,7 @@ func (w wiring) openSlackApp(ctx context.Context) (*slack.App, error) {
 	if err := config.CheckSlackToken(token.Reveal()); err != nil {
 		return nil, err
 	}
-	options := slack.AppOptions{
-		APIURL: w.cfg.SlackAPIURL, Now: w.now, Retry: patience(), Log: newLogger(w.stderr, w.cfg.Debug),
-	}
-	if w.cfg.Debug {
-		options.Echo = w.paper
-	}
-	return slack.NewApp(token.Value, options)
+	return slack.NewApp(token.Value, slack.AppOptions{
+		APIURL: w.cfg.SlackAPIURL, Echo: w.echo(), Now: w.now, Retry: patience(), Log: newLogger(w.stderr, w.cfg.Debug),
+	})
 }

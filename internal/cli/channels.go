@@ -69,6 +69,14 @@ func (w wiring) previewed(channels ...notify.Channel) []notify.Channel {
 	return channels
 }
 
+// echo is where DEBUG has the messages printed that are sent; nil without it.
+func (w wiring) echo() io.Writer {
+	if !w.cfg.Debug {
+		return nil
+	}
+	return w.paper
+}
+
 func (w wiring) slack(ctx context.Context) ([]notify.Channel, error) {
 	url, err := w.cfg.SlackURL.Fetch(ctx, awsclient.Fetchers(w.aws))
 	if err != nil {
@@ -80,8 +88,8 @@ func (w wiring) slack(ctx context.Context) ([]notify.Channel, error) {
 	if w.dryRun {
 		url.Value = secret.New(slack.PrintOnly)
 	}
-	var echo io.Writer
-	if w.cfg.Debug || url.Reveal() == slack.PrintOnly {
+	echo := w.echo()
+	if url.Reveal() == slack.PrintOnly {
 		echo = w.paper
 	}
 	channel, err := slack.NewWebhook(url.Value, slack.Options{Echo: echo, Now: w.now, Retry: patience()})
@@ -89,7 +97,7 @@ func (w wiring) slack(ctx context.Context) ([]notify.Channel, error) {
 }
 
 func (w wiring) sns(context.Context) ([]notify.Channel, error) {
-	channel, err := sns.NewTopic(w.cfg.SNSTopic, snsClient(w.aws, w.cfg.SNSTopic), sns.Options{Now: w.now, Retry: patience()})
+	channel, err := sns.NewTopic(w.cfg.SNSTopic, snsClient(w.aws, w.cfg.SNSTopic), sns.Options{Echo: w.echo(), Now: w.now, Retry: patience()})
 	if err != nil {
 		return nil, err
 	}

@@ -160,7 +160,7 @@ type Elsewhere struct {
 
 // Logging is what Sleuth says of its own work.
 type Logging struct {
-	Debug Switch `setting:"DEBUG" default:"false" help:"Log more, and print the key table and the Slack messages. On when set to anything but a false value."`
+	Debug Switch `setting:"DEBUG" default:"false" help:"Log more, and print the key table and the Slack and SNS messages. On when set to anything but a false value."`
 }
 
 // Groups titles the groups above, in the order of the help.

@@ -36,6 +36,9 @@ type Publisher interface {
 
 // Options are what a Topic can be told beyond its ARN; each has a default.
 type Options struct {
+	// Echo is where every message that is sent is printed as well, after a line
+	// "sns message: SUBJECT"; nil is nowhere.
+	Echo io.Writer
 	// Retry says how often and how patiently to try. It takes the place of the
 	// client's own retries.
 	Retry retry.Policy
@@ -48,6 +51,7 @@ type Options struct {
 type Topic struct {
 	arn       string
 	publisher Publisher
+	echo      io.Writer
 	retry     retry.Policy
 	now       func() time.Time
 }
@@ -60,7 +64,7 @@ func NewTopic(arn string, publisher Publisher, options Options) (*Topic, error) 
 	if _, err := RegionOf(arn); err != nil {
 		return nil, err
 	}
-	t := &Topic{arn: arn, publisher: publisher, retry: options.Retry, now: options.Now}
+	t := &Topic{arn: arn, publisher: publisher, echo: options.Echo, retry: options.Retry, now: options.Now}
 	if t.now == nil {
 		t.now = time.Now
 	}
@@ -85,6 +89,9 @@ func (*Topic) Compose(b notify.Bulletin) []notify.Message {
 // throttling, 5xx, a timeout or a lost connection.
 func (t *Topic) Send(ctx context.Context, m notify.Message) error {
 	input := t.input(m)
+	if t.echo != nil {
+		_, _ = fmt.Fprintf(t.echo, "sns message: %s\n%s\n", m.Subject, m.Body)
+	}
 	err := t.retry.Do(ctx, func(ctx context.Context) error {
 		_, err := t.publisher.Publish(ctx, input, once)
 		return awserr.ForRetry(ctx, err, t.now(), hintOn)

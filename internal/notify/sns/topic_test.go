@@ -262,3 +262,17 @@ func BenchmarkCompose(b *testing.B) {
 		})
 	}
 }
+
+// A message is printed once, however often it is tried.
+func TestEcho(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	var echo strings.Builder
+	m := notify.Message{Subject: "a subject", Body: "a body\nof two lines"}
+	if err := newTopic(t, topicARN, s.client(), sns.Options{Echo: &echo}).Send(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if want := "sns message: a subject\na body\nof two lines\n"; echo.String() != want || len(s.taken()) != 1 {
+		t.Errorf("printed %q and published %d, want %q and 1", echo.String(), len(s.taken()), want)
+	}
+}
