@@ -3,6 +3,7 @@ package leak
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -90,6 +91,9 @@ func (a Answer) String() string {
 		}
 		b.WriteString("\n")
 	}
+	if a.leavesSessions() {
+		b.WriteString(aboutSessions + "\n")
+	}
 	if a.NoticesSent > 0 {
 		fmt.Fprintf(&b, "notices sent %d\n", a.NoticesSent)
 	}
@@ -97,6 +101,23 @@ func (a Answer) String() string {
 		fmt.Fprintf(&b, "failed: %s\n", notify.OneLine(problem.Text))
 	}
 	return b.String()
+}
+
+// aboutSessions follows the list of keys if sessions may have been made from
+// one of them.
+const aboutSessions = "Disabling a key does not end the sessions that were made from it, which live for up to 36 hours: " +
+	"docs/leaks.md says how an administrator ends them."
+
+// leavesSessions reports whether sessions may go on that were made from one of
+// the keys.
+func (a Answer) leavesSessions() bool {
+	return slices.ContainsFunc(a.Keys, func(key Result) bool {
+		switch key.Outcome {
+		case Disabled, Notified, AlreadyDisabled, Failed:
+			return !strings.HasPrefix(key.KeyID, "ASIA") && key.Detail != nothingKnown
+		}
+		return false
+	})
 }
 
 func (o Outcome) inWords(dryRun bool) string {

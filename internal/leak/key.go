@@ -28,8 +28,8 @@ const (
 	ofSession    = "Sleuth cannot disable it: revoke the sessions of the role or the user that it was issued to, whom CloudTrail names."
 	wasInactive  = "It was disabled before that."
 	wasDeleted   = "It was deleted since."
-	notRead      = "Sleuth could not read it, and did nothing about it: disable it by hand."
-	notDisabled  = "Sleuth tried to disable it and could not: disable it by hand."
+	notRead      = "Sleuth could not read it and did nothing about it: an administrator has to disable it by hand."
+	notDisabled  = "Sleuth tried to disable it and could not: an administrator has to disable it by hand."
 	isPending    = "Sleuth tried to disable it, and whether that worked cannot be seen yet."
 	nothingKnown = "IAM knows no such key"
 )
@@ -61,7 +61,7 @@ func (a *answering) answerKey(ctx context.Context, f Finding) {
 		a.problem(f.KeyID, fmt.Errorf("deal with leaked key %s: %w", f.KeyID, err))
 		result.Outcome, result.Detail = Failed, cmp.Or(result.Detail, "it was not dealt with")
 		if result.Detail != nothingKnown && !slices.Contains(a.pending, a.records[f.KeyID]) {
-			a.say("Access key %s was found in public, and Sleuth could not deal with it. See to it by hand.", f.KeyID)
+			a.say("Access key %s was found in public, and Sleuth could not deal with it. An administrator has to disable it by hand.", f.KeyID)
 		}
 	}
 	result.KeyID = f.KeyID

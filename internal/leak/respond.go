@@ -89,7 +89,7 @@ func (r Responder) Announce(ctx context.Context, event Event, outcome Outcome, w
 	for i, finding := range event.Keys {
 		keys[i] = finding.KeyID
 	}
-	a.say("Found in public: access keys of this account (%s). Nothing was done about them: %s. Disable them at once.", firstOf(append(keys, event.Unclear...)), why)
+	a.say("Found in public: access keys of this account (%s). Nothing was done about them: %s. An administrator of the account has to disable them at once.", firstOf(append(keys, event.Unclear...)), why)
 	a.tell(ctx)
 	if outcome == Failed {
 		a.problem("", fmt.Errorf("nothing was done about the leaked keys of account %s: %s", r.Account.ID, why))

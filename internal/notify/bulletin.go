@@ -26,10 +26,14 @@ func (a Account) String() string {
 // reason. They are the administrator's own words.
 type Heading struct{ Title, Text string }
 
-// LeakInstructions is what to do about a key that was found in public, where
-// the administrator says nothing else.
+// LeakInstructions says what to do about a key that was found in public. It is
+// the default of LEAK_NOTIFICATION_TEXT.
 const LeakInstructions = "Anybody may have this key. Find out what it was used for since it came out (CloudTrail shows it), " +
-	"put a new key in its place, delete it, and remove it from wherever it was published."
+	"create a new key and switch to it, delete the leaked one, and remove it from wherever it was published. " +
+	"Disabling or deleting the key does not end the sessions that were made from it, which live for up to 36 hours: " +
+	"an administrator ends them with a policy on the user that denies requests by older sessions (aws:TokenIssueTime). " +
+	"AWS may have attached a policy named AWSCompromisedKeyQuarantine to the user, which lets the owner neither disable a key nor create one: " +
+	"an administrator has to do both."
 
 // Bulletin is everything that one run has to tell through one channel, or, as
 // a digest, what the runs on several accounts have.

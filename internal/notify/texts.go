@@ -40,6 +40,8 @@ Hello {{.Name}},
 What happens next:
 {{if .Has "exposed"}}- A key that was found in public stays active until you or an administrator disable it. Do so now.
 {{end}}{{if .Has "leaked"}}- What used a leaked key fails until it has a new one. Do not have the leaked key enabled again.
+{{end}}{{if or (.Has "exposed") (.Has "leaked")}}- If access is denied to you, ask an administrator: AWS may have put your user in quarantine, which lets you neither disable a key nor create one.
+- Sessions that were made from a leaked key live for up to 36 hours, even after it is disabled. Ask an administrator to end them.
 {{end}}{{if .Has "disabled"}}- What used a disabled key fails until it has a new one. The key itself is not deleted; an administrator can enable it again.
 {{end}}{{if .Has "past_limit"}}- A key past its limit stays on this list until it is replaced and deleted.
 {{end}}{{if .Has "expiring"}}{{if .Disables}}- A key that expires is disabled at that time, and you get a final notice. Put a new key in its place and delete the old one before then, and you hear no more of it.

@@ -223,3 +223,33 @@ func TestPersonal(t *testing.T) {
 		})
 	}
 }
+
+// Whoever reads of a leaked key learns that disabling it does not end its
+// sessions, and that the owner may be unable to act.
+func TestLeaksSayWhoCanActAndThatSessionsGoOn(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []notify.Kind{notify.Leaked, notify.Exposed} {
+		b := notify.Bulletin{Leak: notify.Heading{Text: "The administrator's own words."}, Notices: []notify.Notice{
+			{KeyID: "AKIA1", User: "tfunke", Kind: kind, Reason: audit.Exposure},
+		}}
+		letter := notify.Words{}.Personal(b, b.Letters(func(notify.Notice) string { return "x" })[0], unchanged)
+		for _, want := range []string{
+			"AWS may have put your user in quarantine, which lets you neither disable a key nor create one.",
+			"live for up to 36 hours, even after it is disabled. Ask an administrator to end them.",
+		} {
+			if !strings.Contains(letter, want) {
+				t.Errorf("%s: no %q in\n%s", kind, want, letter)
+			}
+		}
+	}
+	for _, want := range []string{"up to 36 hours", "aws:TokenIssueTime", "AWSCompromisedKeyQuarantine", "neither disable a key nor create one: an administrator"} {
+		if !strings.Contains(notify.LeakInstructions, want) {
+			t.Errorf("no %q in the instructions %q", want, notify.LeakInstructions)
+		}
+	}
+	b := notify.Bulletin{Notices: []notify.Notice{{KeyID: "AKIA1", User: "tfunke", Kind: notify.Disabled, Reason: audit.CreationAge}}}
+	letter := notify.Words{}.Personal(b, b.Letters(func(notify.Notice) string { return "x" })[0], unchanged)
+	if strings.Contains(letter, "quarantine") || strings.Contains(letter, "36 hours") {
+		t.Errorf("a key that was not leaked is spoken of as one:\n%s", letter)
+	}
+}
