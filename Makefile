@@ -10,7 +10,7 @@ BENCHFLAGS ?=
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build lambda demo test race lint fmt fmt-check vet tidy-check fuzz bench docs pictures clean ci
+.PHONY: help build lambda demo test race lint fmt fmt-check vet tidy-check vuln fuzz bench docs pictures clean ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ vet: ## Run go vet
 
 tidy-check: ## Fail where go.mod and go.sum are not tidy
 	go mod tidy -diff
+
+vuln: ## Look for known vulnerabilities in what Sleuth calls (needs vuln.go.dev)
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 fuzz: ## Run every fuzz target for FUZZTIME (30s) each
 	@grep -rl --include='*_test.go' '^func Fuzz' cmd internal | sort | while read -r file; do \
