@@ -30,7 +30,7 @@ type bar struct {
 // gridLine is a number of keys.
 type gridLine struct {
 	Y     float64
-	Label int
+	Label string
 }
 
 // tick is an age below the plot.
@@ -119,7 +119,7 @@ func (h histogram) draw(rows []Row) chart {
 	ceiling, every := niceCeiling(highest)
 	y := func(n int) float64 { return c.Base - (c.Base-c.Top)*float64(n)/float64(ceiling) }
 	for n := 0; n <= ceiling; n += every {
-		c.Lines = append(c.Lines, gridLine{Y: round(y(n)), Label: n})
+		c.Lines = append(c.Lines, gridLine{Y: round(y(n)), Label: grouped(n)})
 	}
 
 	// The last column stands apart, as its ages have no end.
@@ -133,14 +133,14 @@ func (h histogram) draw(rows []Row) chart {
 	}
 	perDay := slot / float64(step)
 	for days := 0; days < bins*step; days += step * max(1, (bins+5)/6) {
-		c.Ticks = append(c.Ticks, tick{X: round(c.Left + perDay*float64(days)), Label: fmt.Sprint(days)})
+		c.Ticks = append(c.Ticks, tick{X: round(c.Left + perDay*float64(days)), Label: grouped(days)})
 	}
-	c.Ticks = append(c.Ticks, tick{X: round(c.Left + slot*(float64(bins)+1)), Label: fmt.Sprintf("%d+", bins*step)})
+	c.Ticks = append(c.Ticks, tick{X: round(c.Left + slot*(float64(bins)+1)), Label: grouped(bins*step) + "+"})
 
 	warnX, limitX := round(c.Left+perDay*float64(h.warn)), round(c.Left+perDay*float64(h.limit))
 	c.Limits = []limitLine{
-		{Kind: kindWarned, X: warnX, LabelX: warnX - 6, LabelY: 30, Anchor: "end", Label: fmt.Sprintf("warned from %d", h.warn)},
-		{Kind: kindPast, X: limitX, LabelX: limitX + 6, LabelY: 30, Anchor: "start", Label: fmt.Sprintf("limit %d", h.limit)},
+		{Kind: kindWarned, X: warnX, LabelX: warnX - 6, LabelY: 30, Anchor: "end", Label: "warned from " + grouped(h.warn)},
+		{Kind: kindPast, X: limitX, LabelX: limitX + 6, LabelY: 30, Anchor: "start", Label: "limit " + grouped(h.limit)},
 	}
 	if warnX < plotLeft+110 { // no room to its left
 		c.Limits[0].LabelX, c.Limits[0].LabelY, c.Limits[0].Anchor = warnX+6, 14, "start"
@@ -167,11 +167,11 @@ func (h histogram) step() int {
 func (h histogram) ages(i, step, bins int) string {
 	switch {
 	case i == bins:
-		return fmt.Sprintf("%d days or more", bins*step)
+		return grouped(bins*step) + " days or more"
 	case step == 1:
 		return count(i, "day")
 	}
-	return fmt.Sprintf("%d to %d days", i*step, (i+1)*step-1)
+	return fmt.Sprintf("%s to %s days", grouped(i*step), grouped((i+1)*step-1))
 }
 
 // inWords tells the chart to those who do not see it.
@@ -190,10 +190,10 @@ func (h histogram) inWords(rows []Row, active int) string {
 			below++
 		}
 	}
-	text := fmt.Sprintf("Of %s, %d are younger than the %d days from which owners are warned, %d lie between that and the limit of %d days, and %d have reached it.",
-		count(active, "active key"), below, h.warn, between, h.limit, past)
+	text := fmt.Sprintf("Of %s, %s are younger than the %s days from which owners are warned, %s lie between that and the limit of %s days, and %s have reached it.",
+		count(active, "active key"), grouped(below), grouped(h.warn), grouped(between), grouped(h.limit), grouped(past))
 	if exempt > 0 {
-		text += fmt.Sprintf(" %d exempt are not counted here.", exempt)
+		text += " " + grouped(exempt) + " exempt are not counted here."
 	}
 	return text
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"strconv"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
@@ -36,6 +35,7 @@ func writePage(w io.Writer, p page) error {
 		"kind":    kindOf,
 		"tone":    toneOf,
 		"moment":  inWords,
+		"number":  number,
 	}).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("read the page's layout: %w", err)
@@ -48,6 +48,20 @@ func writePage(w io.Writer, p page) error {
 		return fmt.Errorf("write HTML: %w", err)
 	}
 	return nil
+}
+
+// number writes an int, or a *int that may be nil, as every number of the page
+// is written.
+func number(n any) string {
+	switch n := n.(type) {
+	case int:
+		return grouped(n)
+	case *int:
+		if n != nil {
+			return grouped(*n)
+		}
+	}
+	return unknown
 }
 
 // page is what the layout shows.
@@ -150,12 +164,12 @@ func contentPolicy() string {
 
 func topFigures(f figures, r Report) []figure {
 	top := []figure{
-		{Value: strconv.Itoa(f.Active), Label: "active keys", Note: "of " + count(r.Users, "user")},
-		{Value: f.share(), Label: "within policy", Note: "oldest: " + count(f.Oldest, "day")},
-		{Value: strconv.Itoa(f.Past), Label: "past a limit", Note: "rotate or remove"},
-		{Value: strconv.Itoa(f.Warned), Label: "warned", Note: "limit ahead"},
-		{Value: strconv.Itoa(f.Exempt), Label: "exempt", Note: strconv.Itoa(f.NoEnd) + " without an end"},
-		{Value: strconv.Itoa(f.Disabled), Label: "disabled", Note: "Inactive in IAM"},
+		{Value: grouped(f.Active), Label: "active keys", Note: "of " + count(r.Users, "user")},
+		{Value: f.share(), Label: "within policy", Note: f.oldest()},
+		{Value: grouped(f.Past), Label: "past a limit", Note: "rotate or remove"},
+		{Value: grouped(f.Warned), Label: "warned", Note: "limit ahead"},
+		{Value: grouped(f.Exempt), Label: "exempt", Note: grouped(f.NoEnd) + " without an end"},
+		{Value: grouped(f.Disabled), Label: "disabled", Note: "Inactive in IAM"},
 	}
 	if f.Past > 0 {
 		top[2].Tone = kindPast

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -34,7 +33,7 @@ func WriteMarkdown(w io.Writer, r Report) error {
 	}
 
 	markdownTable(out, []string{"Active keys", "Past a limit", "Warned", "Exempt", "Disabled"}, "rrrrr",
-		[][]string{{strconv.Itoa(f.Active), strconv.Itoa(f.Past), strconv.Itoa(f.Warned), strconv.Itoa(f.Exempt), strconv.Itoa(f.Disabled)}})
+		[][]string{{grouped(f.Active), grouped(f.Past), grouped(f.Warned), grouped(f.Exempt), grouped(f.Disabled)}})
 
 	if len(r.Problems) > 0 {
 		line("## Could not be read\n")
@@ -57,11 +56,11 @@ func WriteMarkdown(w io.Writer, r Report) error {
 	for i, row := range r.Rows {
 		left := "–"
 		if row.DaysLeft != nil {
-			left = strconv.Itoa(*row.DaysLeft)
+			left = grouped(*row.DaysLeft)
 		}
 		cells[i] = []string{
 			codeSpan(row.User), codeSpan(row.SlackID), codeSpan(row.KeyID), stateInMarkdown(row),
-			strconv.Itoa(row.Age), strconv.Itoa(row.IdleAge), left, dateOf(row),
+			grouped(row.Age), grouped(row.IdleAge), left, dateOf(row),
 		}
 	}
 	markdownTable(out, []string{"User", "Slack", "Key", "State", "Age", "Unused for", "Days left", "Limit on"}, "llllrrrl", cells)
@@ -89,7 +88,7 @@ func dueInMarkdown(out io.Writer, past []due, weeks []week) {
 		if more > 0 {
 			whose += fmt.Sprintf(" and %d more", more)
 		}
-		cells = append(cells, []string{when, strconv.Itoa(len(keys)), whose})
+		cells = append(cells, []string{when, grouped(len(keys)), whose})
 	}
 	add("Past a limit", past)
 	for _, w := range weeks {
@@ -110,7 +109,7 @@ func exemptionsInMarkdown(out io.Writer, rows []Row) {
 		var cells [][]string
 		for _, row := range honoured {
 			cells = append(cells, []string{
-				codeSpan(row.User), codeSpan(row.KeyID), row.Underlying.String(), strconv.Itoa(row.Age), strconv.Itoa(row.IdleAge),
+				codeSpan(row.User), codeSpan(row.KeyID), row.Underlying.String(), grouped(row.Age), grouped(row.IdleAge),
 				exemptThrough(row), codeSpan(row.ExemptReason),
 			})
 		}
@@ -121,7 +120,7 @@ func exemptionsInMarkdown(out io.Writer, rows []Row) {
 		var cells [][]string
 		for _, row := range refused {
 			cells = append(cells, []string{
-				codeSpan(row.User), codeSpan(row.KeyID), row.State.String(), strconv.Itoa(row.Age), strconv.Itoa(row.IdleAge),
+				codeSpan(row.User), codeSpan(row.KeyID), row.State.String(), grouped(row.Age), grouped(row.IdleAge),
 				exemptThrough(row), codeSpan(row.ExemptReason), row.NotHonoured,
 			})
 		}

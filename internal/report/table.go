@@ -101,7 +101,7 @@ func (t Tally) String() string {
 	parts := make([]string, 0, len(t.States))
 	for _, s := range audit.States() {
 		if n := t.States[s]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, s))
+			parts = append(parts, fmt.Sprintf("%s %s", grouped(n), s))
 		}
 	}
 	if len(parts) == 0 {
@@ -109,15 +109,28 @@ func (t Tally) String() string {
 	}
 	line := fmt.Sprintf("%s, %s: %s", count(t.Users, "user"), count(t.Keys, "key"), strings.Join(parts, ", "))
 	if t.Exempt > 0 {
-		line += fmt.Sprintf(" (%d exempt)", t.Exempt)
+		line += fmt.Sprintf(" (%s exempt)", grouped(t.Exempt))
 	}
 	return line
 }
 
-// count writes a number with its noun, in the plural where it must be.
+// count writes a number with its noun, in the plural if it must be.
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return strconv.Itoa(n) + " " + noun + "s"
+	return grouped(n) + " " + noun + "s"
+}
+
+// grouped writes a number for people: 10,000.
+func grouped(n int) string {
+	digits := strconv.Itoa(n)
+	sign := ""
+	if n < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return sign + digits
 }

@@ -14,7 +14,7 @@
 
   const read = {
     // Words such as "never" stand beside some numbers; a dash is no number.
-    number: (cell) => { const found = cell.textContent.match(/-?\d+/); return found ? Number(found[0]) : null; },
+    number: (cell) => { const found = cell.textContent.replaceAll(",", "").match(/-?\d+/); return found ? Number(found[0]) : null; },
     state: (cell) => states.indexOf(cell.firstElementChild.textContent),
     text: (cell) => cell.textContent === "–" ? null : cell.textContent,
   };
@@ -23,12 +23,13 @@
 
   let matching = all, page = 0;
 
+  const number = (n) => n.toLocaleString("en");
+
   const show = () => {
     const last = Math.max(0, Math.ceil(matching.length / pageSize) - 1);
     page = Math.min(page, last);
     const from = page * pageSize, some = matching.slice(from, from + pageSize);
     body.replaceChildren(...some.map((entry) => entry.row));
-    const number = (n) => n.toLocaleString("en");
     let said = matching.length === all.length ? `${number(all.length)} keys` : `${number(matching.length)} of ${number(all.length)} keys`;
     if (all.length === 1) said = said.replace("keys", "key");
     if (last > 0) said += `, ${number(from + 1)} to ${number(from + some.length)} shown`;
@@ -70,12 +71,13 @@
     filter();
   };
 
-  heads.forEach((head, column) => {
+  const buttons = heads.map((head, column) => {
     const button = document.createElement("button");
     button.type = "button";
     button.append(...head.childNodes);
     button.addEventListener("click", () => sort(column));
     head.append(button);
+    return button;
   });
   $("controls").addEventListener("submit", (event) => event.preventDefault());
   $("controls").addEventListener("input", filter);
@@ -83,10 +85,37 @@
   $("back").addEventListener("click", () => turn(-1));
   $("on").addEventListener("click", () => turn(1));
 
-  // On paper there are no pages to turn: every key that matches is printed.
-  addEventListener("beforeprint", () => body.replaceChildren(...matching.map((entry) => entry.row)));
-  addEventListener("afterprint", show);
+  // choice says in words what is searched, filtered and sorted; nothing if every
+  // key stands there as it did at first.
+  const choice = () => {
+    const said = [], chosen = facets.filter((box) => box.checked).map((box) => box.value);
+    const sorted = heads.find((head) => head.hasAttribute("aria-sort"));
+    if (chosen.length > 0) said.push(`State: ${chosen.join(", ")}.`);
+    if (left.value !== "") said.push(`Days left: ${left.selectedOptions[0].textContent}.`);
+    if (search.value.trim() !== "") said.push(`Search: "${search.value.trim()}".`);
+    if (sorted) said.push(`Sorted by ${sorted.textContent}, ${sorted.getAttribute("aria-sort")}.`);
+    if (said.length === 0) return "";
+    return [`Printed: ${number(matching.length)} of ${number(all.length)} keys.`, ...said].join(" ");
+  };
+
+  // On paper there are no pages to turn: every key that matches is printed, and
+  // what they match, as the controls are not there to show it.
+  let focused = null;
+  addEventListener("beforeprint", () => {
+    $("printed").textContent = choice();
+    body.replaceChildren(...matching.map((entry) => entry.row));
+    // Chromium leaves buttons out of a heading that it repeats on each page.
+    focused = document.activeElement;
+    heads.forEach((head, column) => head.replaceChildren(buttons[column].textContent));
+  });
+  addEventListener("afterprint", () => {
+    heads.forEach((head, column) => head.replaceChildren(buttons[column]));
+    if (buttons.includes(focused)) focused.focus();
+    show();
+  });
+  // A browser may restore the controls of a page that it goes back to.
+  addEventListener("pageshow", (event) => { if (!event.persisted) filter(); });
 
   for (const hidden of [$("controls"), shown]) hidden.hidden = false;
-  show();
+  filter();
 })();

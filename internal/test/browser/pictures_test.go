@@ -47,7 +47,8 @@ func TestPictures(t *testing.T) {
 		{"report-dark", reportOf(company(), today), 1200, 1150, false, "screen", "dark"},
 		{"report-phone", reportOf(company(), today), 390, 844, true, "screen", "light"},
 		{"report-phone-table", reportOf(company(), today), 390, 844, true, "screen", "light"},
-		{"report-print", reportOf(company(), today), 794, 1123, false, "print", "light"},
+		{"report-print", reportOf(company(), today), a4, 973, false, "print", "light"},
+		{"report-print-table", reportOf(company(), today), a4, 973, false, "print", "light"},
 		{"report-forecast", ahead, 1200, 760, false, "screen", "light"},
 		{"report-unread", unread, 1200, 500, false, "screen", "light"},
 		{"report-evidence", evidence(), 1200, 900, false, "screen", "light"},
@@ -55,14 +56,14 @@ func TestPictures(t *testing.T) {
 	} {
 		t.Run(shot.name, func(t *testing.T) {
 			v := open(t, shot.of, seen(shot.width, shot.height, shot.mobile, shot.media, shot.scheme))
-			if strings.HasSuffix(shot.name, "-table") {
-				ask[bool](v, "(scrollTo(0, document.getElementById('keys').offsetTop - 20), true)")
-			}
 			if shot.name == "report-others" {
 				ask[bool](v, "(scrollTo(0, document.getElementById('others').offsetTop - 20), true)")
 			}
 			if shot.media == "print" {
 				ask[bool](v, "dispatchEvent(new Event('beforeprint'))")
+			}
+			if strings.HasSuffix(shot.name, "-table") {
+				ask[bool](v, "(scrollTo(0, document.getElementById('keys').offsetTop - 20), true)")
 			}
 			v.capture(filepath.Join(folder, shot.name+".png"))
 		})
