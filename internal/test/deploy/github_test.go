@@ -105,3 +105,25 @@ func TestCommunityFiles(t *testing.T) {
 		}
 	}
 }
+
+// The topics and queues of the examples are encrypted.
+func TestExamplesAreEncrypted(t *testing.T) {
+	t.Parallel()
+	encrypted := map[string]string{"aws_sns_topic": "kms_master_key_id", "aws_sqs_queue": "sqs_managed_sse_enabled"}
+	examples, err := filepath.Glob(filepath.Join(root, "terraform/examples/*/*.tf"))
+	check(t, err)
+	found := 0
+	for _, file := range examples {
+		text, err := os.ReadFile(file)
+		check(t, err)
+		for _, resource := range regexp.MustCompile(`(?ms)^resource "(aws_sns_topic|aws_sqs_queue)" "(\w+)" \{\n(.*?)^\}`).FindAllStringSubmatch(string(text), -1) {
+			found++
+			if !strings.Contains(resource[3], encrypted[resource[1]]) {
+				t.Errorf("%s: %s.%s has no %s", file, resource[1], resource[2], encrypted[resource[1]])
+			}
+		}
+	}
+	if found < 4 {
+		t.Errorf("found only %d topics and queues", found)
+	}
+}

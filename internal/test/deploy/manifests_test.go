@@ -40,6 +40,8 @@ func TestCronJob(t *testing.T) {
 		{job, []any{"spec", "jobTemplate", "spec", "backoffLimit"}, 0.0},
 		{pod, []any{"restartPolicy"}, "Never"},
 		{pod, []any{"securityContext", "runAsNonRoot"}, true},
+		{pod, []any{"securityContext", "runAsUser"}, 65532.0},
+		{pod, []any{"securityContext", "runAsGroup"}, 65532.0},
 		{container, []any{"securityContext", "readOnlyRootFilesystem"}, true},
 		{container, []any{"securityContext", "allowPrivilegeEscalation"}, false},
 		{container, []any{"args"}, []any{"run"}},
@@ -91,6 +93,15 @@ func TestSystemdUnits(t *testing.T) {
 	}
 	if !strings.Contains(read(t, "deploy/systemd/sleuth.timer"), "OnCalendar=Mon..Fri 12:00") {
 		t.Error("the timer does not run at noon on weekdays")
+	}
+
+	for _, line := range []string{
+		"UMask=0077", "ProtectProc=invisible", "ProtectKernelTunables=yes", "ProtectKernelModules=yes", "ProtectKernelLogs=yes",
+		"ProtectControlGroups=yes", "RestrictNamespaces=yes", "NoNewPrivileges=yes", "CapabilityBoundingSet=",
+	} {
+		if !strings.Contains(service, "\n"+line+"\n") {
+			t.Errorf("the service lacks %s", line)
+		}
 	}
 
 	analyze, err := exec.LookPath("systemd-analyze")

@@ -31,7 +31,7 @@ provider "aws" {
 data "aws_iam_policy_document" "boundary" {
   statement {
     actions = [
-      "dynamodb:*", "iam:Get*", "iam:List*", "iam:UpdateAccessKey",
+      "dynamodb:*", "iam:Get*", "iam:List*", "iam:UpdateAccessKey", "kms:Decrypt", "kms:GenerateDataKey",
       "lambda:InvokeFunction", "logs:*", "sns:Publish", "sqs:SendMessage", "ssm:GetParameter", "sts:GetCallerIdentity",
     ]
     resources = ["*"]
@@ -44,7 +44,8 @@ resource "aws_iam_policy" "boundary" {
 }
 
 resource "aws_sns_topic" "keys" {
-  name = "access-key-notices"
+  name              = "access-key-notices"
+  kms_master_key_id = "alias/aws/sns"
 }
 
 module "sleuth" {

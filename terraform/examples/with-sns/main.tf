@@ -26,8 +26,10 @@ provider "aws" {
   region = var.region
 }
 
+# AWS's own key for SNS: whoever may publish to the topic may use it.
 resource "aws_sns_topic" "keys" {
-  name = "access-key-notices"
+  name              = "access-key-notices"
+  kms_master_key_id = "alias/aws/sns"
 }
 
 data "aws_iam_policy_document" "keys" {
@@ -47,8 +49,9 @@ data "aws_iam_policy_document" "keys" {
 }
 
 resource "aws_sqs_queue" "keys" {
-  name   = "access-key-notices"
-  policy = data.aws_iam_policy_document.keys.json
+  name                    = "access-key-notices"
+  policy                  = data.aws_iam_policy_document.keys.json
+  sqs_managed_sse_enabled = true
 }
 
 resource "aws_sns_topic_subscription" "keys" {
@@ -59,8 +62,47 @@ resource "aws_sns_topic_subscription" "keys" {
 }
 
 # Whom the alarms tell. Not the topic above: that one is for key owners.
+# CloudWatch cannot use AWS's own key for SNS, so this topic has one that it can.
 resource "aws_sns_topic" "operators" {
-  name = "iam-sleuth-operators"
+  name              = "iam-sleuth-operators"
+  kms_master_key_id = aws_kms_key.operators.arn
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+data "aws_iam_policy_document" "operators_key" {
+  statement {
+    sid       = "AccountDecides"
+    actions   = ["kms:*"]
+    resources = ["*"] # the key that this is the policy of
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"]
+    }
+  }
+  statement {
+    sid       = "AlarmsPublish"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = ["*"]
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+}
+
+resource "aws_kms_key" "operators" {
+  description             = "Messages of alarms about iam-sleuth"
+  enable_key_rotation     = true
+  deletion_window_in_days = 7
+  policy                  = data.aws_iam_policy_document.operators_key.json
 }
 
 module "sleuth" {
