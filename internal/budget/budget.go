@@ -54,7 +54,7 @@ func table() [numParts]terms {
 		Read:          {},
 		Disable:       {kept: 60 * time.Second},
 		Notify:        {kept: 60 * time.Second, open: 2 * time.Hour},
-		Record:        {kept: 10 * time.Second, open: time.Minute},
+		Record:        {kept: 10 * time.Second},
 		Release:       {kept: 5 * time.Second, open: 10 * time.Second},
 		Findings:      {kept: 30 * time.Second, open: 15 * time.Minute},
 		Evidence:      {kept: 20 * time.Second, open: time.Minute},
@@ -171,7 +171,12 @@ func (b Budget) MayBegin(p Part, now time.Time) bool {
 // Context returns a context that ends when a part that begins at now has to
 // have ended, or with ctx.
 func (b Budget) Context(ctx context.Context, p Part, now time.Time) (context.Context, context.CancelFunc) {
-	end := b.End(p, now)
+	return Until(ctx, b.End(p, now), now)
+}
+
+// Until returns a context that ends at end, or with ctx; a zero end is never.
+// Now is what the clock that end was read from says.
+func Until(ctx context.Context, end, now time.Time) (context.Context, context.CancelFunc) {
 	if end.IsZero() {
 		return context.WithCancel(ctx)
 	}

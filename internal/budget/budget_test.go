@@ -76,13 +76,13 @@ func TestWithoutADeadline(t *testing.T) {
 		"a nested budget":  budget.Account(start(), budget.Invocation(start(), time.Time{}).End(budget.Work, later)),
 		"a nested sending": budget.Sending(start(), budget.Invocation(start(), time.Time{}).End(budget.Digest, later)),
 	} {
-		for _, part := range []budget.Part{budget.Read, budget.Disable, budget.Work, budget.Digest} {
+		for _, part := range []budget.Part{budget.Read, budget.Disable, budget.Record, budget.Work, budget.Digest} {
 			if end := b.End(part, later); !end.IsZero() || !b.MayBegin(part, later) {
 				t.Errorf("%s: part %d ends on %s", name, part, end)
 			}
 		}
 		for part, most := range map[budget.Part]time.Duration{
-			budget.Reconcile: 10 * time.Minute, budget.Notify: 2 * time.Hour, budget.Record: time.Minute, budget.Release: 10 * time.Second,
+			budget.Reconcile: 10 * time.Minute, budget.Notify: 2 * time.Hour, budget.Release: 10 * time.Second,
 			budget.Findings: 15 * time.Minute, budget.Evidence: time.Minute, budget.AccountEvents: 2 * time.Minute,
 			budget.Event: 15 * time.Second, budget.Result: time.Minute, budget.Reserve: 5 * time.Second,
 		} {

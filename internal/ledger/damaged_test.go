@@ -15,6 +15,8 @@ type workshop struct {
 	store ledger.Store
 	// plant stores text as the record of a key, text that of none.
 	plant func(t *testing.T, account, keyID, text string)
+	// plantRun stores text as the last run on an account.
+	plantRun func(t *testing.T, account, text string)
 	text  func(t *testing.T, account, keyID string) string
 }
 
@@ -24,6 +26,7 @@ func testLastingContract(t *testing.T, open func(t *testing.T) workshop) {
 		"damaged records":      testDamaged,
 		"fields of the future": testUnknownField,
 		"expired records":      testExpired,
+		"a damaged last run":   testDamagedRun,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -182,4 +185,27 @@ func testExpired(t *testing.T, w workshop) {
 	// And where nobody else wrote, may go on.
 	settled.Raw().Changed = today
 	put(t, w.store, settled)
+}
+
+// testDamagedRun: it is named as such, concerns no other account, and is
+// replaced.
+func testDamagedRun(t *testing.T, w workshop) {
+	runs := w.store.(ledger.Runs)
+	for _, text := range []string{`{"ended":`, `[]`, `{"ended":"yesterday"}`} {
+		w.plantRun(t, alpha, text)
+		_, err := runs.LastRun(t.Context(), alpha)
+		damaged, ok := errors.AsType[*ledger.DamagedRunError](err)
+		if !ok || damaged.Account != alpha || damaged.Store != w.store.String() {
+			t.Errorf("%s: %v", text, err)
+		}
+		if _, err := runs.LastRun(t.Context(), beta); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := runs.SetLastRun(t.Context(), alpha, ledger.LastRun{Run: "next"}); err != nil {
+		t.Fatal(err)
+	}
+	if last, err := runs.LastRun(t.Context(), alpha); err != nil || last.Run != "next" {
+		t.Errorf("after the next run: %+v, %v", last, err)
+	}
 }

@@ -113,6 +113,13 @@ func TestDynamoDB(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
+			plantRun: func(t *testing.T, account, text string) {
+				planted := key(account, "run")
+				planted["run"] = &types.AttributeValueMemberS{Value: text}
+				if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(table), Item: planted}); err != nil {
+					t.Fatal(err)
+				}
+			},
 			text: func(t *testing.T, account, keyID string) string {
 				text, _ := rawItem(t, client, account, "key#"+keyID)["record"].(*types.AttributeValueMemberS)
 				if text == nil {

@@ -13,6 +13,17 @@ func (f *File) Plant(account, keyID, text string) error {
 	})
 }
 
+// PlantRun is Plant for the last run on an account.
+func (f *File) PlantRun(account, text string) error {
+	return f.update(func(tx *bolt.Tx) error {
+		runs, err := tx.Bucket(rootBucket).CreateBucketIfNotExists(runsBucket)
+		if err != nil {
+			return err
+		}
+		return runs.Put([]byte(account), []byte(text))
+	})
+}
+
 // Text returns a record as it is stored; "" where there is none.
 func (f *File) Text(account, keyID string) (stored string, err error) {
 	err = f.view(func(tx *bolt.Tx) error {

@@ -54,6 +54,11 @@ func TestFile(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
+			plantRun: func(t *testing.T, account, text string) {
+				if err := f.PlantRun(account, text); err != nil {
+					t.Fatal(err)
+				}
+			},
 			text: func(t *testing.T, account, keyID string) string {
 				text, err := f.Text(account, keyID)
 				if err != nil {

@@ -41,7 +41,7 @@ func (f *File) LastRun(ctx context.Context, account string) (run LastRun, err er
 		if root == nil || root.Bucket(runsBucket) == nil {
 			return nil
 		}
-		run, err = decodeRun(root.Bucket(runsBucket).Get([]byte(account)), account)
+		run, err = decodeRun(root.Bucket(runsBucket).Get([]byte(account)), f, account)
 		return err
 	})
 	return run, err
@@ -81,7 +81,7 @@ func (d *DynamoDB) LastRun(ctx context.Context, account string) (LastRun, error)
 		return LastRun{}, nil
 	}
 	encoded, _ := textIn(out.Items[0], attrRun)
-	return decodeRun([]byte(encoded), account)
+	return decodeRun([]byte(encoded), d, account)
 }
 
 // SetLastRun implements Runs.
@@ -100,13 +100,26 @@ func (d *DynamoDB) SetLastRun(ctx context.Context, account string, run LastRun) 
 	return d.failed(doing, err)
 }
 
+// DamagedRunError says that what is remembered of the last run on an account
+// cannot be understood. A run does without it, and SetLastRun replaces it.
+type DamagedRunError struct {
+	Store, Account string
+	Err            error
+}
+
+func (e *DamagedRunError) Error() string {
+	return fmt.Sprintf("what %s remembers of the last run on account %s cannot be understood: %v; the next run that ends replaces it", e.Store, e.Account, e.Err)
+}
+
+func (e *DamagedRunError) Unwrap() error { return e.Err }
+
 // decodeRun reads a run; none is no error.
-func decodeRun(encoded []byte, account string) (run LastRun, err error) {
+func decodeRun(encoded []byte, store fmt.Stringer, account string) (run LastRun, err error) {
 	if encoded == nil {
 		return LastRun{}, nil
 	}
 	if err := json.Unmarshal(encoded, &run); err != nil {
-		return LastRun{}, fmt.Errorf("what is remembered of the last run on account %s cannot be understood: %w", account, err)
+		return LastRun{}, &DamagedRunError{Store: store.String(), Account: account, Err: err}
 	}
 	return run, nil
 }

@@ -66,7 +66,8 @@ type LastRun struct {
 // Runs is a Store that also remembers the last run on each account. Without
 // it, two runs that do not overlap know nothing of each other.
 type Runs interface {
-	// LastRun returns the last run on an account; zero where none is known.
+	// LastRun returns the last run on an account; zero where none is known. One
+	// that cannot be understood is a *DamagedRunError.
 	LastRun(ctx context.Context, account string) (LastRun, error)
 	// SetLastRun remembers a run, in place of the one before it.
 	SetLastRun(ctx context.Context, account string, run LastRun) error
