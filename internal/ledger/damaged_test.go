@@ -17,7 +17,7 @@ type workshop struct {
 	plant func(t *testing.T, account, keyID, text string)
 	// plantRun stores text as the last run on an account.
 	plantRun func(t *testing.T, account, text string)
-	text  func(t *testing.T, account, keyID string) string
+	text     func(t *testing.T, account, keyID string) string
 }
 
 // testLastingContract is what the stores promise that outlive a process.

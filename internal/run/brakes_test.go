@@ -10,6 +10,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/run"
@@ -298,7 +299,7 @@ func TestTimeIsUp(t *testing.T) {
 	w.aws.Inject(awsfake.Fault{Action: "ListAccessKeys", Times: 2, Do: func() { w.sleep(19*time.Minute + 15*time.Second) }})
 	s, err := w.run(func(r *run.Runner) {
 		r.Config.Concurrency = 1
-		r.Deadline = w.clock().Add(40 * time.Minute)
+		r.Budget = budget.Account(w.clock(), w.clock().Add(40*time.Minute), budget.Notify)
 	})
 	if err == nil || !s.Incomplete || s.Users == 0 || s.Users == 6 || s.Disabled != s.Users || s.NoticesSent != 2*s.Users {
 		t.Errorf("error %v, incomplete %t, %d users, %d disabled, %d notices; want an error, and some users, all done with",

@@ -133,7 +133,7 @@ func (p *pass) openExemptionsDue(ctx context.Context) (bool, error) {
 		return p.started.Day() == 1, nil
 	}
 	if p.DryRun {
-		last, err := runs.LastRun(ctx, p.Account.ID)
+		last, err := p.lastRun(ctx, runs)
 		if err != nil {
 			return false, err
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
@@ -112,7 +113,9 @@ func hasKey(m map[[2]string]run.Standing, user, key string) bool {
 func TestNothingIsKnownBehindTheDeadline(t *testing.T) {
 	t.Parallel()
 	w := known(t)
-	s, err := w.run(keepingFindings, func(r *run.Runner) { r.Deadline = w.clock().Add(-time.Second) })
+	s, err := w.run(keepingFindings, func(r *run.Runner) {
+		r.Budget = budget.Account(w.clock().Add(-time.Hour), w.clock().Add(time.Minute), budget.Notify)
+	})
 	if err == nil || !s.Incomplete {
 		t.Fatalf("the run was whole: %v", err)
 	}

@@ -1,44 +1,45 @@
 package run
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
 // underLease keeps other runs off the account while work is done, and stops
-// the work should the lease be lost.
+// the work if the lease is lost.
 func (p *pass) underLease(ctx context.Context, work func(context.Context) error) error {
 	if p.DryRun {
 		return work(ctx)
 	}
-	ttl := p.Config.Lease
-	if err := p.Store.Acquire(ctx, p.Account.ID, p.ID, p.Now().UTC(), ttl); err != nil {
-		return fmt.Errorf("keep other runs off account %s: %w", p.Account.ID, err)
+	held, lease := ledger.Hold(ctx, p.Store, p.ID, p.Config.Lease, p.Now, ledger.Ticks(p.Ticker))
+	err := lease.Acquire(held, p.Account.ID)
+	if err != nil {
+		err = fmt.Errorf("keep other runs off account %s: %w", p.Account.ID, err)
+	} else {
+		err = p.afterOthers(held, work)
 	}
-	working, stop := context.WithCancelCause(ctx)
-	renewed := make(chan struct{})
-	go func() {
-		defer close(renewed)
-		p.renew(working, ttl, stop)
-	}()
-	err := p.afterOthers(working, work)
-	stop(nil)
-	<-renewed
+	p.release(ctx, lease)
+	return cmp.Or(lease.Lost(), err)
+}
 
-	// Given back even where ctx has ended, as nothing else would be for ttl.
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+// release gives the lease back even if ctx has ended, as nothing else does so
+// until it expires.
+func (p *pass) release(ctx context.Context, lease *ledger.Holder) {
+	last, cancel := p.Budget.Context(context.WithoutCancel(ctx), budget.Release, p.Now())
 	defer cancel()
-	if err := p.Store.Release(last, p.Account.ID, p.ID); err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("give back the lease on account %s (it expires by itself): %s", p.Account.ID, awserr.Message(err))})
+	if err := lease.Release(last); err != nil {
+		p.problem(report.Problem{Text: awserr.Message(err)})
 	}
-	return err
 }
 
 // longestRun bounds by how much a run that is already under way can outlast
@@ -47,19 +48,21 @@ func (p *pass) underLease(ctx context.Context, work func(context.Context) error)
 const longestRun = time.Hour
 
 // afterOthers does the work unless another run has done it since this one
-// began, as happens where a schedule fires twice.
+// began, as happens if a schedule fires twice.
 func (p *pass) afterOthers(ctx context.Context, work func(context.Context) error) error {
 	runs, ok := p.Store.(ledger.Runs)
 	if !ok {
 		return work(ctx)
 	}
-	last, err := runs.LastRun(ctx, p.Account.ID)
+	last, err := p.lastRun(ctx, runs)
 	if err != nil {
 		return err
 	}
 	if !samePart(last.Run, p.ID) && last.Ended.After(p.began) && last.Ended.Before(p.began.Add(longestRun)) {
-		return fmt.Errorf("another run on account %s ended on %s, after this one began; nothing is left to do",
+		p.summary.Skipped = fmt.Sprintf("another run on account %s ended on %s, after this one began; nothing is left to do",
 			p.Account.ID, notify.Date(last.Ended))
+		p.Log.InfoContext(ctx, p.summary.Skipped, "other", last.Run)
+		return nil
 	}
 	p.reader.After, p.last = last.CameTo, last
 	if err := work(ctx); err != nil {
@@ -72,6 +75,18 @@ func (p *pass) afterOthers(ctx context.Context, work func(context.Context) error
 	return nil
 }
 
+// lastRun reads the last run on the account. A damaged one is a problem, and
+// the run goes on without it: it only says where to begin, and what was
+// announced.
+func (p *pass) lastRun(ctx context.Context, runs ledger.Runs) (ledger.LastRun, error) {
+	last, err := runs.LastRun(ctx, p.Account.ID)
+	if damaged, ok := errors.AsType[*ledger.DamagedRunError](err); ok {
+		p.problem(report.Problem{Text: damaged.Error()})
+		return ledger.LastRun{}, nil
+	}
+	return last, err
+}
+
 // samePart reports whether two runs on an account are of one larger run, which
 // then asks for the account again because it never got the first one's answer:
 // their ids are the larger one's, a dot and more.
@@ -79,29 +94,4 @@ func samePart(a, b string) bool {
 	larger, _, isPart := strings.Cut(a, ".")
 	other, _, _ := strings.Cut(b, ".")
 	return isPart && larger == other
-}
-
-// renew extends the lease well before it ends, until ctx does.
-func (p *pass) renew(ctx context.Context, ttl time.Duration, stop context.CancelCauseFunc) {
-	tick := time.NewTicker(ttl / 3)
-	defer tick.Stop()
-	until := p.Now().Add(ttl)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		now := p.Now()
-		err := p.Store.Acquire(ctx, p.Account.ID, p.ID, now.UTC(), ttl)
-		switch {
-		case err == nil:
-			until = now.Add(ttl)
-		case ctx.Err() != nil:
-			return
-		case now.After(until.Add(-ttl / 3)):
-			stop(fmt.Errorf("the lease on account %s was lost: %w; the next run does what is left", p.Account.ID, err))
-			return
-		}
-	}
 }

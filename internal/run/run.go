@@ -15,6 +15,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
@@ -55,9 +56,11 @@ type Runner struct {
 	// Began is when the run was asked for, before anything was waited for; zero
 	// is now. Another run that has ended since has done the work.
 	Began time.Time
-	// Deadline is when the process will be ended by others; zero for never.
-	// Work is begun only so far that what was done can be told and recorded.
-	Deadline time.Time
+	// Budget splits the time of the run. Work is begun only so far that what
+	// was done can be notified and recorded. The zero Budget has no deadline.
+	Budget budget.Budget
+	// Ticker says when to renew the lease; nil is time.NewTicker.
+	Ticker ledger.Ticker
 	// Progress is called after each user read; may be nil.
 	Progress func(users int)
 }
@@ -67,7 +70,9 @@ type Runner struct {
 // user, key or channel stops the others.
 func (r Runner) Run(ctx context.Context) (Summary, error) {
 	p := r.newPass()
-	err := p.underLease(ctx, func(ctx context.Context) error {
+	working, cancel := p.Budget.Context(ctx, budget.Record, p.started)
+	defer cancel()
+	err := p.underLease(working, func(ctx context.Context) error {
 		p.summary.Begun = true
 		if err := p.load(ctx); err != nil {
 			return err
@@ -170,20 +175,34 @@ func (p *pass) load(ctx context.Context) error {
 
 // settle finds out what became of what an earlier run left half done, and
 // sends the notices it still owes.
+//
+// It has a share of the time: what an earlier run left must not keep this one
+// from reading and disabling.
 func (p *pass) settle(ctx context.Context) {
+	until := p.Budget.End(budget.Reconcile, p.Now())
+	reconciling, cancel := budget.Until(ctx, until, p.Now())
+	defer cancel()
+	unchecked := 0
 	for _, record := range p.records {
-		if record.Intent() != nil && !p.DryRun {
-			p.settleIntent(ctx, record)
+		switch {
+		case record.Intent() == nil || p.DryRun:
+		case reconciling.Err() != nil:
+			unchecked++
+		default:
+			p.settleIntent(reconciling, record)
 		}
 		if record.FinalPending() {
 			p.finals = append(p.finals, record)
 		}
 	}
+	if unchecked > 0 {
+		p.problem(report.Problem{Text: fmt.Sprintf("there was no time to check whether an earlier run disabled %s; the next run checks it", plural(unchecked, "key"))})
+	}
 	if len(p.finals) == 0 || p.Digest {
 		return
 	}
 	p.Log.InfoContext(ctx, "final notices are pending from earlier runs", "notices", len(p.finals))
-	p.deliver(ctx, p.reconcileDeadline(), nil, "")
+	p.deliver(ctx, until, nil, "")
 	p.finals = nil // what could not be delivered stays pending for the next run
 }
 
@@ -202,8 +221,10 @@ func (p *pass) settleIntent(ctx context.Context, record *ledger.Record) {
 }
 
 func (p *pass) read(ctx context.Context) {
-	p.reader.MayStart = func() bool { return p.timeFor(reading) }
-	err := p.reader.Read(ctx, func(s inventory.Subject) {
+	reading, cancel := p.Budget.Context(ctx, budget.Read, p.Now())
+	defer cancel()
+	p.reader.MayStart = func() bool { return p.Budget.MayBegin(budget.Read, p.Now()) }
+	err := p.reader.Read(reading, func(s inventory.Subject) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.judge(ctx, s)
@@ -212,10 +233,12 @@ func (p *pass) read(ctx context.Context) {
 		}
 	})
 	p.known.whole = err == nil
+	if err != nil && !p.Budget.MayBegin(budget.Read, p.Now()) {
+		p.summary.Incomplete = true
+	}
 	var unfinished *inventory.UnfinishedError
 	switch {
 	case errors.As(err, &unfinished):
-		p.summary.Incomplete = true
 		p.problem(report.Problem{Text: fmt.Sprintf("%s, %s in; the next run begins behind it", awserr.Message(err), plural(p.summary.Users, "user"))})
 		p.cameTo = unfinished.Last
 	case err != nil:
@@ -361,12 +384,14 @@ func (p *pass) enforce(ctx context.Context) {
 		}
 		byUser[s.user.Name] = append(byUser[s.user.Name], s)
 	}
+	disabling, cancel := p.Budget.Context(ctx, budget.Disable, p.Now())
+	defer cancel()
 	var group errgroup.Group
 	group.SetLimit(max(1, p.Config.Concurrency))
 	for _, user := range users {
 		group.Go(func() error {
 			for _, s := range byUser[user] {
-				p.disable(ctx, s)
+				p.disable(disabling, s)
 			}
 			return nil
 		})
@@ -375,7 +400,7 @@ func (p *pass) enforce(ctx context.Context) {
 }
 
 func (p *pass) disable(ctx context.Context, s *step) {
-	if !p.timeFor(disabling) {
+	if !p.Budget.MayBegin(budget.Disable, p.Now()) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.summary.Incomplete = true

@@ -24,6 +24,9 @@ type Summary struct {
 	Begun bool `json:"begun"`
 	// Silent: no channel is configured, so that nobody was notified.
 	Silent bool `json:"silent"`
+	// Skipped says why there was nothing to do, as another run has done it; the
+	// run then did not begin, and did not fail. Empty for all others.
+	Skipped string `json:"skipped,omitempty"`
 	report.Tally
 
 	// Warned counts the keys whose owners are warned by this run, Disabled the
@@ -121,6 +124,11 @@ func (s Summary) firstProblems() string {
 // String is the summary for people, a few short lines.
 func (s Summary) String() string {
 	var b strings.Builder
+	if s.Skipped != "" {
+		fmt.Fprintf(&b, "%s\n%s\n", s.Account, s.Skipped)
+		s.writeProblems(&b)
+		return b.String()
+	}
 	fmt.Fprintf(&b, "%s\n%s\n", s.Account, s.Tally)
 	would := ""
 	if s.DryRun {
@@ -139,8 +147,12 @@ func (s Summary) String() string {
 	if s.Silent {
 		b.WriteString(SilentLine)
 	}
-	for _, problem := range s.Problems {
-		fmt.Fprintf(&b, "failed: %s\n", problem.Text)
-	}
+	s.writeProblems(&b)
 	return b.String()
+}
+
+func (s Summary) writeProblems(b *strings.Builder) {
+	for _, problem := range s.Problems {
+		fmt.Fprintf(b, "failed: %s\n", problem.Text)
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
@@ -28,7 +29,7 @@ func (p *pass) notify(ctx context.Context) {
 		p.leaveForDigest(ctx, warnings)
 		return
 	}
-	result := p.deliver(ctx, p.notifyDeadline(), warnings, joined(p.summary.Announcement, AboutExemptions(false, p.summary)))
+	result := p.deliver(ctx, p.Budget.End(budget.Notify, p.Now()), warnings, joined(p.summary.Announcement, AboutExemptions(false, p.summary)))
 	if result.Announced && p.summary.ToldOfAllOpenExemptions() {
 		p.last.ExemptionsTold = p.started
 	}
