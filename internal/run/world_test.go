@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -42,8 +43,10 @@ type world struct {
 	log   *bytes.Buffer
 	runs  int
 
-	mu  sync.Mutex
-	now time.Time
+	mu      sync.Mutex
+	now     time.Time
+	virtual bool // the clock is that of a synctest bubble
+	http    *http.Client
 }
 
 func newWorld(t *testing.T) *world {
@@ -64,6 +67,9 @@ func newWorld(t *testing.T) *world {
 func (w *world) clock() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.virtual {
+		return time.Now()
+	}
 	return w.now
 }
 
@@ -95,6 +101,7 @@ func (w *world) user(name string, tags []string, keys ...awsfake.Key) {
 func (w *world) iam() *iam.Client {
 	id, secret := w.home.Credentials()
 	return iam.NewFromConfig(aws.Config{
+		HTTPClient:   cmp.Or(w.http, http.DefaultClient),
 		Region:       "us-east-1",
 		BaseEndpoint: aws.String(w.aws.URL()),
 		Credentials:  credentials.NewStaticCredentialsProvider(id, secret, ""),
@@ -183,6 +190,7 @@ type channel struct {
 	name string
 	id   string // its name, if empty
 	err  error  // answered by Send, once set
+	hang bool   // Send answers nothing until its context ends
 
 	mu        sync.Mutex
 	bulletins []notify.Bulletin
@@ -202,7 +210,11 @@ func (c *channel) Compose(b notify.Bulletin) []notify.Message {
 	return []notify.Message{{Subject: b.Account.String(), Body: b.Announcement, Notices: b.Notices}}
 }
 
-func (c *channel) Send(_ context.Context, m notify.Message) error {
+func (c *channel) Send(ctx context.Context, m notify.Message) error {
+	if c.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
