@@ -27,6 +27,7 @@ const (
 
 	Work          // connect, and do the work on every account
 	AccountEvents // publish the failures of single accounts
+	LeftOut       // send what is pending for accounts that are no longer covered
 	Digest        // send the digest of several accounts
 	Event         // publish a failure
 	Result        // store the result
@@ -60,6 +61,7 @@ func table() [numParts]terms {
 		Evidence:      {kept: 20 * time.Second, open: time.Minute},
 		Work:          {},
 		AccountEvents: {share: 2 * time.Minute, open: 2 * time.Minute},
+		LeftOut:       {kept: 30 * time.Second},
 		Digest:        {kept: 105 * time.Second},
 		Event:         {kept: 10 * time.Second, open: 15 * time.Second},
 		Result:        {kept: 10 * time.Second, open: time.Minute},
@@ -118,12 +120,16 @@ func Account(start, deadline time.Time, optional ...Part) Budget {
 	return New(start, deadline, slices.Concat(optional, []Part{Reconcile, Read, Disable, Record, Release})...)
 }
 
-// Invocation splits the time between start and deadline for everything that a
-// process does at one time. Optional names which of AccountEvents, Digest,
-// Event and Result there are.
+// Invocation splits the time between start and deadline for a command or a
+// Lambda event. Optional names which of AccountEvents, LeftOut,
+// Digest, Event and Result there are.
 func Invocation(start, deadline time.Time, optional ...Part) Budget {
-	return New(start, deadline, slices.Concat(optional, []Part{Work, Reserve})...)
+	return New(start, deadline, slices.Concat(optional, []Part{Work})...)
 }
+
+// Process keeps the Reserve of a process that ends at deadline from its Work,
+// which is the invocation.
+func Process(start, deadline time.Time) Budget { return New(start, deadline, Work, Reserve) }
 
 // Leak splits the time between start and deadline for an answer to leaked keys.
 func Leak(start, deadline time.Time) Budget {

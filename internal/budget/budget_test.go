@@ -36,8 +36,8 @@ func TestEnd(t *testing.T) {
 		{"no life", budget.Account, 0, everything, map[budget.Part]time.Duration{budget.Reconcile: 0, budget.Read: 0, budget.Event: 0}},
 		{"a deadline that has passed", budget.Account, -time.Minute, everything, map[budget.Part]time.Duration{budget.Read: -time.Minute, budget.Event: -time.Minute}},
 		{"around the accounts", budget.Invocation, 15 * time.Minute, []budget.Part{budget.Digest, budget.Event, budget.Result, budget.AccountEvents}, map[budget.Part]time.Duration{
-			budget.Work: 770 * time.Second, budget.AccountEvents: 120 * time.Second, budget.Digest: 875 * time.Second,
-			budget.Event: 885 * time.Second, budget.Result: 895 * time.Second, budget.Reserve: 900 * time.Second,
+			budget.Work: 775 * time.Second, budget.AccountEvents: 120 * time.Second, budget.Digest: 880 * time.Second,
+			budget.Event: 890 * time.Second, budget.Result: 900 * time.Second,
 		}},
 	} {
 		b := c.split(start(), start().Add(c.life), c.parts...)
@@ -46,6 +46,17 @@ func TestEnd(t *testing.T) {
 				t.Errorf("%s: part %d ends after %s, want %s", c.name, part, got, want)
 			}
 		}
+	}
+}
+
+func TestProcess(t *testing.T) {
+	t.Parallel()
+	b := budget.Process(start(), start().Add(15*time.Minute))
+	if got := b.End(budget.Work, start()).Sub(start()); got != 895*time.Second {
+		t.Errorf("the invocation ends after %s", got)
+	}
+	if end := budget.Process(start(), time.Time{}).End(budget.Work, start()); !end.IsZero() {
+		t.Errorf("without a deadline the invocation ends on %s", end)
 	}
 }
 
@@ -76,7 +87,7 @@ func TestWithoutADeadline(t *testing.T) {
 		"a nested budget":  budget.Account(start(), budget.Invocation(start(), time.Time{}).End(budget.Work, later)),
 		"a nested sending": budget.Sending(start(), budget.Invocation(start(), time.Time{}).End(budget.Digest, later)),
 	} {
-		for _, part := range []budget.Part{budget.Read, budget.Disable, budget.Record, budget.Work, budget.Digest} {
+		for _, part := range []budget.Part{budget.Read, budget.Disable, budget.Record, budget.Work, budget.LeftOut, budget.Digest} {
 			if end := b.End(part, later); !end.IsZero() || !b.MayBegin(part, later) {
 				t.Errorf("%s: part %d ends on %s", name, part, end)
 			}
@@ -125,7 +136,7 @@ func TestNoPartStarvesALaterOne(t *testing.T) {
 	t.Parallel()
 	parts := []budget.Part{
 		budget.Reconcile, budget.Read, budget.Disable, budget.Notify, budget.Record, budget.Release, budget.Findings, budget.Evidence,
-		budget.Work, budget.AccountEvents, budget.Digest, budget.Event, budget.Result, budget.Reserve,
+		budget.Work, budget.AccountEvents, budget.LeftOut, budget.Digest, budget.Event, budget.Result, budget.Reserve,
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 10_000 {
@@ -147,7 +158,7 @@ func TestNoPartStarvesALaterOne(t *testing.T) {
 				if had < life/4-time.Microsecond {
 					t.Fatalf("%s to live, parts %v: reading has %s", life, named, had)
 				}
-			case budget.Disable, budget.Notify, budget.Record, budget.Release, budget.Findings, budget.Evidence, budget.Digest, budget.Event, budget.Result, budget.Reserve:
+			case budget.Disable, budget.Notify, budget.Record, budget.Release, budget.Findings, budget.Evidence, budget.LeftOut, budget.Digest, budget.Event, budget.Result, budget.Reserve:
 				if had < min(5*time.Second, life/400) {
 					t.Fatalf("%s to live, parts %v: part %d has %s", life, named, part, had)
 				}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsevents "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
 	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -37,18 +37,15 @@ func (a *app) eventBus(cfg config.Config, home aws.Config) (*eventbridge.Bus, er
 	return eventbridge.New(cfg.EventBus, client, eventbridge.Options{Now: a.now, Retry: patience()})
 }
 
-// timeForFailure bounds the telling of a failed run, even where the run was
-// interrupted.
-const timeForFailure = 15 * time.Second
-
-// putFailure puts the event of a failed run on the bus, if there is one.
-func (a *app) putFailure(ctx context.Context, cfg config.Config, home aws.Config, failure eventbridge.Failure) error {
+// putFailure puts the event of a failed run on the bus, if there is one, even
+// if the run was interrupted.
+func (a *app) putFailure(ctx context.Context, b budget.Budget, cfg config.Config, home aws.Config, failure eventbridge.Failure) error {
 	if cfg.EventBus == "" {
 		return nil
 	}
 	bus, err := a.eventBus(cfg, home)
 	if err == nil {
-		telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeForFailure)
+		telling, cancel := b.Context(context.WithoutCancel(ctx), budget.Event, a.now())
 		defer cancel()
 		err = bus.PutFailure(telling, failure)
 	}
@@ -60,21 +57,21 @@ func (a *app) putFailure(ctx context.Context, cfg config.Config, home aws.Config
 
 // didNotBegin is the error of a run that could not begin, once the bus has its
 // event. The account may be one that is not known.
-func (a *app) didNotBegin(ctx context.Context, cfg config.Config, home aws.Config, dryRun bool, id string, account notify.Account, why error) error {
+func (a *app) didNotBegin(ctx context.Context, b budget.Budget, cfg config.Config, home aws.Config, dryRun bool, id string, account notify.Account, why error) error {
 	if dryRun {
 		return why
 	}
-	err := a.putFailure(ctx, cfg, home, eventbridge.Failure{Run: id, Account: account, At: a.now(), Failed: 1, Problems: []string{awserr.Message(why)}})
+	err := a.putFailure(ctx, b, cfg, home, eventbridge.Failure{Run: id, Account: account, At: a.now(), Failed: 1, Problems: []string{awserr.Message(why)}})
 	return errors.Join(why, err)
 }
 
 // tellOfFailure puts the event of a run on the bus if the run failed. Where that
 // fails too, it is one more problem of the run.
-func (s *session) tellOfFailure(ctx context.Context, summary *sleuth.Summary) {
+func (s *session) tellOfFailure(ctx context.Context, b budget.Budget, summary *sleuth.Summary) {
 	if s.dryRun || summary.Failed == 0 {
 		return
 	}
-	if err := s.putFailure(ctx, s.cfg, s.home, failureOf(*summary)); err != nil {
+	if err := s.putFailure(ctx, b, s.cfg, s.home, failureOf(*summary)); err != nil {
 		s.log.ErrorContext(ctx, awserr.Message(err), "account", summary.Account.ID)
 		summary.Fail(report.Problem{Text: awserr.Message(err)})
 	}
@@ -93,7 +90,7 @@ func (s *session) tellOfFailures(ctx context.Context, covered *organization, sum
 	if s.dryRun || len(summary.Problems) == 0 {
 		return
 	}
-	err := s.putFailure(ctx, s.cfg, s.home, eventbridge.Failure{
+	err := s.putFailure(ctx, s.budget, s.cfg, s.home, eventbridge.Failure{
 		Run: summary.Run, Account: notify.Account{ID: covered.door.HomeID}, At: summary.At, Begun: true,
 		Failed: len(summary.Problems), Problems: textsOf(summary.Problems),
 	})
@@ -108,7 +105,7 @@ func (s *session) tellOfFailedAnswer(ctx context.Context, covered *organization,
 	if s.dryRun || len(answer.Problems) == 0 {
 		return
 	}
-	err := s.putFailure(ctx, s.cfg, covered.home, eventbridge.Failure{
+	err := s.putFailure(ctx, s.budget, s.cfg, covered.home, eventbridge.Failure{
 		Run: answer.Run, Account: answer.Account, At: answer.At, Begun: true, Failed: answer.Failed, Problems: textsOf(answer.Problems),
 		Keys: len(answer.Keys), NoticesOwed: answer.NoticesOwed,
 	})
@@ -129,9 +126,9 @@ func textsOf(problems []report.Problem) []string {
 
 // didNotCover is didNotBegin for a run over several accounts. Where not even
 // our own account was reached, there is no bus either.
-func (a *app) didNotCover(ctx context.Context, cfg config.Config, covered *organization, dryRun bool, id string, why error) error {
+func (a *app) didNotCover(ctx context.Context, b budget.Budget, cfg config.Config, covered *organization, dryRun bool, id string, why error) error {
 	if covered == nil {
 		return why
 	}
-	return a.didNotBegin(ctx, cfg, covered.home, dryRun, id, notify.Account{ID: covered.door.HomeID}, why)
+	return a.didNotBegin(ctx, b, cfg, covered.home, dryRun, id, notify.Account{ID: covered.door.HomeID}, why)
 }

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/evidence"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
@@ -33,42 +33,15 @@ func archiveOf(e config.Evidence, home aws.Config) evidence.Archive {
 	return nil
 }
 
-const (
-	// timeForEvidence bounds the leaving of one run's evidence, even where the
-	// run was interrupted.
-	timeForEvidence = 30 * time.Second
-	// keptForEvidence is time kept back at the end of a process's life.
-	keptForEvidence = 20 * time.Second
-)
-
 // leavesEvidence reports whether runs of the session leave any.
 func (s *session) leavesEvidence() bool { return s.archive != nil && !s.dryRun }
 
-// deadlineOfRun is when a run has to end, so that there is time left for its
-// findings and its evidence.
-func (s *session) deadlineOfRun() time.Time {
-	var kept time.Duration
-	if s.leavesEvidence() {
-		kept += keptForEvidence
-	}
-	if s.keepsFindings() {
-		kept += keptForFindings
-	}
-	if s.deadline.IsZero() || kept == 0 {
-		return s.deadline
-	}
-	return s.deadline.Add(-min(kept, s.deadline.Sub(s.now())/8))
-}
-
 // beginOthers begins to read what evidence shows beside keys.
-func (s *session) beginOthers(ctx context.Context, client inventory.ReportIAM) func(*report.Report) {
+func (s *session) beginOthers(ctx context.Context, b budget.Budget, client inventory.ReportIAM) func(*report.Report) {
 	if !s.leavesEvidence() {
 		return nil
 	}
-	stop := context.CancelFunc(func() {})
-	if deadline := s.deadlineOfRun(); !deadline.IsZero() {
-		ctx, stop = context.WithDeadline(ctx, deadline)
-	}
+	ctx, stop := b.Context(ctx, budget.Record, s.now())
 	add := sleuth.BeginOthers(ctx, otherCredentials(s.cfg, client))
 	return func(found *report.Report) {
 		defer stop()
@@ -78,9 +51,9 @@ func (s *session) beginOthers(ctx context.Context, client inventory.ReportIAM) f
 
 // leaveEvidence leaves what a run found and did. What goes wrong with that is a
 // problem of the run. AddOthers, which may be nil, adds what is shown beside
-// keys.
-func (s *session) leaveEvidence(ctx context.Context, summary *sleuth.Summary, addOthers func(*report.Report), log *slog.Logger) error {
-	if s.archive == nil {
+// keys. A run that another has made meanwhile has found nothing.
+func (s *session) leaveEvidence(ctx context.Context, b budget.Budget, summary *sleuth.Summary, addOthers func(*report.Report), log *slog.Logger) error {
+	if s.archive == nil || summary.Skipped != "" {
 		return nil
 	}
 	name := evidence.Name(summary.Account.ID, summary.At, summary.Run)
@@ -102,7 +75,7 @@ func (s *session) leaveEvidence(ctx context.Context, summary *sleuth.Summary, ad
 		}
 		found.Run.Failed = summary.Failed
 	}
-	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeForEvidence)
+	leaving, cancel := b.Context(context.WithoutCancel(ctx), budget.Evidence, s.now()) // even if the run was interrupted
 	defer cancel()
 	if err := evidence.Leave(leaving, s.archive, name, found); err != nil {
 		fail(report.Problem{Text: awserr.Message(err)})
@@ -116,7 +89,7 @@ func (s *session) leaveEvidence(ctx context.Context, summary *sleuth.Summary, ad
 func (s *session) leaveNotBegun(ctx context.Context, account notify.Account, why error, log *slog.Logger) {
 	summary := org.NotEntered(account.ID, s.id, s.now(), s.dryRun, why)
 	summary.Account = account
-	_ = s.leaveEvidence(ctx, &summary, nil, log) // the run has failed already, and the log says what else did
+	_ = s.leaveEvidence(ctx, s.onAccount(), &summary, nil, log) // the run has failed already, and the log says what else did
 }
 
 // evidenceOf is the report of a run.

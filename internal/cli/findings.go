@@ -5,22 +5,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
 	"github.com/iam-sleuth/sleuth/internal/securityhub"
-)
-
-const (
-	// keptForFindings is time kept back at the end of a process's life: Security
-	// Hub takes ten batches of a hundred a second, and shows three pages.
-	keptForFindings = 30 * time.Second
-	// keptFromFindings is what of it is left for the summary.
-	keptFromFindings = 5 * time.Second
 )
 
 // keepsFindings reports whether runs of the session keep findings.
@@ -28,17 +20,14 @@ func (s *session) keepsFindings() bool { return s.cfg.SecurityHub && !s.dryRun }
 
 // keepFindings brings the account's own findings up to what a run knows. What
 // goes wrong with that is a problem of the run.
-func (s *session) keepFindings(ctx context.Context, inside aws.Config, partition string, runner sleuth.Runner, summary *sleuth.Summary, log *slog.Logger) error {
+func (s *session) keepFindings(ctx context.Context, b budget.Budget, inside aws.Config, partition string, runner sleuth.Runner, summary *sleuth.Summary, log *slog.Logger) error {
 	known := summary.Known
 	summary.Known = nil // nobody else has a use for it
 	if !s.keepsFindings() || known == nil || !summary.Begun {
 		return nil
 	}
-	if !s.deadline.IsZero() {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, s.deadline.Add(-s.keptAfterFindings()))
-		defer cancel()
-	}
+	ctx, cancel := b.Context(ctx, budget.Findings, s.now())
+	defer cancel()
 	kept, problems := securityhub.Keeper{
 		Hub:  awsclient.NewService(inside, "securityhub", "SecurityHub"),
 		Home: securityhub.Home{Account: summary.Account, Partition: partition, Region: inside.Region},
@@ -53,12 +42,4 @@ func (s *session) keepFindings(ctx context.Context, inside aws.Config, partition
 	}
 	log.InfoContext(ctx, "the findings in Security Hub are kept", "sent", kept.Sent, "archived", kept.Archived, "unchanged", kept.Same, "failed", len(problems))
 	return failed
-}
-
-func (s *session) keptAfterFindings() time.Duration {
-	kept := keptFromFindings
-	if s.leavesEvidence() {
-		kept += keptForEvidence
-	}
-	return min(kept, s.deadline.Sub(s.now())/8)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/metrics"
@@ -38,8 +39,12 @@ func (a *app) onEvent(ctx context.Context, payload json.RawMessage) (any, error)
 }
 
 // answerEvent does what an event asks for, as far as the settings allow it.
-// Where either cannot be used, nothing is done.
+// Where either cannot be used, nothing is done. The time to return and log the
+// result is kept from everything else.
 func (a *app) answerEvent(ctx context.Context, payload json.RawMessage) (any, error) {
+	deadline, _ := ctx.Deadline()
+	ctx, cancel := budget.Process(a.now(), deadline).Context(ctx, budget.Work, a.now())
+	defer cancel()
 	e, err := parseEvent(payload)
 	if other, isOther := errors.AsType[*leak.OtherEventError](err); isOther {
 		a.logger(false).InfoContext(ctx, "an event is passed over", "because", other.Error())
@@ -105,6 +110,9 @@ func (a *app) scheduled(ctx context.Context, cfg config.Config, e event, log *sl
 // measure writes the metrics of runs.
 func (a *app) measure(ctx context.Context, log *slog.Logger, runs ...sleuth.Summary) {
 	for _, summary := range runs {
+		if summary.Skipped != "" {
+			continue // its zeros would stand beside the figures of the run that did the work
+		}
 		if err := metrics.Write(a.stdout, summary); err != nil {
 			log.ErrorContext(ctx, "the metrics are lost", "error", err.Error())
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/org"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
@@ -51,14 +52,17 @@ var errNoSteps = errors.New("the action needs ACCOUNTS and RESULTS_BUCKET; set b
 func (a *app) list(ctx context.Context, cfg config.Config, e event, log *slog.Logger) (any, error) {
 	began := a.now().UTC()
 	id := runID(began)
-	covered, err := a.organizationOf(ctx, cfg, id)
+	whole := a.invocation(ctx, cfg)
+	working, cancel := whole.Context(ctx, budget.Work, began)
+	defer cancel()
+	covered, err := a.organizationOf(working, cfg, id)
 	if err != nil {
-		return nil, a.didNotCover(ctx, cfg, covered, e.DryRun, id, err)
+		return nil, a.didNotCover(ctx, whole, cfg, covered, e.DryRun, id, err)
 	}
 	shelf := covered.shelf(cfg, id)
 	listing := org.Listing{Members: covered.members, Run: id, Began: began, DryRun: e.DryRun, OUs: cfg.Scope.OUs}
-	if err := shelf.PutListing(ctx, listing); err != nil {
-		return nil, a.didNotCover(ctx, cfg, covered, e.DryRun, id, err)
+	if err := shelf.PutListing(working, listing); err != nil {
+		return nil, a.didNotCover(ctx, whole, cfg, covered, e.DryRun, id, err)
 	}
 	log.InfoContext(ctx, "run over several accounts begins", "run", id, "accounts", len(covered.members.Accounts),
 		"suspended", covered.members.Suspended, "excluded", covered.members.Excluded, "dry_run", e.DryRun)
@@ -82,7 +86,10 @@ func (a *app) account(ctx context.Context, cfg config.Config, e event, log *slog
 	if !cfg.Scope.Allows(e.Account) {
 		return nil, fmt.Errorf("account %s: %w", e.Account, errNotCovered)
 	}
-	covered, listing, shelf, err := a.onShelf(ctx, cfg, e)
+	whole := a.invocation(ctx, cfg, budget.Result)
+	working, cancel := whole.Context(ctx, budget.Work, a.now())
+	defer cancel()
+	covered, listing, shelf, err := a.onShelf(working, cfg, e)
 	if err != nil {
 		return nil, err
 	}
@@ -93,18 +100,20 @@ func (a *app) account(ctx context.Context, cfg config.Config, e event, log *slog
 	// the one before, which may live on, the lease would not keep them apart.
 	id := e.Run + "." + again()
 	log = log.With("run", id)
-	s := &session{app: a, id: id, began: listing.Began, cfg: cfg, dryRun: listing.DryRun || e.DryRun, log: log, digest: cfg.Digest}
-	s.deadline, _ = ctx.Deadline()
-	if err := s.open(ctx, covered.home); err != nil {
+	s := &session{app: a, id: id, began: listing.Began, cfg: cfg, dryRun: listing.DryRun || e.DryRun, log: log, digest: cfg.Digest, budget: whole}
+	if err := s.open(working, covered.home); err != nil {
 		return nil, err
 	}
 	defer func() { _ = s.store.Close() }()
-	summary, refused := s.runAt(ctx, covered, e.Account)
+	b := s.onAccount()
+	summary, refused := s.runAt(working, b, covered, e.Account)
 	if summary.Begun { // else it may be tried again; the action summarize tells of it
-		s.tellOfFailure(ctx, &summary)
+		s.tellOfFailure(ctx, b, &summary)
 	}
 	a.measure(ctx, log, summary)
-	if err := shelf.PutResult(ctx, summary); err != nil {
+	putting, stop := s.during(ctx, budget.Result)
+	defer stop()
+	if err := shelf.PutResult(putting, summary); err != nil {
 		return nil, err
 	}
 	if refused {
@@ -146,18 +155,21 @@ func (a *app) onShelf(ctx context.Context, cfg config.Config, e event) (*organiz
 }
 
 func (a *app) summarize(ctx context.Context, cfg config.Config, e event, log *slog.Logger) (any, error) {
-	covered, listing, shelf, err := a.onShelf(ctx, cfg, e)
+	whole := a.invocation(ctx, cfg, pendingPart(cfg), budget.Result)
+	working, cancel := whole.Context(ctx, budget.Work, a.now())
+	defer cancel()
+	covered, listing, shelf, err := a.onShelf(working, cfg, e)
 	if err != nil {
 		return nil, err
 	}
 	dryRun := listing.DryRun || e.DryRun
 	log = log.With("run", e.Run)
-	s := &session{app: a, id: e.Run, began: listing.Began, cfg: cfg, dryRun: dryRun, log: log, digest: cfg.Digest}
-	if err := s.open(ctx, covered.home); err != nil {
+	s := &session{app: a, id: e.Run, began: listing.Began, cfg: cfg, dryRun: dryRun, log: log, digest: cfg.Digest, budget: whole}
+	if err := s.open(working, covered.home); err != nil {
 		return nil, err
 	}
 	defer func() { _ = s.store.Close() }()
-	results, err := shelf.Results(ctx, covered.members.Accounts, func(account string) sleuth.Summary {
+	results, err := shelf.Results(working, covered.members.Accounts, func(account string) sleuth.Summary {
 		return org.NotEntered(account, e.Run, a.now(), dryRun,
 			errors.New("its invocation ended without a result; see the function's log and the state machine's map run"))
 	})
@@ -165,12 +177,13 @@ func (a *app) summarize(ctx context.Context, cfg config.Config, e event, log *sl
 		return nil, err
 	}
 	summary := org.NewSummary(e.Run, covered.members, listing.Began, dryRun)
+	events := budget.New(a.now(), s.endOf(budget.AccountEvents), budget.Event) // for all of them together
 	for i, one := range results {
 		if account := listing.Accounts[i]; !cfg.Scope.Allows(account) {
 			one = org.NotEntered(account, e.Run, a.now(), dryRun, errNotCovered)
 		}
 		if !one.Begun {
-			s.tellOfFailure(ctx, &one)
+			s.tellOfFailure(ctx, events, &one)
 		}
 		summary.Add(one)
 	}
@@ -183,7 +196,9 @@ func (a *app) summarize(ctx context.Context, cfg config.Config, e event, log *sl
 	}
 	s.tellOfFailures(ctx, covered, summary)
 	notWhole := summary.Finish(a.now())
-	key, err := shelf.PutSummary(ctx, summary)
+	putting, stop := s.during(ctx, budget.Result)
+	defer stop()
+	key, err := shelf.PutSummary(putting, summary)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
 	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
@@ -93,20 +94,22 @@ func (a *app) answerLeak(ctx context.Context, cfg config.Config, e leak.Event, d
 	began := a.now()
 	id := runID(began)
 	log = log.With("run", id)
-	covered, err := a.homeOf(ctx, cfg, id)
+	whole := a.invocation(ctx, cfg)
+	working, cancel := whole.Context(ctx, budget.Work, began)
+	defer cancel()
+	covered, err := a.homeOf(working, cfg, id)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{app: a, id: id, began: began, cfg: cfg, dryRun: dryRun, log: log}
-	s.deadline, _ = ctx.Deadline() // zero outside Lambda
+	s := &session{app: a, id: id, began: began, cfg: cfg, dryRun: dryRun, log: log, budget: whole}
 	if e.Account == "" {
 		e.Account = covered.door.HomeID
 	}
-	if err := s.open(ctx, covered.home); err != nil {
-		return nil, a.didNotBegin(ctx, cfg, covered.home, dryRun, id, notify.Account{ID: e.Account}, withWayOut(err))
+	if err := s.open(working, covered.home); err != nil {
+		return nil, a.didNotBegin(ctx, whole, cfg, covered.home, dryRun, id, notify.Account{ID: e.Account}, withWayOut(err))
 	}
 	defer func() { _ = s.store.Close() }()
-	answer, err := s.answerLeakIn(ctx, covered, e)
+	answer, err := s.answerLeakIn(working, covered, e)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +132,7 @@ func (s *session) answerLeakIn(ctx context.Context, covered *organization, e lea
 	log := s.log.With("account", e.Account)
 	responder := leak.Responder{
 		ID: s.id, Account: notify.Account{ID: e.Account}, Config: s.cfg, Channels: s.channels, Store: s.store,
-		Log: log, Now: s.now, DryRun: s.dryRun, Deadline: s.deadline,
+		Log: log, Now: s.now, DryRun: s.dryRun, Budget: budget.Leak(s.now(), s.endOf(budget.Work)),
 	}
 	covers, err := s.covers(ctx, covered, e.Account)
 	if err == nil && !covers {

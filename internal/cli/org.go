@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/org"
 	"github.com/iam-sleuth/sleuth/internal/report"
@@ -72,9 +72,12 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 	began := a.now()
 	id := runID(began)
 	log = log.With("run", id)
-	covered, err := a.organizationOf(ctx, cfg, id)
+	whole := a.invocation(ctx, cfg, pendingPart(cfg))
+	working, cancel := whole.Context(ctx, budget.Work, began)
+	defer cancel()
+	covered, err := a.organizationOf(working, cfg, id)
 	if err != nil {
-		return nil, a.didNotCover(ctx, cfg, covered, dryRun, id, err)
+		return nil, a.didNotCover(ctx, whole, cfg, covered, dryRun, id, err)
 	}
 	if only != "" {
 		if !slices.Contains(covered.members.Accounts, only) {
@@ -84,10 +87,9 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 	}
 	shared := *a
 	shared.stdout = &lockedWriter{out: a.stdout} // accounts print side by side
-	s := &session{app: &shared, id: id, began: began, cfg: cfg, dryRun: dryRun, log: log, digest: cfg.Digest}
-	s.deadline = deadlineFor(ctx, began, cfg.Digest)
-	if err := s.open(ctx, covered.home); err != nil {
-		return nil, a.didNotCover(ctx, cfg, covered, dryRun, id, err)
+	s := &session{app: &shared, id: id, began: began, cfg: cfg, dryRun: dryRun, log: log, digest: cfg.Digest, budget: whole}
+	if err := s.open(working, covered.home); err != nil {
+		return nil, a.didNotCover(ctx, whole, cfg, covered, dryRun, id, err)
 	}
 	defer func() { _ = s.store.Close() }()
 
@@ -95,10 +97,11 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 		"suspended", covered.members.Suspended, "excluded", covered.members.Excluded, "dry_run", dryRun)
 	summary := org.NewSummary(id, covered.members, began, dryRun)
 	var untold []sleuth.Summary
-	org.Each(ctx, covered.members.Accounts, cfg.Scope.Concurrency,
+	org.Each(working, covered.members.Accounts, cfg.Scope.Concurrency,
 		func(ctx context.Context, account string) sleuth.Summary {
-			one, _ := s.runAt(ctx, covered, account)
-			s.tellOfFailure(ctx, &one)
+			b := s.onAccount()
+			one, _ := s.runAt(ctx, b, covered, account)
+			s.tellOfFailure(ctx, b, &one)
 			return one
 		},
 		func(_ string, one sleuth.Summary) {
@@ -128,38 +131,30 @@ func (a *app) overAccounts(ctx context.Context, cfg config.Config, only string, 
 	return summary, err
 }
 
-// digestOf is the digest of the runs of the session.
+// digestOf is the digest of the runs of the session. Each attempt at it holds
+// leases of its own.
 func (s *session) digestOf(organization string) org.Digest {
 	return org.Digest{
-		Run: s.id, Holder: s.id + "-digest", Organization: organization, Breaker: &s.breaker,
+		Run: s.id, Holder: s.id + "-digest." + again(), Organization: organization, Breaker: &s.breaker,
 		Blank: s.cfg.Blank(), Channels: s.channels, Store: s.store, Log: s.log, Lease: s.cfg.Lease, Now: s.now, DryRun: s.dryRun,
+		Budget: budget.Sending(s.now(), s.endOf(budget.Digest)),
 	}
 }
 
 // runAt enters an account and makes a run there. One that cannot be entered is
 // a problem of that account alone. Refused: the account was entered, and
 // another run kept this one off it.
-func (s *session) runAt(ctx context.Context, e *organization, account string) (summary sleuth.Summary, refused bool) {
+func (s *session) runAt(ctx context.Context, b budget.Budget, e *organization, account string) (summary sleuth.Summary, refused bool) {
 	log := s.log.With("account", account)
-	inside, traffic, identity, err := e.enter(ctx, account, log)
+	entering, cancel := b.Context(ctx, budget.Read, s.now())
+	defer cancel()
+	inside, traffic, identity, err := e.enter(entering, account, log)
 	if err != nil {
 		log.ErrorContext(ctx, "the account was not entered", "error", awserr.Message(err))
 		summary = org.NotEntered(account, s.id, s.now(), s.dryRun, err)
-		_ = s.leaveEvidence(ctx, &summary, nil, log) // the summary has its problems
+		_ = s.leaveEvidence(ctx, b, &summary, nil, log) // the summary has its problems
 		return summary, false
 	}
-	summary, _ = s.runIn(ctx, inside, traffic, identity, log) // the summary has its problems
-	return summary, !summary.Begun
+	summary, _ = s.runIn(ctx, b, inside, traffic, identity, log) // the summary has its problems
+	return summary, !summary.Begun && summary.Skipped == ""
 }
-
-// deadlineFor is when the runs have to end so that there is time left for a
-// digest: a message a second is what Slack takes.
-func deadlineFor(ctx context.Context, began time.Time, digest bool) time.Time {
-	deadline, limited := ctx.Deadline() // none outside Lambda
-	if !limited || !digest {
-		return deadline
-	}
-	return deadline.Add(-min(keptForDigest, deadline.Sub(began)/8))
-}
-
-const keptForDigest = 90 * time.Second

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
@@ -83,23 +84,26 @@ func (a *app) onceIn(ctx context.Context, aws aws.Config, cfg config.Config, dry
 	began := a.now()
 	id := runID(began)
 	log = log.With("run", id)
-	identity, err := identify(ctx, aws, log)
+	whole := a.invocation(ctx, cfg, budget.LeftOut)
+	working, cancel := whole.Context(ctx, budget.Work, began)
+	defer cancel()
+	identity, err := identify(working, aws, log)
 	if err != nil {
-		return nil, a.didNotBegin(ctx, cfg, aws, dryRun, id, identity.Account, err)
+		return nil, a.didNotBegin(ctx, whole, cfg, aws, dryRun, id, identity.Account, err)
 	}
 	log = log.With("account", identity.Account.ID)
-	s := &session{app: a, id: id, began: began, cfg: cfg, dryRun: dryRun, log: log}
-	s.deadline, _ = ctx.Deadline() // zero outside Lambda
-	if err := s.open(ctx, aws); err != nil {
+	s := &session{app: a, id: id, began: began, cfg: cfg, dryRun: dryRun, log: log, budget: whole}
+	if err := s.open(working, aws); err != nil {
 		s.leaveNotBegun(ctx, identity.Account, err, log)
-		return nil, a.didNotBegin(ctx, cfg, aws, dryRun, id, identity.Account, err)
+		return nil, a.didNotBegin(ctx, whole, cfg, aws, dryRun, id, identity.Account, err)
 	}
 	defer func() { _ = s.store.Close() }()
-	summary, err := s.runIn(ctx, aws, traffic, identity, log)
+	b := s.onAccount()
+	summary, err := s.runIn(ctx, b, aws, traffic, identity, log)
 	if leftOut := s.deliverLeftOut(ctx, &summary); leftOut != nil {
 		err = cmp.Or(err, leftOut)
 	}
-	s.tellOfFailure(ctx, &summary)
+	s.tellOfFailure(ctx, whole, &summary)
 	return &summary, err
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/evidence"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
@@ -38,8 +39,8 @@ type session struct {
 	archive  evidence.Archive // nil where runs leave no evidence
 	// digest: what there is to tell is left for a digest of all accounts.
 	digest bool
-	// deadline is when runs have to end; zero for never.
-	deadline time.Time
+	// budget splits the time of the invocation.
+	budget budget.Budget
 }
 
 // open sets up where people are told and what is remembered, in the account of
@@ -55,16 +56,16 @@ func (s *session) open(ctx context.Context, home aws.Config) (err error) {
 }
 
 // runIn makes one run in an account that we are connected to. Its log carries
-// the account.
-func (s *session) runIn(ctx context.Context, aws aws.Config, traffic *awsclient.Traffic, identity awsclient.Identity, log *slog.Logger) (sleuth.Summary, error) {
+// the account. It has the time of b.
+func (s *session) runIn(ctx context.Context, b budget.Budget, aws aws.Config, traffic *awsclient.Traffic, identity awsclient.Identity, log *slog.Logger) (sleuth.Summary, error) {
 	cfg := s.cfg
 	cfg.Policy.OwnKeys = identity.OwnKeys
 	log.InfoContext(ctx, "run begins", "auto_expire", cfg.Policy.AutoExpire, "dry_run", s.dryRun, "state", s.store.String(), "rules", report.Rules(cfg.Rules))
 	client := iam.NewFromConfig(aws)
-	addOthers := s.beginOthers(ctx, client)
+	addOthers := s.beginOthers(ctx, b, client)
 	runner := sleuth.Runner{
 		Began:    s.began,
-		Deadline: s.deadlineOfRun(),
+		Budget:   b,
 		ID:       s.id,
 		Account:  identity.Account,
 		Config:   cfg,
@@ -80,10 +81,10 @@ func (s *session) runIn(ctx context.Context, aws aws.Config, traffic *awsclient.
 		Table:    cfg.Debug || s.leavesEvidence(),
 	}
 	summary, err := runner.Run(ctx)
-	if late := s.keepFindings(ctx, aws, identity.Partition, runner, &summary, log); late != nil {
+	if late := s.keepFindings(ctx, b, aws, identity.Partition, runner, &summary, log); late != nil {
 		err = cmp.Or(err, fmt.Errorf("the run was not whole: %w", late))
 	}
-	if late := s.leaveEvidence(ctx, &summary, addOthers, log); late != nil {
+	if late := s.leaveEvidence(ctx, b, &summary, addOthers, log); late != nil {
 		err = cmp.Or(err, fmt.Errorf("the run was not whole: %w", late))
 	}
 	summary.APICalls, summary.Throttles = traffic.Calls(), traffic.Throttles()

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
@@ -43,7 +44,7 @@ var errAnew = errors.New("it was changed again and again meanwhile")
 
 // answerKey deals with one key, and notes what became of it.
 func (a *answering) answerKey(ctx context.Context, f Finding) {
-	if !a.timeForKey() {
+	if !a.Budget.MayBegin(budget.Disable, a.now()) {
 		a.problem(f.KeyID, fmt.Errorf("time was up before key %s could be dealt with; run 'sleuth leaked %s' for it", f.KeyID, f.KeyID))
 		a.answer.Keys = append(a.answer.Keys, Result{KeyID: f.KeyID, Outcome: Failed, Detail: "time was up"})
 		return

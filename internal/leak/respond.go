@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
@@ -36,8 +37,8 @@ type Responder struct {
 	// DryRun writes nothing and sends nothing; Channels are expected to show
 	// what they are given.
 	DryRun bool
-	// Deadline is when the process will be ended by others; zero for never.
-	Deadline time.Time
+	// Budget splits the time of the answer. The zero Budget has no deadline.
+	Budget budget.Budget
 }
 
 // answering is the working state of one answer.
@@ -63,7 +64,11 @@ type answering struct {
 // others.
 func (r Responder) Respond(ctx context.Context, event Event) Answer {
 	a := r.begin(event)
-	a.load(ctx)
+	ctx, cancel := a.Budget.Context(ctx, budget.Record, a.answer.At)
+	defer cancel()
+	reading, stop := a.Budget.Context(ctx, budget.Disable, a.answer.At)
+	defer stop()
+	a.load(reading)
 	switch {
 	case len(event.Keys) == 0 && len(event.Unclear) == 0:
 		a.say("AWS Health says that access keys of this account were found in public, and names none. Look at the event in the AWS Health Dashboard.")
@@ -72,7 +77,7 @@ func (r Responder) Respond(ctx context.Context, event Event) Answer {
 	}
 	// Every key is dealt with before anybody is notified: a channel may be slow.
 	for _, finding := range event.Keys {
-		a.answerKey(ctx, finding)
+		a.answerKey(reading, finding)
 	}
 	a.tell(ctx)
 	return a.finish()
@@ -82,6 +87,8 @@ func (r Responder) Respond(ctx context.Context, event Event) Answer {
 // account that is not covered, or that cannot be entered. The outcome is theirs.
 func (r Responder) Announce(ctx context.Context, event Event, outcome Outcome, why string) Answer {
 	a := r.begin(event)
+	ctx, cancel := a.Budget.Context(ctx, budget.Record, a.answer.At)
+	defer cancel()
 	for _, finding := range event.Keys {
 		a.answer.Keys = append(a.answer.Keys, Result{KeyID: finding.KeyID, Outcome: outcome, Detail: why})
 	}
@@ -146,21 +153,6 @@ func (a *answering) reload(ctx context.Context, keyID string) error {
 }
 
 func (a *answering) now() time.Time { return a.Now().UTC() }
-
-// keptFromKeys is kept back from the end of the process for telling.
-const (
-	keptFromKeys    = 60 * time.Second
-	keptFromTelling = 5 * time.Second
-)
-
-// timeForKey reports whether there is time left to deal with one more key.
-func (a *answering) timeForKey() bool {
-	if a.Deadline.IsZero() {
-		return true
-	}
-	kept := min(keptFromKeys, a.Deadline.Sub(a.answer.At)/4)
-	return a.now().Before(a.Deadline.Add(-kept))
-}
 
 func (a *answering) problem(keyID string, err error) {
 	user := ""

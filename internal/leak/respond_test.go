@@ -14,6 +14,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/leak"
@@ -363,7 +364,7 @@ func TestOutOfTime(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, true)
 	r := s.responder()
-	r.Deadline = now.Add(time.Minute)
+	r.Budget = budget.Leak(now, now.Add(time.Minute))
 	first := true
 	r.Now = func() time.Time {
 		if first {

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
@@ -31,7 +31,7 @@ func (a *answering) tell(ctx context.Context) {
 	if !a.DryRun {
 		box.Ledger = a.Store
 	}
-	result := box.Deliver(ctx, a.notifyDeadline(), bulletin, items)
+	result := box.Deliver(ctx, a.Budget.End(budget.Notify, a.now()), bulletin, items)
 	a.answer.MessagesSent += result.Messages
 	a.answer.NoticesSent += result.Notices
 	a.answer.NoticesFailed += result.Failed
@@ -49,12 +49,4 @@ func (a *answering) announces() bool {
 		_, selective := c.(notify.Selective)
 		return !selective
 	})
-}
-
-// notifyDeadline is when notifying ends; zero if nothing ends the process.
-func (a *answering) notifyDeadline() time.Time {
-	if a.Deadline.IsZero() {
-		return time.Time{}
-	}
-	return a.Deadline.Add(-min(keptFromTelling, a.Deadline.Sub(a.answer.At)/16))
 }

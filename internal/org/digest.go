@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
@@ -27,7 +28,7 @@ import (
 // are pending for the next digest, and warnings are evaluated again.
 type Digest struct {
 	Run          string // the id of the runs, or what theirs begin with before a dot
-	Holder       string // names the digest in leases
+	Holder       string // names this attempt at the digest in leases
 	Organization string // its id; empty for a list of accounts
 	// Blank is a bulletin with nothing in it yet but the words to say it in.
 	Blank    notify.Bulletin
@@ -37,9 +38,9 @@ type Digest struct {
 	Log      *slog.Logger
 	Lease    time.Duration
 	Now      func() time.Time
-	// Deadline is when delivery ends; zero is no limit.
-	Deadline time.Time
 	DryRun   bool
+	// Budget splits the time of the digest. The zero Budget has no deadline.
+	Budget budget.Budget
 }
 
 // Delivered is what became of a digest.
@@ -71,7 +72,9 @@ func (d Digest) Send(ctx context.Context, runs []run.Summary) Delivered {
 		return p.delivered
 	}
 	// No run may change what is being delivered.
-	working, held := ledger.Hold(ctx, d.Store, d.Holder, d.Lease, d.Now)
+	timed, cancel := d.Budget.Context(ctx, budget.Record, d.Now())
+	defer cancel()
+	working, held := ledger.Hold(timed, d.Store, d.Holder, d.Lease, d.Now)
 	p.load(working, held, append(p.withItems(runs), p.leftOut(working)...))
 	if p.deliver(working, begun) {
 		p.problem(p.rememberExemptions(working, begun, held))
@@ -85,7 +88,9 @@ func (d Digest) Send(ctx context.Context, runs []run.Summary) Delivered {
 // to be entered.
 func (d Digest) SendLeftOut(ctx context.Context, runs []run.Summary) Delivered {
 	p := d.begin(runs)
-	working, held := ledger.Hold(ctx, d.Store, d.Holder, d.Lease, d.Now)
+	timed, cancel := d.Budget.Context(ctx, budget.Record, d.Now())
+	defer cancel()
+	working, held := ledger.Hold(timed, d.Store, d.Holder, d.Lease, d.Now)
 	p.load(working, held, p.leftOut(working))
 	byAccount := map[string][]outbox.Item{}
 	for _, item := range p.items {
@@ -113,17 +118,13 @@ func (d Digest) begin(runs []run.Summary) *digestRun {
 
 func (p *digestRun) release(ctx context.Context, held *ledger.Holder) {
 	p.problem(held.Lost())
-	releasing, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	releasing, cancel := p.Budget.Context(context.WithoutCancel(ctx), budget.Release, p.Now())
 	defer cancel()
 	p.problem(held.Release(releasing))
 }
 
-const (
-	// loadConcurrency is how many accounts' records are read at once.
-	loadConcurrency = 16
-	// releaseTimeout bounds giving back the leases.
-	releaseTimeout = 10 * time.Second
-)
+// loadConcurrency is how many accounts' records are read at once.
+const loadConcurrency = 16
 
 // digestRun is the working state of one digest.
 type digestRun struct {
@@ -277,7 +278,7 @@ func (p *digestRun) handOver(ctx context.Context, bulletin notify.Bulletin, item
 	if !p.DryRun {
 		box.Ledger = p.Store
 	}
-	result := box.Deliver(ctx, p.Deadline, bulletin, items)
+	result := box.Deliver(ctx, p.Budget.End(budget.Notify, p.Now()), bulletin, items)
 	p.delivered.NoticesSent += result.Notices
 	p.delivered.NoticesFailed += result.Failed
 	p.delivered.MessagesSent += result.Messages

@@ -36,8 +36,10 @@ type Totals struct {
 	Accounts int `json:"accounts"` // covered, entered or not
 	// NotBegun counts the accounts that could not be entered, or that another
 	// run was at work on; NotWhole those with any problem, these included.
-	NotBegun  int `json:"not_begun"`
-	NotWhole  int `json:"not_whole"`
+	NotBegun int `json:"not_begun"`
+	NotWhole int `json:"not_whole"`
+	// Skipped counts the accounts that another run has done meanwhile.
+	Skipped   int `json:"skipped"`
 	Suspended int `json:"suspended"`
 	Excluded  int `json:"excluded"`
 	report.Tally
@@ -68,7 +70,10 @@ func NewSummary(id string, members Members, at time.Time, dryRun bool) *Summary 
 func (s *Summary) Add(one run.Summary) {
 	t := &s.Totals
 	t.Accounts++
-	if !one.Begun {
+	switch {
+	case one.Skipped != "":
+		t.Skipped++
+	case !one.Begun:
 		t.NotBegun++
 	}
 	if one.Failed > 0 {
@@ -165,7 +170,7 @@ func (s Summary) String() string {
 	for _, c := range []struct {
 		n    int
 		what string
-	}{{t.NotBegun, "not entered"}, {t.Suspended, "suspended"}, {t.Excluded, "excluded"}} {
+	}{{t.NotBegun, "not entered"}, {t.Skipped, "done by another run"}, {t.Suspended, "suspended"}, {t.Excluded, "excluded"}} {
 		if c.n > 0 {
 			fmt.Fprintf(&b, ", %d %s", c.n, c.what)
 		}

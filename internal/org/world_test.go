@@ -120,7 +120,7 @@ func (w *world) runAll(change ...func(*run.Runner)) []run.Summary {
 
 func (w *world) digest() org.Digest {
 	return org.Digest{
-		Run: fmt.Sprintf("run-%d", w.runs), Holder: fmt.Sprintf("digest-%d", w.runs), Organization: "o-example",
+		Run: fmt.Sprintf("run-%d", w.runs), Holder: fmt.Sprintf("digest-%d.1", w.runs), Organization: "o-example",
 		Blank:    notify.Bulletin{Creation: notify.Heading{Title: "Rotate", Text: "Please rotate."}, Inactivity: notify.Heading{Title: "Use"}},
 		Channels: []notify.Channel{w.slack, w.sns}, Store: w.store, Log: slog.New(slog.DiscardHandler), Lease: time.Minute, Now: func() time.Time { return w.now },
 	}
@@ -147,6 +147,7 @@ var errDown = errors.New("the channel is down")
 type channel struct {
 	name string
 	err  error // answered by Send, once set
+	hang bool  // Send answers nothing until its context ends
 
 	mu        sync.Mutex
 	bulletins []notify.Bulletin
@@ -163,7 +164,11 @@ func (c *channel) Compose(b notify.Bulletin) []notify.Message {
 	return []notify.Message{{Body: b.Announcement, Notices: b.Notices}}
 }
 
-func (c *channel) Send(_ context.Context, m notify.Message) error {
+func (c *channel) Send(ctx context.Context, m notify.Message) error {
+	if c.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {

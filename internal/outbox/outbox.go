@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
@@ -88,14 +89,14 @@ func (o Outbox) Deliver(ctx context.Context, deadline time.Time, bulletin notify
 		d.Breaker = &Breaker{}
 	}
 	d.reportUndeliverable()
-	sending, cancel := o.until(ctx, deadline)
+	sending, cancel := budget.Until(ctx, deadline, o.Now())
 	defer cancel()
 	posts := d.posts(bulletin)
 	outcomes := notify.Deliver(sending, posts, func(_ context.Context, channel notify.Channel, m notify.Message) error {
 		if d.Ledger == nil || !notify.TellsPeople(channel) {
 			return nil
 		}
-		recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+		recording, cancel := o.recording(ctx, deadline)
 		defer cancel()
 		return d.acknowledge(recording, channel, m.Notices)
 	})
@@ -106,14 +107,16 @@ func (o Outbox) Deliver(ctx context.Context, deadline time.Time, bulletin notify
 	return d.result
 }
 
-// recordTimeout bounds the recording of one acknowledgement.
+// recordTimeout bounds the recording of one acknowledgement, and of all those
+// that come in as the deadline passes.
 const recordTimeout = 10 * time.Second
 
-func (o Outbox) until(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
-	if deadline.IsZero() {
-		return context.WithCancel(ctx)
+func (o Outbox) recording(ctx context.Context, deadline time.Time) (context.Context, context.CancelFunc) {
+	timeout := recordTimeout
+	if !deadline.IsZero() {
+		timeout = min(timeout, deadline.Add(recordTimeout).Sub(o.Now()))
 	}
-	return context.WithTimeout(ctx, deadline.Sub(o.Now()))
+	return context.WithTimeout(context.WithoutCancel(ctx), timeout)
 }
 
 // delivery is the working state of one Deliver.
