@@ -63,18 +63,16 @@ type LostError struct {
 }
 
 func (e *LostError) Error() string {
-	return fmt.Sprintf("the lease on account %s was lost: %v; the next run does what is left", e.Account, e.Err)
+	return fmt.Sprintf("the lease on account %s was lost: %v", e.Account, e.Err)
 }
 
 func (e *LostError) Unwrap() error { return e.Err }
 
-var errExpired = errors.New("it expired before it was renewed")
-
 // Hold begins to hold leases in the name of holder, with none yet. Each is
 // renewed every third of ttl. The context that it returns, which is the one to
-// work with, ends with ctx, with Release, or with a *LostError as its cause at
-// least a third of ttl before a lease that cannot be renewed expires. The
-// caller has to call Release.
+// work with, ends with ctx, with Release, or with a *LostError as its cause:
+// once another has taken a lease, or a third of ttl before one expires that
+// cannot be renewed. The caller has to call Release.
 func Hold(ctx context.Context, store Leaser, holder string, ttl time.Duration, now func() time.Time, options ...HoldOption) (context.Context, *Holder) {
 	h := &Holder{store: store, name: holder, ttl: ttl, now: now, ticker: realTicker, idle: make(chan struct{}), until: map[string]time.Time{}}
 	for _, option := range options {
@@ -144,16 +142,16 @@ func (h *Holder) renew(ctx context.Context) {
 	}
 }
 
-// renewAll renews every lease once. A store that does not answer in a third of
-// ttl is one that failed.
+// slowAnswer is how long a store may take to answer, however short the leases.
+const slowAnswer = 10 * time.Second
+
+// renewAll renews every lease once. A store that does not answer in time is one
+// that failed.
 func (h *Holder) renewAll(ctx context.Context) {
-	once, cancel := context.WithTimeout(ctx, h.ttl/3)
+	once, cancel := context.WithTimeout(ctx, max(h.ttl/3, slowAnswer))
 	defer cancel()
 	_ = h.each(func(account string, until time.Time) error {
-		err := errExpired
-		if h.now().Before(until) {
-			err = h.Acquire(once, account)
-		}
+		err := h.Acquire(once, account)
 		if err != nil && ctx.Err() == nil && h.lost(err, until) {
 			h.stop(&LostError{Account: account, Err: err})
 		}

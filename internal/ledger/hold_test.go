@@ -165,31 +165,33 @@ func TestHoldOutlivesOneFailure(t *testing.T) {
 	})
 }
 
-// TestHoldDoesNotTakeUpAnExpiredLease: a process that was suspended cannot know
-// who was at work meanwhile.
-func TestHoldDoesNotTakeUpAnExpiredLease(t *testing.T) {
+// TestHoldAfterASuspension: a process that was suspended goes on if nobody has
+// taken its lease meanwhile, and stops at once if somebody has.
+func TestHoldAfterASuspension(t *testing.T) {
 	t.Parallel()
-	ticks := make(chan time.Time)
-	clock := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
-	var mu sync.Mutex
-	now := func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		return clock
-	}
-	ctx, holder := ledger.Hold(t.Context(), ledger.NewMemory(), "first", holdTTL, now,
-		ledger.Ticks(func(time.Duration) (<-chan time.Time, func()) { return ticks, func() {} }))
-	defer release(t, holder)
-	if err := holder.Acquire(ctx, heldAccount); err != nil {
-		t.Fatal(err)
-	}
-	mu.Lock()
-	clock = clock.Add(holdTTL)
-	mu.Unlock()
-	ticks <- now()
-	<-ctx.Done()
-	if lost := holder.Lost(); lost == nil || !strings.Contains(lost.Error(), "expired") {
-		t.Errorf("lost: %v", lost)
+	for _, taken := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ticks := make(chan time.Time)
+			store, clock := ledger.NewMemory(), time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
+			ctx, holder := ledger.Hold(t.Context(), store, "first", holdTTL, func() time.Time { return clock },
+				ledger.Ticks(func(time.Duration) (<-chan time.Time, func()) { return ticks, func() {} }))
+			defer release(t, holder)
+			if err := holder.Acquire(ctx, heldAccount); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			clock = clock.Add(2 * holdTTL)
+			if taken {
+				if err := store.Acquire(ctx, heldAccount, "second", clock, holdTTL); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ticks <- clock
+			synctest.Wait()
+			if lost := holder.Lost(); (lost != nil) != taken || (ctx.Err() != nil) != taken {
+				t.Errorf("taken by another: %t; lost: %v", taken, lost)
+			}
+		})
 	}
 }
 

@@ -32,7 +32,8 @@ func (b *Breaker) guarded(channel notify.Channel) func(context.Context, notify.M
 			return ErrGivenUp
 		}
 		err := channel.Send(ctx, m)
-		if isTimeout(err) {
+		// Time that is up says nothing about the channel: it may just be slow.
+		if ctx.Err() == nil && isTimeout(err) {
 			b.timeoutsOf(channel.ID(), 1)
 		}
 		return err

@@ -1,7 +1,6 @@
 package run
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +28,10 @@ func (p *pass) underLease(ctx context.Context, work func(context.Context) error)
 		err = p.afterOthers(held, work)
 	}
 	p.release(ctx, lease)
-	return cmp.Or(lease.Lost(), err)
+	if lost := lease.Lost(); lost != nil {
+		return fmt.Errorf("%w; the next run does what is left", lost)
+	}
+	return err
 }
 
 // release gives the lease back even if ctx has ended, as nothing else does so
