@@ -12,6 +12,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 )
 
 // The exit statuses.
@@ -53,6 +54,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	now            func() time.Time
+	ticker         ledger.Ticker // says when to renew leases; nil is time.NewTicker
 }
 
 // statusError carries an exit status other than the usual for errors. Its

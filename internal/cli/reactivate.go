@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
@@ -70,16 +71,28 @@ func (c *reactivateCommand) Run(a *app) error {
 }
 
 // reactivateIn does the work in an account that we are connected to, while no
-// run may judge the keys there.
-func (a *app) reactivateIn(aws aws.Config, account string, store ledger.Store, lease time.Duration, graceDays int, work func(reactivation) error) error {
-	holder := "reactivate-" + runID(a.now())
-	if err := store.Acquire(a.ctx, account, holder, a.now().UTC(), lease); err != nil {
-		return err
+// run may evaluate the keys there, however long a person takes to answer.
+func (a *app) reactivateIn(aws aws.Config, account string, store ledger.Store, ttl time.Duration, graceDays int, work func(reactivation) error) error {
+	held, lease := ledger.Hold(a.ctx, store, "reactivate-"+runID(a.now()), ttl, a.now, ledger.Ticks(a.ticker))
+	err := lease.Acquire(held, account)
+	if err == nil {
+		err = work(a.reactivation(held, aws, account, store, graceDays))
 	}
-	defer func() { _ = store.Release(context.WithoutCancel(a.ctx), account, holder) }()
+	last, cancel := budget.Budget{}.Context(context.WithoutCancel(a.ctx), budget.Release, a.now())
+	defer cancel()
+	_ = lease.Release(last) // it expires by itself
+	if lost := lease.Lost(); lost != nil {
+		return errors.Join(fmt.Errorf("%w; run the command again", lost), err)
+	}
+	return err
+}
 
+// reactivation is one use of the command in an account, until ctx ends.
+func (a *app) reactivation(ctx context.Context, aws aws.Config, account string, store ledger.Store, graceDays int) reactivation {
+	working := *a
+	working.ctx = ctx
 	r := reactivation{
-		app:     a,
+		app:     &working,
 		store:   store,
 		account: account,
 		iam:     iam.NewFromConfig(aws),
@@ -90,7 +103,7 @@ func (a *app) reactivateIn(aws aws.Config, account string, store ledger.Store, l
 		Now:       a.now,
 		GraceDays: graceDays,
 	}
-	return work(r)
+	return r
 }
 
 const reactivateConcurrency = 1
@@ -290,7 +303,7 @@ func (a *app) confirm(question string) bool {
 		case "y", "yes":
 			return true
 		}
-	case <-a.ctx.Done(): // an interrupt is a no
+	case <-a.ctx.Done(): // an interrupt is a no, and so is a lost lease
 	}
 	fmt.Fprintln(a.stdout)
 	return false
