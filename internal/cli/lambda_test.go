@@ -34,14 +34,41 @@ type deployed struct {
 
 // logs is what the program wrote, as CloudWatch would have it.
 type logs struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+	mu      sync.Mutex
+	text    bytes.Buffer
+	changed chan struct{} // closed by the next write; nil while nobody waits
 }
 
 func (l *logs) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
 	return l.text.Write(p)
+}
+
+// wait reports whether text is written, now or before ctx ends: a line may come
+// a little later than the result.
+func (l *logs) wait(ctx context.Context, text string) bool {
+	for {
+		l.mu.Lock()
+		if strings.Contains(l.text.String(), text) {
+			l.mu.Unlock()
+			return true
+		}
+		if l.changed == nil {
+			l.changed = make(chan struct{})
+		}
+		changed := l.changed
+		l.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 func (l *logs) String() string {
