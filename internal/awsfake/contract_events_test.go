@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-
-	cloudpkg "github.com/iam-sleuth/sleuth/internal/awsclient"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub"
+	hubtypes "github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 )
 
 func TestContractPutEvents(t *testing.T) {
@@ -51,61 +51,51 @@ func TestContractPutEvents(t *testing.T) {
 }
 
 // finding is one that has all that Security Hub requires.
-func finding(account, id string) map[string]any {
-	return map[string]any{
-		"SchemaVersion": "2018-10-08", "Id": id, "GeneratorId": "test", "AwsAccountId": account,
-		"ProductArn": "arn:aws:securityhub:us-east-1:" + account + ":product/" + account + "/default",
-		"CreatedAt":  "2025-01-02T03:04:05Z", "UpdatedAt": "2025-01-02T03:04:05Z",
-		"Severity": map[string]any{"Label": "LOW"}, "Title": "a title", "Description": "a description",
-		"Compliance": map[string]any{"Status": "FAILED"}, "RecordState": "ACTIVE", "Workflow": map[string]any{"Status": "NEW"},
-		"Resources": []any{map[string]any{"Type": "Other", "Id": "it"}},
+func finding(account, id string) hubtypes.AwsSecurityFinding {
+	at := aws.String("2025-01-02T03:04:05Z")
+	return hubtypes.AwsSecurityFinding{
+		SchemaVersion: aws.String("2018-10-08"), Id: &id, GeneratorId: aws.String("test"), AwsAccountId: &account,
+		ProductArn: aws.String("arn:aws:securityhub:us-east-1:" + account + ":product/" + account + "/default"),
+		CreatedAt:  at, UpdatedAt: at,
+		Severity: &hubtypes.Severity{Label: hubtypes.SeverityLabelLow}, Title: aws.String("a title"), Description: aws.String("a description"),
+		Compliance: &hubtypes.Compliance{Status: hubtypes.ComplianceStatusFailed}, RecordState: hubtypes.RecordStateActive,
+		Workflow:  &hubtypes.Workflow{Status: hubtypes.WorkflowStatusNew},
+		Resources: []hubtypes.Resource{{Type: aws.String("Other"), Id: aws.String("it")}},
 	}
-}
-
-type imported struct {
-	FailedCount, SuccessCount int
-	FailedFindings            []struct{ ID, ErrorCode, ErrorMessage string }
-}
-
-type found struct {
-	Findings []struct {
-		ID, Title, RecordState string
-		Workflow               struct{ Status string }
-	}
-	NextToken string
 }
 
 func TestContractFindings(t *testing.T) {
 	contract(t, func(t *testing.T, c *cloud) {
-		hub := cloudpkg.NewService(c.config, "securityhub", "SecurityHub")
-		send := func(findings ...any) (out imported, err error) {
-			err = hub.Post(t.Context(), "BatchImportFindings", "/findings/import", map[string]any{"Findings": findings}, &out)
-			return out, err
+		hub := securityhub.NewFromConfig(c.config)
+		send := func(findings ...hubtypes.AwsSecurityFinding) (*securityhub.BatchImportFindingsOutput, error) {
+			return hub.BatchImportFindings(t.Context(), &securityhub.BatchImportFindingsInput{Findings: findings})
 		}
-		get := func(in map[string]any) (out found, err error) {
-			err = hub.Post(t.Context(), "GetFindings", "/findings", in, &out)
-			return out, err
+		get := func(in securityhub.GetFindingsInput) (*securityhub.GetFindingsOutput, error) {
+			return hub.GetFindings(t.Context(), &in)
+		}
+		counts := func(out *securityhub.BatchImportFindingsOutput, taken, failed int32) bool {
+			return aws.ToInt32(out.SuccessCount) == taken && aws.ToInt32(out.FailedCount) == failed
 		}
 		if c.unlessMoto(t, "it takes findings where Security Hub is not turned on") {
 			_, err := send(finding(c.account, "one"))
 			wantCode(t, "not turned on", err, "InvalidAccessException")
-			_, err = get(map[string]any{})
+			_, err = get(securityhub.GetFindingsInput{})
 			wantCode(t, "not turned on", err, "InvalidAccessException")
 		}
-		if err := hub.Post(t.Context(), "EnableSecurityHub", "/accounts", map[string]any{}, &map[string]any{}); err != nil {
+		if _, err := hub.EnableSecurityHub(t.Context(), &securityhub.EnableSecurityHubInput{}); err != nil {
 			t.Fatal(err)
 		}
 
-		if out, err := send(finding(c.account, "one"), finding(c.account, "two")); err != nil || out.SuccessCount != 2 || out.FailedCount != 0 {
+		if out, err := send(finding(c.account, "one"), finding(c.account, "two")); err != nil || !counts(out, 2, 0) {
 			t.Fatalf("two findings: %+v, %v", out, err)
 		}
 		bare := finding(c.account, "bare")
-		bare["Resources"] = []any{}
-		if out, err := send(bare, finding(c.account, "one")); err != nil || out.FailedCount != 1 || out.SuccessCount != 1 || out.FailedFindings[0].ID != "bare" || out.FailedFindings[0].ErrorCode != "InvalidInput" {
+		bare.Resources = []hubtypes.Resource{}
+		if out, err := send(bare, finding(c.account, "one")); err != nil || !counts(out, 1, 1) || aws.ToString(out.FailedFindings[0].Id) != "bare" || aws.ToString(out.FailedFindings[0].ErrorCode) != "InvalidInput" {
 			t.Errorf("one without resources: %+v, %v", out, err)
 		}
 		changed := finding(c.account, "one")
-		changed["Title"], changed["RecordState"] = "another title", "ARCHIVED"
+		changed.Title, changed.RecordState = aws.String("another title"), hubtypes.RecordStateArchived
 		if _, err := send(changed); err != nil {
 			t.Error(err)
 		}
@@ -113,42 +103,44 @@ func TestContractFindings(t *testing.T) {
 		// Pages.
 		titles, pages := map[string]string{}, 0
 		for token := ""; pages == 0 || token != ""; pages++ {
-			in := map[string]any{"MaxResults": 1}
+			in := securityhub.GetFindingsInput{MaxResults: aws.Int32(1)}
 			if token != "" {
-				in["NextToken"] = token
+				in.NextToken = &token
 			}
 			out, err := get(in)
 			if err != nil || len(out.Findings) > 1 || pages > 5 {
 				t.Fatalf("page %d: %+v, %v", pages, out, err)
 			}
 			for _, f := range out.Findings {
-				titles[f.ID] = f.Title + " " + f.RecordState
+				titles[aws.ToString(f.Id)] = aws.ToString(f.Title) + " " + string(f.RecordState)
 			}
-			token = out.NextToken
+			token = aws.ToString(out.NextToken)
 		}
 		if len(titles) != 2 || titles["one"] != "another title ARCHIVED" || titles["two"] != "a title ACTIVE" || pages != 2 {
 			t.Errorf("found %v on %d pages", titles, pages)
 		}
-		_, err := get(map[string]any{"MaxResults": 101})
+		_, err := get(securityhub.GetFindingsInput{MaxResults: aws.Int32(101)})
 		wantCode(t, "a large page", err, "InvalidInputException")
 
 		if !c.unlessMoto(t, "it does not filter, takes any finding with a resource, and overwrites what is the customer's") {
 			return
 		}
-		active := map[string]any{"RecordState": []any{map[string]any{"Value": "ACTIVE", "Comparison": "EQUALS"}}}
-		if out, err := get(map[string]any{"Filters": active}); err != nil || len(out.Findings) != 1 || out.Findings[0].ID != "two" {
+		active := &hubtypes.AwsSecurityFindingFilters{RecordState: []hubtypes.StringFilter{
+			{Value: aws.String("ACTIVE"), Comparison: hubtypes.StringFilterComparisonEquals},
+		}}
+		if out, err := get(securityhub.GetFindingsInput{Filters: active}); err != nil || len(out.Findings) != 1 || aws.ToString(out.Findings[0].Id) != "two" {
 			t.Errorf("active ones: %+v, %v", out, err)
 		}
 		foreign := finding("210000000000", "foreign")
-		if out, err := send(foreign); err != nil || out.FailedCount != 1 {
+		if out, err := send(foreign); err != nil || aws.ToInt32(out.FailedCount) != 1 {
 			t.Errorf("another account's: %+v, %v", out, err)
 		}
 		long := finding(c.account, "long")
-		long["Title"] = strings.Repeat("x", 257)
-		if out, err := send(long); err != nil || out.FailedCount != 1 {
+		long.Title = aws.String(strings.Repeat("x", 257))
+		if out, err := send(long); err != nil || aws.ToInt32(out.FailedCount) != 1 {
 			t.Errorf("a long title: %+v, %v", out, err)
 		}
-		many := make([]any, 101)
+		many := make([]hubtypes.AwsSecurityFinding, 101)
 		for i := range many {
 			many[i] = finding(c.account, "many")
 		}
@@ -165,12 +157,12 @@ func TestWorkflowIsTheCustomers(t *testing.T) {
 	home := server.Home()
 	home.EnableSecurityHub()
 	id, secret := home.Credentials()
-	hub := cloudpkg.NewService(configFor(server.URL(), id, secret, ""), "securityhub", "SecurityHub")
-	send := func(state, compliance string) {
+	hub := securityhub.NewFromConfig(configFor(server.URL(), id, secret, ""))
+	send := func(state hubtypes.RecordState, compliance hubtypes.ComplianceStatus) {
 		t.Helper()
 		f := finding(home.ID(), "one")
-		f["RecordState"], f["Compliance"], f["UpdatedAt"] = state, map[string]any{"Status": compliance}, time.Now().UTC().Format(time.RFC3339)
-		if err := hub.Post(t.Context(), "BatchImportFindings", "/findings/import", map[string]any{"Findings": []any{f}}, &imported{}); err != nil {
+		f.RecordState, f.Compliance, f.UpdatedAt = state, &hubtypes.Compliance{Status: compliance}, aws.String(time.Now().UTC().Format(time.RFC3339))
+		if _, err := hub.BatchImportFindings(t.Context(), &securityhub.BatchImportFindingsInput{Findings: []hubtypes.AwsSecurityFinding{f}}); err != nil {
 			t.Fatal(err)
 		}
 	}

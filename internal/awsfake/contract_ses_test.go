@@ -5,24 +5,27 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 	"github.com/google/go-cmp/cmp"
 
-	cloudpkg "github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 )
 
-type fields map[string]any
-
-// sendMail sends through SES, version 2, as its API reference has it.
+// sendMail sends through SES, version 2.
 func sendMail(ctx context.Context, config aws.Config, from, subject string, to ...string) (id string, err error) {
-	content := func(text string) fields { return fields{"Data": text, "Charset": "UTF-8"} }
-	var out struct{ MessageID string }
-	err = cloudpkg.NewService(config, "email", "SESv2").SignedAs("ses").Post(ctx, "SendEmail", "/v2/email/outbound-emails", fields{
-		"FromEmailAddress": from,
-		"Destination":      fields{"ToAddresses": to},
-		"Content":          fields{"Simple": fields{"Subject": content(subject), "Body": fields{"Text": content("ä\n<b> & c")}}},
-	}, &out)
-	return out.MessageID, err
+	content := func(text string) *types.Content { return &types.Content{Data: &text, Charset: aws.String("UTF-8")} }
+	out, err := sesv2.NewFromConfig(config).SendEmail(ctx, &sesv2.SendEmailInput{
+		FromEmailAddress: &from,
+		Destination:      &types.Destination{ToAddresses: to},
+		Content: &types.EmailContent{Simple: &types.Message{
+			Subject: content(subject), Body: &types.Body{Text: content("ä\n<b> & c")},
+		}},
+	})
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.MessageId), nil
 }
 
 func TestContractSendEmail(t *testing.T) {
@@ -35,8 +38,7 @@ func TestContractSendEmail(t *testing.T) {
 			wantCode(t, "an address that is not verified", err, "MessageRejected")
 		}
 
-		err = cloudpkg.NewService(c.config, "email", "SESv2").SignedAs("ses").
-			Post(t.Context(), "CreateEmailIdentity", "/v2/email/identities", fields{"EmailIdentity": "keys@example.com"}, &fields{})
+		_, err = sesv2.NewFromConfig(c.config).CreateEmailIdentity(t.Context(), &sesv2.CreateEmailIdentityInput{EmailIdentity: aws.String("keys@example.com")})
 		if err != nil {
 			t.Fatal(err)
 		}

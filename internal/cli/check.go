@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub"
 
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
@@ -216,8 +217,7 @@ func (k *checkup) hub(cfg config.Config, connection aws.Config) {
 	if !cfg.SecurityHub {
 		return
 	}
-	var answer struct{}
-	err := awsclient.NewService(connection, "securityhub", "SecurityHub").Post(k.ctx, "GetFindings", "/findings", map[string]int{"MaxResults": 1}, &answer)
+	_, err := securityhub.NewFromConfig(connection).GetFindings(k.ctx, &securityhub.GetFindingsInput{MaxResults: aws.Int32(1)})
 	if err != nil {
 		k.failed("findings", fmt.Errorf("ask Security Hub for findings: %w; turn it on in this account and region, and allow what 'sleuth iam-policy' prints", err))
 		return

@@ -16,10 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
 )
@@ -179,8 +179,8 @@ func TestEventsAndFindingsOnMoto(t *testing.T) {
 		{Name: "bob", Keys: []mototest.Key{{Active: true, Created: now.AddDate(0, 0, -95), LastUsed: now.AddDate(0, 0, -1)}}},
 	})
 	bus, queue := watchedBus(t, account)
-	hub := awsclient.NewService(account.Config(t.Context()), "securityhub", "SecurityHub")
-	if err := hub.Post(t.Context(), "EnableSecurityHub", "/accounts", map[string]any{}, &map[string]any{}); err != nil {
+	hub := securityhub.NewFromConfig(account.Config(t.Context()))
+	if _, err := hub.EnableSecurityHub(t.Context(), &securityhub.EnableSecurityHubInput{}); err != nil {
 		t.Fatal(err)
 	}
 	run := func(settings ...string) {
@@ -195,15 +195,13 @@ func TestEventsAndFindingsOnMoto(t *testing.T) {
 	}
 	found := func() map[string]string {
 		t.Helper()
-		var out struct {
-			Findings []awsfake.Finding
-		}
-		if err := hub.Post(t.Context(), "GetFindings", "/findings", map[string]any{}, &out); err != nil {
+		out, err := hub.GetFindings(t.Context(), &securityhub.GetFindingsInput{})
+		if err != nil {
 			t.Fatal(err)
 		}
 		states := map[string]string{}
 		for _, f := range out.Findings {
-			states[f.Text("Resources", 0, "Details", "AwsIamAccessKey", "AccessKeyId")] = f.Text("RecordState")
+			states[aws.ToString(f.Resources[0].Details.AwsIamAccessKey.AccessKeyId)] = string(f.RecordState)
 		}
 		return states
 	}

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshub "github.com/aws/aws-sdk-go-v2/service/securityhub"
 
-	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
@@ -29,7 +29,7 @@ func (s *session) keepFindings(ctx context.Context, b budget.Budget, inside aws.
 	ctx, cancel := b.Context(ctx, budget.Findings, s.now())
 	defer cancel()
 	kept, problems := securityhub.Keeper{
-		Hub:  awsclient.NewService(inside, "securityhub", "SecurityHub"),
+		Hub:  awshub.NewFromConfig(inside),
 		Home: securityhub.Home{Account: summary.Account, Partition: partition, Region: inside.Region},
 		// Keys were judged at the run's beginning.
 		Rules: s.cfg.Rules, Now: summary.At, Look: runner.Look, Concurrency: s.cfg.Concurrency, Explain: awserr.Message,

@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
 )
 
@@ -31,8 +32,7 @@ func TestMailAgainstMoto(t *testing.T) {
 		{Name: "ci", Keys: []mototest.Key{key(95)}},
 		{Name: "fresh@example.com", Keys: []mototest.Key{key(5)}},
 	})
-	ses := awsclient.NewService(account.Config(t.Context()), "email", "SESv2").SignedAs("ses")
-	err := ses.Post(t.Context(), "CreateEmailIdentity", "/v2/email/identities", map[string]string{"EmailIdentity": "example.com"}, &map[string]any{})
+	_, err := sesv2.NewFromConfig(account.Config(t.Context())).CreateEmailIdentity(t.Context(), &sesv2.CreateEmailIdentityInput{EmailIdentity: aws.String("example.com")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,92 +3,16 @@ package securityhub
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
-
-// Finding is a key that is due, in the AWS Security Finding Format, as far as
-// Sleuth fills it in.
-// https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings-format.html
-type Finding struct {
-	SchemaVersion string
-	ID            string `json:"Id"`
-	ProductArn    string
-	ProductName   string `json:",omitempty"`
-	GeneratorID   string `json:"GeneratorId"`
-	AwsAccountID  string `json:"AwsAccountId"`
-	Types         []string
-	// CreatedAt is when the key came past its warning age, UpdatedAt when the
-	// finding was last sent (RFC 3339).
-	CreatedAt   string
-	UpdatedAt   string
-	Severity    Severity
-	Title       string
-	Description string
-	Remediation Remediation
-	// ProductFields are Sleuth's own, see the constants.
-	ProductFields map[string]string
-	Resources     []Resource
-	Compliance    Compliance
-	// Workflow is only taken into account where the finding is new: afterwards
-	// it is the customer's.
-	Workflow              *Workflow `json:",omitempty"`
-	RecordState           string
-	FindingProviderFields *ProviderFields `json:",omitempty"`
-}
-
-// Severity is how much a finding matters.
-type Severity struct{ Label string }
-
-// Remediation is what to do about a finding.
-type Remediation struct{ Recommendation Recommendation }
-
-// Recommendation is a text and where to read more.
-type Recommendation struct {
-	Text string
-	URL  string `json:"Url"`
-}
-
-// Resource is what a finding is about.
-type Resource struct {
-	Type      string
-	ID        string `json:"Id"`
-	Partition string `json:",omitempty"`
-	Region    string `json:",omitempty"`
-	Details   Details
-}
-
-// Details are those of an access key.
-type Details struct{ AwsIamAccessKey KeyDetails }
-
-// KeyDetails are what is known of an access key.
-type KeyDetails struct {
-	AccessKeyID   string `json:"AccessKeyId"`
-	AccountID     string `json:"AccountId"`
-	UserName      string
-	PrincipalType string
-	PrincipalName string
-	// Status is left out where it is no longer known.
-	Status    string `json:",omitempty"`
-	CreatedAt string
-}
-
-// Compliance is PASSED or FAILED.
-type Compliance struct{ Status string }
-
-// Workflow is what people have made of a finding.
-type Workflow struct{ Status string }
-
-// ProviderFields are where a provider says what customers may overrule.
-type ProviderFields struct {
-	Severity Severity
-	Types    []string
-}
 
 // GeneratorID is the same in all findings of Sleuth's.
 const GeneratorID = "iam-sleuth/access-keys"
@@ -105,10 +29,6 @@ const (
 	schemaVersion = "2018-10-08"
 	findingType   = "Software and Configuration Checks/AWS Security Best Practices"
 	resourceType  = "AwsIamAccessKey"
-	active        = "ACTIVE"
-	archived      = "ARCHIVED"
-	passed        = "PASSED"
-	failed        = "FAILED"
 
 	remedy = "Create a new key for the user, put it in this one's place wherever it is in use, then disable this one and delete it. " +
 		"A key that nobody uses can be deleted at once."
@@ -132,55 +52,71 @@ func (h Home) productARN() string {
 func (h Home) idOf(keyID string) string { return "iam-sleuth/" + h.Account.ID + "/" + keyID }
 
 // finding is that of a key which is due at now. It says nothing that changes
-// from day to day, so that it is sent again only where something has happened.
-func (h Home) finding(row report.Row, rules audit.Rules, now time.Time) Finding {
-	f := Finding{
-		SchemaVersion: schemaVersion,
-		ID:            h.idOf(row.KeyID),
-		ProductArn:    h.productARN(),
-		ProductName:   "Sleuth",
-		GeneratorID:   GeneratorID,
-		AwsAccountID:  h.Account.ID,
-		Types:         []string{findingType},
-		Severity:      severityOf(row.State),
-		Title:         titleOf(row),
-		Description:   descriptionOf(row),
-		Remediation:   Remediation{Recommendation{remedy, readMore}},
+// from day to day, so that it is sent again only if something has happened.
+func (h Home) finding(row report.Row, rules audit.Rules, now time.Time) types.AwsSecurityFinding {
+	label, kinds := severityOf(row.State), []string{findingType}
+	f := types.AwsSecurityFinding{
+		SchemaVersion: aws.String(schemaVersion),
+		Id:            aws.String(h.idOf(row.KeyID)),
+		ProductArn:    aws.String(h.productARN()),
+		ProductName:   aws.String("Sleuth"),
+		GeneratorId:   aws.String(GeneratorID),
+		AwsAccountId:  aws.String(h.Account.ID),
+		Types:         kinds,
+		CreatedAt:     aws.String(moment(dueSince(row, rules))),
+		UpdatedAt:     aws.String(moment(now)),
+		Severity:      &types.Severity{Label: label},
+		Title:         aws.String(titleOf(row)),
+		Description:   aws.String(descriptionOf(row)),
+		Remediation:   &types.Remediation{Recommendation: &types.Recommendation{Text: aws.String(remedy), Url: aws.String(readMore)}},
 		ProductFields: map[string]string{
 			fieldState: row.State.String(), fieldReason: row.Reason.String(), fieldLimit: moment(limitOf(row)),
 		},
-		Resources: []Resource{{
-			Type: resourceType, ID: "AWS::IAM::AccessKey:" + row.KeyID, Partition: h.Partition, Region: h.Region,
-			Details: Details{KeyDetails{
-				AccessKeyID: row.KeyID, AccountID: h.Account.ID, UserName: row.User, PrincipalType: "IAMUser", PrincipalName: row.User,
-				Status: string(audit.Active), CreatedAt: moment(row.Created),
-			}},
-		}},
-		Compliance:  Compliance{failed},
-		Workflow:    &Workflow{"NEW"},
-		RecordState: active,
+		Resources:   []types.Resource{h.resource(row)},
+		Compliance:  &types.Compliance{Status: types.ComplianceStatusFailed},
+		Workflow:    &types.Workflow{Status: types.WorkflowStatusNew},
+		RecordState: types.RecordStateActive,
+		// Where a provider says what customers may overrule.
+		FindingProviderFields: &types.FindingProviderFields{Severity: &types.FindingProviderSeverity{Label: label}, Types: kinds},
 	}
-	f.FindingProviderFields = &ProviderFields{f.Severity, f.Types}
-	f.ProductFields[fieldContent] = f.digest()
-	f.CreatedAt, f.UpdatedAt = moment(dueSince(row, rules)), moment(now)
+	f.ProductFields[fieldContent] = digest(f)
 	return f
 }
 
+// resource is the key that a finding is about.
+func (h Home) resource(row report.Row) types.Resource {
+	return types.Resource{
+		Type: aws.String(resourceType), Id: aws.String("AWS::IAM::AccessKey:" + row.KeyID),
+		Partition: types.Partition(h.Partition), Region: aws.String(h.Region),
+		Details: &types.ResourceDetails{AwsIamAccessKey: &types.AwsIamAccessKeyDetails{
+			AccessKeyId: aws.String(row.KeyID), AccountId: aws.String(h.Account.ID), UserName: aws.String(row.User),
+			PrincipalType: aws.String("IAMUser"), PrincipalName: aws.String(row.User),
+			Status: types.AwsIamAccessKeyStatusActive, CreatedAt: aws.String(moment(row.Created)),
+		}},
+	}
+}
+
 // digest tells findings of different content apart, whatever Security Hub makes
-// of them.
-func (f Finding) digest() string {
-	encoded, _ := json.Marshal(f) // texts and maps of texts always encode
-	sum := sha256.Sum256(encoded)
+// of them. It goes by what differs between keys, runs and versions of Sleuth,
+// and not by all of the SDK's type, whose fields differ between its releases.
+func digest(f types.AwsSecurityFinding) string {
+	key := keyOf(f)
+	said := fmt.Sprintf("%q", []any{
+		aws.ToString(f.Title), aws.ToString(f.Description), f.Severity.Label, f.Types, f.ProductFields,
+		aws.ToString(f.Remediation.Recommendation.Text), aws.ToString(f.Remediation.Recommendation.Url),
+		aws.ToString(key.AccessKeyId), aws.ToString(key.UserName), aws.ToString(key.CreatedAt),
+	})
+	sum := sha256.Sum256([]byte(said))
 	return hex.EncodeToString(sum[:8])
 }
 
 // severityOf is AWS's own for keys past their limit; a warning is less.
 // https://docs.aws.amazon.com/securityhub/latest/userguide/iam-controls.html#iam-3
-func severityOf(s audit.State) Severity {
+func severityOf(s audit.State) types.SeverityLabel {
 	if s.PastLimit() {
-		return Severity{"MEDIUM"}
+		return types.SeverityLabelMedium
 	}
-	return Severity{"LOW"}
+	return types.SeverityLabelLow
 }
 
 func titleOf(row report.Row) string {
@@ -233,31 +169,52 @@ func dueSince(row report.Row, rules audit.Rules) time.Time {
 // https://docs.aws.amazon.com/securityhub/latest/userguide/securityhub-findings.html
 const keepFor = 30 * 24 * time.Hour
 
-// sameAs reports whether what Security Hub has needs no update.
-func (f Finding) sameAs(kept Finding, now time.Time) bool {
-	updated, err := time.Parse(time.RFC3339, kept.UpdatedAt)
-	return err == nil && now.Sub(updated) < keepFor && kept.RecordState == active && kept.ProductFields[fieldContent] == f.ProductFields[fieldContent]
+// same reports whether the finding that Security Hub has needs no update to f.
+func same(f, kept types.AwsSecurityFinding, now time.Time) bool {
+	updated, err := time.Parse(time.RFC3339, aws.ToString(kept.UpdatedAt))
+	return err == nil && now.Sub(updated) < keepFor && kept.RecordState == types.RecordStateActive &&
+		kept.ProductFields[fieldContent] == f.ProductFields[fieldContent]
 }
 
-// resolved is a finding of a key that nothing has to be done about any more.
-func (f Finding) resolved(now time.Time) Finding {
-	f.UpdatedAt, f.RecordState, f.Compliance, f.Workflow = moment(now), archived, Compliance{passed}, nil
-	f.ProductFields = map[string]string{fieldState: "resolved"}
-	if len(f.Resources) > 0 {
-		only := f.Resources[0]
-		only.Details.AwsIamAccessKey.Status = ""
-		f.Resources = []Resource{only}
+// resolved is a finding, as Security Hub has it, of a key that nothing has to be
+// done about any more. It has the fields that Sleuth fills in and no others.
+func resolved(kept types.AwsSecurityFinding, now time.Time) types.AwsSecurityFinding {
+	f := types.AwsSecurityFinding{
+		SchemaVersion: kept.SchemaVersion, Id: kept.Id, ProductArn: kept.ProductArn, ProductName: kept.ProductName,
+		GeneratorId: kept.GeneratorId, AwsAccountId: kept.AwsAccountId, Types: kept.Types,
+		CreatedAt: kept.CreatedAt, UpdatedAt: aws.String(moment(now)),
+		Title: kept.Title, Description: kept.Description, Remediation: kept.Remediation,
+		ProductFields: map[string]string{fieldState: "resolved"},
+		Compliance:    &types.Compliance{Status: types.ComplianceStatusPassed},
+		RecordState:   types.RecordStateArchived,
+	}
+	if kept.Severity != nil {
+		f.Severity = &types.Severity{Label: kept.Severity.Label}
+	}
+	if kept.FindingProviderFields != nil {
+		f.FindingProviderFields = &types.FindingProviderFields{Severity: kept.FindingProviderFields.Severity, Types: kept.FindingProviderFields.Types}
+	}
+	if len(kept.Resources) > 0 {
+		only, key := kept.Resources[0], keyOf(kept)
+		key.Status = "" // which is no longer known
+		only.Details = &types.ResourceDetails{AwsIamAccessKey: &key}
+		f.Resources = []types.Resource{only}
 	}
 	return f
 }
 
-// key is the key that a finding is about, and its user.
-func (f Finding) key() (user, keyID string) {
-	if len(f.Resources) == 0 {
-		return "", ""
+// keyOf is the key that a finding is about; empty if it does not say.
+func keyOf(f types.AwsSecurityFinding) types.AwsIamAccessKeyDetails {
+	if len(f.Resources) == 0 || f.Resources[0].Details == nil || f.Resources[0].Details.AwsIamAccessKey == nil {
+		return types.AwsIamAccessKeyDetails{}
 	}
-	details := f.Resources[0].Details.AwsIamAccessKey
-	return details.UserName, details.AccessKeyID
+	return *f.Resources[0].Details.AwsIamAccessKey
+}
+
+// userAndKey are the names of what a finding is about.
+func userAndKey(f types.AwsSecurityFinding) (user, keyID string) {
+	key := keyOf(f)
+	return aws.ToString(key.UserName), aws.ToString(key.AccessKeyId)
 }
 
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,4 +1,4 @@
-// Package findings keeps the keys that are due as findings in AWS Security Hub:
+// Package securityhub keeps the keys that are due as findings in AWS Security Hub:
 // each appears there, changes as the key does, and is archived once nothing is
 // to be done about the key any more.
 package securityhub
@@ -12,6 +12,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshub "github.com/aws/aws-sdk-go-v2/service/securityhub"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
 
@@ -21,10 +24,13 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/run"
 )
 
-// Hub is an account's Security Hub, asked by posting JSON to a path.
+// Hub is an account's Security Hub.
 type Hub interface {
-	Post(ctx context.Context, operation, path string, in, out any) error
+	GetFindings(context.Context, *awshub.GetFindingsInput, ...func(*awshub.Options)) (*awshub.GetFindingsOutput, error)
+	BatchImportFindings(context.Context, *awshub.BatchImportFindingsInput, ...func(*awshub.Options)) (*awshub.BatchImportFindingsOutput, error)
 }
+
+var _ Hub = (*awshub.Client)(nil)
 
 // mostAtOnce is how many findings a call takes, or a page has.
 // https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchImportFindings.html
@@ -61,18 +67,18 @@ func (k Keeper) Keep(ctx context.Context, known run.Known) (Kept, []report.Probl
 	if err != nil {
 		return Kept{}, []report.Problem{{Text: "read the findings that Security Hub has: " + k.explain(hinted(err))}}
 	}
-	due := map[string]Finding{}
+	due := map[string]types.AwsSecurityFinding{}
 	for _, row := range known.Due {
 		f := k.Home.finding(row, k.Rules, k.Now)
-		due[f.ID] = f
+		due[aws.ToString(f.Id)] = f
 	}
-	resolved, problems := k.resolve(ctx, kept, due, known)
+	archive, problems := k.resolve(ctx, kept, due, known)
 
 	var done Kept
-	var send []Finding
+	var send []types.AwsSecurityFinding
 	for id, f := range due {
 		was, found := kept[id]
-		if found && f.sameAs(was, k.Now) {
+		if found && same(f, was, k.Now) {
 			done.Same++
 			continue
 		}
@@ -81,9 +87,9 @@ func (k Keeper) Keep(ctx context.Context, known run.Known) (Kept, []report.Probl
 		}
 		send = append(send, f)
 	}
-	done.Sent, done.Archived = len(send), len(resolved)
-	send = append(send, resolved...)
-	slices.SortFunc(send, func(a, b Finding) int { return cmp.Compare(a.ID, b.ID) })
+	done.Sent, done.Archived = len(send), len(archive)
+	send = append(send, archive...)
+	slices.SortFunc(send, func(a, b types.AwsSecurityFinding) int { return cmp.Compare(aws.ToString(a.Id), aws.ToString(b.Id)) })
 	for batch := range slices.Chunk(send, mostAtOnce) {
 		problems = append(problems, k.send(ctx, batch)...)
 	}
@@ -93,8 +99,8 @@ func (k Keeper) Keep(ctx context.Context, known run.Known) (Kept, []report.Probl
 // resolve returns, as they are to be, the findings about whose keys nothing is
 // to be done any more. Where the run did not read a key itself, it is looked at,
 // and added to those that are due if it is.
-func (k Keeper) resolve(ctx context.Context, kept, due map[string]Finding, known run.Known) (resolved []Finding, problems []report.Problem) {
-	var mu sync.Mutex // guards due, resolved and problems
+func (k Keeper) resolve(ctx context.Context, kept, due map[string]types.AwsSecurityFinding, known run.Known) (archive []types.AwsSecurityFinding, problems []report.Problem) {
+	var mu sync.Mutex // guards due, archive and problems
 	var looking errgroup.Group
 	looking.SetLimit(max(1, k.Concurrency))
 	for id, f := range kept {
@@ -104,12 +110,12 @@ func (k Keeper) resolve(ctx context.Context, kept, due map[string]Finding, known
 		if isDue {
 			continue
 		}
-		user, keyID := f.key()
+		user, keyID := userAndKey(f)
 		switch known.Of(user, keyID) {
 		case run.Unsure:
 		case run.Resolved:
 			mu.Lock()
-			resolved = append(resolved, f.resolved(k.Now))
+			archive = append(archive, resolved(f, k.Now))
 			mu.Unlock()
 		case run.Unread:
 			looking.Go(func() error {
@@ -123,7 +129,7 @@ func (k Keeper) resolve(ctx context.Context, kept, due map[string]Finding, known
 				case row != nil:
 					due[id] = k.Home.finding(*row, k.Rules, k.Now)
 				default:
-					resolved = append(resolved, f.resolved(k.Now))
+					archive = append(archive, resolved(f, k.Now))
 				}
 				return nil
 			})
@@ -131,82 +137,78 @@ func (k Keeper) resolve(ctx context.Context, kept, due map[string]Finding, known
 	}
 	_ = looking.Wait() // failures are problems, not errors
 	slices.SortFunc(problems, func(a, b report.Problem) int { return cmp.Compare(a.KeyID, b.KeyID) })
-	return resolved, problems
+	return archive, problems
 }
 
-// filter is one of GetFindings': the value must be that.
-type filter struct{ Value, Comparison string }
-
-func equal(value string) []filter { return []filter{{value, "EQUALS"}} }
-
-type getFindings struct {
-	Filters    map[string][]filter
-	MaxResults int
-	NextToken  string `json:",omitempty"`
+func equal(value string) []types.StringFilter {
+	return []types.StringFilter{{Value: &value, Comparison: types.StringFilterComparisonEquals}}
 }
 
 var errPages = errors.New("the answer says that the next page is this one again")
 
 // active are the findings of Sleuth's in the account that are not archived, by
-// id.
-func (k Keeper) active(ctx context.Context) (map[string]Finding, error) {
-	in := getFindings{MaxResults: mostAtOnce, Filters: map[string][]filter{
-		"GeneratorId": equal(GeneratorID), "ProductArn": equal(k.Home.productARN()), "AwsAccountId": equal(k.Home.Account.ID), "RecordState": equal(active),
+// id. A page that names itself as the next one is an error: the SDK's paginator
+// would end there, and what the pages after it hold would be taken for unknown.
+func (k Keeper) active(ctx context.Context) (map[string]types.AwsSecurityFinding, error) {
+	in := &awshub.GetFindingsInput{MaxResults: aws.Int32(mostAtOnce), Filters: &types.AwsSecurityFindingFilters{
+		GeneratorId: equal(GeneratorID), ProductArn: equal(k.Home.productARN()), AwsAccountId: equal(k.Home.Account.ID),
+		RecordState: equal(string(types.RecordStateActive)),
 	}}
-	found := map[string]Finding{}
+	found := map[string]types.AwsSecurityFinding{}
 	for {
-		var out struct {
-			Findings  []Finding
-			NextToken string
-		}
-		if err := k.Hub.Post(ctx, "GetFindings", "/findings", in, &out); err != nil {
+		out, err := k.Hub.GetFindings(ctx, in)
+		if err != nil {
 			return nil, err
 		}
 		for _, f := range out.Findings {
-			// Whatever the filters let through, what is not ours is left alone.
-			if f.GeneratorID == GeneratorID && f.ProductArn == k.Home.productARN() && f.AwsAccountID == k.Home.Account.ID && f.RecordState == active {
-				found[f.ID] = f
+			if k.Home.owns(f) {
+				found[aws.ToString(f.Id)] = f
 			}
 		}
-		switch out.NextToken {
+		switch aws.ToString(out.NextToken) {
 		case "":
 			return found, nil
-		case in.NextToken:
+		case aws.ToString(in.NextToken):
 			return nil, errPages
 		}
 		in.NextToken = out.NextToken
 	}
 }
 
+// owns reports whether an active finding is ours: whatever the filters let
+// through, what is not is left alone.
+func (h Home) owns(f types.AwsSecurityFinding) bool {
+	return aws.ToString(f.GeneratorId) == GeneratorID && aws.ToString(f.ProductArn) == h.productARN() &&
+		aws.ToString(f.AwsAccountId) == h.Account.ID && f.RecordState == types.RecordStateActive
+}
+
 // send sends a batch. A finding that Security Hub does not take is a problem of
 // its key alone.
-func (k Keeper) send(ctx context.Context, batch []Finding) (problems []report.Problem) {
-	var out struct {
-		SuccessCount   int
-		FailedFindings []struct {
-			ID           string `json:"Id"`
-			ErrorCode    string
-			ErrorMessage string
-		}
-	}
-	err := k.Hub.Post(ctx, "BatchImportFindings", "/findings/import", map[string]any{"Findings": batch}, &out)
+func (k Keeper) send(ctx context.Context, batch []types.AwsSecurityFinding) (problems []report.Problem) {
+	out, err := k.Hub.BatchImportFindings(ctx, &awshub.BatchImportFindingsInput{Findings: batch})
 	if err != nil {
 		return []report.Problem{{Text: fmt.Sprintf("send %s to Security Hub: %s", count(len(batch)), k.explain(hinted(err)))}}
 	}
 	for _, failure := range out.FailedFindings {
-		problem := report.Problem{Text: fmt.Sprintf("Security Hub did not take the finding %s: %s: %s",
-			notify.OneLine(failure.ID), failure.ErrorCode, notify.OneLine(failure.ErrorMessage))}
-		for _, f := range batch {
-			if f.ID == failure.ID {
-				problem.User, problem.KeyID = f.key()
-			}
-		}
-		problems = append(problems, problem)
+		problems = append(problems, refused(failure, batch))
 	}
-	if missing := len(batch) - out.SuccessCount - len(out.FailedFindings); missing > 0 {
+	if missing := len(batch) - int(aws.ToInt32(out.SuccessCount)) - len(out.FailedFindings); missing > 0 {
 		problems = append(problems, report.Problem{Text: fmt.Sprintf("Security Hub does not say what became of %s", count(missing))})
 	}
 	return problems
+}
+
+// refused is the problem of the key whose finding in the batch was not taken.
+func refused(failure types.ImportFindingsError, batch []types.AwsSecurityFinding) report.Problem {
+	id := aws.ToString(failure.Id)
+	problem := report.Problem{Text: fmt.Sprintf("Security Hub did not take the finding %s: %s: %s",
+		notify.OneLine(id), aws.ToString(failure.ErrorCode), notify.OneLine(aws.ToString(failure.ErrorMessage)))}
+	for _, f := range batch {
+		if aws.ToString(f.Id) == id {
+			problem.User, problem.KeyID = userAndKey(f)
+		}
+	}
+	return problem
 }
 
 func (k Keeper) explain(err error) string {

@@ -2,6 +2,7 @@ package securityhub_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -12,6 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	awshub "github.com/aws/aws-sdk-go-v2/service/securityhub"
+	hubtypes "github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
@@ -33,7 +36,7 @@ type world struct {
 	t    *testing.T
 	aws  aws.Config
 	iam  *iam.Client
-	hub  *awsclient.Service
+	hub  *awshub.Client
 	home securityhub.Home
 	now  time.Time
 
@@ -47,7 +50,7 @@ type world struct {
 func newWorld(t *testing.T, cfg aws.Config, account string) *world {
 	t.Helper()
 	w := &world{
-		t: t, aws: cfg, iam: iam.NewFromConfig(cfg), hub: awsclient.NewService(cfg, "securityhub", "SecurityHub"),
+		t: t, aws: cfg, iam: iam.NewFromConfig(cfg), hub: awshub.NewFromConfig(cfg),
 		home: securityhub.Home{Account: notify.Account{ID: account}, Partition: "aws", Region: "us-east-1"},
 		now:  time.Now().UTC().Truncate(time.Second),
 		cfg: config.Config{
@@ -55,7 +58,7 @@ func newWorld(t *testing.T, cfg aws.Config, account string) *world {
 			Concurrency: 4, Lease: time.Minute, SecurityHub: true,
 		},
 	}
-	if err := w.hub.Post(t.Context(), "EnableSecurityHub", "/accounts", map[string]any{}, &map[string]any{}); err != nil {
+	if _, err := w.hub.EnableSecurityHub(t.Context(), &awshub.EnableSecurityHubInput{}); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -122,23 +125,32 @@ func (w *world) mustKeep(sent, archived, same int) {
 func (w *world) found() map[string]awsfake.Finding {
 	w.t.Helper()
 	all := map[string]awsfake.Finding{}
-	in := map[string]any{}
-	for {
-		var out struct {
-			Findings  []awsfake.Finding
-			NextToken string
-		}
-		if err := w.hub.Post(w.t.Context(), "GetFindings", "/findings", in, &out); err != nil {
+	pages := awshub.NewGetFindingsPaginator(w.hub, &awshub.GetFindingsInput{})
+	for pages.HasMorePages() {
+		out, err := pages.NextPage(w.t.Context())
+		if err != nil {
 			w.t.Fatal(err)
 		}
 		for _, f := range out.Findings {
-			all[f.Text("Resources", 0, "Details", "AwsIamAccessKey", "AccessKeyId")] = f
+			kept := w.asKept(f)
+			all[kept.Text("Resources", 0, "Details", "AwsIamAccessKey", "AccessKeyId")] = kept
 		}
-		if out.NextToken == "" {
-			return all
-		}
-		in["NextToken"] = out.NextToken
 	}
+	return all
+}
+
+// asKept is a finding by the names that it has in Security Hub, which the SDK's
+// fields are named for.
+func (w *world) asKept(f hubtypes.AwsSecurityFinding) (kept awsfake.Finding) {
+	w.t.Helper()
+	encoded, err := json.Marshal(f)
+	if err == nil {
+		err = json.Unmarshal(encoded, &kept)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return kept
 }
 
 // says is the finding of a key in a few words.
@@ -352,9 +364,13 @@ func TestOthersFindingsAreLeftAlone(t *testing.T) {
 	w := onFake(t)
 	key := w.user("ada", 60, 1)
 	w.mustKeep(1, 0, 0)
-	foreign := w.found()[key]
-	foreign["Id"], foreign["GeneratorId"] = "another", "another-tool"
-	if err := w.hub.Post(t.Context(), "BatchImportFindings", "/findings/import", map[string]any{"Findings": []any{foreign}}, &map[string]any{}); err != nil {
+	out, err := w.hub.GetFindings(t.Context(), &awshub.GetFindingsInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := out.Findings[0]
+	foreign.Id, foreign.GeneratorId = aws.String("another"), aws.String("another-tool")
+	if _, err := w.hub.BatchImportFindings(t.Context(), &awshub.BatchImportFindingsInput{Findings: []hubtypes.AwsSecurityFinding{foreign}}); err != nil {
 		t.Fatal(err)
 	}
 	w.account.SetWorkflow("iam-sleuth/123456789012/"+key, "SUPPRESSED")

@@ -13,8 +13,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 
-	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/email"
 	"github.com/iam-sleuth/sleuth/internal/retry"
@@ -115,11 +115,11 @@ func (s *service) Secrets() []string { return []string{secretKey} }
 
 // client is the one that the command uses.
 func (s *service) client() email.API {
-	return awsclient.NewService(aws.Config{
+	return sesv2.NewFromConfig(aws.Config{
 		Region:       "eu-west-1",
 		BaseEndpoint: aws.String(s.URL),
 		Credentials:  credentials.NewStaticCredentialsProvider("AKIDSTANDIN", secretKey, ""),
-	}, "email", "SESv2").SignedAs("ses")
+	})
 }
 
 func TestContract(t *testing.T) {

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/iam-sleuth/sleuth/internal/awserr"
@@ -29,29 +32,12 @@ const maxBody = 512 << 10
 // way finds the header too long: https://www.rfc-editor.org/rfc/rfc5322#section-2.1.1
 const maxSubject = 200
 
-// API is SES, version 2: it posts what an operation asks for to its path. An
-// error is the SDK's own. It should not try again by itself.
+// API is what the channel needs of SES, version 2.
 type API interface {
-	Post(ctx context.Context, operation, path string, in, out any) error
+	SendEmail(context.Context, *sesv2.SendEmailInput, ...func(*sesv2.Options)) (*sesv2.SendEmailOutput, error)
 }
 
-// What SendEmail is asked for, see
-// https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
-type (
-	sendEmail struct {
-		FromEmailAddress string
-		Destination      destination
-		Content          content
-	}
-	destination struct{ ToAddresses []string }
-	content     struct{ Simple simple }
-	simple      struct {
-		Subject text
-		Body    body
-	}
-	body struct{ Text text }
-	text struct{ Data, Charset string }
-)
+var _ API = (*sesv2.Client)(nil)
 
 // Options are what a Mailer can be told beyond its API; each has a default.
 type Options struct {
@@ -139,21 +125,29 @@ func compose(b notify.Bulletin, letter notify.Letter) []notify.Message {
 // Send implements notify.Channel. It tries again where AWS's SDK would: after
 // throttling, 5xx, a timeout or a lost connection.
 func (m *Mailer) Send(ctx context.Context, message notify.Message) error {
-	const utf8 = "UTF-8"
-	asked := sendEmail{
-		FromEmailAddress: m.from,
-		Destination:      destination{[]string{message.To}},
-		Content:          content{simple{text{message.Subject, utf8}, body{text{message.Body, utf8}}}},
+	in := &sesv2.SendEmailInput{
+		FromEmailAddress: &m.from,
+		Destination:      &types.Destination{ToAddresses: []string{message.To}},
+		Content: &types.EmailContent{Simple: &types.Message{
+			Subject: utf8(message.Subject), Body: &types.Body{Text: utf8(message.Body)},
+		}},
 	}
 	err := m.retry.Do(ctx, func(ctx context.Context) error {
-		var answer struct{ MessageID string }
-		return m.classify(ctx, m.api.Post(ctx, "SendEmail", "/v2/email/outbound-emails", asked, &answer))
+		_, err := m.api.SendEmail(ctx, in, once)
+		return m.classify(ctx, err)
 	})
 	if err != nil {
 		return fmt.Errorf("send mail to %s: %w", notify.OneLine(message.To), err)
 	}
 	return nil
 }
+
+func utf8(text string) *types.Content {
+	return &types.Content{Data: &text, Charset: aws.String("UTF-8")}
+}
+
+// once keeps the SDK from trying again by itself: this channel does that.
+func once(o *sesv2.Options) { o.Retryer = aws.NopRetryer{} }
 
 // classify is awserr.ForRetry, except that no retry helps when the day's quota is
 // used up.

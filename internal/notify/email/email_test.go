@@ -2,12 +2,13 @@ package email_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
@@ -133,14 +134,11 @@ func TestHints(t *testing.T) {
 }
 
 // asked is an API that keeps what it was asked for last.
-type asked struct{ message }
+type asked struct{ last *sesv2.SendEmailInput }
 
-func (a *asked) Post(_ context.Context, _, _ string, in, _ any) error {
-	encoded, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(encoded, &a.message)
+func (a *asked) SendEmail(_ context.Context, in *sesv2.SendEmailInput, _ ...func(*sesv2.Options)) (*sesv2.SendEmailOutput, error) {
+	a.last = in
+	return &sesv2.SendEmailOutput{}, nil
 }
 
 func TestFrom(t *testing.T) {
@@ -158,7 +156,7 @@ func TestFrom(t *testing.T) {
 		if err := mailer.Send(t.Context(), notify.Message{To: "a@example.com", Subject: "s", Body: "b"}); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got.FromEmailAddress); diff != "" {
+		if diff := cmp.Diff(want, aws.ToString(got.last.FromEmailAddress)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", given, diff)
 		}
 	}

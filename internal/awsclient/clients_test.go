@@ -11,13 +11,18 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub"
 	"github.com/aws/smithy-go"
 
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 )
 
-type asked struct {
-	Key string `json:"key"`
+// newHub returns a client as those of Sleuth are made: from a connection.
+func newHub(cfg aws.Config) *securityhub.Client { return securityhub.NewFromConfig(cfg) }
+
+// onePage asks for a page of one finding.
+func onePage() *securityhub.GetFindingsInput {
+	return &securityhub.GetFindingsInput{MaxResults: aws.Int32(1)}
 }
 
 // hub answers as it is told to, one answer after the other, and the last again.
@@ -55,18 +60,18 @@ func says(status int, body string, header ...string) http.HandlerFunc {
 	}
 }
 
-func TestServicePosts(t *testing.T) {
+func TestClientPosts(t *testing.T) {
 	t.Parallel()
-	h := startHub(t, says(http.StatusOK, `{"key":"back"}`))
+	h := startHub(t, says(http.StatusOK, `{"Findings":[],"NextToken":"back"}`))
 	cfg := awsclient.ConnectTo(h.URL, "AKIASIGNER", "topSecret", 1)
 	traffic := awsclient.Count(&cfg)
-	var out asked
-	if err := awsclient.NewService(cfg, "securityhub", "SecurityHub").Post(t.Context(), "GetFindings", "/findings", asked{"there"}, &out); err != nil {
+	out, err := newHub(cfg).GetFindings(t.Context(), onePage())
+	if err != nil {
 		t.Fatal(err)
 	}
 	r := h.requests[0]
-	if out.Key != "back" || h.bodies[0] != `{"key":"there"}` || r.URL.Path != "/findings" || r.Method != http.MethodPost {
-		t.Errorf("%s %s %s was answered %q", r.Method, r.URL.Path, h.bodies[0], out.Key)
+	if aws.ToString(out.NextToken) != "back" || h.bodies[0] != `{"MaxResults":1}` || r.URL.Path != "/findings" || r.Method != http.MethodPost {
+		t.Errorf("%s %s %s was answered %q", r.Method, r.URL.Path, h.bodies[0], aws.ToString(out.NextToken))
 	}
 	signature := r.Header.Get("Authorization")
 	if !strings.HasPrefix(signature, "AWS4-HMAC-SHA256 Credential=AKIASIGNER/") || !strings.Contains(signature, "/us-east-1/securityhub/aws4_request") {
@@ -80,22 +85,22 @@ func TestServicePosts(t *testing.T) {
 	}
 }
 
-// TestServiceTriesAgain: each attempt sends the whole body, is signed and
+// TestClientTriesAgain: each attempt sends the whole body, is signed and
 // counted.
-func TestServiceTriesAgain(t *testing.T) {
+func TestClientTriesAgain(t *testing.T) {
 	t.Parallel()
 	throttled := says(http.StatusTooManyRequests, `{"Message":"Rate exceeded","Code":"ThrottlingException"}`)
 	h := startHub(t, throttled, says(http.StatusInternalServerError, ""), says(http.StatusOK, "{}"))
 	cfg := awsclient.ConnectTo(h.URL, "AKIASIGNER", "topSecret", 1)
 	traffic := awsclient.Count(&cfg)
-	if err := awsclient.NewService(cfg, "securityhub", "SecurityHub").Post(t.Context(), "GetFindings", "/findings", asked{"there"}, &asked{}); err != nil {
+	if _, err := newHub(cfg).GetFindings(t.Context(), onePage()); err != nil {
 		t.Fatal(err)
 	}
 	if len(h.bodies) != 3 {
 		t.Fatalf("%d attempts, want 3", len(h.bodies))
 	}
 	for i, body := range h.bodies {
-		if body != `{"key":"there"}` || h.requests[i].Header.Get("Authorization") == "" {
+		if body != `{"MaxResults":1}` || h.requests[i].Header.Get("Authorization") == "" {
 			t.Errorf("attempt %d sent %q", i, body)
 		}
 	}
@@ -104,9 +109,9 @@ func TestServiceTriesAgain(t *testing.T) {
 	}
 }
 
-// TestServiceRefuses: what no attempt can mend is asked once, and its error has
+// TestClientRefuses: what no attempt can mend is asked once, and its error has
 // the service's code wherever that stands, and no secret.
-func TestServiceRefuses(t *testing.T) {
+func TestClientRefuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		answer http.HandlerFunc
@@ -115,14 +120,15 @@ func TestServiceRefuses(t *testing.T) {
 		"in the header":        {says(403, `{"Message":"no"}`, "X-Amzn-Errortype", "AccessDeniedException:http://internal.amazon.com/"), "AccessDeniedException"},
 		"in the body":          {says(401, `{"Code":"InvalidAccessException","Message":"no"}`), "InvalidAccessException"},
 		"as a type":            {says(400, `{"__type":"com.amazonaws.securityhub#InvalidInputException","message":"no"}`), "InvalidInputException"},
-		"without one":          {says(400, "no"), "UnknownError"},
+		"without one":          {says(400, "{}"), "UnknownError"},
+		"a refusal of no JSON": {says(400, "no"), ""},
 		"an answer of no JSON": {says(200, "<html>"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := startHub(t, test.answer)
 			cfg := awsclient.ConnectTo(h.URL, "AKIASIGNER", "topSecret", 1)
-			err := awsclient.NewService(cfg, "securityhub", "SecurityHub").Post(t.Context(), "GetFindings", "/findings", asked{}, &asked{})
+			_, err := newHub(cfg).GetFindings(t.Context(), onePage())
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -140,12 +146,11 @@ func TestServiceRefuses(t *testing.T) {
 	}
 }
 
-func TestServiceEndsWithItsContext(t *testing.T) {
+func TestClientEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	h := startHub(t, func(http.ResponseWriter, *http.Request) { cancel(); panic(http.ErrAbortHandler) })
-	err := awsclient.NewService(awsclient.ConnectTo(h.URL, "AKIASIGNER", "topSecret", 1), "securityhub", "SecurityHub").
-		Post(ctx, "GetFindings", "/findings", asked{}, &asked{})
+	_, err := newHub(awsclient.ConnectTo(h.URL, "AKIASIGNER", "topSecret", 1)).GetFindings(ctx, onePage())
 	if err == nil || ctx.Err() == nil || len(h.bodies) != 1 {
 		t.Errorf("error %v after %d attempts", err, len(h.bodies))
 	}
@@ -173,7 +178,7 @@ func (s source) GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool
 	return s.fips, s.fips != aws.FIPSEndpointStateUnset, nil
 }
 
-func TestServiceEndpoints(t *testing.T) {
+func TestClientEndpoints(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		region   string
@@ -196,7 +201,7 @@ func TestServiceEndpoints(t *testing.T) {
 			if test.global != "" {
 				cfg.BaseEndpoint = &test.global
 			}
-			if err := awsclient.NewService(cfg, "securityhub", "SecurityHub").Post(t.Context(), "GetFindings", "/findings", asked{}, &asked{}); err != nil {
+			if _, err := newHub(cfg).GetFindings(t.Context(), onePage()); err != nil {
 				t.Fatal(err)
 			}
 			if client.hosts[0] != test.want {
@@ -206,8 +211,8 @@ func TestServiceEndpoints(t *testing.T) {
 	}
 	cfg := awsclient.ConnectTo("", "AKIASIGNER", "topSecret", 1)
 	cfg.BaseEndpoint, cfg.Region = nil, ""
-	err := awsclient.NewService(cfg, "securityhub", "SecurityHub").Post(t.Context(), "GetFindings", "/findings", asked{}, &asked{})
-	if err == nil || !strings.Contains(err.Error(), "set AWS_REGION") {
+	_, err := newHub(cfg).GetFindings(t.Context(), onePage())
+	if err == nil || !strings.Contains(err.Error(), "Missing Region") {
 		t.Errorf("without a region: %v", err)
 	}
 }
