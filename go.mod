@@ -61,3 +61,5 @@ require (
 	golang.org/x/text v0.41.0 // indirect
 	golang.org/x/tools v0.49.0 // indirect
 )
+
+tool github.com/aws/aws-lambda-go/cmd/build-lambda-zip

@@ -257,10 +257,10 @@ func lambdaZip(t *testing.T) string {
 		if z.folder, z.err = os.MkdirTemp("", "deploytest"); z.err != nil {
 			return
 		}
-		build := exec.CommandContext(t.Context(), "go", "run", "./internal/tools/lambdazip", "-out", z.folder, "-arch", arch, "-version", "deploytest")
+		build := exec.CommandContext(t.Context(), "make", "lambda", "LAMBDA_OUT="+z.folder, "LAMBDA_ARCH="+arch, "VERSION=deploytest")
 		build.Dir = root
 		if said, err := build.CombinedOutput(); err != nil {
-			z.err = fmt.Errorf("go run ./internal/tools/lambdazip: %w\n%s", err, said)
+			z.err = fmt.Errorf("make lambda: %w\n%s", err, said)
 		}
 		z.path = filepath.Join(z.folder, "sleuth-lambda-"+arch+".zip")
 	})

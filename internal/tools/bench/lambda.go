@@ -135,7 +135,7 @@ func lambdaRun(ctx context.Context, bootstrap string, aws *remoteAWS, settings .
 // lambdaZips builds the zips that are released, and unpacks the one for this
 // machine. Sizes are in bytes, by name.
 func lambdaZips(ctx context.Context, folder string) (sizes map[string]int64, bootstrap string, err error) {
-	build := exec.CommandContext(ctx, "go", "run", "./internal/tools/lambdazip", "-out", folder)
+	build := exec.CommandContext(ctx, "make", "lambda", "LAMBDA_OUT="+folder)
 	if said, err := build.CombinedOutput(); err != nil {
 		return nil, "", fmt.Errorf("build the zips: %w\n%s", err, said)
 	}
