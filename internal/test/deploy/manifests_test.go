@@ -37,7 +37,7 @@ func TestCronJob(t *testing.T) {
 	}{
 		{job, []any{"apiVersion"}, "batch/v1"},
 		{job, []any{"spec", "concurrencyPolicy"}, "Forbid"},
-		{job, []any{"spec", "jobTemplate", "spec", "backoffLimit"}, 0.0},
+		{job, []any{"spec", "jobTemplate", "spec", "backoffLimit"}, 0},
 		{pod, []any{"restartPolicy"}, "Never"},
 		{pod, []any{"securityContext", "runAsNonRoot"}, true},
 		{pod, []any{"securityContext", "runAsUser"}, 65532.0},
@@ -134,7 +134,7 @@ func TestReleaseConfiguration(t *testing.T) {
 		path  []any
 		value any
 	}{
-		{[]any{"version"}, 2.0},
+		{[]any{"version"}, 2},
 		{[]any{"builds", 0, "main"}, "./cmd/sleuth"},
 		{[]any{"builds", 0, "env"}, []any{"CGO_ENABLED=0"}},
 		{[]any{"builds", 0, "goarch"}, []any{"amd64", "arm64"}},

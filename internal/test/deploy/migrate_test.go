@@ -53,17 +53,21 @@ func TestTheOriginalsEnvironmentIsTakenAsItStands(t *testing.T) {
 // gave it, but for the webhook, which is named.
 func TestSingleAccountExampleIsTheOriginalsSample(t *testing.T) {
 	t.Parallel()
-	text := read(t, "terraform/examples/single-account/main.tf")
+	const example = "terraform/examples/single-account/main.tf"
+	text := read(t, example)
+	given := map[string]expression{}
+	body, source := parse(t, example)
+	for _, b := range body.Blocks {
+		if b.Type == "module" {
+			given = argumentsOf(b.Body, source)
+		}
+	}
 	for variable, value := range original {
 		if variable == "SLACK_URL" {
 			value = "ssm:/iam_sleuth/slack_url"
 		}
-		literal := `"` + strings.ReplaceAll(value, "\n", `\n`) + `"`
-		if regexp.MustCompile(`^([0-9]+|false)$`).MatchString(value) {
-			literal = value
-		}
-		if !regexp.MustCompile(`(?m)^  ` + strings.ToLower(variable) + ` += ` + regexp.QuoteMeta(literal) + `$`).MatchString(text) {
-			t.Errorf("the example does not set %s to %s", strings.ToLower(variable), literal)
+		if got, set := given[strings.ToLower(variable)]; !set || got.literal() != value {
+			t.Errorf("the example sets %s to %s, not to %q", strings.ToLower(variable), got.source, value)
 		}
 	}
 	for _, line := range []string{`resource "aws_iam_user" "tfunke" {`, `  name = "tfunke"`, `    Name  = "Tobias Funke"`, `    Slack = "UPML12345"`, `    "Service" = "iam_sleuth"`, `  timeout  = 500`} {

@@ -3,9 +3,13 @@ package deploy
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 )
 
 // root is where the repository begins, from this package.
@@ -23,20 +27,40 @@ func read(t *testing.T, path string) string {
 // module is what a Terraform module takes and gives, as its files say.
 type module struct{ variables, outputs []block }
 
-// block is a variable or an output: its name and its arguments as text.
+// block is a variable or an output.
 type block struct {
 	name, file string
-	arguments  map[string]string
-	text       string
+	arguments  map[string]expression
+	refusals   []expression // the error messages of its validations
 }
 
-var (
-	blockBegins    = regexp.MustCompile(`^(variable|output) "([a-z0-9_]+)" \{$`)
-	argumentBegins = regexp.MustCompile(`^  ([a-z_]+) += (.*)$`)
-)
+// expression is a value in a Terraform file.
+type expression struct {
+	hclsyntax.Expression
+	source string // its text, on one line
+}
 
-// readModule reads formatted files: there a block ends with a brace at the
-// beginning of a line, and its arguments begin two spaces in.
+// literal is the value as text; a value that is not a constant is its source.
+func (e expression) literal() string {
+	value, diagnostics := e.Value(nil)
+	if text, err := convert.Convert(value, cty.String); err == nil && !diagnostics.HasErrors() && text.IsKnown() && !text.IsNull() {
+		return text.AsString()
+	}
+	return e.source
+}
+
+// parse reads a Terraform file.
+func parse(t *testing.T, path string) (*hclsyntax.Body, []byte) {
+	t.Helper()
+	source := []byte(read(t, path))
+	file, diagnostics := hclsyntax.ParseConfig(source, path, hcl.InitialPos)
+	if diagnostics.HasErrors() {
+		t.Fatal(diagnostics)
+	}
+	body, _ := file.Body.(*hclsyntax.Body)
+	return body, source
+}
+
 func readModule(t *testing.T, folder string) module {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(root, folder, "*.tf"))
@@ -45,48 +69,76 @@ func readModule(t *testing.T, folder string) module {
 	}
 	var m module
 	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var open *block
-		var kind, argument string
-		for line := range strings.SplitSeq(string(content), "\n") {
-			begins := blockBegins.FindStringSubmatch(line)
-			switch {
-			case begins != nil:
-				kind, argument = begins[1], ""
-				open = &block{name: begins[2], file: filepath.Base(file), arguments: map[string]string{}}
-			case open == nil:
-			case line == "}":
-				if kind == "variable" {
-					m.variables = append(m.variables, *open)
-				} else {
-					m.outputs = append(m.outputs, *open)
-				}
-				open = nil
-			default:
-				open.text += line + "\n"
-				if a := argumentBegins.FindStringSubmatch(line); a != nil {
-					argument = a[1]
-					open.arguments[argument] = a[2]
-				} else if argument != "" && strings.HasPrefix(line, "  ") && strings.TrimSpace(line) != "" && !strings.HasSuffix(line, "validation {") {
-					open.arguments[argument] += " " + strings.TrimSpace(line)
-				} else {
-					argument = ""
-				}
+		body, source := parse(t, filepath.Join(folder, filepath.Base(file)))
+		for _, b := range body.Blocks {
+			switch b.Type {
+			case "variable":
+				m.variables = append(m.variables, newBlock(b, filepath.Base(file), source))
+			case "output":
+				m.outputs = append(m.outputs, newBlock(b, filepath.Base(file), source))
 			}
 		}
 	}
 	return m
 }
 
+func newBlock(b *hclsyntax.Block, file string, source []byte) block {
+	made := block{name: b.Labels[0], file: file, arguments: argumentsOf(b.Body, source)}
+	for _, inside := range b.Body.Blocks {
+		if message, found := argumentsOf(inside.Body, source)["error_message"]; found {
+			made.refusals = append(made.refusals, message)
+		}
+	}
+	return made
+}
+
+func argumentsOf(body *hclsyntax.Body, source []byte) map[string]expression {
+	arguments := map[string]expression{}
+	for name, a := range body.Attributes {
+		arguments[name] = newExpression(a.Expr, source)
+	}
+	return arguments
+}
+
+func newExpression(e hclsyntax.Expression, source []byte) expression {
+	var lines []string
+	for line := range strings.Lines(string(e.Range().SliceBytes(source))) {
+		lines = append(lines, strings.TrimSpace(line))
+	}
+	return expression{e, strings.Join(lines, " ")}
+}
+
+// functionEnvironment is what the module sets the function's variables to.
+func functionEnvironment(t *testing.T) map[string]expression {
+	t.Helper()
+	body, source := parse(t, "terraform/settings.tf")
+	found := map[string]expression{}
+	for _, b := range body.Blocks {
+		chosen := b.Body.Attributes["environment"]
+		if b.Type != "locals" || chosen == nil {
+			continue
+		}
+		filtered, isFor := chosen.Expr.(*hclsyntax.ForExpr)
+		if !isFor {
+			t.Fatal("local.environment does not leave out what is empty")
+		}
+		all, isObject := filtered.CollExpr.(*hclsyntax.ObjectConsExpr)
+		if !isObject {
+			t.Fatal("local.environment is not made from a list of variables")
+		}
+		for _, item := range all.Items {
+			found[hcl.ExprAsKeyword(item.KeyExpr)] = newExpression(item.ValueExpr, source)
+		}
+	}
+	return found
+}
+
 func (b block) description(t *testing.T) string {
 	t.Helper()
-	text := b.arguments["description"]
-	if len(text) < 2 || text[0] != '"' {
+	text, found := b.arguments["description"]
+	if !found {
 		t.Errorf("%s has no description", b.name)
 		return ""
 	}
-	return strings.ReplaceAll(text[1:len(text)-1], `\"`, `"`)
+	return text.literal()
 }

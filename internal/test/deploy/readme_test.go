@@ -57,13 +57,14 @@ func inputs(t *testing.T, m module, settings bool) string {
 			continue
 		}
 		byDefault, optional := v.arguments["default"]
-		if byDefault = "`" + byDefault + "`"; !optional {
-			byDefault = "required"
+		shown := "required"
+		if optional {
+			shown = "`" + byDefault.source + "`"
 		}
-		if v.arguments["type"] == "" {
+		if _, typed := v.arguments["type"]; !typed {
 			t.Errorf("the variable %s has no type", v.name)
 		}
-		fmt.Fprintf(&table, "| `%s` | `%s` | %s | %s |\n", v.name, inCell(strings.Join(strings.Fields(v.arguments["type"]), " ")), inCell(byDefault), inCell(v.description(t)))
+		fmt.Fprintf(&table, "| `%s` | `%s` | %s | %s |\n", v.name, inCell(strings.Join(strings.Fields(v.arguments["type"].source), " ")), inCell(shown), inCell(v.description(t)))
 	}
 	return table.String()
 }

@@ -98,10 +98,10 @@ func TestEverySettingIsAVariableOfTheModule(t *testing.T) {
 func TestEverySettingIsInTheFunctionsEnvironment(t *testing.T) {
 	t.Parallel()
 	var got []string
-	for _, entry := range regexp.MustCompile(`(?m)^      ([A-Z_]+) += (.*)$`).FindAllStringSubmatch(read(t, "terraform/settings.tf"), -1) {
-		got = append(got, entry[1])
-		if from := "var." + inModule(entry[1]); entry[1] != "STATE" && !strings.Contains(entry[2], from) {
-			t.Errorf("%s is not made from %s but from %s", entry[1], from, entry[2])
+	for name, value := range functionEnvironment(t) {
+		got = append(got, name)
+		if from := "var." + inModule(name); name != "STATE" && !strings.Contains(value.source, from) {
+			t.Errorf("%s is not made from %s but from %s", name, from, value.source)
 		}
 	}
 	slices.Sort(got)
@@ -122,7 +122,7 @@ func TestDefaultsAreSleuths(t *testing.T) {
 		if !v.isSetting() {
 			continue
 		}
-		got := strings.Trim(v.arguments["default"], `"`)
+		got := v.arguments["default"].literal()
 		if got == "null" || got == "[]" {
 			got = ""
 		}

@@ -307,13 +307,8 @@ func TestEveryValidationIsTested(t *testing.T) {
 		messages = append(messages, r.message)
 	}
 	for _, v := range readModule(t, "terraform").variables {
-		for line := range strings.Lines(v.text) {
-			_, message, found := strings.Cut(line, "error_message = ")
-			if !found {
-				continue
-			}
-			message = strings.ReplaceAll(strings.Trim(strings.TrimSpace(message), `"`), `\"`, `"`)
-			tested := false
+		for _, refusal := range v.refusals {
+			message, tested := refusal.literal(), false
 			for _, m := range messages {
 				tested = tested || strings.Contains(message, m)
 			}

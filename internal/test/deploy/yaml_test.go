@@ -1,47 +1,55 @@
 package deploy
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"os/exec"
-	"path/filepath"
+	"io"
+	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
-// toJSON is a Python program: its own YAML reader comes with cfn-lint and moto.
-const toJSON = `
-import json, sys
-try:
-    import yaml
-except ImportError:
-    sys.exit(3)
-# CloudFormation's short forms are written out.
-def written_out(loader, name, node):
-    kinds = {"scalar": loader.construct_scalar, "sequence": loader.construct_sequence, "mapping": loader.construct_mapping}
-    value = kinds[node.id](node, True) if node.id != "scalar" else loader.construct_scalar(node)
-    return {name if name == "Ref" else "Fn::" + name: value}
-yaml.SafeLoader.add_multi_constructor("!", written_out)
-print(json.dumps([d for d in yaml.safe_load_all(open(sys.argv[1])) if d]))
-`
-
-// documents reads the YAML documents in a file.
+// documents reads the YAML documents in a file, with CloudFormation's short
+// forms written out.
 func documents(t *testing.T, path string) []map[string]any {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), tool(t, "python3"), "-c", toJSON, filepath.Join(root, path))
-	var complaints bytes.Buffer
-	command.Stderr = &complaints
-	text, err := command.Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 3 {
-		missing(t, "PyYAML")
-	}
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", path, err, complaints.String())
-	}
 	var found []map[string]any
-	check(t, json.Unmarshal(text, &found))
-	return found
+	decoder := yaml.NewDecoder(strings.NewReader(read(t, path)))
+	for {
+		var node yaml.Node
+		err := decoder.Decode(&node)
+		if errors.Is(err, io.EOF) {
+			return found
+		}
+		var document map[string]any
+		if err == nil {
+			writeOut(&node)
+			err = node.Decode(&document)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if document != nil {
+			found = append(found, document)
+		}
+	}
+}
+
+// writeOut makes {"Ref": "A"} of !Ref A, and {"Fn::If": [...]} of !If [...].
+func writeOut(node *yaml.Node) {
+	for _, inside := range node.Content {
+		writeOut(inside)
+	}
+	name, short := strings.CutPrefix(node.Tag, "!")
+	if !short || strings.HasPrefix(name, "!") {
+		return
+	}
+	if name != "Ref" {
+		name = "Fn::" + name
+	}
+	value := *node
+	value.Tag = map[yaml.Kind]string{yaml.ScalarNode: "!!str", yaml.SequenceNode: "!!seq", yaml.MappingNode: "!!map"}[node.Kind]
+	*node = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: name}, &value}}
 }
 
 // at is what stands in a document under names and positions.

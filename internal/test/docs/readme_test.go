@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 )
@@ -68,19 +72,32 @@ func TestReadmeDeploysWithVariablesThatExist(t *testing.T) {
 	declared := read(t, "terraform/variables.tf") + read(t, "terraform/settings.tf") + read(t, "terraform/telling.tf")
 	given := 0
 	for _, block := range blocksOf(read(t, "README.md"), "hcl") {
-		if !strings.HasPrefix(block, "module ") {
-			continue
-		}
-		for _, argument := range regexp.MustCompile(`(?m)^  (\w+) += `).FindAllStringSubmatch(block, -1) {
+		for _, argument := range argumentsOfModule(t, block) {
 			given++
-			if argument[1] != "source" && !strings.Contains(declared, `variable "`+argument[1]+`"`) {
-				t.Errorf("README.md gives the module %s, which is no variable of it", argument[1])
+			if argument != "source" && !strings.Contains(declared, `variable "`+argument+`"`) {
+				t.Errorf("README.md gives the module %s, which is no variable of it", argument)
 			}
 		}
 	}
 	if given < 2 {
 		t.Error("README.md does not show how to deploy")
 	}
+}
+
+// argumentsOfModule are the names of what a Terraform text gives to modules.
+func argumentsOfModule(t *testing.T, text string) (names []string) {
+	t.Helper()
+	file, diagnostics := hclsyntax.ParseConfig([]byte(text), "README.md", hcl.InitialPos)
+	if diagnostics.HasErrors() {
+		t.Fatal(diagnostics)
+	}
+	body, _ := file.Body.(*hclsyntax.Body)
+	for _, b := range body.Blocks {
+		if b.Type == "module" {
+			names = slices.AppendSeq(names, maps.Keys(b.Body.Attributes))
+		}
+	}
+	return names
 }
 
 // What the README shows of the demo is what the demo prints, shortened.
