@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
 
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -20,13 +21,13 @@ func newPalette(w io.Writer, lookup config.Lookup) palette {
 	return palette{on: isFile && noColour == "" && term.IsTerminal(int(file.Fd()))}
 }
 
-func (p palette) bold(args ...any) string   { return p.paint("1", args...) }
-func (p palette) red(args ...any) string    { return p.paint("31", args...) }
-func (p palette) yellow(args ...any) string { return p.paint("33", args...) }
+func (p palette) bold(args ...any) string   { return p.paint(text.Bold, args...) }
+func (p palette) red(args ...any) string    { return p.paint(text.FgRed, args...) }
+func (p palette) yellow(args ...any) string { return p.paint(text.FgYellow, args...) }
 
-func (p palette) paint(code string, args ...any) string {
+func (p palette) paint(colour text.Color, args ...any) string {
 	if !p.on {
 		return fmt.Sprint(args...)
 	}
-	return "\x1b[" + code + "m" + fmt.Sprint(args...) + "\x1b[0m"
+	return colour.Sprint(args...)
 }

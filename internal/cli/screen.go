@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 
+	colour "github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
@@ -42,7 +43,7 @@ func (p palette) state(state audit.State, text string) string {
 	case state.Warned():
 		return p.yellow(text)
 	case state == audit.Disabled:
-		return p.paint("2", text)
+		return p.paint(colour.Faint, text)
 	}
 	return text
 }
