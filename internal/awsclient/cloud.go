@@ -1,4 +1,4 @@
-// Package cloud connects to AWS: credentials, retries, and who we are there.
+// Package awsclient connects to AWS: credentials, retries, and who we are there.
 package awsclient
 
 import (

@@ -89,9 +89,10 @@ func (h Home) resource(row report.Row) types.Resource {
 		Type: aws.String(resourceType), Id: aws.String("AWS::IAM::AccessKey:" + row.KeyID),
 		Partition: types.Partition(h.Partition), Region: aws.String(h.Region),
 		Details: &types.ResourceDetails{AwsIamAccessKey: &types.AwsIamAccessKeyDetails{
-			AccessKeyId: aws.String(row.KeyID), AccountId: aws.String(h.Account.ID), UserName: aws.String(row.User),
+			AccessKeyId: aws.String(row.KeyID), AccountId: aws.String(h.Account.ID),
 			PrincipalType: aws.String("IAMUser"), PrincipalName: aws.String(row.User),
-			Status: types.AwsIamAccessKeyStatusActive, CreatedAt: aws.String(moment(row.Created)),
+			UserName: aws.String(row.User), //nolint:staticcheck // deprecated, and kept for those who filter by it
+			Status:   types.AwsIamAccessKeyStatusActive, CreatedAt: aws.String(moment(row.Created)),
 		}},
 	}
 }
@@ -104,7 +105,7 @@ func digest(f types.AwsSecurityFinding) string {
 	said := fmt.Sprintf("%q", []any{
 		aws.ToString(f.Title), aws.ToString(f.Description), f.Severity.Label, f.Types, f.ProductFields,
 		aws.ToString(f.Remediation.Recommendation.Text), aws.ToString(f.Remediation.Recommendation.Url),
-		aws.ToString(key.AccessKeyId), aws.ToString(key.UserName), aws.ToString(key.CreatedAt),
+		aws.ToString(key.AccessKeyId), aws.ToString(key.PrincipalName), aws.ToString(key.CreatedAt),
 	})
 	sum := sha256.Sum256([]byte(said))
 	return hex.EncodeToString(sum[:8])
@@ -214,7 +215,7 @@ func keyOf(f types.AwsSecurityFinding) types.AwsIamAccessKeyDetails {
 // userAndKey are the names of what a finding is about.
 func userAndKey(f types.AwsSecurityFinding) (user, keyID string) {
 	key := keyOf(f)
-	return aws.ToString(key.UserName), aws.ToString(key.AccessKeyId)
+	return aws.ToString(key.PrincipalName), aws.ToString(key.AccessKeyId)
 }
 
 func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
