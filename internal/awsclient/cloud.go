@@ -17,7 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
-	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/ratelimit"
 )
 
@@ -73,7 +73,7 @@ func newRetryer() aws.Retryer { return ratelimit.NewRetryer() }
 
 // Identity is who we are in AWS.
 type Identity struct {
-	Account notify.Account
+	Account account.Account
 	// Partition is aws, aws-us-gov or aws-cn.
 	Partition string
 	// PrincipalARN is the user or role that policies are attached to.

@@ -13,10 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/config"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
 func startAWS(t *testing.T, options ...awsfake.Option) *awsfake.Server {
@@ -41,7 +41,7 @@ func TestIdentify(t *testing.T) {
 			if err != nil || aliasErr != nil {
 				t.Fatalf("errors %v and %v", err, aliasErr)
 			}
-			if want := (notify.Account{ID: "210987654321", Alias: "acme"}); got.Account != want || got.Partition != partition || got.AccessKeyID != id {
+			if want := (account.Account{ID: "210987654321", Alias: "acme"}); got.Account != want || got.Partition != partition || got.AccessKeyID != id {
 				t.Errorf("got %+v", got)
 			}
 		})

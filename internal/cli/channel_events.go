@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsevents "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -15,7 +16,6 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/eventbridge"
 	"github.com/iam-sleuth/sleuth/internal/org"
-	"github.com/iam-sleuth/sleuth/internal/report"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
 )
 
@@ -57,7 +57,7 @@ func (a *app) putFailure(ctx context.Context, b budget.Budget, cfg config.Config
 
 // didNotBegin is the error of a run that could not begin, once the bus has its
 // event. The account may be one that is not known.
-func (a *app) didNotBegin(ctx context.Context, b budget.Budget, cfg config.Config, home aws.Config, dryRun bool, id string, account notify.Account, why error) error {
+func (a *app) didNotBegin(ctx context.Context, b budget.Budget, cfg config.Config, home aws.Config, dryRun bool, id string, account account.Account, why error) error {
 	if dryRun {
 		return why
 	}
@@ -73,7 +73,7 @@ func (s *session) tellOfFailure(ctx context.Context, b budget.Budget, summary *s
 	}
 	if err := s.putFailure(ctx, b, s.cfg, s.home, failureOf(*summary)); err != nil {
 		s.log.ErrorContext(ctx, awserr.Message(err), "account", summary.Account.ID)
-		summary.Fail(report.Problem{Text: awserr.Message(err)})
+		summary.Fail(account.Problem{Text: awserr.Message(err)})
 	}
 }
 
@@ -91,12 +91,12 @@ func (s *session) tellOfFailures(ctx context.Context, covered *organization, sum
 		return
 	}
 	err := s.putFailure(ctx, s.budget, s.cfg, s.home, eventbridge.Failure{
-		Run: summary.Run, Account: notify.Account{ID: covered.door.HomeID}, At: summary.At, Begun: true,
+		Run: summary.Run, Account: account.Account{ID: covered.door.HomeID}, At: summary.At, Begun: true,
 		Failed: len(summary.Problems), Problems: textsOf(summary.Problems),
 	})
 	if err != nil {
 		s.log.ErrorContext(ctx, awserr.Message(err))
-		summary.Problems = append(summary.Problems, report.Problem{Text: awserr.Message(err)})
+		summary.Problems = append(summary.Problems, account.Problem{Text: awserr.Message(err)})
 	}
 }
 
@@ -111,12 +111,12 @@ func (s *session) tellOfFailedAnswer(ctx context.Context, covered *organization,
 	})
 	if err != nil {
 		s.log.ErrorContext(ctx, awserr.Message(err), "account", answer.Account.ID)
-		answer.Problems = append(answer.Problems, report.Problem{Text: awserr.Message(err)})
+		answer.Problems = append(answer.Problems, account.Problem{Text: awserr.Message(err)})
 		answer.Failed = len(answer.Problems)
 	}
 }
 
-func textsOf(problems []report.Problem) []string {
+func textsOf(problems []account.Problem) []string {
 	texts := make([]string, len(problems))
 	for i, problem := range problems {
 		texts[i] = problem.Text
@@ -130,5 +130,5 @@ func (a *app) didNotCover(ctx context.Context, b budget.Budget, cfg config.Confi
 	if covered == nil {
 		return why
 	}
-	return a.didNotBegin(ctx, b, cfg, covered.home, dryRun, id, notify.Account{ID: covered.door.HomeID}, why)
+	return a.didNotBegin(ctx, b, cfg, covered.home, dryRun, id, account.Account{ID: covered.door.HomeID}, why)
 }

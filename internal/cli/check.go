@@ -11,13 +11,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/iampolicy"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/org"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // checkCommand tries, before the first run, what a run will need.
@@ -100,7 +101,7 @@ func (c *checkCommand) overAccounts(k *checkup, cfg config.Config) []untagged {
 		k.failed("accounts", err)
 		return nil
 	}
-	k.ok("accounts", plural(len(covered.members.Accounts), "account")+" to cover")
+	k.ok("accounts", text.Count(len(covered.members.Accounts), "account")+" to cover")
 	type result struct {
 		said     bytes.Buffer
 		failures int
@@ -159,7 +160,7 @@ func (k *checkup) failed(what string, err error) {
 
 func (k *checkup) verdict() error {
 	if k.failures > 0 {
-		return &statusError{exitNotWhole, fmt.Errorf("%s failed", plural(k.failures, "check"))}
+		return &statusError{exitNotWhole, fmt.Errorf("%s failed", text.Count(k.failures, "check"))}
 	}
 	return nil
 }
@@ -172,7 +173,7 @@ func (k *checkup) alias(err error) {
 
 // read reads the whole account as an audit does, which takes every permission
 // to read that a run takes. It returns the users who lack a tag.
-func (k *checkup) read(connection aws.Config, cfg config.Config, account notify.Account) []untagged {
+func (k *checkup) read(connection aws.Config, cfg config.Config, account account.Account) []untagged {
 	var lacking []untagged
 	var firstErr error
 	users, keys := 0, 0
@@ -196,7 +197,7 @@ func (k *checkup) read(connection aws.Config, cfg config.Config, account notify.
 		k.unread = true
 		k.failed("reading users and keys", fmt.Errorf("%w; 'sleuth iam-policy' prints what must be allowed", err))
 	} else {
-		k.ok("reading users and keys", plural(users, "user")+", "+plural(keys, "key"))
+		k.ok("reading users and keys", text.Count(users, "user")+", "+text.Count(keys, "key"))
 	}
 	return lacking
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/iampolicy"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 func placeOf(connection aws.Config, identity awsclient.Identity) iampolicy.Place {
@@ -47,7 +48,7 @@ func (k *checkup) allowed(connection aws.Config, identity awsclient.Identity, ne
 		k.failed(what, fmt.Errorf("%s is not allowed; 'sleuth iam-policy' prints what must be", d))
 	}
 	if len(denied) == 0 {
-		k.ok(what, plural(asked, "action")+" that the settings need, all allowed")
+		k.ok(what, text.Count(asked, "action")+" that the settings need, all allowed")
 	}
 }
 

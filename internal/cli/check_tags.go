@@ -8,23 +8,24 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/slackmatch"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // untagged is a user with an active key who lacks a tag.
 type untagged struct {
-	account     notify.Account
+	account     account.Account
 	user        audit.User
 	slack, name bool // which are lacking
 }
 
-func untaggedOf(account notify.Account, s inventory.Subject) (u untagged, lacks bool) {
+func untaggedOf(account account.Account, s inventory.Subject) (u untagged, lacks bool) {
 	active := slices.ContainsFunc(s.Keys, func(key inventory.Key) bool { return key.Status == audit.Active })
 	if s.Err != nil || !active {
 		return untagged{}, false
@@ -61,10 +62,10 @@ func (k *checkup) tags(lacking []untagged, api config.SlackAPI, host config.Slac
 		}
 	}
 	if noSlack > 0 {
-		k.note("Slack tags", plural(noSlack, "user")+" with an active key can't be mentioned; messages show the plain user name")
+		k.note("Slack tags", text.Count(noSlack, "user")+" with an active key can't be mentioned; messages show the plain user name")
 	}
 	if noName > 0 {
-		k.note("Name tags", plural(noName, "user")+" with an active key can't be called by name; messages to them show the user name")
+		k.note("Name tags", text.Count(noName, "user")+" with an active key can't be called by name; messages to them show the user name")
 	}
 	directory, known := k.directory(api, host, connection)
 	several := lacking[0].account.ID != lacking[len(lacking)-1].account.ID

@@ -10,11 +10,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
@@ -57,7 +57,7 @@ func (a *app) tellStory(s *stage, log *slog.Logger) error {
 		cfg.Rules.ExpirationAge, cfg.Rules.InactivityAge, cfg.Rules.WarningAge, cfg.Rules.InactivityWarningAge)
 
 	say("\n%s\n", colours.bold("$ sleuth audit"))
-	found, err := sleuth.Auditor{Account: notify.Account{ID: s.aws.Home().ID(), Alias: demoAlias}, Reader: inventory.Reader{
+	found, err := sleuth.Auditor{Account: account.Account{ID: s.aws.Home().ID(), Alias: demoAlias}, Reader: inventory.Reader{
 		IAM: iam.NewFromConfig(s.connection), Concurrency: cfg.Concurrency, Rules: cfg.Rules, Now: a.now().UTC(),
 	}}.Audit(a.ctx)
 	if err != nil {

@@ -10,12 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/evidence"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/org"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
@@ -62,7 +62,7 @@ func (s *session) leaveEvidence(ctx context.Context, b budget.Budget, summary *s
 		return err
 	}
 	var failed error
-	fail := func(problem report.Problem) {
+	fail := func(problem account.Problem) {
 		log.ErrorContext(ctx, problem.Text)
 		summary.Fail(problem)
 		failed = cmp.Or(failed, errors.New(problem.Text)) // the summary has them all
@@ -78,7 +78,7 @@ func (s *session) leaveEvidence(ctx context.Context, b budget.Budget, summary *s
 	leaving, cancel := b.Context(context.WithoutCancel(ctx), budget.Evidence, s.now()) // even if the run was interrupted
 	defer cancel()
 	if err := evidence.Leave(leaving, s.archive, name, found); err != nil {
-		fail(report.Problem{Text: awserr.Message(err)})
+		fail(account.Problem{Text: awserr.Message(err)})
 	} else {
 		log.InfoContext(ctx, "left the evidence of the run", "evidence", s.archive.Place(name+".json"))
 	}
@@ -86,7 +86,7 @@ func (s *session) leaveEvidence(ctx context.Context, b budget.Budget, summary *s
 }
 
 // leaveNotBegun leaves evidence of a run that did not begin, and why.
-func (s *session) leaveNotBegun(ctx context.Context, account notify.Account, why error, log *slog.Logger) {
+func (s *session) leaveNotBegun(ctx context.Context, account account.Account, why error, log *slog.Logger) {
 	summary := org.NotEntered(account.ID, s.id, s.now(), s.dryRun, why)
 	summary.Account = account
 	_ = s.leaveEvidence(ctx, s.onAccount(), &summary, nil, log) // the run has failed already, and the log says what else did
@@ -103,7 +103,7 @@ func (s *session) evidenceOf(summary sleuth.Summary) report.Report {
 		AutoExpire: s.cfg.Policy.AutoExpire, Digest: s.digest,
 		Warned: summary.Warned, Disabled: summary.Disabled, Held: summary.Held, Changed: summary.Changed, Failed: summary.Failed,
 		NoticesSent: summary.NoticesSent, NoticesFailed: summary.NoticesFailed, MessagesSent: summary.MessagesSent, NoticesOwed: summary.NoticesOwed,
-		DisabledKeys:   append([]report.KeyRef{}, summary.DisabledKeys...),
+		DisabledKeys:   append([]account.KeyRef{}, summary.DisabledKeys...),
 		UnreadableTags: append([]string{}, summary.UnreadableTags...),
 		Announcement:   summary.Announcement,
 	}

@@ -10,14 +10,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/org"
 	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // leakedCommand does by hand what AWS's word of a leaked key has the Lambda do.
@@ -37,7 +38,7 @@ func (c *leakedCommand) Run(a *app) error {
 	event := leak.Event{Account: c.Account}
 	for _, key := range c.Keys {
 		if !leak.IsKeyID(key) {
-			return wrong("%q is no id of an access key: it must be 16 to 128 capital letters and digits, such as AKIAIOSFODNN7EXAMPLE", notify.OneLine(key))
+			return wrong("%q is no id of an access key: it must be 16 to 128 capital letters and digits, such as AKIAIOSFODNN7EXAMPLE", text.OneLine(key))
 		}
 		if finding := (leak.Finding{KeyID: key}); !slices.Contains(event.Keys, finding) {
 			event.Keys = append(event.Keys, finding)
@@ -49,7 +50,7 @@ func (c *leakedCommand) Run(a *app) error {
 	case err != nil:
 		return err
 	case c.Account != "" && !accountID.MatchString(c.Account):
-		return wrong("--account=%q: must be 12 digits", notify.OneLine(c.Account))
+		return wrong("--account=%q: must be 12 digits", text.OneLine(c.Account))
 	case c.Account == "" && cfg.Scope.Several():
 		return wrong("name the keys' account with --account, as ACCOUNTS covers several")
 	}
@@ -106,7 +107,7 @@ func (a *app) answerLeak(ctx context.Context, cfg config.Config, e leak.Event, d
 		e.Account = covered.door.HomeID
 	}
 	if err := s.open(working, covered.home); err != nil {
-		return nil, a.didNotBegin(ctx, whole, cfg, covered.home, dryRun, id, notify.Account{ID: e.Account}, withWayOut(err))
+		return nil, a.didNotBegin(ctx, whole, cfg, covered.home, dryRun, id, account.Account{ID: e.Account}, withWayOut(err))
 	}
 	defer func() { _ = s.store.Close() }()
 	answer, err := s.answerLeakIn(working, covered, e)
@@ -131,7 +132,7 @@ func withWayOut(err error) error {
 func (s *session) answerLeakIn(ctx context.Context, covered *organization, e leak.Event) (*leak.Answer, error) {
 	log := s.log.With("account", e.Account)
 	responder := leak.Responder{
-		ID: s.id, Account: notify.Account{ID: e.Account}, Config: s.cfg, Channels: s.channels, Store: s.store,
+		ID: s.id, Account: account.Account{ID: e.Account}, Config: s.cfg, Channels: s.channels, Store: s.store,
 		Log: log, Now: s.now, DryRun: s.dryRun, Budget: budget.Leak(s.now(), s.endOf(budget.Work)),
 	}
 	covers, err := s.covers(ctx, covered, e.Account)

@@ -8,6 +8,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/org"
 	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // audited is the report of one account, and whether it could be entered.
@@ -76,7 +77,7 @@ func (c *auditCommand) concluded(a *app, all *org.Audit, shown view, failOn bool
 	case failed != nil:
 		return failed
 	case all.Totals.NotWhole > 0:
-		return fmt.Errorf("the audit is not whole: %d of %s; mend what is named as failed, and audit again", all.Totals.NotWhole, plural(all.Totals.Accounts, "account"))
+		return fmt.Errorf("the audit is not whole: %d of %s; mend what is named as failed, and audit again", all.Totals.NotWhole, text.Count(all.Totals.Accounts, "account"))
 	case failOn:
 		return &statusError{exitFailOn, fmt.Errorf("some keys are in a state that --fail-on names (%s); the report shows which", c.FailOn)}
 	}

@@ -7,10 +7,10 @@ import (
 	"os"
 	"slices"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/org"
-	sleuth "github.com/iam-sleuth/sleuth/internal/run"
 )
 
 // overAccounts enables keys again in every account of the scope that has some
@@ -55,8 +55,8 @@ func (c *reactivateCommand) overAccounts(a *app, cfg config.Config, graceDays in
 
 // keysByAccount finds the keys that are meant, by account. Without a report,
 // state says whose they are.
-func (c *reactivateCommand) keysByAccount(a *app, members org.Members, store ledger.Store) (map[string][]sleuth.KeyRef, error) {
-	keys := map[string][]sleuth.KeyRef{}
+func (c *reactivateCommand) keysByAccount(a *app, members org.Members, store ledger.Store) (map[string][]account.KeyRef, error) {
+	keys := map[string][]account.KeyRef{}
 	if c.Report != "" {
 		if err := c.keysInSummary(a, keys); err != nil {
 			return nil, err
@@ -72,7 +72,7 @@ func (c *reactivateCommand) keysByAccount(a *app, members org.Members, store led
 			named := slices.Contains(c.Keys, record.KeyID())
 			if named || c.Report == "" && c.OfRun != "" && disabledBy(record, c.OfRun) {
 				known[record.KeyID()] = true
-				ref := sleuth.KeyRef{User: record.User(), KeyID: record.KeyID()}
+				ref := account.KeyRef{User: record.User(), KeyID: record.KeyID()}
 				if !slices.Contains(keys[record.Account()], ref) {
 					keys[record.Account()] = append(keys[record.Account()], ref)
 				}
@@ -97,7 +97,7 @@ func (c *reactivateCommand) keysByAccount(a *app, members org.Members, store led
 
 // keysInSummary reads the keys from the JSON summary of a run over several
 // accounts.
-func (c *reactivateCommand) keysInSummary(a *app, keys map[string][]sleuth.KeyRef) error {
+func (c *reactivateCommand) keysInSummary(a *app, keys map[string][]account.KeyRef) error {
 	wrong := func(err error) error {
 		return &statusError{exitUsage, fmt.Errorf("read the report: %w; %s", err, whatReport)}
 	}

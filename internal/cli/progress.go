@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/text"
 	"golang.org/x/term"
 )
 
@@ -37,7 +38,7 @@ func (p *progress) show(users int) {
 		return
 	}
 	p.last = now
-	fmt.Fprintf(p.out, "\rreading: %s, %d s ", plural(users, "user"), int(now.Sub(p.began).Seconds()))
+	fmt.Fprintf(p.out, "\rreading: %s, %d s ", text.Count(users, "user"), int(now.Sub(p.began).Seconds()))
 }
 
 func (p *progress) clear() {

@@ -16,14 +16,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // reactivateCommand undoes what a run has disabled.
@@ -133,14 +134,14 @@ func (r reactivation) undo(c *reactivateCommand) error {
 }
 
 // enable enables keys of the account again, after showing them and asking.
-func (r reactivation) enable(c *reactivateCommand, keys []sleuth.KeyRef, records []ledger.Record) error {
+func (r reactivation) enable(c *reactivateCommand, keys []account.KeyRef, records []ledger.Record) error {
 	var todo []enforce.Reactivation
 	var failed []error
 	leaked := leakedIn(records)
 	for _, key := range keys {
 		if at, found := leaked[key.KeyID]; found && !slices.Contains(c.Keys, key.KeyID) {
 			failed = append(failed, fmt.Errorf("key %s of user %s was found in public on %s and stays disabled: put a new key in its place; "+
-				"to enable it all the same, name it: sleuth reactivate %s", key.KeyID, key.User, notify.Date(at), key.KeyID))
+				"to enable it all the same, name it: sleuth reactivate %s", key.KeyID, key.User, text.Date(at), key.KeyID))
 			continue
 		}
 		one, err := r.Prepare(r.ctx, key.User, key.KeyID)
@@ -155,7 +156,7 @@ func (r reactivation) enable(c *reactivateCommand, keys []sleuth.KeyRef, records
 	}
 	if len(todo) > 0 {
 		r.announce(todo, leaked)
-		if !c.Yes && !r.confirm(fmt.Sprintf("Enable %s again?", plural(len(todo), "key"))) {
+		if !c.Yes && !r.confirm(fmt.Sprintf("Enable %s again?", text.Count(len(todo), "key"))) {
 			return errors.Join(append(failed, errors.New("nothing was changed"))...)
 		}
 	}
@@ -198,7 +199,7 @@ func (r reactivation) announce(todo []enforce.Reactivation, leaked map[string]ti
 		}
 		fmt.Fprintln(r.stdout)
 		if at, found := leaked[one.KeyID]; found {
-			fmt.Fprintf(r.stdout, "  WARNING: key %s was found in public on %s. Whoever has it can use it once it is enabled.\n", one.KeyID, notify.Date(at))
+			fmt.Fprintf(r.stdout, "  WARNING: key %s was found in public on %s. Whoever has it can use it once it is enabled.\n", one.KeyID, text.Date(at))
 		}
 	}
 }
@@ -224,8 +225,8 @@ func (r reactivation) apply(one enforce.Reactivation, records []ledger.Record) e
 }
 
 // keysOf finds the keys that are meant, each once.
-func (r reactivation) keysOf(c *reactivateCommand, records []ledger.Record) ([]sleuth.KeyRef, error) {
-	var keys []sleuth.KeyRef
+func (r reactivation) keysOf(c *reactivateCommand, records []ledger.Record) ([]account.KeyRef, error) {
+	var keys []account.KeyRef
 	switch {
 	case c.Report != "":
 		reported, err := r.keysInReport(c.Report, c.OfRun)
@@ -236,7 +237,7 @@ func (r reactivation) keysOf(c *reactivateCommand, records []ledger.Record) ([]s
 	case c.OfRun != "":
 		for _, record := range records {
 			if disabledBy(record, c.OfRun) {
-				keys = append(keys, sleuth.KeyRef{User: record.User(), KeyID: record.KeyID()})
+				keys = append(keys, account.KeyRef{User: record.User(), KeyID: record.KeyID()})
 			}
 		}
 		if len(keys) == 0 {
@@ -248,9 +249,9 @@ func (r reactivation) keysOf(c *reactivateCommand, records []ledger.Record) ([]s
 		if err != nil || aws.ToString(out.UserName) == "" {
 			return nil, fmt.Errorf("find the user of key %s in account %s: %w; check the id, and whose credentials these are", id, r.account, cmp.Or(err, errors.New("it is no user's key")))
 		}
-		keys = append(keys, sleuth.KeyRef{User: *out.UserName, KeyID: id})
+		keys = append(keys, account.KeyRef{User: *out.UserName, KeyID: id})
 	}
-	slices.SortFunc(keys, func(a, b sleuth.KeyRef) int {
+	slices.SortFunc(keys, func(a, b account.KeyRef) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	return slices.Compact(keys), nil
@@ -262,7 +263,7 @@ func disabledBy(record ledger.Record, run string) bool {
 	return record.Disabled() != nil && (record.Disabled().Run == run || strings.HasPrefix(record.Disabled().Run, run+"."))
 }
 
-func (r reactivation) keysInReport(path, ofRun string) ([]sleuth.KeyRef, error) {
+func (r reactivation) keysInReport(path, ofRun string) ([]account.KeyRef, error) {
 	in := r.stdin
 	if path != "-" {
 		file, err := os.Open(path) //nolint:gosec // the user's own choice
@@ -320,11 +321,4 @@ func parseDays(flag, text string) (int, error) {
 		return 0, fmt.Errorf("%s=%q: must be a number of days from 1 to %d, such as 7d", flag, text, config.MaxAgeDays)
 	}
 	return days, nil
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
 }

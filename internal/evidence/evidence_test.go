@@ -17,16 +17,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/evidence"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
 var at = time.Date(2026, 11, 22, 23, 30, 0, 0, time.FixedZone("west", -3*60*60)) // the 23rd in UTC
 
 func found() report.Report {
-	r := report.New(notify.Account{ID: "123456789012", Alias: "acme"}, at, report.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 90, InactivityWarningAge: 80})
-	r.Run = &report.Ran{ID: "20261123T023000Z-abcdef", Finished: at.UTC(), Begun: true, DisabledKeys: []report.KeyRef{{User: "ann", KeyID: "AKIA1"}}, UnreadableTags: []string{}}
+	r := report.New(account.Account{ID: "123456789012", Alias: "acme"}, at, report.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 90, InactivityWarningAge: 80})
+	r.Run = &report.Ran{ID: "20261123T023000Z-abcdef", Finished: at.UTC(), Begun: true, DisabledKeys: []account.KeyRef{{User: "ann", KeyID: "AKIA1"}}, UnreadableTags: []string{}}
 	return r
 }
 

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/account"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Outcome is what became of one key.
@@ -36,14 +36,14 @@ type Result struct {
 
 // Answer is what was done about an event; the Lambda's result. Times are UTC.
 type Answer struct {
-	Schema   int            `json:"schema"`
-	Run      string         `json:"run"`
-	Event    string         `json:"event,omitempty"` // its ARN
-	Account  notify.Account `json:"account"`
-	At       time.Time      `json:"at"`
-	Finished time.Time      `json:"finished"`
-	DryRun   bool           `json:"dry_run"`
-	Keys     []Result       `json:"keys"`
+	Schema   int             `json:"schema"`
+	Run      string          `json:"run"`
+	Event    string          `json:"event,omitempty"` // its ARN
+	Account  account.Account `json:"account"`
+	At       time.Time       `json:"at"`
+	Finished time.Time       `json:"finished"`
+	DryRun   bool            `json:"dry_run"`
+	Keys     []Result        `json:"keys"`
 	// NoticesSent counts notices taken by channels, each channel on its own;
 	// MessagesSent the messages they were in.
 	NoticesSent   int `json:"notices_sent"`
@@ -53,8 +53,8 @@ type Answer struct {
 	// the next run sends it again.
 	NoticesOwed int `json:"notices_owed"`
 	// Failed counts the problems; an answer with any is not whole.
-	Failed   int              `json:"failed"`
-	Problems []report.Problem `json:"problems"`
+	Failed   int               `json:"failed"`
+	Problems []account.Problem `json:"problems"`
 }
 
 // Err says in one line what was not done; nil where all was.
@@ -83,7 +83,7 @@ func (a Answer) String() string {
 	for _, key := range a.Keys {
 		fmt.Fprintf(&b, "key %s", key.KeyID)
 		if key.User != "" {
-			fmt.Fprintf(&b, " of user %s", notify.OneLine(key.User))
+			fmt.Fprintf(&b, " of user %s", text.OneLine(key.User))
 		}
 		fmt.Fprintf(&b, ": %s", key.Outcome.inWords(a.DryRun))
 		if key.Detail != "" {
@@ -98,7 +98,7 @@ func (a Answer) String() string {
 		fmt.Fprintf(&b, "notices sent %d\n", a.NoticesSent)
 	}
 	for _, problem := range a.Problems {
-		fmt.Fprintf(&b, "failed: %s\n", notify.OneLine(problem.Text))
+		fmt.Fprintf(&b, "failed: %s\n", text.OneLine(problem.Text))
 	}
 	return b.String()
 }

@@ -42,7 +42,7 @@ func TestAnswerSaysThatSessionsGoOn(t *testing.T) {
 func TestAnnouncementNamesWhoHasToAct(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, true)
-	answer := s.responder().Announce(t.Context(), leak.Event{ARN: arn, Account: account, Keys: []leak.Finding{{KeyID: key1}}}, leak.NotCovered, "the settings do not cover the account")
+	answer := s.responder().Announce(t.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.Finding{{KeyID: key1}}}, leak.NotCovered, "the settings do not cover the account")
 	if answer.Err() != nil || len(s.channel.heard) != 1 || !strings.Contains(s.channel.heard[0], "An administrator of the account has to disable them at once.") {
 		t.Errorf("the answer is %+v, heard was %q", answer, s.channel.heard)
 	}
@@ -52,7 +52,7 @@ func TestFailureNamesWhoHasToAct(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, true)
 	s.aws.denied = map[string]bool{"UpdateAccessKey": true}
-	answer := s.responder().Respond(t.Context(), leak.Event{ARN: arn, Account: account, Keys: []leak.Finding{{KeyID: key1}}})
+	answer := s.responder().Respond(t.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.Finding{{KeyID: key1}}})
 	if answer.Err() == nil || len(s.channel.heard) != 1 || !strings.Contains(s.channel.heard[0], "an administrator has to disable it by hand") {
 		t.Errorf("the answer is %+v, heard was %q", answer, s.channel.heard)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // capWindow is how long a leaked key that was disabled counts for the cap.
@@ -100,6 +101,6 @@ func (a *answering) keepActive(keyID string) string {
 // reportCap makes the keys that the cap has kept active a problem.
 func (a *answering) reportCap() {
 	if len(a.overCap) > 0 {
-		a.problem("", fmt.Errorf("leaked keys were not disabled, as %s: %s", a.capReason(), firstOf(a.overCap)))
+		a.problem("", fmt.Errorf("leaked keys were not disabled, as %s: %s", a.capReason(), text.First(20, a.overCap, ", ")))
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/leak"
@@ -96,12 +97,12 @@ func newCapped(users, limit int) *capped {
 // invocation of its own.
 func (c *capped) event(t *testing.T, arn string, from, to int) leak.Answer {
 	t.Helper()
-	event := leak.Event{ARN: arn, Account: account}
+	event := leak.Event{ARN: arn, Account: accountID}
 	for i := from; i < to; i++ {
 		event.Keys = append(event.Keys, leak.Finding{KeyID: crowdKey(i)})
 	}
 	return leak.Responder{
-		ID: "run-1", Account: notify.Account{ID: account}, IAM: c.crowd, Channels: []notify.Channel{c.channel}, Store: c.store,
+		ID: "run-1", Account: account.Account{ID: accountID}, IAM: c.crowd, Channels: []notify.Channel{c.channel}, Store: c.store,
 		Config: config.Config{LeakDisables: true, LeakMaxDisable: c.limit},
 		Log:    slog.New(slog.DiscardHandler), Now: func() time.Time { return c.now }, DryRun: c.dryRun,
 	}.Respond(t.Context(), event)
@@ -192,7 +193,7 @@ func (b *beside) Put(ctx context.Context, records ...*ledger.Record) error {
 	}
 	key := b.theirs[0]
 	b.theirs = b.theirs[1:]
-	theirs := ledger.New(account, key, key)
+	theirs := ledger.New(accountID, key, key)
 	theirs.Intend(ledger.Intent{At: now, Run: "another", Reason: audit.Exposure})
 	return b.Store.Put(ctx, &theirs)
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Event is AWS's word that keys of an account were found in public.
@@ -155,19 +155,19 @@ func isClosed(status string) bool {
 }
 
 // eventARN returns the text where it can be one.
-func eventARN(text string) string {
+func eventARN(content string) string {
 	const longest = 1600
-	if len(text) > longest || !strings.HasPrefix(text, "arn:") || notify.OneLine(text) != text {
+	if len(content) > longest || !strings.HasPrefix(content, "arn:") || text.OneLine(content) != content {
 		return ""
 	}
-	return text
+	return content
 }
 
 // shown is what others wrote, quoted and short enough to stand in an error.
-func shown(text string) string {
+func shown(content string) string {
 	const most = 128
-	if runes := []rune(notify.OneLine(text)); len(runes) > most {
+	if runes := []rune(text.OneLine(content)); len(runes) > most {
 		return fmt.Sprintf("%q...", string(runes[:most]))
 	}
-	return fmt.Sprintf("%q", notify.OneLine(text))
+	return fmt.Sprintf("%q", text.OneLine(content))
 }

@@ -13,51 +13,51 @@ import (
 )
 
 const (
-	account = "123456789012"
-	other   = "999999999999"
-	key1    = "AKIAIOSFODNN7EXAMPLE"
-	key2    = "AKIAI44QH8DHBEXAMPLE"
-	arn     = "arn:aws:health:global::event/RISK/AWS_RISK_CREDENTIALS_EXPOSED/1"
+	accountID = "123456789012"
+	other     = "999999999999"
+	key1      = "AKIAIOSFODNN7EXAMPLE"
+	key2      = "AKIAI44QH8DHBEXAMPLE"
+	arn       = "arn:aws:health:global::event/RISK/AWS_RISK_CREDENTIALS_EXPOSED/1"
 )
 
 // event is AWS Health's word with some details in place of the usual ones.
-func event(kind, account, detail string) string {
+func event(kind, accountID, detail string) string {
 	return fmt.Sprintf(`{"version":"0","id":"1","detail-type":%q,"source":"aws.health","account":%q,"time":"2026-03-02T12:00:00Z","region":"us-east-1","resources":[],`+
-		`"detail":{"eventArn":%q,"service":"RISK","eventTypeCode":"AWS_RISK_CREDENTIALS_EXPOSED","eventTypeCategory":"issue",%s}}`, kind, account, arn, detail)
+		`"detail":{"eventArn":%q,"service":"RISK","eventTypeCode":"AWS_RISK_CREDENTIALS_EXPOSED","eventTypeCategory":"issue",%s}}`, kind, accountID, arn, detail)
 }
 
 func TestParseEvent(t *testing.T) {
 	t.Parallel()
-	found := func(keys ...leak.Finding) leak.Event { return leak.Event{ARN: arn, Account: account, Keys: keys} }
+	found := func(keys ...leak.Finding) leak.Event { return leak.Event{ARN: arn, Account: accountID, Keys: keys} }
 	for name, c := range map[string]struct {
 		payload string
 		want    leak.Event
 	}{
 		"as it was first": {
-			event("AWS Health Event", account, `"affectedEntities":[{"entityValue":"`+key1+`"}]`), found(leak.Finding{KeyID: key1}),
+			event("AWS Health Event", accountID, `"affectedEntities":[{"entityValue":"`+key1+`"}]`), found(leak.Finding{KeyID: key1}),
 		},
 		"as abuse": {
-			event("AWS Health Abuse Event", account, `"affectedEntities":[{"entityValue":"`+key1+`","tags":{}}]`), found(leak.Finding{KeyID: key1}),
+			event("AWS Health Abuse Event", accountID, `"affectedEntities":[{"entityValue":"`+key1+`","tags":{}}]`), found(leak.Finding{KeyID: key1}),
 		},
 		"several keys, one twice": {
-			event("AWS Health Event", account, `"affectedEntities":[{"entityValue":"`+key1+`"},{"entityValue":"`+key2+`"},{"entityValue":"`+key1+`"}]`),
+			event("AWS Health Event", accountID, `"affectedEntities":[{"entityValue":"`+key1+`"},{"entityValue":"`+key2+`"},{"entityValue":"`+key1+`"}]`),
 			found(leak.Finding{KeyID: key1}, leak.Finding{KeyID: key2}),
 		},
 		"in an organization's view": {
-			event("AWS Health Event", other, `"affectedAccount":"`+account+`","affectedEntities":[{"entityValue":"`+key1+`","status":"IMPAIRED"}]`), found(leak.Finding{KeyID: key1}),
+			event("AWS Health Event", other, `"affectedAccount":"`+accountID+`","affectedEntities":[{"entityValue":"`+key1+`","status":"IMPAIRED"}]`), found(leak.Finding{KeyID: key1}),
 		},
 		"closed": {
-			event("AWS Health Event", account, `"statusCode":"closed","affectedEntities":[{"entityValue":"`+key1+`"}]`), found(leak.Finding{KeyID: key1, Closed: true}),
+			event("AWS Health Event", accountID, `"statusCode":"closed","affectedEntities":[{"entityValue":"`+key1+`"}]`), found(leak.Finding{KeyID: key1, Closed: true}),
 		},
 		"closed for one key": {
-			event("AWS Health Event", account, `"statusCode":"open","affectedEntities":[{"entityValue":"`+key1+`","status":"RESOLVED"},{"entityValue":"`+key2+`","status":"PENDING"}]`),
+			event("AWS Health Event", accountID, `"statusCode":"open","affectedEntities":[{"entityValue":"`+key1+`","status":"RESOLVED"},{"entityValue":"`+key2+`","status":"PENDING"}]`),
 			found(leak.Finding{KeyID: key1, Closed: true}, leak.Finding{KeyID: key2}),
 		},
-		"without entities": {event("AWS Health Event", account, `"startTime":"now"`), found()},
-		"entities of null": {event("AWS Health Event", account, `"affectedEntities":null`), found()},
+		"without entities": {event("AWS Health Event", accountID, `"startTime":"now"`), found()},
+		"entities of null": {event("AWS Health Event", accountID, `"affectedEntities":null`), found()},
 		"what is no key's id beside one that is": {
-			event("AWS Health Event", account, `"affectedEntities":[{"entityValue":"arn:aws:iam::1:user/<!channel>"},{"entityValue":"`+key1+`"},{"entityValue":7},"x",{"entityValue":"a\n\u202eb"}]`),
-			leak.Event{ARN: arn, Account: account, Keys: []leak.Finding{{KeyID: key1}},
+			event("AWS Health Event", accountID, `"affectedEntities":[{"entityValue":"arn:aws:iam::1:user/<!channel>"},{"entityValue":"`+key1+`"},{"entityValue":7},"x",{"entityValue":"a\n\u202eb"}]`),
+			leak.Event{ARN: arn, Account: accountID, Keys: []leak.Finding{{KeyID: key1}},
 				Unclear: []string{`"arn:aws:iam::1:user/<!channel>"`, `"{\"entityValue\":7}"`, `"\"x\""`, `"a b"`}},
 		},
 	} {
@@ -70,18 +70,18 @@ func TestParseEvent(t *testing.T) {
 
 func TestParseEventRefuses(t *testing.T) {
 	t.Parallel()
-	good := event("AWS Health Event", account, `"affectedEntities":[{"entityValue":"`+key1+`"}]`)
+	good := event("AWS Health Event", accountID, `"affectedEntities":[{"entityValue":"`+key1+`"}]`)
 	for name, c := range map[string]struct{ payload, want string }{
-		"nothing":              {"", "cannot be understood"},
-		"half of it":           {good[:len(good)/2], "cannot be understood"},
-		"no JSON object":       {`[]`, "cannot be understood"},
-		"another source":       {strings.Replace(good, "aws.health", "my.health", 1), "none of AWS Health's"},
-		"another detail-type":  {strings.Replace(good, "AWS Health Event", "Scheduled Event", 1), "none of AWS Health's"},
-		"no code":              {`{"source":"aws.health","detail-type":"AWS Health Event"}`, "has no eventTypeCode"},
-		"entities of no list":  {event("AWS Health Event", account, `"affectedEntities":"all"`), "cannot be understood"},
-		"no account":           {strings.Replace(good, account, "", 1), "not in which account"},
-		"no 12 digits":         {strings.Replace(good, account, "12345678901x", 1), "not in which account"},
-		"a bad account within": {event("AWS Health Event", account, `"affectedAccount":"../1"`), "not in which account"},
+		"nothing":                {"", "cannot be understood"},
+		"half of it":             {good[:len(good)/2], "cannot be understood"},
+		"no JSON object":         {`[]`, "cannot be understood"},
+		"another source":         {strings.Replace(good, "aws.health", "my.health", 1), "none of AWS Health's"},
+		"another detail-type":    {strings.Replace(good, "AWS Health Event", "Scheduled Event", 1), "none of AWS Health's"},
+		"no code":                {`{"source":"aws.health","detail-type":"AWS Health Event"}`, "has no eventTypeCode"},
+		"entities of no list":    {event("AWS Health Event", accountID, `"affectedEntities":"all"`), "cannot be understood"},
+		"no account":             {strings.Replace(good, accountID, "", 1), "not in which account"},
+		"no 12 digits":           {strings.Replace(good, accountID, "12345678901x", 1), "not in which account"},
+		"a bad accountID within": {event("AWS Health Event", accountID, `"affectedAccount":"../1"`), "not in which account"},
 		// What every event of AWS's has, and a forged one may lack.
 		"no eventArn":      {strings.Replace(good, arn, "", 1), "lacks an eventArn"},
 		"an ARN of no one": {strings.Replace(good, arn, "see <!here>", 1), "lacks an eventArn"},
@@ -109,8 +109,8 @@ func TestParseEventRefuses(t *testing.T) {
 // FuzzParseEvent: whatever comes, what is taken is whole and has the form of
 // ids, and each key is taken once.
 func FuzzParseEvent(f *testing.F) {
-	f.Add([]byte(event("AWS Health Event", account, `"affectedEntities":[{"entityValue":"`+key1+`"},{"entityValue":"x","status":"RESOLVED"}]`)))
-	f.Add([]byte(event("AWS Health Abuse Event", other, `"affectedAccount":"`+account+`","statusCode":"closed","affectedEntities":[7,null,{"entityValue":"`+key2+`"}]`)))
+	f.Add([]byte(event("AWS Health Event", accountID, `"affectedEntities":[{"entityValue":"`+key1+`"},{"entityValue":"x","status":"RESOLVED"}]`)))
+	f.Add([]byte(event("AWS Health Abuse Event", other, `"affectedAccount":"`+accountID+`","statusCode":"closed","affectedEntities":[7,null,{"entityValue":"`+key2+`"}]`)))
 	f.Add([]byte(`{"source":"aws.health","detail-type":"AWS Health Event","detail":{"eventTypeCode":"AWS_EC2_OPERATIONAL_ISSUE"}}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, payload []byte) {

@@ -15,6 +15,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Who a key is of that no IAM user has. A user's name has no space.
@@ -183,9 +184,9 @@ func (a *answering) done(record *ledger.Record, disable bool) string {
 	case a.now().Sub(leak.Disabled) < enforce.Lag:
 		return audit.HeldAsJustChanged.String()
 	default:
-		return "Sleuth disabled it for this on " + notify.Date(leak.Disabled) + ", and somebody has enabled it again"
+		return "Sleuth disabled it for this on " + text.Date(leak.Disabled) + ", and somebody has enabled it again"
 	}
-	return "it is left active, and its owner was told on " + notify.Date(leak.At)
+	return "it is left active, and its owner was told on " + text.Date(leak.At)
 }
 
 // disable takes an Active key through the protocol.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -14,6 +15,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // IAM is the calls an answer makes to IAM.
@@ -27,7 +29,7 @@ type IAM interface {
 // same moment is told by the record's revision, and the record is read again.
 type Responder struct {
 	ID       string // names this answer in state and logs
-	Account  notify.Account
+	Account  account.Account
 	Config   config.Config // Policy.OwnKeys set
 	IAM      IAM
 	Channels []notify.Channel
@@ -73,7 +75,7 @@ func (r Responder) Respond(ctx context.Context, event Event) Answer {
 	case len(event.Keys) == 0 && len(event.Unclear) == 0:
 		a.say("AWS Health says that access keys of this account were found in public, and names none. Look at the event in the AWS Health Dashboard.")
 	case len(event.Unclear) > 0:
-		a.say("AWS Health says that access keys of this account were found in public, and names what is no key's id: %s. Look at the event in the AWS Health Dashboard.", firstOf(event.Unclear))
+		a.say("AWS Health says that access keys of this account were found in public, and names what is no key's id: %s. Look at the event in the AWS Health Dashboard.", text.First(20, event.Unclear, ", "))
 	}
 	// Every key is dealt with before anybody is notified: a channel may be slow.
 	for _, finding := range event.Keys {
@@ -96,7 +98,7 @@ func (r Responder) Announce(ctx context.Context, event Event, outcome Outcome, w
 	for i, finding := range event.Keys {
 		keys[i] = finding.KeyID
 	}
-	a.say("Found in public: access keys of this account (%s). Nothing was done about them: %s. An administrator of the account has to disable them at once.", firstOf(append(keys, event.Unclear...)), why)
+	a.say("Found in public: access keys of this account (%s). Nothing was done about them: %s. An administrator of the account has to disable them at once.", text.First(20, append(keys, event.Unclear...), ", "), why)
 	a.tell(ctx)
 	if outcome == Failed {
 		a.problem("", fmt.Errorf("nothing was done about the leaked keys of account %s: %s", r.Account.ID, why))
@@ -114,7 +116,7 @@ func (r Responder) begin(event Event) *answering {
 		records:   map[string]*ledger.Record{},
 		answer: Answer{
 			Schema: report.Schema, Run: r.ID, Event: event.ARN, Account: r.Account, At: now, DryRun: r.DryRun,
-			Keys: []Result{}, Problems: []report.Problem{},
+			Keys: []Result{}, Problems: []account.Problem{},
 		},
 	}
 	for _, c := range r.Channels {
@@ -160,7 +162,7 @@ func (a *answering) problem(keyID string, err error) {
 		user = record.User()
 	}
 	a.Log.Error(awserr.Message(err), "user", user, "key", keyID)
-	a.answer.Problems = append(a.answer.Problems, report.Problem{User: user, KeyID: keyID, Text: awserr.Message(err)})
+	a.answer.Problems = append(a.answer.Problems, account.Problem{User: user, KeyID: keyID, Text: awserr.Message(err)})
 }
 
 // say has every channel told something beside the notices.
@@ -180,20 +182,4 @@ func (a *answering) finish() Answer {
 	}
 	a.answer.Failed = len(a.answer.Problems)
 	return a.answer
-}
-
-// firstOf names as many as a reader can take in.
-func firstOf(names []string) string {
-	const most = 20
-	text := ""
-	for i, name := range names {
-		switch {
-		case i == most:
-			return fmt.Sprintf("%s and %d more", text, len(names)-most)
-		case i > 0:
-			text += ", "
-		}
-		text += name
-	}
-	return text
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -120,7 +121,7 @@ func newScene(t *testing.T, disables bool) *scene {
 
 func (s *scene) responder() leak.Responder {
 	return leak.Responder{
-		ID: "run-1", Account: notify.Account{ID: account}, Config: s.config, IAM: s.aws, Channels: []notify.Channel{s.channel},
+		ID: "run-1", Account: account.Account{ID: accountID}, Config: s.config, IAM: s.aws, Channels: []notify.Channel{s.channel},
 		Store: s.store, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return s.now },
 	}
 }
@@ -128,7 +129,7 @@ func (s *scene) responder() leak.Responder {
 // word answers an event about the key, and returns what became of it.
 func (s *scene) word(arn string) (leak.Outcome, leak.Answer) {
 	s.Helper()
-	answer := s.responder().Respond(s.Context(), leak.Event{ARN: arn, Account: account, Keys: []leak.Finding{{KeyID: key1}}})
+	answer := s.responder().Respond(s.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.Finding{{KeyID: key1}}})
 	if len(answer.Keys) != 1 || answer.Keys[0].KeyID != key1 {
 		s.Fatalf("the answer is %+v", answer)
 	}
@@ -137,7 +138,7 @@ func (s *scene) word(arn string) (leak.Outcome, leak.Answer) {
 
 func (s *scene) record() ledger.Record {
 	s.Helper()
-	records, err := s.store.Load(s.Context(), account)
+	records, err := s.store.Load(s.Context(), accountID)
 	if err != nil || len(records) != 1 {
 		s.Fatalf("%d records, %v", len(records), err)
 	}
@@ -147,7 +148,7 @@ func (s *scene) record() ledger.Record {
 // put stores a record that an earlier run left.
 func (s *scene) put(change func(*ledger.Record)) {
 	s.Helper()
-	record := ledger.New(account, key1, "bot")
+	record := ledger.New(accountID, key1, "bot")
 	change(&record)
 	if err := s.store.Put(s.Context(), &record); err != nil {
 		s.Fatal(err)
@@ -253,7 +254,7 @@ func TestSpared(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, true)
 			c.change(s)
-			answer := s.responder().Respond(t.Context(), leak.Event{ARN: arn, Account: account, Keys: []leak.Finding{{KeyID: key1, Closed: c.closed}}})
+			answer := s.responder().Respond(t.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.Finding{{KeyID: key1, Closed: c.closed}}})
 			if answer.Err() != nil || s.aws.active != (c.heard != "") || len(s.channel.heard) != 1 || !strings.Contains(s.channel.heard[0], c.heard) {
 				t.Errorf("the answer is %+v, the key is active: %t, heard was %q", answer, s.aws.active, s.channel.heard)
 			}
@@ -340,7 +341,7 @@ func TestBrokenState(t *testing.T) {
 	errDisk := errors.New("disk full")
 	for name, store := range map[string]broken{
 		"not written": {put: errDisk},
-		"damaged":     {put: &ledger.DamagedError{Store: "x", Account: account, KeyID: key1, Err: errDisk}},
+		"damaged":     {put: &ledger.DamagedError{Store: "x", Account: accountID, KeyID: key1, Err: errDisk}},
 		"neither":     {put: errDisk, load: errDisk},
 		"conflicting": {put: ledger.ErrConflict},
 	} {
@@ -373,7 +374,7 @@ func TestOutOfTime(t *testing.T) {
 		}
 		return now.Add(50 * time.Second)
 	}
-	answer := r.Respond(t.Context(), leak.Event{Account: account, Keys: []leak.Finding{{KeyID: key1}}})
+	answer := r.Respond(t.Context(), leak.Event{Account: accountID, Keys: []leak.Finding{{KeyID: key1}}})
 	if answer.Err() == nil || !strings.Contains(answer.Err().Error(), "sleuth leaked "+key1) || !s.aws.active {
 		t.Errorf("the answer is %+v", answer)
 	}
@@ -382,7 +383,7 @@ func TestOutOfTime(t *testing.T) {
 // TestEventWithoutKeys: people are told to look.
 func TestEventWithoutKeys(t *testing.T) {
 	t.Parallel()
-	for _, event := range []leak.Event{{ARN: arn, Account: account}, {ARN: arn, Account: account, Unclear: []string{`"alice"`}}} {
+	for _, event := range []leak.Event{{ARN: arn, Account: accountID}, {ARN: arn, Account: accountID, Unclear: []string{`"alice"`}}} {
 		s := newScene(t, true)
 		answer := s.responder().Respond(t.Context(), event)
 		if answer.Err() != nil || len(s.channel.heard) != 1 || !strings.Contains(s.channel.heard[0], "AWS Health Dashboard") {
@@ -402,7 +403,7 @@ func TestCalls(t *testing.T) {
 	counted := &counting{aws: s.aws}
 	r := s.responder()
 	r.IAM = counted
-	r.Respond(t.Context(), leak.Event{Account: account, Keys: []leak.Finding{{KeyID: key1}}})
+	r.Respond(t.Context(), leak.Event{Account: accountID, Keys: []leak.Finding{{KeyID: key1}}})
 	want := []string{
 		"GetAccessKeyLastUsed", "ListUserTags", "ListAccessKeys", "GetAccessKeyLastUsed",
 		"ListUserTags", "ListAccessKeys", "GetAccessKeyLastUsed", "UpdateAccessKey",

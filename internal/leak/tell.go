@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -25,7 +26,7 @@ func (a *answering) tell(ctx context.Context) {
 	bulletin.Account, bulletin.Run, bulletin.Announcement = a.Account, a.ID, said
 	var items []outbox.Item
 	for _, record := range pending {
-		items = append(items, outbox.Final(record, notify.Account{}))
+		items = append(items, outbox.Final(record, account.Account{}))
 	}
 	box := outbox.Outbox{Channels: a.Channels, Now: a.Now, Log: a.Log}
 	if !a.DryRun {

@@ -48,7 +48,7 @@ func (d *DynamoDB) Load(ctx context.Context, account string) ([]Record, error) {
 		ConsistentRead:            aws.Bool(true),
 		KeyConditionExpression:    aws.String("#account = :account AND begins_with(#item, :key)"),
 		ExpressionAttributeNames:  names(attrAccount, attrItem),
-		ExpressionAttributeValues: item{":account": text(account), ":key": text(keyPrefix)},
+		ExpressionAttributeValues: item{":account": stringValue(account), ":key": stringValue(keyPrefix)},
 	})
 	c := d.collector()
 	for pages.HasMorePages() {
@@ -69,7 +69,7 @@ func (d *DynamoDB) Get(ctx context.Context, account, keyID string) (Record, bool
 		ConsistentRead:            aws.Bool(true),
 		KeyConditionExpression:    aws.String("#account = :account AND #item = :key"),
 		ExpressionAttributeNames:  names(attrAccount, attrItem),
-		ExpressionAttributeValues: item{":account": text(account), ":key": text(keyPrefix + keyID)},
+		ExpressionAttributeValues: item{":account": stringValue(account), ":key": stringValue(keyPrefix + keyID)},
 	})
 	if err != nil {
 		return Record{}, false, d.failed("read the record of key "+keyID, err)
@@ -99,7 +99,7 @@ func (d *DynamoDB) scan(ctx context.Context, c collector, filter string, attribu
 		ConsistentRead:            aws.Bool(true),
 		FilterExpression:          aws.String(filter),
 		ExpressionAttributeNames:  names(attributes...),
-		ExpressionAttributeValues: item{":key": text(keyPrefix)},
+		ExpressionAttributeValues: item{":key": stringValue(keyPrefix)},
 	})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -236,7 +236,7 @@ func (d *DynamoDB) Acquire(ctx context.Context, account, holder string, now time
 		Item:                                leaseItem(account, lease{holder, now.Add(ttl)}),
 		ConditionExpression:                 aws.String("attribute_not_exists(#item) OR #holder = :holder OR #until <= :now"),
 		ExpressionAttributeNames:            names(attrItem, attrHolder, attrUntil),
-		ExpressionAttributeValues:           item{":holder": text(holder), ":now": number(now.UnixNano())},
+		ExpressionAttributeValues:           item{":holder": stringValue(holder), ":now": number(now.UnixNano())},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	if !isConditionFailed(err) {
@@ -260,7 +260,7 @@ func (d *DynamoDB) Release(ctx context.Context, account, holder string) error {
 		Key:                       keyItem(account, leaseName),
 		ConditionExpression:       aws.String("#holder = :holder"),
 		ExpressionAttributeNames:  names(attrHolder),
-		ExpressionAttributeValues: item{":holder": text(holder)},
+		ExpressionAttributeValues: item{":holder": stringValue(holder)},
 	})
 	if isConditionFailed(err) {
 		return nil

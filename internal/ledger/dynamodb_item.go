@@ -70,7 +70,7 @@ func ExpiryDefinition(table string) *dynamodb.UpdateTimeToLiveInput {
 }
 
 func keyItem(account, name string) item {
-	return item{attrAccount: text(account), attrItem: text(name)}
+	return item{attrAccount: stringValue(account), attrItem: stringValue(name)}
 }
 
 // keyOf returns which key of which account an item is about.
@@ -82,7 +82,7 @@ func keyOf(stored item) (account, keyID string) {
 
 func itemOf(r Record, next revised) item {
 	made := keyItem(r.d.Account, keyPrefix+r.d.KeyID)
-	made[attrRecord] = text(string(next.text))
+	made[attrRecord] = stringValue(string(next.text))
 	made[attrRevision] = number(next.revision)
 	if expires := r.Expires(); !expires.IsZero() {
 		made[attrExpires] = number(expires.Unix())
@@ -117,7 +117,7 @@ func holds(stored item, wanted revised) bool {
 
 func leaseItem(account string, l lease) item {
 	made := keyItem(account, leaseName)
-	made[attrHolder] = text(l.holder)
+	made[attrHolder] = stringValue(l.holder)
 	made[attrUntil] = number(l.until.UnixNano())
 	made[attrExpires] = number(l.until.Add(leaseLinger).Unix())
 	return made
@@ -132,7 +132,7 @@ func leaseIn(stored item) (lease, error) {
 	return lease{holder, time.Unix(0, until).UTC()}, nil
 }
 
-func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+func stringValue(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}

@@ -72,7 +72,7 @@ func (d *DynamoDB) LastRun(ctx context.Context, account string) (LastRun, error)
 		ConsistentRead:            aws.Bool(true),
 		KeyConditionExpression:    aws.String("#account = :account AND #item = :run"),
 		ExpressionAttributeNames:  names(attrAccount, attrItem),
-		ExpressionAttributeValues: item{":account": text(account), ":run": text(runName)},
+		ExpressionAttributeValues: item{":account": stringValue(account), ":run": stringValue(runName)},
 	})
 	if err != nil {
 		return LastRun{}, d.failed("read the last run on account "+account, err)
@@ -95,7 +95,7 @@ func (d *DynamoDB) SetLastRun(ctx context.Context, account string, run LastRun) 
 		return err
 	}
 	made := keyItem(account, runName)
-	made[attrRun] = text(string(encoded))
+	made[attrRun] = stringValue(string(encoded))
 	_, err = d.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &d.table, Item: made})
 	return d.failed(doing, err)
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Store keeps records and leases. Implementations are safe for concurrent use
@@ -114,7 +114,7 @@ type LeasedError struct {
 
 func (e *LeasedError) Error() string {
 	return fmt.Sprintf("another run (%s) is at work on account %s until %s; wait for it, or for that moment if it is dead",
-		e.Holder, e.Account, notify.Date(e.Until))
+		e.Holder, e.Account, text.Date(e.Until))
 }
 
 // DamagedError names a record that cannot be understood. It is never

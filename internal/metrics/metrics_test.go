@@ -8,9 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/metrics"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
 )
@@ -19,7 +19,7 @@ func summary() run.Summary {
 	at := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
 	s := run.Summary{
 		Run:         "20260302T120000Z-abcdef",
-		Account:     notify.Account{ID: "123456789012", Alias: "acme"},
+		Account:     account.Account{ID: "123456789012", Alias: "acme"},
 		At:          at,
 		Finished:    at.Add(1500 * time.Millisecond),
 		Tally:       report.NewTally(),

@@ -5,22 +5,9 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
-
-// Account is the AWS account a bulletin is about.
-type Account struct {
-	ID    string `json:"id"`
-	Alias string `json:"alias,omitempty"`
-}
-
-// String names the account as every message's header does.
-func (a Account) String() string {
-	if a.Alias == "" {
-		return "AWS account " + a.ID
-	}
-	return "AWS account " + a.ID + " (" + a.Alias + ")"
-}
 
 // Heading is the title and the instructions set above the notices of one
 // reason. They are the administrator's own words.
@@ -38,7 +25,7 @@ const LeakInstructions = "Anybody may have this key. Find out what it was used f
 // Bulletin is everything that one run has to tell through one channel, or, as
 // a digest, what the runs on several accounts have.
 type Bulletin struct {
-	Account Account
+	Account account.Account
 	// Run names the run that tells, for whoever looks it up; it may be empty.
 	Run string
 	// Digest is what stands above a digest instead of the account. Each of its
@@ -102,12 +89,12 @@ func (b Bulletin) Sections() []Section {
 	if b.Digest == "" {
 		return b.byReason()
 	}
-	accounts := map[Account][]Notice{}
+	accounts := map[account.Account][]Notice{}
 	for _, n := range b.Notices {
 		accounts[n.Account] = append(accounts[n.Account], n)
 	}
 	var sections []Section
-	for _, account := range slices.SortedFunc(maps.Keys(accounts), func(a, b Account) int { return cmp.Compare(a.ID, b.ID) }) {
+	for _, account := range slices.SortedFunc(maps.Keys(accounts), func(a, b account.Account) int { return cmp.Compare(a.ID, b.ID) }) {
 		whole := Section{Heading: Heading{Title: account.String()}}
 		for _, s := range (Bulletin{Notices: accounts[account], Words: b.Words}).byReason() {
 			whole.Lists = append(whole.Lists, s.Lists...)

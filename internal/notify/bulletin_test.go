@@ -5,13 +5,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
 func TestAccount(t *testing.T) {
 	t.Parallel()
-	for want, account := range map[string]notify.Account{
+	for want, account := range map[string]account.Account{
 		"AWS account 123456789012":        {ID: "123456789012"},
 		"AWS account 123456789012 (acme)": {ID: "123456789012", Alias: "acme"},
 	} {

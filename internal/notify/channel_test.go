@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
@@ -158,5 +159,5 @@ func TestNothingIsComposedOfNothing(t *testing.T) {
 		t.Error("an empty bulletin was composed")
 		return nil
 	}}
-	notify.Deliver(t.Context(), []notify.Post{{Channel: asked, Bulletin: notify.Bulletin{Account: notify.Account{ID: "1"}}}}, taken)
+	notify.Deliver(t.Context(), []notify.Post{{Channel: asked, Bulletin: notify.Bulletin{Account: account.Account{ID: "1"}}}}, taken)
 }

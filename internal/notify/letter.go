@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Letter is what one person is told about their own keys. All its notices have
@@ -29,7 +31,7 @@ func (b Bulletin) Letters(address func(Notice) string) []Letter {
 				if to == "" {
 					continue
 				}
-				if n.Account == (Account{}) {
+				if n.Account == (account.Account{}) {
 					n.Account = b.Account
 				}
 				if byAddress[to] == nil {
@@ -50,12 +52,12 @@ func (b Bulletin) Letters(address func(Notice) string) []Letter {
 // Personal is the text of a letter. The bulletin's headings are its
 // instructions, and the administrator's own words: clean is not applied to them.
 func (w Words) Personal(b Bulletin, letter Letter, clean Clean) string {
-	return strings.TrimSpace(text(w.personal, defaults().personal, b.letterFields(letter, clean))) + "\n"
+	return strings.TrimSpace(render(w.personal, defaults().personal, b.letterFields(letter, clean))) + "\n"
 }
 
 // Subject is the subject of a letter, on one line.
 func (w Words) Subject(b Bulletin, letter Letter, clean Clean) string {
-	return strings.TrimSpace(OneLine(text(w.subject, defaults().subject, b.letterFields(letter, clean))))
+	return strings.TrimSpace(text.OneLine(render(w.subject, defaults().subject, b.letterFields(letter, clean))))
 }
 
 func (b Bulletin) letterFields(letter Letter, clean Clean) LetterFields {
@@ -64,8 +66,8 @@ func (b Bulletin) letterFields(letter Letter, clean Clean) LetterFields {
 	for _, n := range letter.Notices {
 		fields.Keys = append(fields.Keys, KeyFields{
 			LineFields: n.fields(clean(n.DisplayName()), clean),
-			Created:    Date(n.Created),
-			LastUsed:   Date(n.LastUsed),
+			Created:    text.Date(n.Created),
+			LastUsed:   text.Date(n.LastUsed),
 		})
 		if !reasons[n.Reason] {
 			reasons[n.Reason] = true

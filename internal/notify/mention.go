@@ -1,6 +1,10 @@
 package notify
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/iam-sleuth/sleuth/internal/text"
+)
 
 // inert shows nothing, and keeps an @ before it from mentioning anybody.
 const inert = "\u200b"
@@ -13,10 +17,10 @@ const inert = "\u200b"
 // address.
 //
 // https://docs.mattermost.com/end-user-guide/collaborate/mention-people.html
-func WithoutMentions(text string) string {
+func WithoutMentions(words string) string {
 	var out strings.Builder
 	afterWord := false
-	for _, r := range OneLine(text) {
+	for _, r := range text.OneLine(words) {
 		out.WriteRune(r)
 		if r == '@' && !afterWord {
 			out.WriteString(inert)

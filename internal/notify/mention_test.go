@@ -6,6 +6,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 func TestWithoutMentions(t *testing.T) {
@@ -34,13 +35,13 @@ func FuzzWithoutMentions(f *testing.F) {
 	for _, text := range channeltest.Hostile() {
 		f.Add(text)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		got := notify.WithoutMentions(text)
+	f.Fuzz(func(t *testing.T, content string) {
+		got := notify.WithoutMentions(content)
 		if found := channeltest.MattermostMentions(got); len(found) > 0 {
-			t.Errorf("%q became %+q, which mentions %q", text, got, found)
+			t.Errorf("%q became %+q, which mentions %q", content, got, found)
 		}
-		if strings.ReplaceAll(got, "\u200b", "") != strings.ReplaceAll(notify.OneLine(text), "\u200b", "") {
-			t.Errorf("%q became %q, which looks different", text, got)
+		if strings.ReplaceAll(got, "\u200b", "") != strings.ReplaceAll(text.OneLine(content), "\u200b", "") {
+			t.Errorf("%q became %q, which looks different", content, got)
 		}
 	})
 }

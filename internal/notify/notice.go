@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
 
@@ -34,7 +35,7 @@ type Notice struct {
 	KeyID string `json:"key_id"`
 	User  string `json:"user"`
 	// Account is the account of the key, in a digest; elsewhere the bulletin's.
-	Account Account `json:"-"`
+	Account account.Account `json:"-"`
 	// SlackTag is the user's Slack tag as it was found, unchecked.
 	SlackTag string `json:"slack_tag,omitempty"`
 	// Named: a list names the owner rather than mention them, as it mentions

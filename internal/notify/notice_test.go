@@ -9,6 +9,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 func TestLine(t *testing.T) {
@@ -60,7 +61,7 @@ func TestNoticeAsJSON(t *testing.T) {
 
 func TestOneLine(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
+	for content, want := range map[string]string{
 		"":                               "",
 		"plain & <simple>":               "plain & <simple>",
 		"a\nb\rc\td\ve\ff":               "a b c d e f",
@@ -71,11 +72,11 @@ func TestOneLine(t *testing.T) {
 		"שלום 名前 👩\u200d💻 e\u0301":       "שלום 名前 👩\u200d💻 e\u0301",
 		"bad\xffbyte":                    "bad\uFFFDbyte",
 	} {
-		if got := notify.OneLine(text); got != want {
-			t.Errorf("OneLine(%+q) = %+q, want %+q", text, got, want)
+		if got := text.OneLine(content); got != want {
+			t.Errorf("OneLine(%+q) = %+q, want %+q", content, got, want)
 		}
 	}
-	if got, want := notify.Lines("a\r\nb\x00\n\n\tc\rd"), "a\nb\n\n c d"; got != want {
+	if got, want := text.Lines("a\r\nb\x00\n\n\tc\rd"), "a\nb\n\n c d"; got != want {
 		t.Errorf("Lines() = %q, want %q", got, want)
 	}
 }

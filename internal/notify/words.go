@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Templates are the texts of the messages as Go templates; an empty one is the
@@ -157,7 +158,7 @@ func tryList(t *template.Template) error {
 func tryLetter(t *template.Template) error {
 	var all []KeyFields
 	for _, fields := range examples() {
-		all = append(all, KeyFields{LineFields: fields, Created: Date(exampleTime)})
+		all = append(all, KeyFields{LineFields: fields, Created: text.Date(exampleTime)})
 		if err := tryOn(t, LetterFields{Name: "Tobias Funke", Keys: all[len(all)-1:], Instructions: []Heading{{"a title", "a text"}}}); err != nil {
 			return err
 		}
@@ -190,11 +191,11 @@ func execute(t *template.Template, fields any) (string, error) {
 	if err := t.Execute(&out, fields); err != nil {
 		return "", err
 	}
-	text := out.text.String()
-	if strings.TrimSpace(Lines(text)) == "" {
+	written := out.text.String()
+	if strings.TrimSpace(text.Lines(written)) == "" {
 		return "", errSaysNothing
 	}
-	return text, nil
+	return written, nil
 }
 
 // bounded is a writer with room for so many bytes.
@@ -226,7 +227,7 @@ func examples() []LineFields {
 			}
 			lines = append(lines, LineFields{
 				Mention: "tfunke", User: "tfunke", Key: exampleKey, NamedKey: exampleKey,
-				Account: "AWS account 123456789012", Kind: kind, Days: 8, Reason: reason, Date: Date(exampleTime),
+				Account: "AWS account 123456789012", Kind: kind, Days: 8, Reason: reason, Date: text.Date(exampleTime),
 				Sooner: &SoonerFields{2, audit.Inactivity}, Aside: "An aside.",
 			}, LineFields{
 				Mention: "tfunke", User: "tfunke", Key: exampleKey,
@@ -251,18 +252,9 @@ var defaults = sync.OnceValue(func() Words {
 	}
 })
 
-// Date writes a moment as every message does: with the weekday, and in UTC.
-// The zero time is "".
-func Date(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("Monday 2 January 2006, 15:04 UTC")
-}
-
-// text carries out a template, and the default in its place where that fails on
+// render carries out a template, and the default in its place where that fails on
 // what its trial did not show: no word is lost for want of its form.
-func text(chosen, byDefault *template.Template, fields any) string {
+func render(chosen, byDefault *template.Template, fields any) string {
 	if chosen != nil {
 		if text, err := execute(chosen, fields); err == nil {
 			return text
@@ -281,13 +273,13 @@ type Clean func(string) string
 // Line is the notice in one line, about the person as the channel mentions
 // them. Clean is applied to everything but the mention.
 func (w Words) Line(n Notice, mention string, clean Clean) string {
-	return strings.ReplaceAll(strings.ReplaceAll(text(w.line, defaults().line, n.fields(mention, clean)), "\r", " "), "\n", " ")
+	return strings.ReplaceAll(strings.ReplaceAll(render(w.line, defaults().line, n.fields(mention, clean)), "\r", " "), "\n", " ")
 }
 
 func (n Notice) fields(mention string, clean Clean) LineFields {
 	f := LineFields{
 		Mention: mention, User: clean(n.User), Key: clean(n.KeyID), Account: clean(n.Account.String()), Kind: n.Kind,
-		Days: n.DaysLeft, Reason: n.Reason, Date: Date(n.At), Aside: clean(n.Aside),
+		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Aside: clean(n.Aside),
 	}
 	if n.NameKey {
 		f.NamedKey = f.Key
@@ -300,5 +292,5 @@ func (n Notice) fields(mention string, clean Clean) LineFields {
 
 // ListTitle is what stands above a list.
 func (w Words) ListTitle(reason audit.Reason, kind Kind, keys int) string {
-	return text(w.list, defaults().list, ListFields{kind, reason, keys})
+	return render(w.list, defaults().list, ListFields{kind, reason, keys})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
@@ -28,7 +29,7 @@ func TestLineTemplate(t *testing.T) {
 		Line: "{{.Mention}} ({{.User}}, {{.Account}}): {{.Key}}\n{{.Kind}} {{.Days}} {{.Reason}} {{.Date}}{{with .Sooner}} {{.Days}} {{.Reason}}{{end}} {{.Aside}}",
 	})
 	n := notify.Notice{
-		KeyID: "AKIA1", User: "<tfunke>", Account: notify.Account{ID: "123456789012"}, Kind: notify.Expiring, Reason: audit.CreationAge,
+		KeyID: "AKIA1", User: "<tfunke>", Account: account.Account{ID: "123456789012"}, Kind: notify.Expiring, Reason: audit.CreationAge,
 		DaysLeft: 8, Sooner: &notify.Sooner{Reason: audit.Inactivity, DaysLeft: 2}, Aside: "Hm.",
 		At: time.Date(2026, 11, 30, 15, 0, 0, 0, time.FixedZone("", 3600)),
 	}
@@ -49,7 +50,7 @@ func TestDefaultTexts(t *testing.T) {
 		if kind == notify.Leaked || kind == notify.Exposed {
 			reason = audit.Exposure
 		}
-		b := notify.Bulletin{Account: notify.Account{ID: "123456789012"}, Notices: []notify.Notice{
+		b := notify.Bulletin{Account: account.Account{ID: "123456789012"}, Notices: []notify.Notice{
 			{KeyID: "AKIA1", User: "tfunke", Kind: kind, Reason: reason, DaysLeft: 8},
 		}}
 		letter := b.Letters(func(notify.Notice) string { return "x" })[0]
@@ -131,9 +132,9 @@ func TestALongLetterKeepsItsTemplate(t *testing.T) {
 
 func TestLetters(t *testing.T) {
 	t.Parallel()
-	other := notify.Account{ID: "210987654321"}
+	other := account.Account{ID: "210987654321"}
 	b := notify.Bulletin{
-		Account: notify.Account{ID: "123456789012"},
+		Account: account.Account{ID: "123456789012"},
 		Notices: []notify.Notice{
 			{KeyID: "K1", User: "b", Email: "b@example.com", Kind: notify.Expiring, Reason: audit.CreationAge},
 			{KeyID: "K2", User: "a", Email: "a@example.com", Name: "Ann", Kind: notify.Expiring, Reason: audit.Inactivity},
@@ -202,7 +203,7 @@ func TestPersonal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := notify.Bulletin{
-				Account: notify.Account{ID: "123456789012", Alias: "acme"}, Disables: test.disables, Notices: test.notices,
+				Account: account.Account{ID: "123456789012", Alias: "acme"}, Disables: test.disables, Notices: test.notices,
 				Creation: notify.Heading{Title: "Key Rotation", Text: rotate}, Inactivity: notify.Heading{Text: "log in"},
 			}
 			letter := b.Letters(func(n notify.Notice) string { return n.User })[0]

@@ -5,9 +5,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Audit is what an audit found in several accounts. Times are UTC.
@@ -57,7 +58,7 @@ func (a *Audit) Add(one report.Report, entered bool) {
 // String is the totals for people.
 func (t AuditTotals) String() string {
 	var b strings.Builder
-	b.WriteString(count(t.Accounts, "account"))
+	b.WriteString(text.Count(t.Accounts, "account"))
 	for _, c := range []struct {
 		n    int
 		what string
@@ -70,8 +71,8 @@ func (t AuditTotals) String() string {
 }
 
 // NotAudited is the report of an account that could not be entered.
-func NotAudited(account string, rules report.Rules, at time.Time, why error) report.Report {
-	none := report.New(notify.Account{ID: account}, at, rules)
-	none.Problems = append(none.Problems, report.Problem{Text: awserr.Message(why)})
+func NotAudited(acct string, rules report.Rules, at time.Time, why error) report.Report {
+	none := report.New(account.Account{ID: acct}, at, rules)
+	none.Problems = append(none.Problems, account.Problem{Text: awserr.Message(why)})
 	return none
 }

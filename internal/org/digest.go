@@ -13,13 +13,14 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
-	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Digest delivers to every channel, in one bulletin, what runs on several
@@ -51,7 +52,7 @@ type Delivered struct {
 	// Settled counts, by account, the keys of whose final notices nothing is
 	// pending any more.
 	Settled  map[string]int
-	Problems []report.Problem
+	Problems []account.Problem
 }
 
 // Send makes the digest of these runs.
@@ -96,10 +97,10 @@ func (d Digest) SendLeftOut(ctx context.Context, runs []run.Summary) Delivered {
 	for _, item := range p.items {
 		byAccount[item.Record.Account()] = append(byAccount[item.Record.Account()], item)
 	}
-	for _, account := range slices.Sorted(maps.Keys(byAccount)) {
+	for _, acct := range slices.Sorted(maps.Keys(byAccount)) {
 		bulletin := d.Blank
-		bulletin.Account, bulletin.Run = notify.Account{ID: account}, d.Run
-		p.handOver(working, bulletin, byAccount[account])
+		bulletin.Account, bulletin.Run = account.Account{ID: acct}, d.Run
+		p.handOver(working, bulletin, byAccount[acct])
 	}
 	p.release(ctx, held)
 	return p.delivered
@@ -107,7 +108,7 @@ func (d Digest) SendLeftOut(ctx context.Context, runs []run.Summary) Delivered {
 
 func (d Digest) begin(runs []run.Summary) *digestRun {
 	p := &digestRun{
-		Digest: d, accounts: map[string]notify.Account{}, begun: map[string]bool{}, runs: map[string]bool{},
+		Digest: d, accounts: map[string]account.Account{}, begun: map[string]bool{}, runs: map[string]bool{},
 		delivered: Delivered{Settled: map[string]int{}},
 	}
 	for _, r := range runs {
@@ -129,9 +130,9 @@ const loadConcurrency = 16
 // digestRun is the working state of one digest.
 type digestRun struct {
 	Digest
-	accounts map[string]notify.Account // by id, as the runs name them
-	begun    map[string]bool           // by account: its run was not kept off it
-	runs     map[string]bool           // the ids of the runs
+	accounts map[string]account.Account // by id, as the runs name them
+	begun    map[string]bool            // by account: its run was not kept off it
+	runs     map[string]bool            // the ids of the runs
 
 	mu        sync.Mutex // guards what follows while accounts are loaded
 	delivered Delivered
@@ -142,7 +143,7 @@ func (p *digestRun) problem(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
-		p.delivered.Problems = append(p.delivered.Problems, report.Problem{Text: awserr.Message(err)})
+		p.delivered.Problems = append(p.delivered.Problems, account.Problem{Text: awserr.Message(err)})
 	}
 }
 
@@ -218,12 +219,12 @@ func (p *digestRun) loadAccount(ctx context.Context, account string) error {
 
 // takeRecord takes in what one record has for the digest. The lock is held.
 func (p *digestRun) takeRecord(record *ledger.Record) {
-	account, known := p.accounts[record.Account()]
+	acct, known := p.accounts[record.Account()]
 	if !known {
-		account = notify.Account{ID: record.Account()}
+		acct = account.Account{ID: record.Account()}
 	}
 	if record.FinalPending() {
-		p.items = append(p.items, outbox.Final(record, account))
+		p.items = append(p.items, outbox.Final(record, acct))
 	}
 	if !p.isQueued(*record) {
 		return
@@ -236,7 +237,7 @@ func (p *digestRun) takeRecord(record *ledger.Record) {
 		r.MarkWarned(p.Now().UTC(), warning.Warnings)
 		return nil
 	}}
-	item.Notice.Account = account
+	item.Notice.Account = acct
 	p.items = append(p.items, item)
 }
 
@@ -293,9 +294,9 @@ func (p *digestRun) handOver(ctx context.Context, bulletin notify.Bulletin, item
 
 func (d Digest) title(accounts int) string {
 	if d.Organization != "" {
-		return "AWS organization " + d.Organization + ", " + count(accounts, "account")
+		return "AWS organization " + d.Organization + ", " + text.Count(accounts, "account")
 	}
-	return count(accounts, "AWS account")
+	return text.Count(accounts, "AWS account")
 }
 
 // accountsWithItems counts the accounts that there is something to say of.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -323,7 +324,7 @@ func TestNoticesOfAccountsThatRunsLeaveOut(t *testing.T) {
 			w.slack.err = nil
 
 			w.wantLines(w.sns, "2: bot's key is disabled due to creation age.", "3: bob's key is disabled due to creation age.")
-			runs := []run.Summary{{Account: notify.Account{ID: w.accounts[0]}, Begun: true}, org.NotEntered(w.accounts[1], "run-2", w.now, false, errDown)}
+			runs := []run.Summary{{Account: account.Account{ID: w.accounts[0]}, Begun: true}, org.NotEntered(w.accounts[1], "run-2", w.now, false, errDown)}
 			d := send(w.digest(), runs)
 			w.wantLines(w.slack, "2: bot's key is disabled due to creation age.", "3: bob's key is disabled due to creation age.")
 			if len(d.Problems) > 0 || d.NoticesSent != 2 {

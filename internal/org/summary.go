@@ -7,11 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Summary is what one run over several accounts found and did. Times are UTC.
@@ -28,7 +29,7 @@ type Summary struct {
 	Accounts []run.Summary `json:"accounts"`
 	// Problems are those of no single account, such as a digest that was not
 	// delivered.
-	Problems []report.Problem `json:"problems"`
+	Problems []account.Problem `json:"problems"`
 }
 
 // Totals are sums over the accounts.
@@ -62,7 +63,7 @@ func NewSummary(id string, members Members, at time.Time, dryRun bool) *Summary 
 		Schema: report.Schema, Run: id, Organization: members.Organization, At: at.UTC(), DryRun: dryRun,
 		Totals:   Totals{Tally: report.NewTally(), Suspended: members.Suspended, Excluded: members.Excluded},
 		Accounts: []run.Summary{},
-		Problems: []report.Problem{},
+		Problems: []account.Problem{},
 	}
 }
 
@@ -118,12 +119,12 @@ func (s *Summary) Deliver(d Delivered) {
 }
 
 // NotEntered is the summary of an account that could not be entered.
-func NotEntered(account, runID string, at time.Time, dryRun bool, why error) run.Summary {
+func NotEntered(acct, runID string, at time.Time, dryRun bool, why error) run.Summary {
 	return run.Summary{
-		Schema: report.Schema, Run: runID, Account: notify.Account{ID: account}, At: at.UTC(), Finished: at.UTC(), DryRun: dryRun,
+		Schema: report.Schema, Run: runID, Account: account.Account{ID: acct}, At: at.UTC(), Finished: at.UTC(), DryRun: dryRun,
 		Tally: report.NewTally(), Failed: 1,
-		DisabledKeys: []run.KeyRef{}, UnreadableTags: []string{},
-		Problems: []report.Problem{{Text: awserr.Message(why)}},
+		DisabledKeys: []account.KeyRef{}, UnreadableTags: []string{},
+		Problems: []account.Problem{{Text: awserr.Message(why)}},
 	}
 }
 
@@ -142,15 +143,15 @@ func (s *Summary) Finish(at time.Time) error {
 	for _, problem := range s.Problems {
 		texts = append(texts, problem.Text)
 	}
-	for _, account := range s.Accounts {
-		for _, problem := range account.Problems {
-			texts = append(texts, account.Account.ID+": "+problem.Text)
+	for _, acct := range s.Accounts {
+		for _, problem := range acct.Problems {
+			texts = append(texts, acct.Account.ID+": "+problem.Text)
 		}
 	}
 	if more := len(texts) - most; more > 0 {
 		texts = append(texts[:most], fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Errorf("%w: %d of %s; %s", errNotWhole, s.Totals.NotWhole, count(s.Totals.Accounts, "account"), strings.Join(texts, "; "))
+	return fmt.Errorf("%w: %d of %s; %s", errNotWhole, s.Totals.NotWhole, text.Count(s.Totals.Accounts, "account"), strings.Join(texts, "; "))
 }
 
 // String is the summary for people: a row for each account, then the totals.
@@ -166,7 +167,7 @@ func (s Summary) String() string {
 	}
 	_ = report.WriteColumns(&b, []string{"Account", "Alias", "Users", "Keys", "Warn", "Past Limit", warned, disabled, "Failed"}, rows) // a Builder takes all
 	t := s.Totals
-	fmt.Fprintf(&b, "\n%s", count(t.Accounts, "account"))
+	fmt.Fprintf(&b, "\n%s", text.Count(t.Accounts, "account"))
 	for _, c := range []struct {
 		n    int
 		what string
@@ -214,11 +215,4 @@ func cells(one run.Summary) []string {
 		row = append(row, fmt.Sprint(n))
 	}
 	return row
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

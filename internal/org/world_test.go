@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -90,16 +91,16 @@ func (w *world) runAll(change ...func(*run.Runner)) []run.Summary {
 	w.runs++
 	toldBefore := len(w.slack.told) + len(w.sns.told)
 	var summaries []run.Summary
-	for _, account := range w.accounts {
+	for _, acct := range w.accounts {
 		r := run.Runner{
 			ID:      fmt.Sprintf("run-%d", w.runs),
-			Account: notify.Account{ID: account, Alias: "alias-" + account[11:]},
+			Account: account.Account{ID: acct, Alias: "alias-" + acct[11:]},
 			Config: config.Config{
 				Rules:       audit.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 90, InactivityWarningAge: 80},
 				Policy:      audit.Policy{AutoExpire: true},
 				Concurrency: 4, Lease: time.Minute,
 			},
-			IAM:      iam.NewFromConfig(as(w.aws, w.aws.Account(account))),
+			IAM:      iam.NewFromConfig(as(w.aws, w.aws.Account(acct))),
 			Channels: []notify.Channel{w.slack, w.sns},
 			Store:    w.store,
 			Log:      slog.New(slog.DiscardHandler),

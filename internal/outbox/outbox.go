@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -37,7 +38,7 @@ type Item struct {
 
 // Final is the item of a record's final notice, which is of account in a digest.
 // It must be pending.
-func Final(record *ledger.Record, account notify.Account) Item {
+func Final(record *ledger.Record, account account.Account) Item {
 	item := Item{Record: record, Notice: record.Final().Notice}
 	item.Notice.Account = account
 	return item

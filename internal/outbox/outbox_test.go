@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -20,7 +21,7 @@ import (
 
 var now = time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
 
-const account = "123456789012"
+const acct = "123456789012"
 
 // channel is a channel that keeps what it accepts, a message a notice.
 type channel struct {
@@ -110,17 +111,17 @@ func (b *box) deliver(items ...outbox.Item) outbox.Result {
 // final is the item of a key that was disabled, with its notice due on channels.
 func (b *box) final(keyID, user string, due ...string) outbox.Item {
 	b.t.Helper()
-	r := ledger.New(account, keyID, user)
+	r := ledger.New(acct, keyID, user)
 	r.Intend(ledger.Intent{At: now, Run: "run-1", Reason: audit.CreationAge, Due: ledger.Due{Channels: due},
 		Notice: notify.Notice{KeyID: keyID, User: user, Kind: notify.Disabled, Reason: audit.CreationAge}})
 	b.check(r.MarkDisabled(now, "run-1", nil))
 	b.check(b.store.Put(b.t.Context(), &r))
-	return outbox.Final(&r, notify.Account{})
+	return outbox.Final(&r, account.Account{})
 }
 
 // warning is the item of a warning.
 func (b *box) warning(keyID, user string) outbox.Item {
-	r := ledger.New(account, keyID, user)
+	r := ledger.New(acct, keyID, user)
 	return outbox.Item{
 		Record: &r, Notice: notify.Notice{KeyID: keyID, User: user, Kind: notify.Expiring, Reason: audit.CreationAge},
 		Delivered: func(r *ledger.Record) error {
@@ -139,7 +140,7 @@ func (b *box) check(err error) {
 
 func (b *box) stored(keyID string) ledger.Record {
 	b.t.Helper()
-	r, _, err := b.store.Get(b.t.Context(), account, keyID)
+	r, _, err := b.store.Get(b.t.Context(), acct, keyID)
 	b.check(err)
 	return r
 }
@@ -175,7 +176,7 @@ func TestEveryChannelGetsWhatIsDueOnIt(t *testing.T) {
 	r := b.deliver(both, one, b.warning("K3", "cid"))
 	b.wantAccepted(slack, "K1 disabled", "K3 expiring")
 	b.wantAccepted(sns, "K1 disabled", "K2 disabled", "K3 expiring")
-	if r.Notices != 5 || r.Messages != 5 || r.Failed != 0 || len(r.Problems) != 0 || r.Closed[account] != 2 || !r.Warned[outbox.Ref{Account: account, KeyID: "K3"}] || len(r.Warned) != 1 {
+	if r.Notices != 5 || r.Messages != 5 || r.Failed != 0 || len(r.Problems) != 0 || r.Closed[acct] != 2 || !r.Warned[outbox.Ref{Account: acct, KeyID: "K3"}] || len(r.Warned) != 1 {
 		t.Errorf("the result is %+v", r)
 	}
 	for _, key := range []string{"K1", "K2"} {
@@ -386,11 +387,11 @@ func TestDigestItems(t *testing.T) {
 	slack := &channel{name: "slack"}
 	b := newBox(t, slack)
 	item := b.final("K1", "ann", "slack")
-	item.Notice.Account.ID = account
+	item.Notice.Account.ID = acct
 	foreign := ledger.New("999999999999", "K1", "eve")
 	foreign.MarkLeaked(now, "run", "", notify.Notice{KeyID: "K1", User: "eve", Kind: notify.Exposed, Reason: audit.Exposure}, ledger.Due{Channels: []string{"other"}})
-	r := b.Deliver(t.Context(), time.Time{}, notify.Bulletin{Digest: "all"}, []outbox.Item{item, outbox.Final(&foreign, notify.Account{ID: "999999999999"})})
-	if item.Record.FinalPending() || !foreign.FinalPending() || r.Closed[account] != 1 || len(r.Closed) != 1 {
+	r := b.Deliver(t.Context(), time.Time{}, notify.Bulletin{Digest: "all"}, []outbox.Item{item, outbox.Final(&foreign, account.Account{ID: "999999999999"})})
+	if item.Record.FinalPending() || !foreign.FinalPending() || r.Closed[acct] != 1 || len(r.Closed) != 1 {
 		t.Errorf("the result is %+v", r)
 	}
 	b.wantProblem(r, "key K1 of user eve in account 999999999999")

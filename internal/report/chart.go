@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // chart is a histogram of ages, laid out for drawing: all coordinates are in
@@ -119,7 +120,7 @@ func (h histogram) draw(rows []Row) chart {
 	ceiling, every := niceCeiling(highest)
 	y := func(n int) float64 { return c.Base - (c.Base-c.Top)*float64(n)/float64(ceiling) }
 	for n := 0; n <= ceiling; n += every {
-		c.Lines = append(c.Lines, gridLine{Y: round(y(n)), Label: grouped(n)})
+		c.Lines = append(c.Lines, gridLine{Y: round(y(n)), Label: text.Grouped(n)})
 	}
 
 	// The last column stands apart, as its ages have no end.
@@ -133,14 +134,14 @@ func (h histogram) draw(rows []Row) chart {
 	}
 	perDay := slot / float64(step)
 	for days := 0; days < bins*step; days += step * max(1, (bins+5)/6) {
-		c.Ticks = append(c.Ticks, tick{X: round(c.Left + perDay*float64(days)), Label: grouped(days)})
+		c.Ticks = append(c.Ticks, tick{X: round(c.Left + perDay*float64(days)), Label: text.Grouped(days)})
 	}
-	c.Ticks = append(c.Ticks, tick{X: round(c.Left + slot*(float64(bins)+1)), Label: grouped(bins*step) + "+"})
+	c.Ticks = append(c.Ticks, tick{X: round(c.Left + slot*(float64(bins)+1)), Label: text.Grouped(bins*step) + "+"})
 
 	warnX, limitX := round(c.Left+perDay*float64(h.warn)), round(c.Left+perDay*float64(h.limit))
 	c.Limits = []limitLine{
-		{Kind: kindWarned, X: warnX, LabelX: warnX - 6, LabelY: 30, Anchor: "end", Label: "warned from " + grouped(h.warn)},
-		{Kind: kindPast, X: limitX, LabelX: limitX + 6, LabelY: 30, Anchor: "start", Label: "limit " + grouped(h.limit)},
+		{Kind: kindWarned, X: warnX, LabelX: warnX - 6, LabelY: 30, Anchor: "end", Label: "warned from " + text.Grouped(h.warn)},
+		{Kind: kindPast, X: limitX, LabelX: limitX + 6, LabelY: 30, Anchor: "start", Label: "limit " + text.Grouped(h.limit)},
 	}
 	if warnX < plotLeft+110 { // no room to its left
 		c.Limits[0].LabelX, c.Limits[0].LabelY, c.Limits[0].Anchor = warnX+6, 14, "start"
@@ -167,11 +168,11 @@ func (h histogram) step() int {
 func (h histogram) ages(i, step, bins int) string {
 	switch {
 	case i == bins:
-		return grouped(bins*step) + " days or more"
+		return text.Grouped(bins*step) + " days or more"
 	case step == 1:
-		return count(i, "day")
+		return text.Count(i, "day")
 	}
-	return fmt.Sprintf("%s to %s days", grouped(i*step), grouped((i+1)*step-1))
+	return fmt.Sprintf("%s to %s days", text.Grouped(i*step), text.Grouped((i+1)*step-1))
 }
 
 // inWords tells the chart to those who do not see it.
@@ -190,12 +191,12 @@ func (h histogram) inWords(rows []Row, active int) string {
 			below++
 		}
 	}
-	text := fmt.Sprintf("Of %s, %s are younger than the %s days from which owners are warned, %s lie between that and the limit of %s days, and %s have reached it.",
-		count(active, "active key"), grouped(below), grouped(h.warn), grouped(between), grouped(h.limit), grouped(past))
+	content := fmt.Sprintf("Of %s, %s are younger than the %s days from which owners are warned, %s lie between that and the limit of %s days, and %s have reached it.",
+		text.Count(active, "active key"), text.Grouped(below), text.Grouped(h.warn), text.Grouped(between), text.Grouped(h.limit), text.Grouped(past))
 	if exempt > 0 {
-		text += " " + grouped(exempt) + " exempt are not counted here."
+		content += " " + text.Grouped(exempt) + " exempt are not counted here."
 	}
-	return text
+	return content
 }
 
 // stack piles up the segments of one column.
@@ -209,7 +210,7 @@ func stack(bin map[string]int, x, slot float64, y func(int) float64, ages string
 		top := y(below + n)
 		bars = append(bars, bar{
 			Kind: kind, X: round(x + slot*0.1), Width: round(slot * 0.8), Y: round(top), Height: round(y(below) - top),
-			Tip: fmt.Sprintf("%s: %s, %s", ages, count(n, "key"), kindInWords(kind)),
+			Tip: fmt.Sprintf("%s: %s, %s", ages, text.Count(n, "key"), kindInWords(kind)),
 		})
 		below += n
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
@@ -41,7 +42,7 @@ func TestFilter(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			all := everyState(audited)
-			all.Problems = []report.Problem{{User: "zoe", Text: "could not be read"}}
+			all.Problems = []account.Problem{{User: "zoe", Text: "could not be read"}}
 			left := all.Only(c.filter)
 			if got := usersOf(left); got != c.want {
 				t.Errorf("shows %q, want %q", got, c.want)

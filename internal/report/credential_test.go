@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
@@ -29,11 +30,11 @@ func evidence(at time.Time) report.Report {
 	r := everyState(at)
 	r.Scope, r.Credentials, r.CredentialsAsOf = report.EveryCredential, others(at), &at
 	r.Notes = append(r.Notes, "something to know")
-	r.Problems = append(r.Problems, report.Problem{User: "emeka", KeyID: keyIDOf("emeka"), Text: "slack was not told of the key of emeka"})
+	r.Problems = append(r.Problems, account.Problem{User: "emeka", KeyID: keyIDOf("emeka"), Text: "slack was not told of the key of emeka"})
 	r.Run = &report.Ran{
 		ID: "20261005T140300Z-abcdef", Finished: at.Add(time.Minute), Begun: true, AutoExpire: true, Warned: 2, Disabled: 1, Held: 1, Failed: 1,
 		NoticesSent: 3, NoticesFailed: 1, MessagesSent: 2, NoticesOwed: 1,
-		DisabledKeys: []report.KeyRef{{User: "chen", KeyID: keyIDOf("chen")}}, UnreadableTags: []string{"tom"}, Announcement: "be careful",
+		DisabledKeys: []account.KeyRef{{User: "chen", KeyID: keyIDOf("chen")}}, UnreadableTags: []string{"tom"}, Announcement: "be careful",
 	}
 	return r
 }

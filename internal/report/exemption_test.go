@@ -8,8 +8,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -17,7 +17,7 @@ import (
 // not honour all of them.
 func withExemptions(t *testing.T) report.Report {
 	t.Helper()
-	r := report.New(notify.Account{ID: "123456789012", Alias: "acme"}, audited, report.Rules(limits))
+	r := report.New(account.Account{ID: "123456789012", Alias: "acme"}, audited, report.Rules(limits))
 	for name, tags := range map[string]map[string]string{
 		"dated":   {"KeyAutoExpire": "False until 2026-10-20", "KeyAutoExpireReason": "moving | to `roles`"},
 		"no-end":  {"KeyAutoExpire": "False", "KeyAutoExpireReason": "why ever"},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Filter says which keys a report is to show. The zero Filter shows all.
@@ -51,7 +52,7 @@ func (f Filter) String() string {
 		parts = append(parts, "state "+strings.Join(names, " or "))
 	}
 	if f.DaysLeft != nil {
-		parts = append(parts, "at most "+count(*f.DaysLeft, "day")+" left")
+		parts = append(parts, "at most "+text.Count(*f.DaysLeft, "day")+" left")
 	}
 	return strings.Join(parts, "; ")
 }

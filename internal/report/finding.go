@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Tool is what made a report, for the formats that name it.
@@ -22,7 +23,7 @@ const (
 // finding is a key or another credential that is past a warning or a limit, as
 // programs for findings take it.
 type finding struct {
-	account notify.Account
+	account account.Account
 	at      time.Time
 	// forecast is set where it is not so yet.
 	forecast *Forecast
@@ -147,7 +148,7 @@ func (r Report) credentialFinding(c Credential) finding {
 
 // describe says in words what the finding is about what.
 func (f *finding) describe(what string, rules Rules, age, idle int, limit time.Time) {
-	days := func(n int) string { return count(n, "day") }
+	days := func(n int) string { return text.Count(n, "day") }
 	switch f.state {
 	case audit.Expire:
 		f.title = what + " is past its limit by age"

@@ -10,8 +10,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -62,7 +62,7 @@ func hostile() report.Report {
 		one{user: "a b%2f?#&\u202e\x00\n", age: 98}, one{user: "\xff\xfe", age: 99}, one{user: `"}],{"`, age: 100},
 	)
 	r.Account.Alias = "<b>[x](1)</b>"
-	r.Problems = append(r.Problems, report.Problem{Text: "[link](1)\x1b[31m"})
+	r.Problems = append(r.Problems, account.Problem{Text: "[link](1)\x1b[31m"})
 	return r
 }
 
@@ -71,7 +71,7 @@ func TestFindingsAreValid(t *testing.T) {
 	forecast := evidence(audited.AddDate(0, 0, 30))
 	forecast.Forecast = report.NewForecast(audited)
 	other := evidence(audited)
-	other.Account = notify.Account{ID: "210987654321"}
+	other.Account = account.Account{ID: "210987654321"}
 	for _, format := range []string{"ocsf", "sarif"} {
 		for name, reports := range map[string][]report.Report{
 			"everything":       {evidence(audited)},

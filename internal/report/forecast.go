@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Forecast marks a report that judges the keys at a moment to come.
@@ -62,7 +62,7 @@ func (r Report) headline() string {
 }
 
 // inWords writes a moment for people.
-func inWords(t time.Time) string { return notify.Date(t) }
+func inWords(t time.Time) string { return text.Date(t) }
 
 // dayInWords writes a day for people. Days are UTC.
 func dayInWords(t time.Time) string { return t.UTC().Format("Monday 2 January 2006") }

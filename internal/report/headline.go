@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // figures are what a report comes down to.
@@ -50,9 +51,9 @@ func figuresOf(r Report) figures {
 // the table shows.
 func (f figures) oldest() string {
 	if f.Exempt > 0 {
-		return "oldest not exempt: " + count(f.Oldest, "day")
+		return "oldest not exempt: " + text.Count(f.Oldest, "day")
 	}
-	return "oldest: " + count(f.Oldest, "day")
+	return "oldest: " + text.Count(f.Oldest, "day")
 }
 
 // share is how much of the Active keys is within policy, in whole percent and
@@ -84,9 +85,9 @@ func inOneSentence(f figures, weeks []week, r Report, named func(user string) st
 	case f.Past == 0 && f.Active == 1:
 		fmt.Fprintf(&said, "The one active key %s within policy.", is(1))
 	case f.Past == 0:
-		fmt.Fprintf(&said, "All %s %s within policy.", count(f.Active, "active key"), is(f.Active))
+		fmt.Fprintf(&said, "All %s %s within policy.", text.Count(f.Active, "active key"), is(f.Active))
 	default:
-		fmt.Fprintf(&said, "%s of %s %s past a limit.", grouped(f.Past), count(f.Active, "active key"), is(f.Past))
+		fmt.Fprintf(&said, "%s of %s %s past a limit.", text.Grouped(f.Past), text.Count(f.Active, "active key"), is(f.Past))
 	}
 	n, first := dueWithin(weeks, r.At, 30)
 	switch n {
@@ -95,7 +96,7 @@ func inOneSentence(f figures, weeks []week, r Report, named func(user string) st
 	case 1:
 		fmt.Fprintf(&said, " One more reaches a limit within 30 days: that of %s, on %s.", named(first.User), dayInWords(first.At))
 	default:
-		fmt.Fprintf(&said, " %s more reach a limit within 30 days; the first, that of %s, on %s.", grouped(n), named(first.User), dayInWords(first.At))
+		fmt.Fprintf(&said, " %s more reach a limit within 30 days; the first, that of %s, on %s.", text.Grouped(n), named(first.User), dayInWords(first.At))
 	}
 	return said.String()
 }
@@ -106,10 +107,10 @@ const whatIsDue = "By the day on which a key that is not rotated reaches its lim
 // whatStatesMean explains the states under the rules in force.
 func whatStatesMean(r Rules) [][2]string {
 	return [][2]string{
-		{"expire", fmt.Sprintf("created %s or more days ago: past the limit", grouped(r.ExpirationAge))},
-		{"stagnant_expire", fmt.Sprintf("not used for %s or more days: past the limit", grouped(r.InactivityAge))},
-		{"old", fmt.Sprintf("created %s or more days ago: its owner is warned", grouped(r.WarningAge))},
-		{"stagnant", fmt.Sprintf("not used for %s or more days: its owner is warned", grouped(r.InactivityWarningAge))},
+		{"expire", fmt.Sprintf("created %s or more days ago: past the limit", text.Grouped(r.ExpirationAge))},
+		{"stagnant_expire", fmt.Sprintf("not used for %s or more days: past the limit", text.Grouped(r.InactivityAge))},
+		{"old", fmt.Sprintf("created %s or more days ago: its owner is warned", text.Grouped(r.WarningAge))},
+		{"stagnant", fmt.Sprintf("not used for %s or more days: its owner is warned", text.Grouped(r.InactivityWarningAge))},
 		{"good", "within policy, or exempt by the KeyAutoExpire tag of its user"},
 		{"disabled", "Inactive in IAM; it opens nothing"},
 	}

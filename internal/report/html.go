@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 //go:embed page/page.html.tmpl
@@ -55,10 +56,10 @@ func writePage(w io.Writer, p page) error {
 func number(n any) string {
 	switch n := n.(type) {
 	case int:
-		return grouped(n)
+		return text.Grouped(n)
 	case *int:
 		if n != nil {
-			return grouped(*n)
+			return text.Grouped(*n)
 		}
 	}
 	return unknown
@@ -164,12 +165,12 @@ func contentPolicy() string {
 
 func topFigures(f figures, r Report) []figure {
 	top := []figure{
-		{Value: grouped(f.Active), Label: "active keys", Note: "of " + count(r.Users, "user")},
+		{Value: text.Grouped(f.Active), Label: "active keys", Note: "of " + text.Count(r.Users, "user")},
 		{Value: f.share(), Label: "within policy", Note: f.oldest()},
-		{Value: grouped(f.Past), Label: "past a limit", Note: "rotate or remove"},
-		{Value: grouped(f.Warned), Label: "warned", Note: "limit ahead"},
-		{Value: grouped(f.Exempt), Label: "exempt", Note: grouped(f.NoEnd) + " without an end"},
-		{Value: grouped(f.Disabled), Label: "disabled", Note: "Inactive in IAM"},
+		{Value: text.Grouped(f.Past), Label: "past a limit", Note: "rotate or remove"},
+		{Value: text.Grouped(f.Warned), Label: "warned", Note: "limit ahead"},
+		{Value: text.Grouped(f.Exempt), Label: "exempt", Note: text.Grouped(f.NoEnd) + " without an end"},
+		{Value: text.Grouped(f.Disabled), Label: "disabled", Note: "Inactive in IAM"},
 	}
 	if f.Past > 0 {
 		top[2].Tone = kindPast

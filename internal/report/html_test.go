@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -69,7 +70,7 @@ func TestPageNeedsNothingElse(t *testing.T) {
 func TestPageSaysAll(t *testing.T) {
 	t.Parallel()
 	r := everyState(audited)
-	r.Problems = []report.Problem{{User: "zoe", Text: "read zoe: AccessDenied"}}
+	r.Problems = []account.Problem{{User: "zoe", Text: "read zoe: AccessDenied"}}
 	page := html.UnescapeString(htmlOf(t, r))
 	for _, said := range []string{
 		"acme", "123456789012", "As of Monday 5 October 2026, 14:03 UTC",
@@ -133,11 +134,11 @@ func TestNamesStayTextInThePage(t *testing.T) {
 	} {
 		r := reportOf(audited, one{user: name, age: 97, used: 2, slack: name, name: name + "!", exempt: "False", because: name})
 		r.Account.Alias = name
-		r.Problems = []report.Problem{{Text: name}}
+		r.Problems = []account.Problem{{Text: name}}
 		page := htmlOf(t, r)
 		plain := reportOf(audited, one{user: "plain", age: 97, used: 2, slack: "plain", name: "plain!", exempt: "False", because: "plain"})
 		plain.Account.Alias = "plain"
-		plain.Problems = []report.Problem{{Text: "plain"}}
+		plain.Problems = []account.Problem{{Text: "plain"}}
 		tags := regexp.MustCompile(`<[^>]*>`)
 		got := strings.Join(tags.FindAllString(page, -1), "")
 		want := strings.Join(tags.FindAllString(htmlOf(t, plain), -1), "")

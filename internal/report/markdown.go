@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // WriteMarkdown writes the report for a pull request or a wiki. All text that
@@ -33,7 +35,7 @@ func WriteMarkdown(w io.Writer, r Report) error {
 	}
 
 	markdownTable(out, []string{"Active keys", "Past a limit", "Warned", "Exempt", "Disabled"}, "rrrrr",
-		[][]string{{grouped(f.Active), grouped(f.Past), grouped(f.Warned), grouped(f.Exempt), grouped(f.Disabled)}})
+		[][]string{{text.Grouped(f.Active), text.Grouped(f.Past), text.Grouped(f.Warned), text.Grouped(f.Exempt), text.Grouped(f.Disabled)}})
 
 	if len(r.Problems) > 0 {
 		line("## Could not be read\n")
@@ -56,11 +58,11 @@ func WriteMarkdown(w io.Writer, r Report) error {
 	for i, row := range r.Rows {
 		left := "–"
 		if row.DaysLeft != nil {
-			left = grouped(*row.DaysLeft)
+			left = text.Grouped(*row.DaysLeft)
 		}
 		cells[i] = []string{
 			codeSpan(row.User), codeSpan(row.SlackID), codeSpan(row.KeyID), stateInMarkdown(row),
-			grouped(row.Age), grouped(row.IdleAge), left, dateOf(row),
+			text.Grouped(row.Age), text.Grouped(row.IdleAge), left, dateOf(row),
 		}
 	}
 	markdownTable(out, []string{"User", "Slack", "Key", "State", "Age", "Unused for", "Days left", "Limit on"}, "llllrrrl", cells)
@@ -88,7 +90,7 @@ func dueInMarkdown(out io.Writer, past []due, weeks []week) {
 		if more > 0 {
 			whose += fmt.Sprintf(" and %d more", more)
 		}
-		cells = append(cells, []string{when, grouped(len(keys)), whose})
+		cells = append(cells, []string{when, text.Grouped(len(keys)), whose})
 	}
 	add("Past a limit", past)
 	for _, w := range weeks {
@@ -109,7 +111,7 @@ func exemptionsInMarkdown(out io.Writer, rows []Row) {
 		var cells [][]string
 		for _, row := range honoured {
 			cells = append(cells, []string{
-				codeSpan(row.User), codeSpan(row.KeyID), row.Underlying.String(), grouped(row.Age), grouped(row.IdleAge),
+				codeSpan(row.User), codeSpan(row.KeyID), row.Underlying.String(), text.Grouped(row.Age), text.Grouped(row.IdleAge),
 				exemptThrough(row), codeSpan(row.ExemptReason),
 			})
 		}
@@ -120,7 +122,7 @@ func exemptionsInMarkdown(out io.Writer, rows []Row) {
 		var cells [][]string
 		for _, row := range refused {
 			cells = append(cells, []string{
-				codeSpan(row.User), codeSpan(row.KeyID), row.State.String(), grouped(row.Age), grouped(row.IdleAge),
+				codeSpan(row.User), codeSpan(row.KeyID), row.State.String(), text.Grouped(row.Age), text.Grouped(row.IdleAge),
 				exemptThrough(row), codeSpan(row.ExemptReason), row.NotHonoured,
 			})
 		}

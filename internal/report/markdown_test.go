@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -27,7 +28,7 @@ func TestMarkdown(t *testing.T) {
 		one{user: "backup", age: 412, used: 0, exempt: "False until 2026-10-20", because: "cannot take a role"},
 		one{user: "grace", age: 210, used: 150, inactive: true},
 	)
-	r.Problems = []report.Problem{{User: "zoe", Text: "read zoe: AccessDenied"}}
+	r.Problems = []account.Problem{{User: "zoe", Text: "read zoe: AccessDenied"}}
 	want := "# Access keys of AWS account `123456789012 acme`\n" + `
 As of Monday 5 October 2026, 14:03 UTC.
 
@@ -103,9 +104,9 @@ func TestMarkdownInjection(t *testing.T) {
 		"two\nlines\n# heading", "![x](https://evil.example/x.png)", "**bold**", "\u202eolleh", " ", `\|`, `\`, "&lt;b&gt;",
 	} {
 		r := reportOf(audited, one{user: name, age: 97, used: 2, slack: name, name: name, exempt: "False", because: name})
-		r.Problems = []report.Problem{{Text: name}}
+		r.Problems = []account.Problem{{Text: name}}
 		plain := reportOf(audited, one{user: "plain", age: 97, used: 2, slack: "plain", name: "plain", exempt: "False", because: "plain"})
-		plain.Problems = []report.Problem{{Text: "plain"}}
+		plain.Problems = []account.Problem{{Text: "plain"}}
 		got, want := outsideCode(markdownOf(t, r)), outsideCode(markdownOf(t, plain))
 		if name == " " { // nothing is left to set as code
 			want = strings.ReplaceAll(want, "CODE", "")

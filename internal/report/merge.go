@@ -4,6 +4,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // accountLine is what one account comes to, on a page of several.
@@ -19,15 +21,15 @@ func WriteAccountsHTML(w io.Writer, reports []Report) error {
 	merged, lines := merge(reports)
 	p := newPage(merged)
 	p.Accounts = lines
-	p.Title = "Access keys of " + count(len(lines), "AWS account")
+	p.Title = "Access keys of " + text.Count(len(lines), "AWS account")
 	if merged.Forecast != nil {
-		p.Title = "Forecast: access keys of " + count(len(lines), "AWS account")
+		p.Title = "Forecast: access keys of " + text.Count(len(lines), "AWS account")
 	}
 	if p.Warning != "" {
 		p.Warning = rootWarningOfSeveral
 	}
 	if len(p.Figures) > 0 {
-		p.Figures[0].Note += " in " + count(len(lines), "account")
+		p.Figures[0].Note += " in " + text.Count(len(lines), "account")
 	}
 	return writePage(w, p)
 }

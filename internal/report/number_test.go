@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -17,7 +17,7 @@ func TestNumbersForPeopleAreGrouped(t *testing.T) {
 	if got, want := tally.String(), "5,000 users, 10,000 keys: "; !strings.HasPrefix(got, want) || !strings.Contains(got, "8,999 good") || !strings.Contains(got, "999 old") || !strings.Contains(got, "(1,234 exempt)") {
 		t.Errorf("the tally is %q", got)
 	}
-	r := report.New(notify.Account{ID: "123456789012"}, now, report.Rules(rules))
+	r := report.New(account.Account{ID: "123456789012"}, now, report.Rules(rules))
 	user := audit.User{Name: "ancient"}
 	key := audit.Key{ID: "AKIA1", Status: audit.Active, Created: now.AddDate(0, 0, -1203)}
 	verdict := audit.Judge(key, audit.ExemptionOf(user, key.ID), rules, now)

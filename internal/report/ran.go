@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/account"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Ran is what a run did about what it found. Times are UTC.
@@ -31,15 +34,9 @@ type Ran struct {
 	MessagesSent  int `json:"messages_sent"`
 	NoticesOwed   int `json:"notices_owed"`
 
-	DisabledKeys   []KeyRef `json:"disabled_keys"`
-	UnreadableTags []string `json:"unreadable_tags"`
-	Announcement   string   `json:"announcement,omitempty"`
-}
-
-// KeyRef names a key.
-type KeyRef struct {
-	User  string `json:"user"`
-	KeyID string `json:"key_id"`
+	DisabledKeys   []account.KeyRef `json:"disabled_keys"`
+	UnreadableTags []string         `json:"unreadable_tags"`
+	Announcement   string           `json:"announcement,omitempty"`
 }
 
 // Whole reports whether the run did all it should.
@@ -53,7 +50,7 @@ func (r Ran) Outcome() string {
 	case r.Incomplete:
 		return "Time was up before everything was read or done. What is missing is left to the next run."
 	case r.Failed > 0:
-		return "The run was not whole: " + count(r.Failed, "thing") + " could not be read or done."
+		return "The run was not whole: " + text.Count(r.Failed, "thing") + " could not be read or done."
 	}
 	return "The run was whole: everything was read, and all that was due was done."
 }
@@ -65,8 +62,8 @@ func (r Ran) Deeds() [][2]string {
 		would = "would be "
 	}
 	deeds := [][2]string{
-		{would + "warned", count(r.Warned, "key")},
-		{would + "disabled", count(r.Disabled, "key")},
+		{would + "warned", text.Count(r.Warned, "key")},
+		{would + "disabled", text.Count(r.Disabled, "key")},
 	}
 	for _, d := range []struct {
 		n          int
@@ -79,7 +76,7 @@ func (r Ran) Deeds() [][2]string {
 		{r.NoticesOwed, "final notices still owed", "key"},
 	} {
 		if d.n > 0 {
-			deeds = append(deeds, [2]string{d.what, count(d.n, d.noun)})
+			deeds = append(deeds, [2]string{d.what, text.Count(d.n, d.noun)})
 		}
 	}
 	if len(r.UnreadableTags) > 0 {

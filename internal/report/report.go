@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
 // Schema is the version of the JSON that Report and Summary are written as.
@@ -18,9 +18,9 @@ const Schema = 1
 // Report is what an audit found in one account. Times are UTC, ages and days
 // left are whole days.
 type Report struct {
-	Schema  int            `json:"schema"`
-	Account notify.Account `json:"account"`
-	At      time.Time      `json:"at"`
+	Schema  int             `json:"schema"`
+	Account account.Account `json:"account"`
+	At      time.Time       `json:"at"`
 	// Forecast is set where At lies ahead, and nil for what is so now.
 	Forecast *Forecast `json:"forecast,omitempty"`
 	// Filter is set where some keys were left out on purpose.
@@ -38,8 +38,8 @@ type Report struct {
 	Credentials     []Credential `json:"credentials"`
 	CredentialsAsOf *time.Time   `json:"credentials_as_of,omitempty"`
 	// Notes are what a reader should know and what is no failure.
-	Notes    []string  `json:"notes"`
-	Problems []Problem `json:"problems"`
+	Notes    []string          `json:"notes"`
+	Problems []account.Problem `json:"problems"`
 }
 
 // Rules are the limits in force, in days.
@@ -131,13 +131,6 @@ const (
 	AutoExpireUnreadable AutoExpire = "UNREADABLE"
 )
 
-// Problem is something that could not be read or done.
-type Problem struct {
-	User  string `json:"user,omitempty"`
-	KeyID string `json:"key_id,omitempty"`
-	Text  string `json:"text"`
-}
-
 // RowOf shows a verdict.
 func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 	row := Row{
@@ -184,7 +177,7 @@ func (r *Report) Sort() {
 	slices.SortFunc(r.Rows, func(a, b Row) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
-	slices.SortStableFunc(r.Problems, func(a, b Problem) int {
+	slices.SortStableFunc(r.Problems, func(a, b account.Problem) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
 }
@@ -196,10 +189,10 @@ func (r Report) HasState(states []audit.State) bool {
 }
 
 // New returns a report in which every list is there, if only empty.
-func New(account notify.Account, at time.Time, rules Rules) Report {
+func New(acct account.Account, at time.Time, rules Rules) Report {
 	return Report{
-		Schema: Schema, Account: account, At: at.UTC(), Rules: rules, Tally: NewTally(), Scope: AccessKeysOnly,
+		Schema: Schema, Account: acct, At: at.UTC(), Rules: rules, Tally: NewTally(), Scope: AccessKeysOnly,
 		// Written as [] rather than null.
-		Rows: []Row{}, Credentials: []Credential{}, Notes: []string{}, Problems: []Problem{},
+		Rows: []Row{}, Credentials: []Credential{}, Notes: []string{}, Problems: []account.Problem{},
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
@@ -54,7 +55,7 @@ func TestJSONKeepsToItsSchema(t *testing.T) {
 	forecast := everyState(audited.AddDate(0, 0, 30))
 	forecast.Forecast = report.NewForecast(audited)
 	unread := everyState(audited)
-	unread.Problems = append(unread.Problems, report.Problem{Text: "no user"}, report.Problem{User: "u", KeyID: "k", Text: "why"})
+	unread.Problems = append(unread.Problems, account.Problem{Text: "no user"}, account.Problem{User: "u", KeyID: "k", Text: "why"})
 	few := 7
 	for name, r := range map[string]report.Report{
 		"every state": everyState(audited),
@@ -127,9 +128,9 @@ func TestSchemaNamesEveryField(t *testing.T) {
 		{report.Filter{}, schema.Properties["filter"]},
 		{report.Rules{}, schema.Properties["rules"]},
 		{report.Row{}, schema.Defs["row"]},
-		{report.Problem{}, *schema.Properties["problems"].Items},
+		{account.Problem{}, *schema.Properties["problems"].Items},
 		{report.Ran{}, schema.Properties["run"]},
-		{report.KeyRef{}, *schema.Properties["run"].Properties["disabled_keys"].Items},
+		{account.KeyRef{}, *schema.Properties["run"].Properties["disabled_keys"].Items},
 		{report.Credential{}, schema.Defs["credential"]},
 	} {
 		var named []string

@@ -9,7 +9,9 @@ import (
 	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
+	colour "github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/iam-sleuth/sleuth/internal/text"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
@@ -42,7 +44,7 @@ func inColumns(header []string, rows [][]string, paint func(row, column int, tex
 	t.SetStyle(table.Style{
 		Name:    "plain",
 		Box:     table.BoxStyle{PaddingRight: "  "},
-		Format:  table.FormatOptions{Header: text.FormatDefault},
+		Format:  table.FormatOptions{Header: colour.FormatDefault},
 		Options: table.OptionsNoBordersAndSeparators,
 	})
 	t.SuppressTrailingSpaces()
@@ -79,7 +81,7 @@ func numbersToTheRight(rows [][]string) []table.ColumnConfig {
 	for i := range rows[0] {
 		isNumber := func(row []string) bool { _, err := strconv.Atoi(row[i]); return err == nil || row[i] == unknown }
 		if !slices.ContainsFunc(rows, func(row []string) bool { return !isNumber(row) }) {
-			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: colour.AlignRight, AlignHeader: colour.AlignRight})
 		}
 	}
 	return configs
@@ -101,36 +103,15 @@ func (t Tally) String() string {
 	parts := make([]string, 0, len(t.States))
 	for _, s := range audit.States() {
 		if n := t.States[s]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %s", grouped(n), s))
+			parts = append(parts, fmt.Sprintf("%s %s", text.Grouped(n), s))
 		}
 	}
 	if len(parts) == 0 {
 		parts = append(parts, "none")
 	}
-	line := fmt.Sprintf("%s, %s: %s", count(t.Users, "user"), count(t.Keys, "key"), strings.Join(parts, ", "))
+	line := fmt.Sprintf("%s, %s: %s", text.Count(t.Users, "user"), text.Count(t.Keys, "key"), strings.Join(parts, ", "))
 	if t.Exempt > 0 {
-		line += fmt.Sprintf(" (%s exempt)", grouped(t.Exempt))
+		line += fmt.Sprintf(" (%s exempt)", text.Grouped(t.Exempt))
 	}
 	return line
-}
-
-// count writes a number with its noun, in the plural if it must be.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return grouped(n) + " " + noun + "s"
-}
-
-// grouped writes a number for people: 10,000.
-func grouped(n int) string {
-	digits := strconv.Itoa(n)
-	sign := ""
-	if n < 0 {
-		sign, digits = "-", digits[1:]
-	}
-	for at := len(digits) - 3; at > 0; at -= 3 {
-		digits = digits[:at] + "," + digits[at:]
-	}
-	return sign + digits
 }

@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -182,13 +182,13 @@ func TestCSV(t *testing.T) {
 func TestJSON(t *testing.T) {
 	t.Parallel()
 	inactive := audit.Key{ID: "AKIAINACTIVE", Status: audit.Inactive, Created: now.Add(-400 * day)}
-	found := report.New(notify.Account{ID: "123456789012", Alias: "acme"}, now, report.Rules(rules))
+	found := report.New(account.Account{ID: "123456789012", Alias: "acme"}, now, report.Rules(rules))
 	found.Rows = []report.Row{
 		rowOf("tfunke", "AKIAOLD", 60, 25, "Name", "Tobias <Funke> & Co", "Slack", "UPML12345"),
 		rowOf("exempt", "AKIAEXEMPT", 100, -1, "KeyAutoExpire", "False"),
 		report.RowOf(audit.User{Name: "gone"}, inactive, audit.Judge(inactive, audit.Exemption{}, rules, now)),
 	}
-	found.Problems = []report.Problem{{User: "bad", KeyID: "AKIABAD", Text: "denied"}, {Text: "list users: broken"}}
+	found.Problems = []account.Problem{{User: "bad", KeyID: "AKIABAD", Text: "denied"}, {Text: "list users: broken"}}
 	found.Users = 4
 	for _, v := range []audit.Verdict{{State: audit.Old}, {State: audit.Good, Exempt: true}, {State: audit.Disabled}} {
 		found.Count(v)
@@ -222,7 +222,7 @@ func TestSort(t *testing.T) {
 	t.Parallel()
 	r := report.Report{
 		Rows:     []report.Row{{User: "b", KeyID: "1"}, {User: "a", KeyID: "2"}, {User: "a", KeyID: "1"}},
-		Problems: []report.Problem{{User: "b"}, {Text: "of nobody"}, {User: "a"}},
+		Problems: []account.Problem{{User: "b"}, {Text: "of nobody"}, {User: "a"}},
 	}
 	r.Sort()
 	if r.Rows[0].KeyID != "1" || r.Rows[0].User != "a" || r.Rows[2].User != "b" || r.Problems[0].Text == "" || r.Problems[2].User != "b" {

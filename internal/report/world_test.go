@@ -5,8 +5,8 @@ import (
 	"hash/fnv"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -54,7 +54,7 @@ func keyIDOf(user string) string {
 
 // reportOf judges keys at a moment.
 func reportOf(at time.Time, keys ...one) report.Report {
-	r := report.New(notify.Account{ID: "123456789012", Alias: "acme"}, at, report.Rules(limits))
+	r := report.New(account.Account{ID: "123456789012", Alias: "acme"}, at, report.Rules(limits))
 	for _, key := range keys {
 		row, verdict := key.row(at)
 		r.Users++

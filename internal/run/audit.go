@@ -5,17 +5,17 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
 // Auditor reads and judges. It has nothing to write or send with.
 type Auditor struct {
 	Reader     inventory.Reader // Now and Rules set
-	Account    notify.Account
+	Account    account.Account
 	Exemptions audit.ExemptionRules
 	// Others reads the credentials that are no user's access keys; nil leaves
 	// them out.
@@ -34,11 +34,11 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 	err := a.Reader.Read(ctx, func(s inventory.Subject) {
 		found.Users++
 		if s.Err != nil {
-			found.Problems = append(found.Problems, report.Problem{User: s.User.Name, Text: awserr.Message(s.Err)})
+			found.Problems = append(found.Problems, account.Problem{User: s.User.Name, Text: awserr.Message(s.Err)})
 		}
 		for _, key := range s.Keys {
 			if key.Err != nil {
-				found.Problems = append(found.Problems, report.Problem{User: s.User.Name, KeyID: key.ID, Text: awserr.Message(key.Err)})
+				found.Problems = append(found.Problems, account.Problem{User: s.User.Name, KeyID: key.ID, Text: awserr.Message(key.Err)})
 				continue
 			}
 			v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Under(a.Exemptions, a.Reader.Now), rules, a.Reader.Now)
@@ -50,7 +50,7 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 		}
 	})
 	if err != nil {
-		found.Problems = append(found.Problems, report.Problem{Text: fmt.Sprintf("%s; users after the first %d were not seen", awserr.Message(err), found.Users)})
+		found.Problems = append(found.Problems, account.Problem{Text: fmt.Sprintf("%s; users after the first %d were not seen", awserr.Message(err), found.Users)})
 	}
 	addOthers(&found)
 	found.Sort()

@@ -4,10 +4,11 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
-	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // leaveForDigest writes the warnings down, to be delivered with those of other
@@ -55,6 +56,6 @@ func (p *pass) leaveForDigest(ctx context.Context, warnings []*step) {
 		return nil
 	})
 	if err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("leave %s for the digest: %s", plural(len(warnings), "warning"), awserr.Message(err))})
+		p.problem(account.Problem{Text: fmt.Sprintf("leave %s for the digest: %s", text.Count(len(warnings), "warning"), awserr.Message(err))})
 	}
 }

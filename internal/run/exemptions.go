@@ -8,13 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
-	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // checkExemptionTags says in the log which tags say nothing: those that cannot
@@ -105,7 +105,7 @@ func (p *pass) recordMended(ctx context.Context) {
 		return nil
 	})
 	if err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("record that exemptions of %s are honoured again: %s", plural(len(p.mended), "key"), awserr.Message(err))})
+		p.problem(account.Problem{Text: fmt.Sprintf("record that exemptions of %s are honoured again: %s", text.Count(len(p.mended), "key"), awserr.Message(err))})
 	}
 }
 
@@ -120,7 +120,7 @@ func (p *pass) openExemptionsOnceAMonth(ctx context.Context) {
 	}
 	due, err := p.openExemptionsDue(ctx)
 	if err != nil {
-		p.problem(report.Problem{Text: fmt.Sprintf("find out when the exemptions without end or reason were last told of, so they wait for the next run: %s", awserr.Message(err))})
+		p.problem(account.Problem{Text: fmt.Sprintf("find out when the exemptions without end or reason were last told of, so they wait for the next run: %s", awserr.Message(err))})
 	}
 	if !due {
 		p.summary.ExemptionsOpen = nil
@@ -185,15 +185,7 @@ func AboutExemptions(digest bool, runs ...Summary) string {
 	return strings.Join(said, "\n\n")
 }
 
-func exemptions(n int) string { return plural(n, "exemption") }
-
-// plural is a count that agrees with its noun.
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
+func exemptions(n int) string { return text.Count(n, "exemption") }
 
 func ends(n int) string {
 	if n == 1 {
@@ -216,16 +208,16 @@ func (e Exemption) line(account string) string {
 		until = "through " + dayOf(e.Until.Add(-time.Nanosecond))
 	}
 	if e.Reason != "" {
-		reason = "reason: " + notify.OneLine(e.Reason)
+		reason = "reason: " + text.OneLine(e.Reason)
 	}
-	return fmt.Sprintf("key %s of user %s%s: %s; %s; without it the key %s", e.KeyID, notify.OneLine(e.User), account, until, reason, e.wouldBe())
+	return fmt.Sprintf("key %s of user %s%s: %s; %s; without it the key %s", e.KeyID, text.OneLine(e.User), account, until, reason, e.wouldBe())
 }
 
 // wouldBe says what the key would be without the exemption.
 func (e Exemption) wouldBe() string {
-	age := fmt.Sprintf("created %s ago", plural(e.Age, "day"))
+	age := fmt.Sprintf("created %s ago", text.Count(e.Age, "day"))
 	if e.Underlying.Reason() == audit.Inactivity && e.IdleAge != nil {
-		age = fmt.Sprintf("unused for %s", plural(*e.IdleAge, "day"))
+		age = fmt.Sprintf("unused for %s", text.Count(*e.IdleAge, "day"))
 	}
 	if e.Underlying.PastLimit() {
 		return fmt.Sprintf("is past its limit due to %s (%s)", e.Underlying.Reason(), age)
@@ -258,9 +250,9 @@ func aboutRefusal(v audit.Verdict, at time.Time, disables bool) string {
 		return said + "; or replace the key."
 	}
 	if !disables {
-		return said + "; or replace the key before it expires on " + notify.Date(at) + "."
+		return said + "; or replace the key before it expires on " + text.Date(at) + "."
 	}
-	return said + "; or replace the key before it is disabled on " + notify.Date(at) + "."
+	return said + "; or replace the key before it is disabled on " + text.Date(at) + "."
 }
 
 // idleAge is a key's age since last use; null where its last use was not read,

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
-	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/run"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
 )
@@ -19,18 +19,18 @@ import (
 // one exemption is not honoured, and one ends.
 func TestExemptionsOnMoto(t *testing.T) {
 	t.Parallel()
-	account := mototest.Shared(t).Account(t)
+	acct := mototest.Shared(t).Account(t)
 	w := newWorld(t)
 	w.now = time.Now().UTC().Truncate(time.Second)
 	old := func() mototest.Key {
 		return mototest.Key{Active: true, Created: w.now.AddDate(0, 0, -400), LastUsed: w.now.AddDate(0, 0, -1)}
 	}
-	made := account.AddUsers(t, []mototest.User{
+	made := acct.AddUsers(t, []mototest.User{
 		{Name: "endless", Tags: map[string]string{"KeyAutoExpire": "False"}, Keys: []mototest.Key{old()}},
 		{Name: "two", Keys: []mototest.Key{old(), old()}},
 	})
 	endless, spared, due := made[0].Keys[0].ID, made[1].Keys[0].ID, made[1].Keys[1].ID
-	client := iam.NewFromConfig(account.Config(t.Context()))
+	client := iam.NewFromConfig(acct.Config(t.Context()))
 	lastDay := w.now.AddDate(0, 0, 20)
 	_, err := client.TagUser(t.Context(), &iam.TagUserInput{UserName: aws.String("two"), Tags: []types.Tag{
 		{Key: aws.String("KeyAutoExpire:" + spared), Value: aws.String("False until " + lastDay.Format(time.DateOnly))},
@@ -43,7 +43,7 @@ func TestExemptionsOnMoto(t *testing.T) {
 		t.Helper()
 		w.sleep(time.Duration(days) * 24 * time.Hour)
 		w.mustRun(atMost90Days, func(r *run.Runner) {
-			r.IAM, r.Account = client, notify.Account{ID: account.ID}
+			r.IAM, r.Account = client, account.Account{ID: acct.ID}
 		})
 	}
 	wantActive := func(user, keyID string, want bool) {

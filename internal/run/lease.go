@@ -7,11 +7,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
-	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // underLease keeps other runs off the account while work is done, and stops
@@ -40,7 +40,7 @@ func (p *pass) release(ctx context.Context, lease *ledger.Holder) {
 	last, cancel := p.Budget.Context(context.WithoutCancel(ctx), budget.Release, p.Now())
 	defer cancel()
 	if err := lease.Release(last); err != nil {
-		p.problem(report.Problem{Text: awserr.Message(err)})
+		p.problem(account.Problem{Text: awserr.Message(err)})
 	}
 }
 
@@ -62,7 +62,7 @@ func (p *pass) afterOthers(ctx context.Context, work func(context.Context) error
 	}
 	if !samePart(last.Run, p.ID) && last.Ended.After(p.began) && last.Ended.Before(p.began.Add(longestRun)) {
 		p.summary.Skipped = fmt.Sprintf("another run on account %s ended on %s, after this one began; nothing is left to do",
-			p.Account.ID, notify.Date(last.Ended))
+			p.Account.ID, text.Date(last.Ended))
 		p.Log.InfoContext(ctx, p.summary.Skipped, "other", last.Run)
 		return nil
 	}
@@ -83,7 +83,7 @@ func (p *pass) afterOthers(ctx context.Context, work func(context.Context) error
 func (p *pass) lastRun(ctx context.Context, runs ledger.Runs) (ledger.LastRun, error) {
 	last, err := runs.LastRun(ctx, p.Account.ID)
 	if damaged, ok := errors.AsType[*ledger.DamagedRunError](err); ok {
-		p.problem(report.Problem{Text: damaged.Error()})
+		p.problem(account.Problem{Text: damaged.Error()})
 		return ledger.LastRun{}, nil
 	}
 	return last, err

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
@@ -44,7 +45,7 @@ func TestNarrowedRunSaysTheSame(t *testing.T) {
 		id, secret := aws.Home().Credentials()
 		client := iam.NewFromConfig(awsclient.ConnectTo(aws.URL(), id, secret, 4))
 		runner := run.Runner{
-			ID: "one", Account: notify.Account{ID: aws.Home().ID()}, IAM: client, Store: ledger.NewMemory(),
+			ID: "one", Account: account.Account{ID: aws.Home().ID()}, IAM: client, Store: ledger.NewMemory(),
 			Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return noon },
 			Channels: []notify.Channel{&channel{name: "slack"}},
 			Config: config.Config{

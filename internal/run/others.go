@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
@@ -43,10 +44,10 @@ func BeginOthers(ctx context.Context, from *inventory.CredentialReport) (add fun
 			r.Notes = append(r.Notes, missing+": AWS was still making the credential report; it is likely to be there in some minutes")
 			return
 		case err != nil:
-			r.Problems = append(r.Problems, report.Problem{Text: fmt.Sprintf("%s: %s", missing, awserr.Message(err))})
+			r.Problems = append(r.Problems, account.Problem{Text: fmt.Sprintf("%s: %s", missing, awserr.Message(err))})
 		}
 		for _, doubt := range found.Doubts {
-			r.Problems = append(r.Problems, report.Problem{Text: doubt.Error()})
+			r.Problems = append(r.Problems, account.Problem{Text: doubt.Error()})
 		}
 		if !found.Made.IsZero() {
 			r.CredentialsAsOf = &found.Made

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
@@ -23,6 +24,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
 	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // IAM is the calls a run makes to IAM.
@@ -34,7 +36,7 @@ type IAM interface {
 // Runner has what a run needs. Everything is injected, time included.
 type Runner struct {
 	ID      string // names this run in state and logs
-	Account notify.Account
+	Account account.Account
 	Config  config.Config // Policy.OwnKeys set
 	IAM     IAM
 	// Report narrows the reading; nil reads every user.
@@ -86,7 +88,7 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 		return nil
 	})
 	if err != nil {
-		p.problem(report.Problem{Text: awserr.Message(err)})
+		p.problem(account.Problem{Text: awserr.Message(err)})
 	}
 	return p.finish()
 }
@@ -168,7 +170,7 @@ func (p *pass) load(ctx context.Context) error {
 	}
 	for _, d := range damaged {
 		p.damaged[d.KeyID] = true
-		p.problem(report.Problem{KeyID: d.KeyID, Text: d.Error()})
+		p.problem(account.Problem{KeyID: d.KeyID, Text: d.Error()})
 	}
 	return nil
 }
@@ -196,7 +198,7 @@ func (p *pass) settle(ctx context.Context) {
 		}
 	}
 	if unchecked > 0 {
-		p.problem(report.Problem{Text: fmt.Sprintf("there was no time to check whether an earlier run disabled %s; the next run checks it", plural(unchecked, "key"))})
+		p.problem(account.Problem{Text: fmt.Sprintf("there was no time to check whether an earlier run disabled %s; the next run checks it", text.Count(unchecked, "key"))})
 	}
 	if len(p.finals) == 0 || p.Digest {
 		return
@@ -211,7 +213,7 @@ func (p *pass) settleIntent(ctx context.Context, record *ledger.Record) {
 	outcome, err := p.enforcer().Settle(ctx, record)
 	switch {
 	case err != nil:
-		p.problem(report.Problem{User: record.User(), KeyID: record.KeyID(), Text: awserr.Message(err)})
+		p.problem(account.Problem{User: record.User(), KeyID: record.KeyID(), Text: awserr.Message(err)})
 	case outcome == enforce.Pending:
 		p.Log.WarnContext(ctx, "an earlier run tried to disable this key, and whether it did cannot be known yet", "user", record.User(), "key", record.KeyID())
 	}
@@ -239,10 +241,10 @@ func (p *pass) read(ctx context.Context) {
 	var unfinished *inventory.UnfinishedError
 	switch {
 	case errors.As(err, &unfinished):
-		p.problem(report.Problem{Text: fmt.Sprintf("%s, %s in; the next run begins behind it", awserr.Message(err), plural(p.summary.Users, "user"))})
+		p.problem(account.Problem{Text: fmt.Sprintf("%s, %s in; the next run begins behind it", awserr.Message(err), text.Count(p.summary.Users, "user"))})
 		p.cameTo = unfinished.Last
 	case err != nil:
-		p.problem(report.Problem{Text: fmt.Sprintf("%s; users after the first %d were not seen", awserr.Message(err), p.summary.Users)})
+		p.problem(account.Problem{Text: fmt.Sprintf("%s; users after the first %d were not seen", awserr.Message(err), p.summary.Users)})
 	}
 }
 
@@ -255,13 +257,13 @@ func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 		return
 	}
 	if s.Err != nil {
-		p.problemLocked(report.Problem{User: s.User.Name, Text: awserr.Message(s.Err)})
+		p.problemLocked(account.Problem{User: s.User.Name, Text: awserr.Message(s.Err)})
 		return
 	}
 	p.checkExemptionTags(ctx, s)
 	for _, key := range s.Keys {
 		if key.Err != nil {
-			p.problemLocked(report.Problem{User: s.User.Name, KeyID: key.ID, Text: awserr.Message(key.Err)})
+			p.problemLocked(account.Problem{User: s.User.Name, KeyID: key.ID, Text: awserr.Message(key.Err)})
 		}
 		if key.Err != nil && audit.NeedsLastUse(key.Key, p.Config.Rules, p.started) {
 			continue
@@ -293,7 +295,7 @@ func (p *pass) plan() {
 			p.summary.Held++
 		}
 		if s.decision.Hold == audit.HeldAsUnreachable {
-			p.problem(report.Problem{User: s.user.Name, KeyID: s.key.ID,
+			p.problem(account.Problem{User: s.user.Name, KeyID: s.key.ID,
 				Text: fmt.Sprintf("key %s of user %s is past its limit and was not disabled: %s", s.key.ID, s.user.Name, outbox.ErrUnreachable)})
 		}
 	}
@@ -302,7 +304,7 @@ func (p *pass) plan() {
 	}
 	p.summary.Announcement = fmt.Sprintf("No key was disabled: this run would have disabled %d of %d active keys, more than MAX_DISABLE=%s allows. "+
 		"Check the settings, then raise MAX_DISABLE for one run.", disable, p.summary.Active(), p.Config.MaxDisable.Text)
-	p.problem(report.Problem{Text: p.summary.Announcement})
+	p.problem(account.Problem{Text: p.summary.Announcement})
 	for _, s := range p.steps {
 		if s.decision.Action == audit.Disable {
 			s.decision.Action, s.decision.Hold = audit.Warn, audit.HeldByCap
@@ -404,7 +406,7 @@ func (p *pass) disable(ctx context.Context, s *step) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.summary.Incomplete = true
-		p.problemLocked(report.Problem{User: s.user.Name, KeyID: s.key.ID,
+		p.problemLocked(account.Problem{User: s.user.Name, KeyID: s.key.ID,
 			Text: fmt.Sprintf("time was up before key %s of user %s could be disabled; it is left to the next run", s.key.ID, s.user.Name)})
 		return
 	}
@@ -419,7 +421,7 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	}
 	outcome, err := p.enforcer().Disable(ctx, s.user, s.key, s.verdict, p.finalNotice(s), record)
 	if err != nil {
-		p.problem(report.Problem{User: s.user.Name, KeyID: s.key.ID, Text: awserr.Message(err)})
+		p.problem(account.Problem{User: s.user.Name, KeyID: s.key.ID, Text: awserr.Message(err)})
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -429,7 +431,7 @@ func (p *pass) disable(ctx context.Context, s *step) {
 			"age_days", s.verdict.Age, "last_access_age_days", p.idleAge(inventory.Key{Key: s.key}, s.verdict))
 		p.addFinal(ctx, record)
 		p.summary.Disabled++
-		p.summary.DisabledKeys = append(p.summary.DisabledKeys, KeyRef{User: record.User(), KeyID: s.key.ID})
+		p.summary.DisabledKeys = append(p.summary.DisabledKeys, account.KeyRef{User: record.User(), KeyID: s.key.ID})
 	case enforce.Changed:
 		p.Log.InfoContext(ctx, "a key is no longer due, and was left alone", "user", s.user.Name, "key", s.key.ID)
 		p.summary.Changed++
@@ -489,13 +491,13 @@ func (p *pass) finish() (Summary, error) {
 	return p.summary, fmt.Errorf("%w: %s", errNotWhole, p.summary.firstProblems())
 }
 
-func (p *pass) problem(problem report.Problem) {
+func (p *pass) problem(problem account.Problem) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.problemLocked(problem)
 }
 
-func (p *pass) problemLocked(problem report.Problem) {
+func (p *pass) problemLocked(problem account.Problem) {
 	p.Log.Error(problem.Text, "user", problem.User, "key", problem.KeyID)
 	p.summary.Problems = append(p.summary.Problems, problem)
 }

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
 )
@@ -71,7 +71,7 @@ func TestAWholeRun(t *testing.T) {
 		t.Errorf("warned %d, disabled %d, held %d, failed %d, notices %d in %d messages; want 4, 2, 1, 0, 12 in 2",
 			s.Warned, s.Disabled, s.Held, s.Failed, s.NoticesSent, s.MessagesSent)
 	}
-	if want := []run.KeyRef{{User: "bot", KeyID: "AKIAEXPIRE"}, {User: "idle", KeyID: "AKIAIDLE"}}; !slices.Equal(s.DisabledKeys, want) {
+	if want := []account.KeyRef{{User: "bot", KeyID: "AKIAEXPIRE"}, {User: "idle", KeyID: "AKIAIDLE"}}; !slices.Equal(s.DisabledKeys, want) {
 		t.Errorf("disabled %v, want %v", s.DisabledKeys, want)
 	}
 	if !slices.Equal(s.UnreadableTags, []string{"doubtful"}) {
@@ -294,7 +294,7 @@ func TestAuditOnlyReads(t *testing.T) {
 	seen := 0
 	auditor := run.Auditor{
 		Reader:   inventory.Reader{IAM: w.iam(), Concurrency: 4, Rules: seed, Now: w.clock()},
-		Account:  notify.Account{ID: awsfake.DefaultHome},
+		Account:  account.Account{ID: awsfake.DefaultHome},
 		Progress: func(users int) { seen = users },
 	}
 	found, err := auditor.Audit(t.Context())

@@ -7,19 +7,19 @@ import (
 	"strings"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
 // Summary is what one run found and did; the Lambda's result. Times are UTC.
 type Summary struct {
-	Schema   int            `json:"schema"`
-	Run      string         `json:"run"`
-	Account  notify.Account `json:"account"`
-	At       time.Time      `json:"at"`
-	Finished time.Time      `json:"finished"`
-	DryRun   bool           `json:"dry_run"`
+	Schema   int             `json:"schema"`
+	Run      string          `json:"run"`
+	Account  account.Account `json:"account"`
+	At       time.Time       `json:"at"`
+	Finished time.Time       `json:"finished"`
+	DryRun   bool            `json:"dry_run"`
 	// Begun: the account was entered, and no other run kept this one off it.
 	Begun bool `json:"begun"`
 	// Silent: no channel is configured, so that nobody was notified.
@@ -55,8 +55,8 @@ type Summary struct {
 	APICalls  int `json:"api_calls"`
 	Throttles int `json:"throttles"`
 
-	DisabledKeys   []KeyRef `json:"disabled_keys"`
-	UnreadableTags []string `json:"unreadable_tags"`
+	DisabledKeys   []account.KeyRef `json:"disabled_keys"`
+	UnreadableTags []string         `json:"unreadable_tags"`
 	// ExemptionsEnding are those that end within 14 days, ExemptionsOpen those
 	// without an end or a reason, in the one run a month that tells of them. Both
 	// are only of keys that are past a limit or near one.
@@ -64,9 +64,9 @@ type Summary struct {
 	ExemptionsOpen   []Exemption `json:"exemptions_open,omitempty"`
 	// ExemptionsNotHonoured are those that MAX_EXEMPTION_DAYS and
 	// REQUIRE_EXEMPTION_REASON do not allow.
-	ExemptionsNotHonoured []Exemption      `json:"exemptions_not_honoured,omitempty"`
-	Announcement          string           `json:"announcement,omitempty"`
-	Problems              []report.Problem `json:"problems"`
+	ExemptionsNotHonoured []Exemption       `json:"exemptions_not_honoured,omitempty"`
+	Announcement          string            `json:"announcement,omitempty"`
+	Problems              []account.Problem `json:"problems"`
 
 	// Rows is kept only where the table is wanted.
 	Rows []report.Row `json:"-"`
@@ -80,15 +80,15 @@ type Summary struct {
 const SilentLine = "nobody was notified: no channel is configured, such as SLACK_URL or SNS_TOPIC\n"
 
 // KeyRef names a key.
-type KeyRef = report.KeyRef
+type KeyRef = account.KeyRef
 
 func (s *Summary) sort() {
-	slices.SortFunc(s.DisabledKeys, func(a, b KeyRef) int {
+	slices.SortFunc(s.DisabledKeys, func(a, b account.KeyRef) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	slices.Sort(s.UnreadableTags)
 	s.sortExemptions()
-	slices.SortStableFunc(s.Problems, func(a, b report.Problem) int {
+	slices.SortStableFunc(s.Problems, func(a, b account.Problem) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	slices.SortFunc(s.Rows, func(a, b report.Row) int {
@@ -96,13 +96,13 @@ func (s *Summary) sort() {
 	})
 	s.Failed = len(s.Problems)
 	// Lists are written as [] rather than null.
-	s.DisabledKeys = append([]KeyRef{}, s.DisabledKeys...)
+	s.DisabledKeys = append([]account.KeyRef{}, s.DisabledKeys...)
 	s.UnreadableTags = append([]string{}, s.UnreadableTags...)
-	s.Problems = append([]report.Problem{}, s.Problems...)
+	s.Problems = append([]account.Problem{}, s.Problems...)
 }
 
 // Fail takes in problems that came up after the run itself.
-func (s *Summary) Fail(problems ...report.Problem) {
+func (s *Summary) Fail(problems ...account.Problem) {
 	s.Problems = append(s.Problems, problems...)
 	s.Failed = len(s.Problems)
 }

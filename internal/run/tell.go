@@ -6,13 +6,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
-	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
 // notify sends the warnings of this run and the final notices that are pending.
@@ -59,7 +59,7 @@ func (p *pass) deliver(ctx context.Context, deadline time.Time, warnings []*step
 		items = append(items, outbox.Item{Record: p.recordFor(s), Notice: p.warning(s), Delivered: p.markWarned(s)})
 	}
 	for _, record := range p.finals {
-		items = append(items, outbox.Final(record, notify.Account{}))
+		items = append(items, outbox.Final(record, account.Account{}))
 	}
 	box := outbox.Outbox{Channels: p.Channels, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
 	if !p.DryRun {
@@ -70,7 +70,7 @@ func (p *pass) deliver(ctx context.Context, deadline time.Time, warnings []*step
 	p.summary.MessagesSent += result.Messages
 	p.summary.NoticesFailed += result.Failed
 	for _, problem := range result.Problems {
-		p.problem(report.Problem{User: problem.User, KeyID: problem.KeyID, Text: awserr.Message(problem.Err)})
+		p.problem(account.Problem{User: problem.User, KeyID: problem.KeyID, Text: awserr.Message(problem.Err)})
 	}
 	return result
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -114,7 +115,7 @@ func (w *world) runner() run.Runner {
 	w.runs++
 	return run.Runner{
 		ID:      fmt.Sprintf("run-%d", w.runs),
-		Account: notify.Account{ID: awsfake.DefaultHome, Alias: "acme"},
+		Account: account.Account{ID: awsfake.DefaultHome, Alias: "acme"},
 		Config: config.Config{
 			Rules:       seed,
 			Policy:      audit.Policy{AutoExpire: true},

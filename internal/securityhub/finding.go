@@ -9,9 +9,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // GeneratorID is the same in all findings of Sleuth's.
@@ -37,7 +38,7 @@ const (
 
 // Home is where the findings of one account are.
 type Home struct {
-	Account   notify.Account
+	Account   account.Account
 	Partition string // such as aws or aws-us-gov
 	Region    string
 }
@@ -125,22 +126,22 @@ func titleOf(row report.Row) string {
 	if row.State.PastLimit() {
 		is = "is past its limit"
 	}
-	return notify.OneLine(fmt.Sprintf("Access key %s of IAM user %s %s due to %s", row.KeyID, row.User, is, row.Reason))
+	return text.OneLine(fmt.Sprintf("Access key %s of IAM user %s %s due to %s", row.KeyID, row.User, is, row.Reason))
 }
 
 func descriptionOf(row report.Row) string {
-	since := "It was created on " + notify.Date(row.Created)
+	since := "It was created on " + text.Date(row.Created)
 	if row.Reason == audit.Inactivity {
 		since += " and never used since"
 		if row.LastUsed != nil {
-			since = "It was last used on " + notify.Date(*row.LastUsed)
+			since = "It was last used on " + text.Date(*row.LastUsed)
 		}
 	}
 	reaches := "reaches its limit on "
 	if row.State.PastLimit() {
 		reaches = "reached its limit on "
 	}
-	said := titleOf(row) + ". " + since + ", and " + reaches + notify.Date(limitOf(row)) + "."
+	said := titleOf(row) + ". " + since + ", and " + reaches + text.Date(limitOf(row)) + "."
 	if row.AutoExpire == report.AutoExpireUnreadable {
 		said += " The user's KeyAutoExpire tag is unreadable, so that Sleuth does not disable the key."
 	}

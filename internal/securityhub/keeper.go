@@ -18,10 +18,11 @@ import (
 	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Hub is an account's Security Hub.
@@ -62,10 +63,10 @@ type Kept struct {
 // same result as once. A finding is archived only where the key was read and
 // needs nothing, or is gone: never for want of knowledge. What could not be
 // done is among the problems.
-func (k Keeper) Keep(ctx context.Context, known run.Known) (Kept, []report.Problem) {
+func (k Keeper) Keep(ctx context.Context, known run.Known) (Kept, []account.Problem) {
 	kept, err := k.active(ctx)
 	if err != nil {
-		return Kept{}, []report.Problem{{Text: "read the findings that Security Hub has: " + k.explain(hinted(err))}}
+		return Kept{}, []account.Problem{{Text: "read the findings that Security Hub has: " + k.explain(hinted(err))}}
 	}
 	due := map[string]types.AwsSecurityFinding{}
 	for _, row := range known.Due {
@@ -99,7 +100,7 @@ func (k Keeper) Keep(ctx context.Context, known run.Known) (Kept, []report.Probl
 // resolve returns, as they are to be, the findings about whose keys nothing is
 // to be done any more. Where the run did not read a key itself, it is looked at,
 // and added to those that are due if it is.
-func (k Keeper) resolve(ctx context.Context, kept, due map[string]types.AwsSecurityFinding, known run.Known) (archive []types.AwsSecurityFinding, problems []report.Problem) {
+func (k Keeper) resolve(ctx context.Context, kept, due map[string]types.AwsSecurityFinding, known run.Known) (archive []types.AwsSecurityFinding, problems []account.Problem) {
 	var mu sync.Mutex // guards due, archive and problems
 	var looking errgroup.Group
 	looking.SetLimit(max(1, k.Concurrency))
@@ -124,8 +125,8 @@ func (k Keeper) resolve(ctx context.Context, kept, due map[string]types.AwsSecur
 				defer mu.Unlock()
 				switch {
 				case err != nil:
-					problems = append(problems, report.Problem{User: user, KeyID: keyID,
-						Text: fmt.Sprintf("the finding about key %s of user %s is left as it is: %s", keyID, notify.OneLine(user), k.explain(err))})
+					problems = append(problems, account.Problem{User: user, KeyID: keyID,
+						Text: fmt.Sprintf("the finding about key %s of user %s is left as it is: %s", keyID, text.OneLine(user), k.explain(err))})
 				case row != nil:
 					due[id] = k.Home.finding(*row, k.Rules, k.Now)
 				default:
@@ -136,7 +137,7 @@ func (k Keeper) resolve(ctx context.Context, kept, due map[string]types.AwsSecur
 		}
 	}
 	_ = looking.Wait() // failures are problems, not errors
-	slices.SortFunc(problems, func(a, b report.Problem) int { return cmp.Compare(a.KeyID, b.KeyID) })
+	slices.SortFunc(problems, func(a, b account.Problem) int { return cmp.Compare(a.KeyID, b.KeyID) })
 	return archive, problems
 }
 
@@ -184,25 +185,25 @@ func (h Home) owns(f types.AwsSecurityFinding) bool {
 
 // send sends a batch. A finding that Security Hub does not take is a problem of
 // its key alone.
-func (k Keeper) send(ctx context.Context, batch []types.AwsSecurityFinding) (problems []report.Problem) {
+func (k Keeper) send(ctx context.Context, batch []types.AwsSecurityFinding) (problems []account.Problem) {
 	out, err := k.Hub.BatchImportFindings(ctx, &awshub.BatchImportFindingsInput{Findings: batch})
 	if err != nil {
-		return []report.Problem{{Text: fmt.Sprintf("send %s to Security Hub: %s", count(len(batch)), k.explain(hinted(err)))}}
+		return []account.Problem{{Text: fmt.Sprintf("send %s to Security Hub: %s", count(len(batch)), k.explain(hinted(err)))}}
 	}
 	for _, failure := range out.FailedFindings {
 		problems = append(problems, refused(failure, batch))
 	}
 	if missing := len(batch) - int(aws.ToInt32(out.SuccessCount)) - len(out.FailedFindings); missing > 0 {
-		problems = append(problems, report.Problem{Text: fmt.Sprintf("Security Hub does not say what became of %s", count(missing))})
+		problems = append(problems, account.Problem{Text: fmt.Sprintf("Security Hub does not say what became of %s", count(missing))})
 	}
 	return problems
 }
 
 // refused is the problem of the key whose finding in the batch was not taken.
-func refused(failure types.ImportFindingsError, batch []types.AwsSecurityFinding) report.Problem {
+func refused(failure types.ImportFindingsError, batch []types.AwsSecurityFinding) account.Problem {
 	id := aws.ToString(failure.Id)
-	problem := report.Problem{Text: fmt.Sprintf("Security Hub did not take the finding %s: %s: %s",
-		notify.OneLine(id), aws.ToString(failure.ErrorCode), notify.OneLine(aws.ToString(failure.ErrorMessage)))}
+	problem := account.Problem{Text: fmt.Sprintf("Security Hub did not take the finding %s: %s: %s",
+		text.OneLine(id), aws.ToString(failure.ErrorCode), text.OneLine(aws.ToString(failure.ErrorMessage)))}
 	for _, f := range batch {
 		if aws.ToString(f.Id) == id {
 			problem.User, problem.KeyID = userAndKey(f)

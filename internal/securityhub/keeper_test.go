@@ -16,13 +16,13 @@ import (
 	awshub "github.com/aws/aws-sdk-go-v2/service/securityhub"
 	hubtypes "github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
 	"github.com/iam-sleuth/sleuth/internal/securityhub"
@@ -47,11 +47,11 @@ type world struct {
 	byReport bool
 }
 
-func newWorld(t *testing.T, cfg aws.Config, account string) *world {
+func newWorld(t *testing.T, cfg aws.Config, acct string) *world {
 	t.Helper()
 	w := &world{
 		t: t, aws: cfg, iam: iam.NewFromConfig(cfg), hub: awshub.NewFromConfig(cfg),
-		home: securityhub.Home{Account: notify.Account{ID: account}, Partition: "aws", Region: "us-east-1"},
+		home: securityhub.Home{Account: account.Account{ID: acct}, Partition: "aws", Region: "us-east-1"},
 		now:  time.Now().UTC().Truncate(time.Second),
 		cfg: config.Config{
 			Rules:       audit.Rules{ExpirationAge: 90, WarningAge: 50, InactivityAge: 30, InactivityWarningAge: 20},
@@ -100,7 +100,7 @@ func (w *world) runner() run.Runner {
 }
 
 // keep makes a run, and keeps the findings by it.
-func (w *world) keep() (securityhub.Kept, []report.Problem) {
+func (w *world) keep() (securityhub.Kept, []account.Problem) {
 	w.t.Helper()
 	runner := w.runner()
 	summary, _ := runner.Run(w.t.Context())

@@ -19,6 +19,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify/email"
 	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 const (
@@ -32,13 +33,13 @@ type message struct {
 	Destination      struct{ ToAddresses []string }
 	Content          struct {
 		Simple struct {
-			Subject text
-			Body    struct{ Text text }
+			Subject content
+			Body    struct{ Text content }
 		}
 	}
 }
 
-type text struct{ Data, Charset string }
+type content struct{ Data, Charset string }
 
 func (m message) to() string { return strings.Join(m.Destination.ToAddresses, ", ") }
 
@@ -140,7 +141,7 @@ func TestContract(t *testing.T) {
 		About: "AWS access key AKIA",
 		Line: func(n notify.Notice) string {
 			letter := notify.Letter{Notices: []notify.Notice{n}}
-			for line := range strings.Lines(notify.Words{}.Personal(notify.Bulletin{}, letter, notify.OneLine)) {
+			for line := range strings.Lines(notify.Words{}.Personal(notify.Bulletin{}, letter, text.OneLine)) {
 				if strings.Contains(line, n.KeyID) {
 					return strings.TrimSuffix(line, "\n")
 				}

@@ -18,6 +18,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/retry"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Name is the channel's name in logs, reports and receipts.
@@ -105,15 +106,15 @@ func (*Mailer) Compose(b notify.Bulletin) []notify.Message {
 // compose writes a letter, as several if it is longer than a mail may be. The
 // notice of a letter in pieces counts as sent with the last of them.
 func compose(b notify.Bulletin, letter notify.Letter) []notify.Message {
-	written := b.Words.Personal(b, letter, notify.OneLine)
+	written := b.Words.Personal(b, letter, text.OneLine)
 	if half := len(letter.Notices) / 2; half > 0 && len(written) > maxBody {
 		first, second := letter, letter
 		first.Notices, second.Notices = letter.Notices[:half], letter.Notices[half:]
 		return append(compose(b, first), compose(b, second)...)
 	}
-	subject := notify.Shorten(b.Words.Subject(b, letter, notify.OneLine), maxSubject)
+	subject := text.Shorten(b.Words.Subject(b, letter, text.OneLine), maxSubject)
 	var messages []notify.Message
-	for _, piece := range notify.Pieces(notify.Lines(written), maxBody) {
+	for _, piece := range text.Pieces(text.Lines(written), maxBody) {
 		if strings.TrimSpace(piece) != "" { // SES takes no empty text
 			messages = append(messages, notify.Message{To: letter.To, Subject: subject, Body: piece})
 		}
@@ -137,7 +138,7 @@ func (m *Mailer) Send(ctx context.Context, message notify.Message) error {
 		return m.classify(ctx, err)
 	})
 	if err != nil {
-		return fmt.Errorf("send mail to %s: %w", notify.OneLine(message.To), err)
+		return fmt.Errorf("send mail to %s: %w", text.OneLine(message.To), err)
 	}
 	return nil
 }

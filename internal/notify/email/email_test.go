@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/email"
@@ -24,7 +25,7 @@ func TestOneMailAPerson(t *testing.T) {
 	s := startService(t)
 	mailer := newMailer(t, s.client(), email.Options{})
 	at := time.Date(2026, 11, 30, 14, 0, 0, 0, time.UTC)
-	one, two := notify.Account{ID: "111111111111", Alias: "one"}, notify.Account{ID: "222222222222", Alias: "two"}
+	one, two := account.Account{ID: "111111111111", Alias: "one"}, account.Account{ID: "222222222222", Alias: "two"}
 	bulletin := notify.Bulletin{
 		Digest:   "2 AWS accounts",
 		Creation: notify.Heading{Title: "Key Rotation", Text: "Run aws-vault rotate."},
@@ -82,7 +83,7 @@ func TestSubjectIsOneShortLine(t *testing.T) {
 // left out.
 func TestLongLetterIsSplit(t *testing.T) {
 	t.Parallel()
-	b := notify.Bulletin{Account: notify.Account{ID: "123456789012"}}
+	b := notify.Bulletin{Account: account.Account{ID: "123456789012"}}
 	for i := range 4_000 {
 		b.Notices = append(b.Notices, notify.Notice{
 			KeyID: fmt.Sprintf("AKIA%016d", i), User: strings.Repeat("u", 64), Email: "a@example.com", Kind: notify.Expiring, Reason: audit.CreationAge,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/eventbridge"
@@ -24,7 +25,7 @@ var noon = time.Date(2026, time.November, 30, 12, 0, 0, 123456789, time.FixedZon
 
 // everyKind is a bulletin with a notice of every kind, as full as it can be.
 func everyKind() notify.Bulletin {
-	b := notify.Bulletin{Account: notify.Account{ID: "123456789012", Alias: "acme"}, Run: "20261130T110000Z-ab12cd", Announcement: "No key was disabled."}
+	b := notify.Bulletin{Account: account.Account{ID: "123456789012", Alias: "acme"}, Run: "20261130T110000Z-ab12cd", Announcement: "No key was disabled."}
 	for _, kind := range []notify.Kind{notify.Expiring, notify.PastLimit, notify.Disabled, notify.Leaked, notify.Exposed} {
 		n := notify.Notice{
 			KeyID: "AKIA-" + string(kind), User: "tobias", Name: "Tobias Funke", Email: "tobias@example.com", Kind: kind, Reason: audit.CreationAge,
@@ -74,9 +75,9 @@ func TestEventsKeepToTheirSchema(t *testing.T) {
 		bare.Notices[i] = notify.Notice{KeyID: n.KeyID, User: n.User, Kind: n.Kind, Reason: n.Reason, At: n.At}
 	}
 	digest := everyKind()
-	digest.Account, digest.Digest = notify.Account{}, "AWS organization o-1, 3 accounts"
+	digest.Account, digest.Digest = account.Account{}, "AWS organization o-1, 3 accounts"
 	for i := range digest.Notices {
-		digest.Notices[i].Account = notify.Account{ID: "210987654321"}
+		digest.Notices[i].Account = account.Account{ID: "210987654321"}
 	}
 	for name, bulletin := range map[string]notify.Bulletin{"full": everyKind(), "bare": bare, "digest": digest} {
 		all := events(t, bus.Compose(bulletin))
@@ -271,7 +272,7 @@ func TestPutFailure(t *testing.T) {
 	s := startService(t)
 	bus := quiet(t, s)
 	failure := eventbridge.Failure{
-		Run: "a-run", Account: notify.Account{ID: "123456789012"}, At: noon, Begun: true, Failed: 7, Users: 3, Keys: 4, Warned: 1, Disabled: 2, NoticesOwed: 1,
+		Run: "a-run", Account: account.Account{ID: "123456789012"}, At: noon, Begun: true, Failed: 7, Users: 3, Keys: 4, Warned: 1, Disabled: 2, NoticesOwed: 1,
 		Problems: []string{"one\nwith\x1b lines", strings.Repeat("é", 5000), "3", "4", "5", "6", "7"},
 	}
 	if err := bus.PutFailure(t.Context(), failure); err != nil {

@@ -16,11 +16,13 @@ import (
 	awsevents "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/eventbridge"
 	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 const (
@@ -103,7 +105,7 @@ func (s *service) take(w http.ResponseWriter, entries []request) {
 // asText is an event as somebody's automation might put it into words.
 func asText(e request) string {
 	var d struct {
-		Account  notify.Account
+		Account  account.Account
 		Text     string
 		User     string
 		KeyID    string `json:"key_id"`
@@ -159,11 +161,11 @@ func TestContract(t *testing.T) {
 			return newBus(t, s, retry.Policy{Sleep: setup.Sleep, Timeout: setup.Timeout}, setup.Now), s
 		},
 		Line: func(n notify.Notice) string {
-			n.NameKey, n.Aside = true, notify.OneLine(n.Aside)
+			n.NameKey, n.Aside = true, text.OneLine(n.Aside)
 			if n.Kind != notify.Expiring {
 				n.DaysLeft = 0
 			}
-			return n.Line(notify.OneLine(n.User))
+			return n.Line(text.OneLine(n.User))
 		},
 		Many: 300,
 	})

@@ -5,8 +5,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Source is what every event of Sleuth's says that it is from.
@@ -36,15 +38,15 @@ type entry struct {
 
 // keyDetail is the detail of an event about a key. All times are UTC.
 type keyDetail struct {
-	Schema  int            `json:"schema"`
-	Run     string         `json:"run,omitempty"`
-	Account notify.Account `json:"account"`
-	User    string         `json:"user"`
-	Name    string         `json:"name,omitempty"`
-	Email   string         `json:"email,omitempty"`
-	KeyID   string         `json:"key_id"`
-	Kind    notify.Kind    `json:"kind"`
-	Reason  audit.Reason   `json:"reason"`
+	Schema  int             `json:"schema"`
+	Run     string          `json:"run,omitempty"`
+	Account account.Account `json:"account"`
+	User    string          `json:"user"`
+	Name    string          `json:"name,omitempty"`
+	Email   string          `json:"email,omitempty"`
+	KeyID   string          `json:"key_id"`
+	Kind    notify.Kind     `json:"kind"`
+	Reason  audit.Reason    `json:"reason"`
 	// DaysLeft is null but in a warning.
 	DaysLeft   *int           `json:"days_left"`
 	DisablesAt time.Time      `json:"disables_at,omitzero"`
@@ -58,12 +60,12 @@ type keyDetail struct {
 // announcementDetail is the detail of an Announcement. A digest's is of no
 // single account. One too long for an event has several, which are numbered.
 type announcementDetail struct {
-	Schema  int             `json:"schema"`
-	Run     string          `json:"run,omitempty"`
-	Account *notify.Account `json:"account,omitempty"`
-	Text    string          `json:"text"`
-	Part    int             `json:"part,omitempty"`
-	Parts   int             `json:"parts,omitempty"`
+	Schema  int              `json:"schema"`
+	Run     string           `json:"run,omitempty"`
+	Account *account.Account `json:"account,omitempty"`
+	Text    string           `json:"text"`
+	Part    int              `json:"part,omitempty"`
+	Parts   int              `json:"parts,omitempty"`
 }
 
 // maxTextBytes is how many bytes of free text an event holds. As JSON it may be
@@ -89,7 +91,7 @@ func detailType(k notify.Kind) string {
 func entriesOf(b notify.Bulletin) []told {
 	entries := announcementsOf(b)
 	for _, n := range b.Notices {
-		if n.Account == (notify.Account{}) {
+		if n.Account == (account.Account{}) {
 			n.Account = b.Account
 		}
 		entries = append(entries, told{keyEntry(n, b.Run), []notify.Notice{n}})
@@ -101,7 +103,7 @@ func entriesOf(b notify.Bulletin) []told {
 func keyEntry(n notify.Notice, run string) entry {
 	e := newEntry(detailType(n.Kind), keyDetailOf(n, run))
 	if e.size() > maxBytes {
-		n.Aside = notify.Shorten(notify.OneLine(n.Aside), maxTextBytes)
+		n.Aside = text.Shorten(text.OneLine(n.Aside), maxTextBytes)
 		e = newEntry(detailType(n.Kind), keyDetailOf(n, run))
 	}
 	return e
@@ -118,7 +120,7 @@ func announcementsOf(b notify.Bulletin) []told {
 		account := oneLineAccount(b.Account)
 		said.Account = &account
 	}
-	pieces := notify.Pieces(cleanLines(b.Announcement), maxTextBytes)
+	pieces := text.Pieces(cleanLines(b.Announcement), maxTextBytes)
 	var entries []told
 	for i, piece := range pieces {
 		said.Text = piece
@@ -142,9 +144,9 @@ type told struct {
 func keyDetailOf(n notify.Notice, run string) keyDetail {
 	d := keyDetail{
 		Schema: Schema, Run: run, Account: oneLineAccount(n.Account),
-		User: notify.OneLine(n.User), Name: notify.OneLine(n.Name), Email: notify.OneLine(n.Email),
+		User: text.OneLine(n.User), Name: text.OneLine(n.Name), Email: text.OneLine(n.Email),
 		KeyID: n.KeyID, Kind: n.Kind, Reason: n.Reason,
-		Created: moment(n.Created), LastUsed: moment(n.LastUsed), Sooner: n.Sooner, Note: notify.OneLine(n.Aside),
+		Created: moment(n.Created), LastUsed: moment(n.LastUsed), Sooner: n.Sooner, Note: text.OneLine(n.Aside),
 	}
 	switch n.Kind {
 	case notify.Expiring:
@@ -159,16 +161,16 @@ func keyDetailOf(n notify.Notice, run string) keyDetail {
 func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
 
 // cleanLines leaves a text its own lines.
-func cleanLines(text string) string {
+func cleanLines(content string) string {
 	var clean []string
-	for line := range strings.SplitSeq(text, "\n") {
-		clean = append(clean, notify.OneLine(line))
+	for line := range strings.SplitSeq(content, "\n") {
+		clean = append(clean, text.OneLine(line))
 	}
 	return strings.Join(clean, "\n")
 }
 
-func oneLineAccount(a notify.Account) notify.Account {
-	return notify.Account{ID: notify.OneLine(a.ID), Alias: notify.OneLine(a.Alias)}
+func oneLineAccount(a account.Account) account.Account {
+	return account.Account{ID: text.OneLine(a.ID), Alias: text.OneLine(a.Alias)}
 }
 
 func newEntry(detailType string, detail any) entry {

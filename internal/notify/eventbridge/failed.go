@@ -4,13 +4,14 @@ import (
 	"context"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/account"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Failure is a run that failed, or that could not begin.
 type Failure struct {
 	Run     string
-	Account notify.Account // the id is empty where it is not known
+	Account account.Account // the id is empty where it is not known
 	At      time.Time
 	// Begun: the account was entered.
 	Begun bool
@@ -29,13 +30,13 @@ const (
 )
 
 type failedDetail struct {
-	Schema   int             `json:"schema"`
-	Run      string          `json:"run,omitempty"`
-	Account  *notify.Account `json:"account,omitempty"`
-	At       time.Time       `json:"at"`
-	Begun    bool            `json:"begun"`
-	Failed   int             `json:"failed"`
-	Problems []string        `json:"problems"`
+	Schema   int              `json:"schema"`
+	Run      string           `json:"run,omitempty"`
+	Account  *account.Account `json:"account,omitempty"`
+	At       time.Time        `json:"at"`
+	Begun    bool             `json:"begun"`
+	Failed   int              `json:"failed"`
+	Problems []string         `json:"problems"`
 
 	Users       int `json:"users"`
 	Keys        int `json:"keys"`
@@ -59,7 +60,7 @@ func detailOf(f Failure) failedDetail {
 		d.Account = &account
 	}
 	for _, problem := range f.Problems[:min(len(f.Problems), mostProblems)] {
-		text := []rune(notify.OneLine(problem))
+		text := []rune(text.OneLine(problem))
 		if len(text) > mostText {
 			text = append(text[:mostText:mostText], '…')
 		}

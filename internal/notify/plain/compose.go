@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Layout is what the messages of a channel may hold.
@@ -29,9 +30,9 @@ func (l Layout) Compose(b notify.Bulletin) []notify.Message {
 		return nil
 	}
 	if l.Clean == nil {
-		l.Clean = notify.OneLine
+		l.Clean = text.OneLine
 	}
-	title := notify.Shorten(l.Clean(b.Title()), l.MaxBytes/4)
+	title := text.Shorten(l.Clean(b.Title()), l.MaxBytes/4)
 	maxBody := l.MaxBytes - len(title) - maxPartNumber - len("\n\n\n")
 	c := composer{words: b.Words, clean: l.Clean, maxBody: maxBody, maxRepeated: maxBody / 4}
 	if b.Announcement != "" {
@@ -106,7 +107,7 @@ func (c *composer) line(line string) {
 			c.end()
 			continue
 		}
-		cut := notify.CutAt(line, room)
+		cut := text.CutAt(line, room)
 		c.body.WriteString(line[:cut] + "\n")
 		line = line[cut:]
 	}
@@ -136,7 +137,7 @@ func (c *composer) section(s notify.Section) {
 	for _, list := range s.Lists {
 		title := c.listTitle(list)
 		c.text(title)
-		c.above = c.repeated(s.Heading) + notify.Shorten(title, c.maxRepeated) + "\n"
+		c.above = c.repeated(s.Heading) + text.Shorten(title, c.maxRepeated) + "\n"
 		for _, n := range list.Notices {
 			c.line(c.words.Line(n, c.clean(n.User), c.clean))
 			c.notices = append(c.notices, n)
@@ -147,8 +148,8 @@ func (c *composer) section(s notify.Section) {
 }
 
 // lines cleans a text of several lines, line by line.
-func (c *composer) lines(text string) string {
-	lines := strings.Split(notify.Lines(text), "\n")
+func (c *composer) lines(content string) string {
+	lines := strings.Split(text.Lines(content), "\n")
 	for i, line := range lines {
 		lines[i] = c.clean(line)
 	}
@@ -172,7 +173,7 @@ func (c *composer) headingOf(h notify.Heading) string {
 func (c *composer) repeated(h notify.Heading) string {
 	heading := c.headingOf(h)
 	if len(heading) > c.maxRepeated {
-		heading = notify.Shorten(c.clean(h.Title), c.maxRepeated) + "\n"
+		heading = text.Shorten(c.clean(h.Title), c.maxRepeated) + "\n"
 	}
 	if strings.TrimSpace(heading) == "" {
 		return ""

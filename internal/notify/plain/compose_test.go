@@ -8,10 +8,12 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/plain"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Whatever the limit and however long what stands above the lists, no message is
@@ -90,9 +92,9 @@ func TestTextsOfAnyLength(t *testing.T) {
 // What makes text safe is the channel's own.
 func TestClean(t *testing.T) {
 	t.Parallel()
-	shout := func(text string) string { return strings.ToUpper(notify.OneLine(text)) }
+	shout := func(content string) string { return strings.ToUpper(text.OneLine(content)) }
 	body := plain.Layout{MaxBytes: 1_000, Clean: shout}.Compose(notify.Bulletin{
-		Account:      notify.Account{ID: "1", Alias: "alias"},
+		Account:      account.Account{ID: "1", Alias: "alias"},
 		Announcement: "an announcement\nin two",
 		Creation:     notify.Heading{Title: "a title", Text: "a text"},
 		Notices:      []notify.Notice{{User: "a user", Aside: "an aside", Kind: notify.Expiring, Reason: audit.CreationAge}},

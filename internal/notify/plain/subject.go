@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // maxSubject is the length of the longest subject, in characters.
@@ -20,7 +21,7 @@ func Subject(b notify.Bulletin) string {
 			return '?'
 		}
 		return r
-	}, notify.OneLine(subject))
+	}, text.OneLine(subject))
 	if len(subject) > maxSubject {
 		subject = subject[:maxSubject-3] + "..."
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/httpclient"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/secret"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // minHidden is the length of the shortest part of a URL that is hidden: what is
@@ -93,11 +93,11 @@ func (s *Service) conceal(err error) error {
 
 // scrub is a text that others wrote as it can be shown: on one line, without
 // secrets, and no longer than a reason needs.
-func (s *Service) scrub(text string) string {
-	text = strings.TrimSpace(notify.OneLine(strings.TrimSpace(secret.Scrub(text, s.hidden...))))
+func (s *Service) scrub(content string) string {
+	content = strings.TrimSpace(text.OneLine(strings.TrimSpace(secret.Scrub(content, s.hidden...))))
 	const most = 200
-	if len(text) > most {
-		text = strings.ToValidUTF8(text[:most], "") + "..."
+	if len(content) > most {
+		content = strings.ToValidUTF8(content[:most], "") + "..."
 	}
-	return text
+	return content
 }

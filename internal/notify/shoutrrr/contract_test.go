@@ -15,6 +15,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 const token = "topsecretwebhooktoken"
@@ -116,7 +117,7 @@ func TestContract(t *testing.T) {
 		clean notify.Clean
 		never []string
 	}{
-		"generic": {readGeneric, func(h *webhook) string { return "generic+" + h.URL + "/hooks/" + token }, notify.OneLine, nil},
+		"generic": {readGeneric, func(h *webhook) string { return "generic+" + h.URL + "/hooks/" + token }, text.OneLine, nil},
 		"mattermost": {
 			readMattermost, func(h *webhook) string { return "mattermost://" + h.host() + "/" + token + "?disabletls=yes" },
 			shoutrrr.Quiet, []string{"<!here", "<!channel", "<!everyone", "<@U", "<!subteam", "'@here", " @here"},

@@ -2,6 +2,9 @@ package shoutrrr
 
 import (
 	"cmp"
+	"net"
+	"net/url"
+
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/discord"
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/googlechat"
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/chat/lark"
@@ -25,8 +28,6 @@ import (
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/specialized/generic"
 	"github.com/nicholas-fedor/shoutrrr/pkg/services/specialized/notifiarr"
 	"github.com/nicholas-fedor/shoutrrr/pkg/types"
-	"net"
-	"net/url"
 )
 
 // kind is a service that shoutrrr speaks.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/retry"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // maxAnswer is how many bytes of an answer are read: Slack's are one word.
@@ -60,8 +60,8 @@ func patiently(a answer, now time.Time, err error) error {
 
 // reasonIn is an answer's text as it can be shown: one line, and no more of it
 // than a reason needs.
-func reasonIn(text string) string {
-	return strings.TrimSpace(firstRunes(notify.OneLine(strings.TrimSpace(text)), 100))
+func reasonIn(content string) string {
+	return strings.TrimSpace(firstRunes(text.OneLine(strings.TrimSpace(content)), 100))
 }
 
 func firstRunes(text string, n int) string { return text[:byteOffset(text, n)] }

@@ -10,13 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
-var account = notify.Account{ID: "123456789012", Alias: "acme"}
+var acct = account.Account{ID: "123456789012", Alias: "acme"}
 
 // message is a Slack message as Slack reads it.
 type message struct {
@@ -61,7 +62,7 @@ func expiring(user, tag string, days int, reason audit.Reason) notify.Notice {
 func TestTheOriginalsMessage(t *testing.T) {
 	t.Parallel()
 	sent, _ := composed(t, notify.Bulletin{
-		Account:    account,
+		Account:    acct,
 		Creation:   notify.Heading{Title: "AWS IAM Key Report"},
 		Inactivity: notify.Heading{Title: "AWS IAM Key Inactivity Report"},
 		Notices:    []notify.Notice{expiring("sleuth-test2", "sleuth-test2", 30, audit.Inactivity)},
@@ -85,7 +86,7 @@ func TestTheOriginalsMessage(t *testing.T) {
 func TestEverySection(t *testing.T) {
 	t.Parallel()
 	b := notify.Bulletin{
-		Account:      account,
+		Account:      acct,
 		Creation:     notify.Heading{Title: "Key <Rotation> & more", Text: "Run <https://wiki/?a=1&b=2|this> & <!channel>\n ```aws-vault rotate```"},
 		Inactivity:   notify.Heading{Title: "Unused", Text: "Ask <@U1>"},
 		Announcement: "first run < of many\nsecond line",
@@ -128,10 +129,10 @@ func TestEverySection(t *testing.T) {
 
 func TestNothingToSay(t *testing.T) {
 	t.Parallel()
-	if sent, _ := composed(t, notify.Bulletin{Account: account, Creation: notify.Heading{Title: "x"}}); len(sent) != 0 {
+	if sent, _ := composed(t, notify.Bulletin{Account: acct, Creation: notify.Heading{Title: "x"}}); len(sent) != 0 {
 		t.Errorf("an empty bulletin became %d messages", len(sent))
 	}
-	sent, read := composed(t, notify.Bulletin{Account: account, Announcement: "hello"})
+	sent, read := composed(t, notify.Bulletin{Account: acct, Announcement: "hello"})
 	if len(sent) != 1 || len(read[0].Attachments) != 1 || *read[0].Attachments[0].Text != "hello" {
 		t.Errorf("an announcement alone became %+v", sent)
 	}
@@ -140,7 +141,7 @@ func TestNothingToSay(t *testing.T) {
 func TestNoHeading(t *testing.T) {
 	t.Parallel()
 	_, read := composed(t, notify.Bulletin{
-		Account: account, Notices: []notify.Notice{expiring("a", "", 1, audit.CreationAge)},
+		Account: acct, Notices: []notify.Notice{expiring("a", "", 1, audit.CreationAge)},
 	})
 	if len(read) != 1 || len(read[0].Attachments) != 1 || len(read[0].Attachments[0].Fields) != 1 {
 		t.Errorf("without a heading there is more than the list: %+v", read)
@@ -282,7 +283,7 @@ func firstHeader(t *testing.T, read []message) (title, text string) {
 
 func TestALineLongerThanAField(t *testing.T) {
 	t.Parallel()
-	b := notify.Bulletin{Account: account, Notices: []notify.Notice{
+	b := notify.Bulletin{Account: acct, Notices: []notify.Notice{
 		expiring(strings.Repeat("<", 5_000), "", 1, audit.CreationAge),
 		expiring("next", "", 1, audit.CreationAge),
 	}}
@@ -316,7 +317,7 @@ func TestAHeaderIsNotLeftAloneAtTheEndOfAMessage(t *testing.T) {
 	t.Parallel()
 	for size := 11_000; size < 12_000; size += 20 {
 		sent, read := composed(t, notify.Bulletin{
-			Account:      account,
+			Account:      acct,
 			Announcement: strings.Repeat("x", size),
 			Creation:     notify.Heading{Title: "Rotate", Text: strings.Repeat("how ", 40)},
 			Notices:      []notify.Notice{expiring("a", "", 1, audit.CreationAge)},

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
@@ -54,7 +55,7 @@ func someone(change func(*notify.Notice)) notify.Notice {
 
 func of(notices ...notify.Notice) notify.Bulletin {
 	return notify.Bulletin{
-		Account:  notify.Account{ID: "123456789012", Alias: "acme"},
+		Account:  account.Account{ID: "123456789012", Alias: "acme"},
 		Creation: notify.Heading{Title: "Rotate <it>", Text: "See <https://example.com/rotate|how>. <!here>"},
 		Notices:  notices,
 	}
@@ -159,8 +160,8 @@ func TestADigestNamesTheAccountOfEachKey(t *testing.T) {
 	t.Parallel()
 	api := startAPI(t, channeltest.SlackAPIOptions{})
 	b := of(
-		someone(func(n *notify.Notice) { n.Account = notify.Account{ID: "111111111111", Alias: "prod"} }),
-		someone(func(n *notify.Notice) { n.Account, n.KeyID = notify.Account{ID: "222222222222"}, "AKIATWO" }),
+		someone(func(n *notify.Notice) { n.Account = account.Account{ID: "111111111111", Alias: "prod"} }),
+		someone(func(n *notify.Notice) { n.Account, n.KeyID = account.Account{ID: "222222222222"}, "AKIATWO" }),
 	)
 	b.Digest = "2 accounts"
 	if errs := sent(t, api, slack.AppOptions{}, b); len(errs) > 0 {

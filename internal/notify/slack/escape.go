@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 var (
@@ -48,10 +49,10 @@ var entities = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // Escape makes a text that others wrote, such as a user name, show in Slack as
 // it is, on one line.
-func Escape(text string) string { return entities.Replace(notify.OneLine(text)) }
+func Escape(content string) string { return entities.Replace(text.OneLine(content)) }
 
 // escapeLines is Escape for a text of several lines.
-func escapeLines(text string) string { return entities.Replace(notify.Lines(text)) }
+func escapeLines(content string) string { return entities.Replace(text.Lines(content)) }
 
 // reference matches what an administrator may write between < and >: a link, a
 // member, a user group or a channel, each with or without a label. Everything
@@ -64,28 +65,28 @@ var entity = regexp.MustCompile(`^&(?:amp|lt|gt);`)
 
 // instructions prepares the administrator's own text: Slack's markup stays, as
 // far as it cannot wake a whole channel, and stray &, < and > are escaped.
-func instructions(text string) string {
-	text = notify.Lines(text)
+func instructions(content string) string {
+	content = text.Lines(content)
 	var out strings.Builder
-	for text != "" {
-		next := strings.IndexAny(text, "&<>")
+	for content != "" {
+		next := strings.IndexAny(content, "&<>")
 		if next < 0 {
 			break
 		}
-		out.WriteString(text[:next])
-		text = text[next:]
-		kept := reference.FindString(text)
+		out.WriteString(content[:next])
+		content = content[next:]
+		kept := reference.FindString(content)
 		if kept != "" {
 			out.WriteString(escapeStrayAmpersands(kept))
-		} else if kept = entity.FindString(text); kept != "" {
+		} else if kept = entity.FindString(content); kept != "" {
 			out.WriteString(kept)
 		} else {
-			kept = text[:1]
+			kept = content[:1]
 			out.WriteString(entities.Replace(kept))
 		}
-		text = text[len(kept):]
+		content = content[len(kept):]
 	}
-	out.WriteString(text)
+	out.WriteString(content)
 	return out.String()
 }
 

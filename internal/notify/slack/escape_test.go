@@ -11,6 +11,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 func TestMention(t *testing.T) {
@@ -89,7 +90,7 @@ func TestInstructions(t *testing.T) {
 func shownText(t testing.TB, text string) string {
 	t.Helper()
 	_, read := composed(t, notify.Bulletin{
-		Account:  account,
+		Account:  acct,
 		Creation: notify.Heading{Title: "title", Text: text},
 		Notices:  []notify.Notice{expiring("a", "", 1, audit.CreationAge)},
 	})
@@ -122,20 +123,20 @@ func FuzzEscape(f *testing.F) {
 	for _, text := range channeltest.Hostile() {
 		f.Add(text)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		escaped := slack.Escape(text)
+	f.Fuzz(func(t *testing.T, content string) {
+		escaped := slack.Escape(content)
 		if strings.ContainsAny(escaped, "<>") {
-			t.Errorf("Escape(%q) = %q", text, escaped)
+			t.Errorf("Escape(%q) = %q", content, escaped)
 		}
 		wantOneLine(t, escaped)
 		unescaped := strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">").Replace(escaped)
-		if unescaped != notify.OneLine(text) {
-			t.Errorf("Escape(%q) = %q, which reads as %q", text, escaped, unescaped)
+		if unescaped != text.OneLine(content) {
+			t.Errorf("Escape(%q) = %q, which reads as %q", content, escaped, unescaped)
 		}
 		// An administrator's text has more freedom, but wakes no channel.
-		shown := shownText(t, text)
+		shown := shownText(t, content)
 		if at := strings.Index(shown, "<!"); at >= 0 && !strings.HasPrefix(shown[at:], "<!subteam^S") {
-			t.Errorf("a text of %q became %q", text, shown)
+			t.Errorf("a text of %q became %q", content, shown)
 		}
 	})
 }

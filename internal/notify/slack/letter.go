@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // What a message of blocks may hold, in characters, see
@@ -123,7 +124,7 @@ func letterMessage(letter notify.Letter, subject, text string, blocks []block, t
 func usersOf(notices []notify.Notice) string {
 	var users []string
 	for _, n := range notices {
-		if user := notify.OneLine(n.User); !slices.Contains(users, user) {
+		if user := text.OneLine(n.User); !slices.Contains(users, user) {
 			users = append(users, user)
 		}
 	}

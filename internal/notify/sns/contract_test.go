@@ -18,6 +18,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify/sns"
 	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 const (
@@ -120,8 +121,8 @@ func TestContract(t *testing.T) {
 			}), s
 		},
 		Line: func(n notify.Notice) string {
-			n.Aside = notify.OneLine(n.Aside)
-			return n.Line(notify.OneLine(n.User))
+			n.Aside = text.OneLine(n.Aside)
+			return n.Line(text.OneLine(n.User))
 		},
 	})
 }

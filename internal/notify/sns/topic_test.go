@@ -8,20 +8,21 @@ import (
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/sns"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
-var account = notify.Account{ID: "123456789012", Alias: "acme"}
+var acct = account.Account{ID: "123456789012", Alias: "acme"}
 
 func TestPublished(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
 	topic := newTopic(t, topicARN, s.client(), sns.Options{})
 	messages := topic.Compose(notify.Bulletin{
-		Account:      account,
+		Account:      acct,
 		Announcement: "First run.\nNothing is disabled yet.",
 		Creation:     notify.Heading{Title: "Key Rotation", Text: "Please run.\n ```aws-vault rotate```"},
 		Inactivity:   notify.Heading{Title: "AWS IAM Key Inactivity Report"},
@@ -90,14 +91,14 @@ func TestSubject(t *testing.T) {
 		return all
 	}
 	for want, b := range map[string]notify.Bulletin{
-		"Sleuth: 3 keys expire, 1 disabled in AWS account 123456789012 (acme)": {Account: account, Notices: notices(3, 0, 1)},
-		"Sleuth: 1 key expires in AWS account 1":                               {Account: notify.Account{ID: "1"}, Notices: notices(1, 0, 0)},
-		"Sleuth: 2 keys past their limit, 2 disabled in AWS account 1":         {Account: notify.Account{ID: "1"}, Notices: notices(0, 2, 2)},
-		"Sleuth: 1 key disabled in AWS account 1 (caf? ??)":                    {Account: notify.Account{ID: "1", Alias: "café 名前"}, Notices: notices(0, 0, 1)},
-		"Sleuth: 1 key disabled in AWS account 1 (a b)":                        {Account: notify.Account{ID: "1", Alias: "a\nb"}, Notices: notices(0, 0, 1)},
-		"Sleuth: a word on AWS account 123456789012 (acme)":                    {Account: account, Announcement: "x"},
+		"Sleuth: 3 keys expire, 1 disabled in AWS account 123456789012 (acme)": {Account: acct, Notices: notices(3, 0, 1)},
+		"Sleuth: 1 key expires in AWS account 1":                               {Account: account.Account{ID: "1"}, Notices: notices(1, 0, 0)},
+		"Sleuth: 2 keys past their limit, 2 disabled in AWS account 1":         {Account: account.Account{ID: "1"}, Notices: notices(0, 2, 2)},
+		"Sleuth: 1 key disabled in AWS account 1 (caf? ??)":                    {Account: account.Account{ID: "1", Alias: "café 名前"}, Notices: notices(0, 0, 1)},
+		"Sleuth: 1 key disabled in AWS account 1 (a b)":                        {Account: account.Account{ID: "1", Alias: "a\nb"}, Notices: notices(0, 0, 1)},
+		"Sleuth: a word on AWS account 123456789012 (acme)":                    {Account: acct, Announcement: "x"},
 		"Sleuth: 5000 keys expire, 5000 past their limit, 5000 disabled in AWS account 123456789012 (aaaaa...": {
-			Account: notify.Account{ID: "123456789012", Alias: strings.Repeat("a", 63)}, Notices: notices(5000, 5000, 5000),
+			Account: account.Account{ID: "123456789012", Alias: strings.Repeat("a", 63)}, Notices: notices(5000, 5000, 5000),
 		},
 	} {
 		got := (&sns.Topic{}).Compose(b)[0].Subject
@@ -143,7 +144,7 @@ func TestTextsLongerThanAPart(t *testing.T) {
 	t.Parallel()
 	const size = 900_000
 	messages := (&sns.Topic{}).Compose(notify.Bulletin{
-		Account:      account,
+		Account:      acct,
 		Announcement: strings.Repeat("é", size/2),
 		Creation:     notify.Heading{Title: strings.Repeat("T", size), Text: strings.Repeat("字\n", size/4)},
 		Notices: []notify.Notice{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/plain"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // What a message may hold, in bytes. Teams takes 28 KB, see
@@ -92,9 +93,9 @@ func exact(run textRun, spacing string) json.RawMessage {
 
 // lineElements are a text on one line, as several elements if it is too long for
 // one.
-func lineElements(run textRun, text, spacing string) []json.RawMessage {
+func lineElements(run textRun, content, spacing string) []json.RawMessage {
 	var elements []json.RawMessage
-	for _, piece := range notify.Pieces(text, maxPiece) {
+	for _, piece := range text.Pieces(content, maxPiece) {
 		if strings.TrimSpace(piece) != "" {
 			run.Text = piece
 			elements = append(elements, exact(run, spacing))
@@ -108,10 +109,10 @@ const fence = "```"
 
 // instructions are the administrator's own text, an element for each line. Teams
 // has no code blocks: a line that is one is shown in their type.
-func instructions(text string) []json.RawMessage {
+func instructions(content string) []json.RawMessage {
 	var elements []json.RawMessage
 	spacing := medium
-	for line := range strings.SplitSeq(notify.Lines(text), "\n") {
+	for line := range strings.SplitSeq(text.Lines(content), "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" {
 			spacing = medium
@@ -120,7 +121,7 @@ func instructions(text string) []json.RawMessage {
 		if code := strings.TrimSuffix(strings.TrimPrefix(line, fence), fence); len(line)-len(code) == 2*len(fence) && code != "" {
 			elements = append(elements, lineElements(textRun{FontType: "Monospace"}, code, spacing)...)
 		} else {
-			for _, piece := range notify.Pieces(line, maxPiece) {
+			for _, piece := range text.Pieces(line, maxPiece) {
 				elements = append(elements, encode(textBlock{"TextBlock", piece, true, spacing}))
 			}
 		}
@@ -133,7 +134,7 @@ func instructions(text string) []json.RawMessage {
 func compose(b notify.Bulletin) []notify.Message {
 	c := composer{words: b.Words}
 	if b.Announcement != "" {
-		for line := range strings.SplitSeq(notify.Lines(b.Announcement), "\n") {
+		for line := range strings.SplitSeq(text.Lines(b.Announcement), "\n") {
 			c.add(lineElements(textRun{}, line, small)...)
 		}
 	}
@@ -146,7 +147,7 @@ func compose(b notify.Bulletin) []notify.Message {
 	c.end()
 	messages := make([]notify.Message, len(c.parts))
 	for i, p := range c.parts {
-		title := notify.Shorten(notify.OneLine(b.Title()), maxTitle)
+		title := text.Shorten(text.OneLine(b.Title()), maxTitle)
 		if len(c.parts) > 1 {
 			title += fmt.Sprintf(", part %d of %d", i+1, len(c.parts))
 		}
@@ -230,12 +231,12 @@ func (c *composer) section(s notify.Section) {
 }
 
 func (c *composer) lineOf(n notify.Notice) []json.RawMessage {
-	line := notify.OneLine(c.words.Line(n, notify.OneLine(n.User), notify.OneLine))
+	line := text.OneLine(c.words.Line(n, text.OneLine(n.User), text.OneLine))
 	return lineElements(textRun{}, line, small)
 }
 
 func headingOf(h notify.Heading) []json.RawMessage {
-	title := lineElements(textRun{Size: medium, Weight: bolder}, notify.OneLine(h.Title), medium)
+	title := lineElements(textRun{Size: medium, Weight: bolder}, text.OneLine(h.Title), medium)
 	return append(title, instructions(h.Text)...)
 }
 
@@ -245,13 +246,13 @@ func repeatedHeading(h notify.Heading, elements []json.RawMessage) []json.RawMes
 	if sizeOf(elements...) <= maxRepeated {
 		return elements
 	}
-	return headingOf(notify.Heading{Title: notify.Shorten(notify.OneLine(h.Title), maxTitle)})
+	return headingOf(notify.Heading{Title: text.Shorten(text.OneLine(h.Title), maxTitle)})
 }
 
 // titleOf is what stands above a list: yellow above warnings, red above the
 // rest.
 func titleOf(list notify.List) []json.RawMessage {
-	return titleElements(list, strings.Join(strings.Fields(notify.OneLine(list.Title)), " "))
+	return titleElements(list, strings.Join(strings.Fields(text.OneLine(list.Title)), " "))
 }
 
 func titleElements(list notify.List, title string) []json.RawMessage {
@@ -266,7 +267,7 @@ func repeatedTitle(list notify.List, elements []json.RawMessage) []json.RawMessa
 	if len(elements) == 1 && sizeOf(elements...) <= maxRepeated {
 		return elements
 	}
-	return titleElements(list, notify.Shorten(strings.Join(strings.Fields(notify.OneLine(list.Title)), " "), maxTitle))
+	return titleElements(list, text.Shorten(strings.Join(strings.Fields(text.OneLine(list.Title)), " "), maxTitle))
 }
 
 // sizeOf is how many bytes elements take in a card, with the commas between

@@ -9,6 +9,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // start serves a workflow, which must never meet a request that it would not
@@ -45,8 +46,8 @@ func TestContract(t *testing.T) {
 			return open(t, server, teams.Options{Now: setup.Now, Retry: retry.Policy{Sleep: setup.Sleep, Timeout: setup.Timeout}}), server
 		},
 		Line: func(n notify.Notice) string {
-			n.Aside = notify.OneLine(n.Aside)
-			return n.Line(notify.OneLine(n.User))
+			n.Aside = text.OneLine(n.Aside)
+			return n.Line(text.OneLine(n.User))
 		},
 		Never: []string{"<at>", `"entities"`},
 	})

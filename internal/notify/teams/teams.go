@@ -17,6 +17,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/secret"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Name is the channel's name in logs, reports and receipts.
@@ -161,18 +162,18 @@ const maxReason = 200
 
 // reasonIn is what an answer says, for an error: on one line, without secrets.
 func (w *Workflow) reasonIn(body []byte) string {
-	text := string(body)
+	content := string(body)
 	var said struct {
 		Error struct{ Code, Message string } `json:"error"`
 	}
 	if json.Unmarshal(body, &said) == nil && said.Error.Code != "" {
-		text = said.Error.Code + ": " + said.Error.Message
+		content = said.Error.Code + ": " + said.Error.Message
 	}
-	text = strings.TrimSpace(notify.OneLine(secret.Scrub(text, w.hidden...)))
-	if text == "" {
+	content = strings.TrimSpace(text.OneLine(secret.Scrub(content, w.hidden...)))
+	if content == "" {
 		return ""
 	}
-	return fmt.Sprintf(" %q", notify.Shorten(text, maxReason))
+	return fmt.Sprintf(" %q", text.Shorten(content, maxReason))
 }
 
 const copyAgain = "copy the workflow's URL into SLEUTH_TEAMS_URL again"

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/teams"
@@ -87,7 +88,7 @@ func TestCard(t *testing.T) {
 	server := start(t, nil)
 	workflow := open(t, server, teams.Options{})
 	b := notify.Bulletin{
-		Account:      notify.Account{ID: "123456789012", Alias: "acme"},
+		Account:      account.Account{ID: "123456789012", Alias: "acme"},
 		Announcement: "First of two.\nSecond *of* two.",
 		Creation:     notify.Heading{Title: "Rotate *your* key", Text: "Please run.\n ```aws-vault rotate AWS_PROFILE```\n\nSee [the page](https://example.com/?a=1&b=2)."},
 		Notices: []notify.Notice{

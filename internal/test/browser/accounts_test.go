@@ -10,7 +10,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -19,9 +19,9 @@ func severalAccounts(t *testing.T) []byte {
 	t.Helper()
 	production, staging := evidence(), reportOf(company()[5:24], today)
 	production.Run = nil
-	staging.Account = notify.Account{ID: "210987654321", Alias: "acme-staging"}
-	shut := report.New(notify.Account{ID: "300000000003"}, today, report.Rules(rules))
-	shut.Problems = append(shut.Problems, report.Problem{Text: "enter account 300000000003: AccessDenied"})
+	staging.Account = account.Account{ID: "210987654321", Alias: "acme-staging"}
+	shut := report.New(account.Account{ID: "300000000003"}, today, report.Rules(rules))
+	shut.Problems = append(shut.Problems, account.Problem{Text: "enter account 300000000003: AccessDenied"})
 	var page bytes.Buffer
 	if err := report.WriteAccountsHTML(&page, []report.Report{production, staging, shut}); err != nil {
 		t.Fatal(err)

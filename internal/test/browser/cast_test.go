@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -27,7 +27,7 @@ const never = -1
 
 // reportOf judges the people's keys as of a moment.
 func reportOf(people []person, at time.Time) report.Report {
-	r := report.New(notify.Account{ID: "123456789012", Alias: "acme-production"}, at, report.Rules(rules))
+	r := report.New(account.Account{ID: "123456789012", Alias: "acme-production"}, at, report.Rules(rules))
 	for i, p := range people {
 		user := audit.User{Name: p.name, Tags: audit.Tags{{Key: "Name", Value: p.display}, {Key: "Slack", Value: fmt.Sprintf("U%08d", 1000+37*i)}}}
 		if p.exempt != "" {

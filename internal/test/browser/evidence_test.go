@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
@@ -24,7 +25,7 @@ func evidence() report.Report {
 	r.Run = &report.Ran{
 		ID: "20261005T070000Z-3fa91c", Finished: today.Add(14 * time.Second), Begun: true, AutoExpire: true,
 		Warned: 4, Disabled: 2, Held: 1, NoticesSent: 12, MessagesSent: 2, UnreadableTags: []string{"tom.keller"},
-		DisabledKeys: []report.KeyRef{{User: "chen.wei", KeyID: "AKIA00000005E3A91C7D"}, {User: "emeka.nwosu", KeyID: "AKIA00013C6EF372FEA5"}},
+		DisabledKeys: []account.KeyRef{{User: "chen.wei", KeyID: "AKIA00000005E3A91C7D"}, {User: "emeka.nwosu", KeyID: "AKIA00013C6EF372FEA5"}},
 	}
 	return r
 }
@@ -57,7 +58,7 @@ func TestEvidenceFitsAndIsLegible(t *testing.T) {
 			r := evidence()
 			r.Run.Announcement = "No key was disabled"
 			r.Notes = []string{"something to know"}
-			r.Problems = []report.Problem{{Text: "slack was not told"}}
+			r.Problems = []account.Problem{{Text: "slack was not told"}}
 			v := open(t, r, seen(390, 844, true, "screen", scheme))
 			if wide := ask[int](v, "document.documentElement.scrollWidth"); wide > 390 {
 				t.Errorf("the page is %d pixels wide on a screen of 390", wide)

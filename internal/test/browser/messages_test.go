@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
@@ -18,7 +19,7 @@ import (
 func newsOfTheDay() notify.Bulletin {
 	at := func(days int) time.Time { return today.AddDate(0, 0, days) }
 	return notify.Bulletin{
-		Account:  notify.Account{ID: "123456789012", Alias: "acme-production"},
+		Account:  account.Account{ID: "123456789012", Alias: "acme-production"},
 		Disables: true,
 		Creation: notify.Heading{Title: "Key Rotation Instructions", Text: "Please run `aws-vault rotate PROFILE`."},
 		Inactivity: notify.Heading{

@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
@@ -31,7 +32,7 @@ func TestPictures(t *testing.T) {
 	ahead := reportOf(company(), today.AddDate(0, 0, 30))
 	ahead.Forecast = report.NewForecast(today)
 	unread := reportOf(company(), today)
-	unread.Problems = append(unread.Problems, report.Problem{User: "mallory", Text: "read the keys of mallory: ListAccessKeys: AccessDenied: not authorized to perform iam:ListAccessKeys"})
+	unread.Problems = append(unread.Problems, account.Problem{User: "mallory", Text: "read the keys of mallory: ListAccessKeys: AccessDenied: not authorized to perform iam:ListAccessKeys"})
 
 	for _, shot := range []struct {
 		name   string

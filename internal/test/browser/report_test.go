@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -196,7 +197,7 @@ func TestNamesStayText(t *testing.T) {
 	}
 	r := reportOf(people, today)
 	r.Account.Alias = "<b>acme</b>"
-	r.Problems = []report.Problem{{Text: `<iframe src="https://example.invalid/">`}}
+	r.Problems = []account.Problem{{Text: `<iframe src="https://example.invalid/">`}}
 	v := open(t, r)
 	if title := ask[string](v, "document.title"); strings.Contains(title, "taken") {
 		t.Error("a name ran as a script")
@@ -284,7 +285,7 @@ func TestContrast(t *testing.T) {
 			t.Parallel()
 			r := reportOf(company(), today)
 			r.Forecast = report.NewForecast(today)
-			r.Problems = []report.Problem{{Text: "read zoe: AccessDenied"}}
+			r.Problems = []account.Problem{{Text: "read zoe: AccessDenied"}}
 			v := open(t, r, seen(1200, 900, false, "screen", scheme))
 			for _, faint := range ask[[]string](v, faintTexts) {
 				t.Errorf("too faint: %s", faint)

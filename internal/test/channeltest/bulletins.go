@@ -5,17 +5,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
-var account = notify.Account{ID: "123456789012", Alias: "acme"}
+var acct = account.Account{ID: "123456789012", Alias: "acme"}
 
 // Crowd is a bulletin of n notices of every kind and reason, for users with and
 // without Slack tags and with names of every length.
 func Crowd(n int) notify.Bulletin {
 	b := notify.Bulletin{
-		Account:    account,
+		Account:    acct,
 		Creation:   notify.Heading{Title: "Rotate", Text: "How to rotate."},
 		Inactivity: notify.Heading{Title: "Log in", Text: "How to log in."},
 	}

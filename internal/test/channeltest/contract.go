@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
@@ -233,7 +234,7 @@ func wantCanceled(t *testing.T, err error) {
 
 func nothing(t *testing.T, h Harness) {
 	channel, _, _ := h.start(t)
-	if got := channel.Compose(notify.Bulletin{Account: account, Creation: notify.Heading{Title: "x", Text: "y"}}); len(got) != 0 {
+	if got := channel.Compose(notify.Bulletin{Account: acct, Creation: notify.Heading{Title: "x", Text: "y"}}); len(got) != 0 {
 		t.Errorf("nothing to say became %d messages", len(got))
 	}
 	if channel.Name() == "" {
@@ -305,7 +306,7 @@ func hostile(t *testing.T, h Harness) {
 			t.Parallel()
 			channel, service, _ := h.start(t)
 			bulletin := notify.Bulletin{
-				Account:      notify.Account{ID: "123456789012", Alias: text},
+				Account:      account.Account{ID: "123456789012", Alias: text},
 				Creation:     notify.Heading{Title: text, Text: text},
 				Announcement: text + ".",
 			}

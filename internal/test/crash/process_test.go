@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -353,7 +354,7 @@ func (p *process) begin(ctx context.Context) (parts, error) {
 	cfg := p.awsConfig(p.w.aws.URL(), p.awsWire())
 	made.iam = iam.NewFromConfig(cfg)
 	// The weather leaves out who we are: a run that does not know does not begin.
-	made.identity = awsclient.Identity{Account: notify.Account{ID: p.w.home.ID()}}
+	made.identity = awsclient.Identity{Account: account.Account{ID: p.w.home.ID()}}
 	if !p.knowsItself {
 		var err error
 		if made.identity, _, err = awsclient.Identify(p.ctx, cfg); err != nil {

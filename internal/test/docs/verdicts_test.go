@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
@@ -117,7 +118,7 @@ func TestSlackPageShowsTheMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	messages := webhook.Compose(notify.Bulletin{
-		Account:    notify.Account{ID: "123456789012", Alias: "acme-production"},
+		Account:    account.Account{ID: "123456789012", Alias: "acme-production"},
 		Inactivity: notify.Heading{Title: "AWS IAM Key Inactivity Report"},
 		Notices: []notify.Notice{{
 			KeyID: "AKIAEXAMPLE", User: "tfunke", SlackTag: "UPML12345",

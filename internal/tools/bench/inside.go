@@ -15,13 +15,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/run"
 )
 
@@ -64,7 +64,7 @@ func runInside(ctx context.Context, args []string, stdout io.Writer) error {
 	client := iam.NewFromConfig(awsclient.ConnectTo(*url, *id, *secret, *concurrency))
 	log := slog.New(slog.DiscardHandler)
 	runner := run.Runner{
-		ID: "bench", Account: notify.Account{ID: awsfake.DefaultHome}, IAM: client, Store: ledger.NewMemory(), Log: log, Now: time.Now,
+		ID: "bench", Account: account.Account{ID: awsfake.DefaultHome}, IAM: client, Store: ledger.NewMemory(), Log: log, Now: time.Now,
 		Config: config.Config{
 			Rules: defaults(), Policy: audit.Policy{AutoExpire: true}, Concurrency: *concurrency, Lease: time.Minute,
 		},

@@ -1,7 +1,13 @@
-package notify
+// Package text has what texts for people share: names that others chose are made
+// safe to show, numbers and dates are written alike everywhere, and long texts
+// are cut between characters.
+package text
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -75,4 +81,43 @@ func Pieces(text string, limit int) []string {
 		pieces = append(pieces, text)
 	}
 	return pieces
+}
+
+// Date writes a moment as every message does: with the weekday, and in UTC.
+// The zero time is "".
+func Date(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("Monday 2 January 2006, 15:04 UTC")
+}
+
+// Count writes a number of things: "1 key", "10,000 keys".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return Grouped(n) + " " + noun + "s"
+}
+
+// Grouped writes a number for people: 10,000.
+func Grouped(n int) string {
+	digits := strconv.Itoa(n)
+	sign := ""
+	if n < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return sign + digits
+}
+
+// First joins the first of many texts, as many as a reader can take in, and
+// says how many more there are.
+func First(most int, texts []string, separator string) string {
+	if len(texts) <= most {
+		return strings.Join(texts, separator)
+	}
+	return fmt.Sprintf("%s%sand %d more", strings.Join(texts[:most], separator), separator, len(texts)-most)
 }
