@@ -116,7 +116,7 @@ func TestHoldLoses(t *testing.T) {
 		"a lease that another has taken": {
 			func(store *leaser) func(context.Context) error {
 				return func(ctx context.Context) error {
-					_ = store.Memory.Release(ctx, heldAccount, "first")
+					_ = store.Release(ctx, heldAccount, "first")
 					return store.Memory.Acquire(ctx, heldAccount, "second", time.Now(), holdTTL)
 				}
 			}, holdTTL / 3, "second",

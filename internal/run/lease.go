@@ -63,7 +63,7 @@ func (p *pass) afterOthers(ctx context.Context, work func(context.Context) error
 	if !samePart(last.Run, p.ID) && last.Ended.After(p.began) && last.Ended.Before(p.began.Add(longestRun)) {
 		p.summary.Skipped = fmt.Sprintf("another run on account %s ended on %s, after this one began; nothing is left to do",
 			p.Account.ID, text.Date(last.Ended))
-		p.Log.InfoContext(ctx, p.summary.Skipped, "other", last.Run)
+		p.Log.InfoContext(ctx, p.summary.Skipped)
 		return nil
 	}
 	p.reader.After, p.last = last.CameTo, last
