@@ -171,8 +171,8 @@ func TestAStepOfADryRunIsDry(t *testing.T) {
 	if received := s.slack.Received(); len(received) != 0 {
 		t.Errorf("Slack received %q", received)
 	}
-	s.bucket.mu.Lock()
-	defer s.bucket.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if summary := s.objects["/results/runs/"+run+"/summary.json"]; !strings.Contains(summary, `"dry_run":true`) || strings.Contains(summary, `"dry_run":false`) {
 		t.Errorf("the summary is %s", summary)
 	}

@@ -157,7 +157,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		Debug:         debugging(string(s.Debug)),
 	}
 	cfg.SlackToken, cfg.SlackChannel = c.slackApp(s.Channels)
-	if silent := c.boolean("SLEUTH_ALLOW_SILENT", string(s.AllowSilent)); !silent && !s.Channels.areSet() {
+	if silent := c.boolean("SLEUTH_ALLOW_SILENT", string(s.AllowSilent)); !silent && !s.areSet() {
 		c.needsChannel("ENABLE_AUTO_EXPIRE", string(s.EnableAutoExpire), cfg.Policy.AutoExpire)
 		c.needsChannel("LEAK_RESPONSE", s.LeakResponse, cfg.LeakDisables)
 	}

@@ -293,7 +293,7 @@ func TestEveryChannelBreaksTheSilence(t *testing.T) {
 	for i := range channels.NumField() {
 		variable := channels.Field(i).Tag.Get("setting")
 		alone := !strings.HasSuffix(variable, "SLACK_CHANNEL") && !strings.HasSuffix(variable, "NOTIFY") && !strings.HasSuffix(variable, "NOTIFY_MODE")
-		if got := settings(t, variable, "x").Channels.AreSet(); got != alone {
+		if got := settings(t, variable, "x").AreSet(); got != alone {
 			t.Errorf("%s is taken for a channel: %t, want %t", variable, got, alone)
 		}
 	}

@@ -1,4 +1,4 @@
-// Package policy says what Sleuth must be allowed to do in AWS: the IAM policy
+// Package iampolicy says what Sleuth must be allowed to do in AWS: the IAM policy
 // with the calls that a run makes under given settings, and no more.
 package iampolicy
 

@@ -1,4 +1,4 @@
-// Package pace learns from AWS's throttling how many calls a second an account
+// Package ratelimit learns from AWS's throttling how many calls a second an account
 // takes, and spreads the calls so.
 //
 // The SDK's own adaptive mode falls to 70 % of the rate on a throttle and comes

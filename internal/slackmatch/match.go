@@ -1,4 +1,4 @@
-// Package match finds the Slack user that an IAM user most likely is, so that
+// Package slackmatch finds the Slack user that an IAM user most likely is, so that
 // a missing Slack tag can be suggested.
 package slackmatch
 

@@ -35,7 +35,7 @@ func CheckURL(text string) error {
 	}
 	local := httpclient.IsLoopback(u.Hostname())
 	switch {
-	case u.User != nil, u.Scheme != "https" && !(u.Scheme == "http" && local):
+	case u.User != nil, u.Scheme != "https" && (u.Scheme != "http" || !local):
 		return errNoURL
 	case !local && !slices.ContainsFunc(hosts, func(domain string) bool { return strings.HasSuffix(strings.ToLower(u.Hostname()), domain) }):
 		return errHost

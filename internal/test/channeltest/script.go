@@ -1,4 +1,4 @@
-// Package notifytest holds what the tests of every channel share: a contract
+// Package channeltest holds what the tests of every channel share: a contract
 // that each must keep, and stand-ins for Slack.
 package channeltest
 

@@ -1,4 +1,4 @@
-// Package docscheck holds the documentation against the code: it writes the
+// Package docs holds the documentation against the code: it writes the
 // parts of docs/ that can be written from declarations, and its tests fail
 // where a page says what is no longer so.
 package docs

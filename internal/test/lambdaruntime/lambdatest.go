@@ -1,4 +1,4 @@
-// Package lambdatest serves the AWS Lambda runtime API on the loopback
+// Package lambdaruntime serves the AWS Lambda runtime API on the loopback
 // interface, so that tests can run a real function binary and invoke it.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 package lambdaruntime
