@@ -28,3 +28,39 @@ type KeyRef struct {
 	User  string `json:"user"`
 	KeyID string `json:"key_id"`
 }
+
+// Counts is what a run did, in numbers.
+type Counts struct {
+	// Warned counts the keys whose owners are warned, Disabled the keys that were
+	// disabled (in a dry run: would be).
+	Warned   int `json:"warned"`
+	Disabled int `json:"disabled"`
+	// Held counts keys past their limit that were left active although
+	// ENABLE_AUTO_EXPIRE is true; Changed those that were no longer due when they
+	// were read once more.
+	Held    int `json:"held"`
+	Changed int `json:"changed"`
+	// Failed counts the problems.
+	Failed int `json:"failed"`
+	// NoticesSent counts notices that channels accepted, each channel on its own;
+	// MessagesSent the messages they were in.
+	NoticesSent   int `json:"notices_sent"`
+	NoticesFailed int `json:"notices_failed"`
+	MessagesSent  int `json:"messages_sent"`
+	// NoticesPending counts the keys whose final notice some channel has not
+	// acknowledged yet; the next run sends it again.
+	NoticesPending int `json:"notices_owed"`
+}
+
+// Add adds up.
+func (c *Counts) Add(more Counts) {
+	c.Warned += more.Warned
+	c.Disabled += more.Disabled
+	c.Held += more.Held
+	c.Changed += more.Changed
+	c.Failed += more.Failed
+	c.NoticesSent += more.NoticesSent
+	c.NoticesFailed += more.NoticesFailed
+	c.MessagesSent += more.MessagesSent
+	c.NoticesPending += more.NoticesPending
+}

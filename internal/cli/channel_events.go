@@ -80,7 +80,7 @@ func (s *session) tellOfFailure(ctx context.Context, b budget.Budget, summary *s
 func failureOf(summary sleuth.Summary) eventbridge.Failure {
 	return eventbridge.Failure{
 		Run: summary.Run, Account: summary.Account, At: summary.At, Begun: summary.Begun, Failed: summary.Failed, Problems: textsOf(summary.Problems),
-		Users: summary.Users, Keys: summary.Keys, Warned: summary.Warned, Disabled: summary.Disabled, NoticesOwed: summary.NoticesOwed,
+		Users: summary.Users, Keys: summary.Keys, Warned: summary.Warned, Disabled: summary.Disabled, NoticesPending: summary.NoticesPending,
 	}
 }
 
@@ -107,7 +107,7 @@ func (s *session) tellOfFailedAnswer(ctx context.Context, covered *organization,
 	}
 	err := s.putFailure(ctx, s.budget, s.cfg, covered.home, eventbridge.Failure{
 		Run: answer.Run, Account: answer.Account, At: answer.At, Begun: true, Failed: answer.Failed, Problems: textsOf(answer.Problems),
-		Keys: len(answer.Keys), NoticesOwed: answer.NoticesOwed,
+		Keys: len(answer.Keys), NoticesPending: answer.NoticesPending,
 	})
 	if err != nil {
 		s.log.ErrorContext(ctx, awserr.Message(err), "account", answer.Account.ID)

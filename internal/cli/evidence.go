@@ -101,8 +101,7 @@ func (s *session) evidenceOf(summary sleuth.Summary) report.Report {
 	found.Run = &report.Ran{
 		ID: summary.Run, Finished: summary.Finished, DryRun: summary.DryRun, Begun: summary.Begun, Incomplete: summary.Incomplete,
 		AutoExpire: s.cfg.Policy.AutoExpire, Digest: s.digest,
-		Warned: summary.Warned, Disabled: summary.Disabled, Held: summary.Held, Changed: summary.Changed, Failed: summary.Failed,
-		NoticesSent: summary.NoticesSent, NoticesFailed: summary.NoticesFailed, MessagesSent: summary.MessagesSent, NoticesOwed: summary.NoticesOwed,
+		Counts:         summary.Counts,
 		DisabledKeys:   append([]account.KeyRef{}, summary.DisabledKeys...),
 		UnreadableTags: append([]string{}, summary.UnreadableTags...),
 		Announcement:   summary.Announcement,

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
 )
 
@@ -30,7 +31,7 @@ func TestASummaryThatCannotBePrintedIsNoSuccess(t *testing.T) {
 
 	var stdout strings.Builder
 	fine := &app{stdout: &stdout, stderr: &stderr}
-	if status := fine.finish(fine.conclude(sleuth.Summary{Warned: 3}, nil, nil)); status != exitWhole {
+	if status := fine.finish(fine.conclude(sleuth.Summary{Counts: account.Counts{Warned: 3}}, nil, nil)); status != exitWhole {
 		t.Errorf("exit status %d, want %d", status, exitWhole)
 	}
 	if !strings.Contains(stdout.String(), "warned 3") {

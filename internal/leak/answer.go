@@ -49,9 +49,9 @@ type Answer struct {
 	NoticesSent   int `json:"notices_sent"`
 	NoticesFailed int `json:"notices_failed"`
 	MessagesSent  int `json:"messages_sent"`
-	// NoticesOwed counts the keys whose notice some channel has not taken yet;
+	// NoticesPending counts the keys whose notice some channel has not taken yet;
 	// the next run sends it again.
-	NoticesOwed int `json:"notices_owed"`
+	NoticesPending int `json:"notices_owed"`
 	// Failed counts the problems; an answer with any is not whole.
 	Failed   int               `json:"failed"`
 	Problems []account.Problem `json:"problems"`

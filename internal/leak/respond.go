@@ -177,7 +177,7 @@ func (a *answering) finish() Answer {
 	a.answer.Finished = a.now()
 	for _, result := range a.answer.Keys {
 		if record := a.records[result.KeyID]; record != nil && record.FinalPending() && !a.DryRun {
-			a.answer.NoticesOwed++
+			a.answer.NoticesPending++
 		}
 	}
 	a.answer.Failed = len(a.answer.Problems)

@@ -215,13 +215,13 @@ func TestTheSameWordAgain(t *testing.T) {
 		s.channel.down = true
 		outcome, answer := s.word(arn)
 		s.want(outcome, leak.Disabled, 0)
-		if answer.Err() == nil || answer.NoticesOwed != 1 {
+		if answer.Err() == nil || answer.NoticesPending != 1 {
 			t.Errorf("the answer is %+v", answer)
 		}
 		s.channel.down = false
 		outcome, answer = s.word(arn)
 		s.want(outcome, leak.Known, 1)
-		if answer.Err() != nil || answer.NoticesOwed != 0 {
+		if answer.Err() != nil || answer.NoticesPending != 0 {
 			t.Errorf("the answer is %+v", answer)
 		}
 	})

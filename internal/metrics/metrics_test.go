@@ -18,17 +18,14 @@ import (
 func summary() run.Summary {
 	at := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
 	s := run.Summary{
-		Run:         "20260302T120000Z-abcdef",
-		Account:     account.Account{ID: "123456789012", Alias: "acme"},
-		At:          at,
-		Finished:    at.Add(1500 * time.Millisecond),
-		Tally:       report.NewTally(),
-		Warned:      1,
-		Disabled:    2,
-		Failed:      3,
-		NoticesOwed: 4,
-		APICalls:    50,
-		Throttles:   6,
+		Run:       "20260302T120000Z-abcdef",
+		Account:   account.Account{ID: "123456789012", Alias: "acme"},
+		At:        at,
+		Finished:  at.Add(1500 * time.Millisecond),
+		Tally:     report.NewTally(),
+		Counts:    account.Counts{Warned: 1, Disabled: 2, Failed: 3, NoticesPending: 4},
+		APICalls:  50,
+		Throttles: 6,
 	}
 	s.Users, s.Keys, s.Exempt = 7, 21, 8
 	for i, state := range audit.States() {
@@ -56,7 +53,7 @@ func TestWrite(t *testing.T) {
 	want := map[string]any{
 		"Account": "123456789012", "run": "20260302T120000Z-abcdef",
 		"Users": 7.0, "Keys": 21.0, "Exempt": 8.0, "Warned": 1.0, "Disabled": 2.0, "Failed": 3.0,
-		"NoticesOwed": 4.0, "APICalls": 50.0, "Throttles": 6.0, "Duration": 1500.0,
+		"NoticesPending": 4.0, "APICalls": 50.0, "Throttles": 6.0, "Duration": 1500.0,
 		"KeysGood": 0.0, "KeysStagnant": 0.0, "KeysOld": 0.0, "KeysStagnantExpire": 0.0, "KeysExpire": 0.0, "KeysDisabled": 0.0,
 	}
 	names := map[audit.State]string{

@@ -152,7 +152,7 @@ func (p *digestRun) problem(err error) {
 func (p *digestRun) withItems(runs []run.Summary) []string {
 	var accounts []string
 	for _, r := range runs {
-		if !r.Begun || r.Warned > 0 || r.NoticesOwed > 0 || len(r.ExemptionsOpen) > 0 {
+		if !r.Begun || r.Warned > 0 || r.NoticesPending > 0 || len(r.ExemptionsOpen) > 0 {
 			accounts = append(accounts, r.Account.ID)
 		}
 	}

@@ -38,7 +38,7 @@ func TestDigestTellsOfAllAccountsOnce(t *testing.T) {
 	w := newWorld(t)
 	populate(w)
 	runs := w.runAll()
-	if runs[0].Warned != 1 || runs[0].Disabled != 1 || runs[0].NoticesOwed != 1 || runs[1].Warned != 1 {
+	if runs[0].Warned != 1 || runs[0].Disabled != 1 || runs[0].NoticesPending != 1 || runs[1].Warned != 1 {
 		t.Fatalf("the runs warned %d and %d and disabled %d", runs[0].Warned, runs[1].Warned, runs[0].Disabled)
 	}
 	d := w.digest().Send(t.Context(), runs)

@@ -44,17 +44,9 @@ type Totals struct {
 	Suspended int `json:"suspended"`
 	Excluded  int `json:"excluded"`
 	report.Tally
-	Warned        int `json:"warned"`
-	Disabled      int `json:"disabled"`
-	Held          int `json:"held"`
-	Changed       int `json:"changed"`
-	Failed        int `json:"failed"`
-	NoticesSent   int `json:"notices_sent"`
-	NoticesFailed int `json:"notices_failed"`
-	MessagesSent  int `json:"messages_sent"`
-	NoticesOwed   int `json:"notices_owed"`
-	APICalls      int `json:"api_calls"`
-	Throttles     int `json:"throttles"`
+	account.Counts
+	APICalls  int `json:"api_calls"`
+	Throttles int `json:"throttles"`
 }
 
 // NewSummary begins the summary of a run over the members.
@@ -81,15 +73,7 @@ func (s *Summary) Add(one run.Summary) {
 		t.NotWhole++
 	}
 	addTally(&t.Tally, one.Tally)
-	t.Warned += one.Warned
-	t.Disabled += one.Disabled
-	t.Held += one.Held
-	t.Changed += one.Changed
-	t.Failed += one.Failed
-	t.NoticesSent += one.NoticesSent
-	t.NoticesFailed += one.NoticesFailed
-	t.MessagesSent += one.MessagesSent
-	t.NoticesOwed += one.NoticesOwed
+	t.Counts.Add(one.Counts)
 	t.APICalls += one.APICalls
 	t.Throttles += one.Throttles
 	one.Rows, one.Untold = nil, nil
@@ -112,8 +96,8 @@ func (s *Summary) Deliver(d Delivered) {
 	s.Totals.MessagesSent += d.MessagesSent
 	for i := range s.Accounts {
 		settled := d.Settled[s.Accounts[i].Account.ID]
-		s.Accounts[i].NoticesOwed -= settled
-		s.Totals.NoticesOwed -= settled
+		s.Accounts[i].NoticesPending -= settled
+		s.Totals.NoticesPending -= settled
 	}
 	s.Problems = append(s.Problems, d.Problems...)
 }
@@ -122,7 +106,7 @@ func (s *Summary) Deliver(d Delivered) {
 func NotEntered(acct, runID string, at time.Time, dryRun bool, why error) run.Summary {
 	return run.Summary{
 		Schema: report.Schema, Run: runID, Account: account.Account{ID: acct}, At: at.UTC(), Finished: at.UTC(), DryRun: dryRun,
-		Tally: report.NewTally(), Failed: 1,
+		Tally: report.NewTally(), Counts: account.Counts{Failed: 1},
 		DisabledKeys: []account.KeyRef{}, UnreadableTags: []string{},
 		Problems: []account.Problem{{Text: awserr.Message(why)}},
 	}

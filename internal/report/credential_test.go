@@ -32,8 +32,8 @@ func evidence(at time.Time) report.Report {
 	r.Notes = append(r.Notes, "something to know")
 	r.Problems = append(r.Problems, account.Problem{User: "emeka", KeyID: keyIDOf("emeka"), Text: "slack was not told of the key of emeka"})
 	r.Run = &report.Ran{
-		ID: "20261005T140300Z-abcdef", Finished: at.Add(time.Minute), Begun: true, AutoExpire: true, Warned: 2, Disabled: 1, Held: 1, Failed: 1,
-		NoticesSent: 3, NoticesFailed: 1, MessagesSent: 2, NoticesOwed: 1,
+		ID: "20261005T140300Z-abcdef", Finished: at.Add(time.Minute), Begun: true, AutoExpire: true,
+		Counts:       account.Counts{Warned: 2, Disabled: 1, Held: 1, Failed: 1, NoticesSent: 3, NoticesFailed: 1, MessagesSent: 2, NoticesPending: 1},
 		DisabledKeys: []account.KeyRef{{User: "chen", KeyID: keyIDOf("chen")}}, UnreadableTags: []string{"tom"}, Announcement: "be careful",
 	}
 	return r
@@ -136,9 +136,9 @@ func TestRanSaysHowItEnded(t *testing.T) {
 		said  string
 	}{
 		{report.Ran{Begun: true}, true, "was whole"},
-		{report.Ran{Begun: true, Failed: 2}, false, "2 things"},
-		{report.Ran{Begun: true, Failed: 1, Incomplete: true}, false, "Time was up"},
-		{report.Ran{Failed: 1}, false, "did not begin"},
+		{report.Ran{Begun: true, Counts: account.Counts{Failed: 2}}, false, "2 things"},
+		{report.Ran{Begun: true, Counts: account.Counts{Failed: 1}, Incomplete: true}, false, "Time was up"},
+		{report.Ran{Counts: account.Counts{Failed: 1}}, false, "did not begin"},
 	} {
 		if c.ran.Whole() != c.whole || !strings.Contains(c.ran.Outcome(), c.said) {
 			t.Errorf("%+v: %s", c.ran, c.ran.Outcome())

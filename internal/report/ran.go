@@ -23,16 +23,7 @@ type Ran struct {
 	// Digest: people are told afterwards, in one digest of all accounts.
 	Digest bool `json:"digest"`
 
-	Warned   int `json:"warned"`
-	Disabled int `json:"disabled"`
-	Held     int `json:"held"`
-	Changed  int `json:"changed"`
-	Failed   int `json:"failed"`
-
-	NoticesSent   int `json:"notices_sent"`
-	NoticesFailed int `json:"notices_failed"`
-	MessagesSent  int `json:"messages_sent"`
-	NoticesOwed   int `json:"notices_owed"`
+	account.Counts
 
 	DisabledKeys   []account.KeyRef `json:"disabled_keys"`
 	UnreadableTags []string         `json:"unreadable_tags"`
@@ -73,7 +64,7 @@ func (r Ran) Deeds() [][2]string {
 		{r.Changed, "no longer due when read again", "key"},
 		{r.NoticesSent, "told", "notice"},
 		{r.NoticesFailed, "not taken by a channel", "notice"},
-		{r.NoticesOwed, "final notices still owed", "key"},
+		{r.NoticesPending, "final notices still owed", "key"},
 	} {
 		if d.n > 0 {
 			deeds = append(deeds, [2]string{d.what, text.Count(d.n, d.noun)})

@@ -111,7 +111,7 @@ func TestAUserWhoMayBeRenamed(t *testing.T) {
 	w.home.SetTag("after", "KeyAutoExpire", "False")
 	w.aws.Inject(awsfake.Fault{Action: "GetAccessKeyLastUsed", Code: "AccessDenied"})
 	s, err := w.run()
-	if err == nil || !strings.Contains(err.Error(), "renamed") || s.NoticesOwed != 1 {
+	if err == nil || !strings.Contains(err.Error(), "renamed") || s.NoticesPending != 1 {
 		t.Errorf("error %v, summary %+v", err, s)
 	}
 	wantLines(t, w.slack)

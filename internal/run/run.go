@@ -480,7 +480,7 @@ func (p *pass) finish() (Summary, error) {
 	p.summary.Finished = p.Now().UTC()
 	for _, record := range p.records {
 		if record.Pending() {
-			p.summary.NoticesOwed++
+			p.summary.NoticesPending++
 		}
 	}
 	p.summary.Known = p.knownInTheEnd()

@@ -29,27 +29,10 @@ type Summary struct {
 	Skipped string `json:"skipped,omitempty"`
 	report.Tally
 
-	// Warned counts the keys whose owners are warned by this run, Disabled the
-	// keys it disabled (in a dry run: would).
-	Warned   int `json:"warned"`
-	Disabled int `json:"disabled"`
-	// Held counts keys past their limit that were left active though
-	// ENABLE_AUTO_EXPIRE is true; Changed those that were no longer due when
-	// they were read once more.
-	Held    int `json:"held"`
-	Changed int `json:"changed"`
-	// Failed counts the problems; a run with any is not whole.
-	Failed int `json:"failed"`
+	account.Counts
+
 	// Incomplete: time was up before everything was read or done.
 	Incomplete bool `json:"incomplete"`
-	// NoticesSent counts notices taken by channels, each channel on its own;
-	// MessagesSent the messages they were in.
-	NoticesSent   int `json:"notices_sent"`
-	NoticesFailed int `json:"notices_failed"`
-	MessagesSent  int `json:"messages_sent"`
-	// NoticesOwed counts the disabled keys whose final notice some channel has
-	// not taken yet; the next run sends it again.
-	NoticesOwed int `json:"notices_owed"`
 	// APICalls counts the calls to AWS, each attempt, and Throttles those of
 	// them that were turned away as too many. Both are set by who connected.
 	APICalls  int `json:"api_calls"`

@@ -82,8 +82,8 @@ func TestAChannelTakenAwayStaysDue(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), "due on the channel slack, which this run does not have") || !strings.Contains(err.Error(), "sleuth state close") {
 					t.Errorf("error %v, want one that names the channel and what to do", err)
 				}
-				if r, _ := w.record("AKIAEXPIRE"); !r.Pending() || s.NoticesFailed != 1 || s.NoticesOwed != 1 {
-					t.Errorf("failed %d, pending %d, record: %+v", s.NoticesFailed, s.NoticesOwed, r)
+				if r, _ := w.record("AKIAEXPIRE"); !r.Pending() || s.NoticesFailed != 1 || s.NoticesPending != 1 {
+					t.Errorf("failed %d, pending %d, record: %+v", s.NoticesFailed, s.NoticesPending, r)
 				}
 			}
 			w.sleep(day)

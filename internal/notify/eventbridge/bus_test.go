@@ -272,7 +272,7 @@ func TestPutFailure(t *testing.T) {
 	s := startService(t)
 	bus := quiet(t, s)
 	failure := eventbridge.Failure{
-		Run: "a-run", Account: account.Account{ID: "123456789012"}, At: noon, Begun: true, Failed: 7, Users: 3, Keys: 4, Warned: 1, Disabled: 2, NoticesOwed: 1,
+		Run: "a-run", Account: account.Account{ID: "123456789012"}, At: noon, Begun: true, Failed: 7, Users: 3, Keys: 4, Warned: 1, Disabled: 2, NoticesPending: 1,
 		Problems: []string{"one\nwith\x1b lines", strings.Repeat("é", 5000), "3", "4", "5", "6", "7"},
 	}
 	if err := bus.PutFailure(t.Context(), failure); err != nil {

@@ -19,7 +19,7 @@ type Failure struct {
 	Failed   int
 	Problems []string
 	// What the run found and did nonetheless.
-	Users, Keys, Warned, Disabled, NoticesOwed int
+	Users, Keys, Warned, Disabled, NoticesPending int
 }
 
 // Of a failure no more is told than a reader can take in; the rest is in the
@@ -38,11 +38,11 @@ type failedDetail struct {
 	Failed   int              `json:"failed"`
 	Problems []string         `json:"problems"`
 
-	Users       int `json:"users"`
-	Keys        int `json:"keys"`
-	Warned      int `json:"warned"`
-	Disabled    int `json:"disabled"`
-	NoticesOwed int `json:"notices_owed"`
+	Users          int `json:"users"`
+	Keys           int `json:"keys"`
+	Warned         int `json:"warned"`
+	Disabled       int `json:"disabled"`
+	NoticesPending int `json:"notices_owed"`
 }
 
 // PutFailure puts the event of a failed run on the bus.
@@ -53,7 +53,7 @@ func (b *Bus) PutFailure(ctx context.Context, f Failure) error {
 func detailOf(f Failure) failedDetail {
 	d := failedDetail{
 		Schema: Schema, Run: f.Run, At: moment(f.At), Begun: f.Begun, Failed: f.Failed, Problems: []string{},
-		Users: f.Users, Keys: f.Keys, Warned: f.Warned, Disabled: f.Disabled, NoticesOwed: f.NoticesOwed,
+		Users: f.Users, Keys: f.Keys, Warned: f.Warned, Disabled: f.Disabled, NoticesPending: f.NoticesPending,
 	}
 	if f.Account.ID != "" {
 		account := oneLineAccount(f.Account)

@@ -24,7 +24,7 @@ func evidence() report.Report {
 	}, rules, today)
 	r.Run = &report.Ran{
 		ID: "20261005T070000Z-3fa91c", Finished: today.Add(14 * time.Second), Begun: true, AutoExpire: true,
-		Warned: 4, Disabled: 2, Held: 1, NoticesSent: 12, MessagesSent: 2, UnreadableTags: []string{"tom.keller"},
+		Counts: account.Counts{Warned: 4, Disabled: 2, Held: 1, NoticesSent: 12, MessagesSent: 2}, UnreadableTags: []string{"tom.keller"},
 		DisabledKeys: []account.KeyRef{{User: "chen.wei", KeyID: "AKIA00000005E3A91C7D"}, {User: "emeka.nwosu", KeyID: "AKIA00013C6EF372FEA5"}},
 	}
 	return r

@@ -180,7 +180,7 @@ func (p place) runDeployed(t *testing.T, e example, outputs, variables map[strin
 	}
 
 	m := a.metrics(t)
-	if m["Account"] != p.ID || m["Disabled"] != disabled || m["Keys"] != 2.0 || m["KeysExpire"] != 1.0 || m["NoticesOwed"] != 0.0 {
+	if m["Account"] != p.ID || m["Disabled"] != disabled || m["Keys"] != 2.0 || m["KeysExpire"] != 1.0 || m["NoticesPending"] != 0.0 {
 		t.Errorf("the metrics are %v", m)
 	}
 	if calls, _ := m["APICalls"].(float64); calls < 6 {

@@ -30,7 +30,7 @@ func TestWorkflows(t *testing.T) {
 		}
 		jobs, _ := at(t, workflow, "jobs").(map[string]any)
 		for job, of := range jobs {
-			if minutes, ok := at(t, of, "timeout-minutes").(float64); !ok || minutes > 300 {
+			if minutes, ok := at(t, of, "timeout-minutes").(int); !ok || minutes > 300 {
 				t.Errorf("%s: job %s has no timeout", file, job)
 			}
 		}
