@@ -235,3 +235,46 @@ func (f *forgetful) Load(ctx context.Context, account string) ([]ledger.Record, 
 	}
 	return f.Store.Load(ctx, account)
 }
+
+// TestEveryKeyIsDisabledBeforeAnybodyIsNotified: a channel that hangs holds no
+// key up.
+func TestEveryKeyIsDisabledBeforeAnybodyIsNotified(t *testing.T) {
+	t.Parallel()
+	const keys = 45 // more than fit one message
+	c := newCapped(keys, keys)
+	active := -1
+	slow := &slowChannel{sending: func() {
+		if active >= 0 {
+			return
+		}
+		active = 0
+		for _, is := range c.crowd.active {
+			if is {
+				active++
+			}
+		}
+	}}
+	event := leak.Event{ARN: "arn:1", Account: accountID}
+	for i := range keys {
+		event.Keys = append(event.Keys, leak.Finding{KeyID: crowdKey(i)})
+	}
+	answer := leak.Responder{
+		ID: "run-1", Account: account.Account{ID: accountID}, IAM: c.crowd, Channels: []notify.Channel{slow}, Store: c.store,
+		Config: config.Config{LeakDisables: true, LeakMaxDisable: keys}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return c.now },
+	}.Respond(t.Context(), event)
+	wantOutcomes(t, answer, keys, 0)
+	if active != 0 {
+		t.Errorf("%d keys were active when the first message was sent, want 0", active)
+	}
+}
+
+// slowChannel says when it is asked to send.
+type slowChannel struct {
+	channel
+	sending func()
+}
+
+func (c *slowChannel) Send(ctx context.Context, m notify.Message) error {
+	c.sending()
+	return c.channel.Send(ctx, m)
+}

@@ -437,3 +437,29 @@ func (c *counting) UpdateAccessKey(ctx context.Context, in *iam.UpdateAccessKeyI
 	c.calls = append(c.calls, "UpdateAccessKey")
 	return c.aws.UpdateAccessKey(ctx, in, o...)
 }
+
+// TestALeakWithAnotherChannel: the notice stays due on the channel that it was
+// due on when the key was disabled.
+func TestALeakWithAnotherChannel(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, true)
+	s.channel.down = true
+	s.word(arn)
+	other := s.responder()
+	other.Channels = []notify.Channel{&otherChannel{}}
+	answer := other.Respond(t.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.Finding{{KeyID: key1}}})
+	if answer.Err() == nil || answer.NoticesPending != 1 || !strings.Contains(answer.Err().Error(), "due on the channel slack, which this run does not have") {
+		t.Errorf("the answer is %+v", answer)
+	}
+	s.channel.down = false
+	outcome, answer := s.word(arn)
+	s.want(outcome, leak.Known, 1)
+	if answer.Err() != nil || s.record().Pending() {
+		t.Errorf("the answer is %+v, the record %+v", answer, s.record())
+	}
+}
+
+// otherChannel is another destination.
+type otherChannel struct{ channel }
+
+func (*otherChannel) ID() string { return "slack:other" }

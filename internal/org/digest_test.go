@@ -352,3 +352,23 @@ func TestARunWithoutAResultLosesNothing(t *testing.T) {
 	w.digest().Send(t.Context(), runs)
 	w.wantLines(w.slack, allOfIt...)
 }
+
+// TestADigestWithFewerChannels closes nothing that is due on the others.
+func TestADigestWithFewerChannels(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user(1, "bot", "", "AKIABOT", 95)
+	w.slack.err = errDown
+	w.digest().Send(t.Context(), w.runAll())
+	w.slack.err = nil
+	for _, left := range [][]notify.Channel{{w.sns}, {}} {
+		d := w.digest()
+		d.Channels = left
+		d.Send(t.Context(), w.runAll(func(r *run.Runner) { r.Channels = left }))
+		if got := w.record(1, "AKIABOT").Final().PendingOn(); len(got) != 1 || got[0] != "slack" {
+			t.Errorf("with %d channels: pending on %v", len(left), got)
+		}
+	}
+	w.digest().Send(t.Context(), w.runAll())
+	w.wantLines(w.slack, "2: bot's key is disabled due to creation age.")
+}
