@@ -160,7 +160,8 @@ func (p *digestRun) withItems(runs []run.Summary) []string {
 }
 
 // leftOut are the accounts with something pending in the ledger that no run
-// began on.
+// began on. A run on one account leaves those alone whose notices are due on
+// channels which it does not have: their own runs deliver them.
 func (p *digestRun) leftOut(ctx context.Context) []string {
 	records, err := p.Store.ListPending(ctx)
 	if _, others := ledger.SplitDamaged(err); others != nil {
@@ -168,11 +169,19 @@ func (p *digestRun) leftOut(ctx context.Context) []string {
 	}
 	accounts := map[string]bool{}
 	for i := range records {
-		if account := records[i].Account(); !p.begun[account] && records[i].FinalPending() {
+		account := records[i].Account()
+		if !p.begun[account] && records[i].FinalPending() && (len(p.begun) != 1 || p.isDueHere(records[i])) {
 			accounts[account] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(accounts))
+}
+
+// isDueHere reports whether a pending notice is due on one of these channels, or
+// on whichever can reach the owner.
+func (p *digestRun) isDueHere(r ledger.Record) bool {
+	due := r.Final().PendingOn()
+	return len(due) == 0 || slices.ContainsFunc(p.Channels, func(c notify.Channel) bool { return slices.Contains(due, c.ID()) })
 }
 
 // isQueued reports whether a warning was left for this digest.

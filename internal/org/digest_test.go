@@ -372,3 +372,24 @@ func TestADigestWithFewerChannels(t *testing.T) {
 	w.digest().Send(t.Context(), w.runAll())
 	w.wantLines(w.slack, "2: bot's key is disabled due to creation age.")
 }
+
+// TestARunOnOneAccountLeavesOthersTheirChannels: several deployments may share a
+// table, each with an account and a channel of its own.
+func TestARunOnOneAccountLeavesOthersTheirChannels(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user(1, "bot", "", "AKIABOT", 95)
+	w.slack.err = errDown
+	w.digest().Send(t.Context(), w.runAll(func(r *run.Runner) { r.Channels = []notify.Channel{w.slack} }))
+	w.slack.err = nil
+	alone := []run.Summary{{Account: account.Account{ID: w.accounts[0]}, Begun: true}}
+	d := w.digest()
+	d.Channels = []notify.Channel{w.sns}
+	if got := d.SendLeftOut(t.Context(), alone); len(got.Problems) != 0 || got.NoticesFailed != 0 {
+		t.Errorf("another deployment's notice fails this one's run: %+v", got)
+	}
+	d.Channels = []notify.Channel{w.slack}
+	if got := d.SendLeftOut(t.Context(), alone); got.NoticesSent != 1 {
+		t.Errorf("a notice that is due here was not delivered: %+v", got)
+	}
+}
