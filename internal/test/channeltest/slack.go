@@ -103,6 +103,11 @@ func StartSlack(ctx context.Context, options SlackOptions) (*SlackServer, error)
 	return s, nil
 }
 
+// ServeHTTP answers a request as the server does, without the detour of a socket.
+func (s *SlackServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.server.Handler.ServeHTTP(w, r)
+}
+
 // URL is the webhook's URL.
 func (s *SlackServer) URL() string { return s.url }
 

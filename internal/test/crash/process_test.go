@@ -2,6 +2,7 @@ package crash
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,8 +12,10 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	awsretry "github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	awsevents "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 
@@ -30,11 +34,14 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/eventbridge"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/notify/sns"
+	"github.com/iam-sleuth/sleuth/internal/org"
 	"github.com/iam-sleuth/sleuth/internal/retry"
 	"github.com/iam-sleuth/sleuth/internal/run"
 	"github.com/iam-sleuth/sleuth/internal/secret"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 // call is one call of a process, at the gate. Nth counts the calls of the same
@@ -49,12 +56,16 @@ func (c call) String() string { return fmt.Sprintf("%s #%d", c.label, c.nth) }
 // fate is what becomes of one call. The zero fate is that nothing happens to
 // it.
 type fate struct {
-	before func()  // happens in the world just before the call gets there
-	takes  effect  // what the call does
-	then   sequel  // what the process sees of it
-	status int     // of the answer where the sequel is answered
-	code   string  // and its error code,
-	body   *string // or this text as it is
+	before func()        // happens in the world just before the call gets there
+	slow   time.Duration // is how long the call is under way before it takes effect
+	takes  effect        // what the call does
+	then   sequel        // what the process sees of it
+	status int           // of the answer if the sequel is answered
+	code   string        // and its error code,
+	body   *string       // or this text as it is
+	// rewrite changes the text of the real answer of AWS, such as to one with a
+	// hole.
+	rewrite func(string) string
 }
 
 type effect uint8
@@ -71,6 +82,7 @@ const (
 	dies
 	seesReset   // a lost connection
 	seesTimeout // no answer in time
+	hangs       // no answer until the process gives up
 	isAnswered  // with status and code
 )
 
@@ -92,6 +104,7 @@ func (errTimeout) Temporary() bool { return true }
 type process struct {
 	w    *world
 	name string
+	id   string // of its run; empty gets one of its own
 	fate func(call) fate
 	// attempts is how often the SDK tries a call; zero is 10, as in production.
 	attempts int
@@ -101,6 +114,19 @@ type process struct {
 	knowsItself bool
 	// watch sees every IAM call of the process, in the moment it takes effect.
 	watch *witness
+	// account is the one that the process works on; nil is the world's home.
+	account *awsfake.Account
+	// has names the channels of the process; nil is Slack and SNS.
+	has []string
+	// ahead is how far the clock of its machine is ahead of the world's, in
+	// nanoseconds.
+	ahead atomic.Int64
+	// lasts is how long the process may live; zero is for ever.
+	lasts time.Duration
+	// digest leaves what there is to say to a digest.
+	digest bool
+	// change sets what is set otherwise than in other processes; nil is nothing.
+	change func(*config.Config)
 
 	ctx    context.Context //nolint:containedctx // it is what a process has: the time it lives
 	cancel context.CancelFunc
@@ -110,9 +136,53 @@ type process struct {
 	// heardBefore is how long the world's history was when the process began.
 	heardBefore int
 
-	mu    sync.Mutex
-	seen  map[string]int
-	calls []call
+	mu        sync.Mutex
+	seen      map[string]int
+	calls     []call
+	suspended chan struct{} // closed once the machine goes on; nil if it runs
+	// holes counts the answers that were changed on their way.
+	holes int
+	// channelIDs are the identities of the channels, by their names here.
+	channelIDs map[string]string
+}
+
+// now is the time by the clock of the machine that the process runs on.
+func (p *process) now() time.Time { return p.w.Now().Add(time.Duration(p.ahead.Load())) }
+
+// home is the account that the process works on.
+func (p *process) home() *awsfake.Account {
+	if p.account == nil {
+		return p.w.home
+	}
+	return p.account
+}
+
+// suspend stops the machine of the process: until the function that it returns
+// is called, no call of another goroutine leaves.
+func (p *process) suspend() (resume func()) {
+	stopped := make(chan struct{})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.suspended != nil {
+		return func() {}
+	}
+	p.suspended = stopped
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.suspended = nil
+		close(stopped)
+	}
+}
+
+// whileSuspended waits until the machine runs.
+func (p *process) whileSuspended() {
+	p.mu.Lock()
+	stopped := p.suspended
+	p.mu.Unlock()
+	if stopped != nil {
+		<-stopped
+	}
 }
 
 // die ends the process: nothing that it does from now on takes effect.
@@ -165,13 +235,17 @@ func (a *answered) Error() string { return fmt.Sprintf("answered %d %s", a.statu
 
 // pass takes a call through the gate. The error is the call's own, or what the
 // process sees instead of its answer.
-func (p *process) pass(label string, do func() error) error {
+func (p *process) pass(ctx context.Context, label string, do func() error) error {
+	p.whileSuspended()
 	if p.died() {
 		return errDead
 	}
 	f := p.fate(p.numbered(label))
 	if f.before != nil {
 		f.before()
+	}
+	if err := retry.Sleep(ctx, f.slow); err != nil {
+		return err
 	}
 	var err error
 	if f.takes == takesEffect {
@@ -185,11 +259,22 @@ func (p *process) pass(label string, do func() error) error {
 		return errReset
 	case seesTimeout:
 		return errTimeout{}
+	case hangs:
+		<-ctx.Done()
+		return ctx.Err()
 	case isAnswered:
 		return &answered{f.status, f.code, f.body}
 	}
+	if err == nil && f.rewrite != nil {
+		return &rewritten{f.rewrite}
+	}
 	return err
 }
+
+// rewritten is the error of a call whose answer is changed on its way.
+type rewritten struct{ change func(string) string }
+
+func (*rewritten) Error() string { return "rewritten" }
 
 // wire is the network of a process.
 type wire struct {
@@ -209,11 +294,14 @@ func (n wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	_ = request.Body.Close()
 	var response *http.Response
-	err = n.p.pass(n.label(request, body), func() error {
+	err = n.p.pass(request.Context(), n.label(request, body), func() error {
 		var err error
 		response, err = n.send(request, body)
 		return err
 	})
+	if change, ok := errors.AsType[*rewritten](err); ok {
+		return n.p.withHole(response, change.change)
+	}
 	var refusal *answered
 	if errors.As(err, &refusal) {
 		contentType, text := n.refuse(refusal.code)
@@ -232,6 +320,24 @@ func (n wire) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
+// withHole is an answer after a change of its text. If that changes it, it
+// counts as a hole.
+func (p *process) withHole(response *http.Response, change func(string) string) (*http.Response, error) {
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	changed := change(string(text))
+	if changed != string(text) {
+		p.mu.Lock()
+		p.holes++
+		p.mu.Unlock()
+	}
+	response.Body, response.ContentLength = io.NopCloser(strings.NewReader(changed)), int64(len(changed))
+	response.Header.Set("Content-Length", strconv.Itoa(len(changed)))
+	return response, nil
+}
+
 // awsWire leads to the world's AWS, without the detour of a socket.
 func (p *process) awsWire() wire {
 	return wire{
@@ -241,44 +347,51 @@ func (p *process) awsWire() wire {
 			if err != nil {
 				return nil, err
 			}
-			before := len(p.w.home.Published())
+			topics, bus := len(p.w.home.Published()), len(p.w.home.Events())
 			answer := httptest.NewRecorder()
 			arrival := request.Clone(context.WithoutCancel(request.Context()))
 			arrival.Body = io.NopCloser(bytes.NewReader(body))
 			witnessed := p.watch.before(p, params)
 			p.w.aws.ServeHTTP(answer, arrival)
 			witnessed(answer.Code)
-			for _, published := range p.w.home.Published()[before:] {
-				p.w.hear(onSNS, published.Message)
+			for _, published := range p.w.home.Published()[topics:] {
+				p.w.hear(p, onSNS, published.Message)
+			}
+			for _, put := range p.w.home.Events()[bus:] {
+				p.w.hearEvent(p, put)
 			}
 			return answer.Result(), nil
 		},
-		label: func(_ *http.Request, body []byte) string {
+		label: func(request *http.Request, body []byte) string {
+			if _, operation, isJSON := strings.Cut(request.Header.Get("X-Amz-Target"), "."); isJSON {
+				return "aws " + operation
+			}
 			params, _ := url.ParseQuery(string(body))
 			return strings.TrimSpace(fmt.Sprintf("aws %s %s %s", params.Get("Action"), params.Get("UserName"), params.Get("AccessKeyId")))
 		},
 		refuse: func(code string) (string, string) {
 			return "text/xml", "<ErrorResponse><Error><Type>Sender</Type><Code>" + code +
-				"</Code><Message>the weather</Message></Error><RequestId>0</RequestId></ErrorResponse>"
+				"</Code><Message>injected</Message></Error><RequestId>0</RequestId></ErrorResponse>"
 		},
 	}
 }
 
-// slackWire leads to the stand-in for Slack.
-func (p *process) slackWire() wire {
+// slackWire leads to a stand-in for Slack, without the detour of a socket.
+func (p *process) slackWire(channel string, server *channeltest.SlackServer) wire {
 	return wire{
 		p: p,
 		send: func(request *http.Request, body []byte) (*http.Response, error) {
-			before := len(p.w.slack.Messages())
+			before := len(server.Messages())
+			answer := httptest.NewRecorder()
 			arrival := request.Clone(context.WithoutCancel(request.Context()))
 			arrival.Body = io.NopCloser(bytes.NewReader(body))
-			response, err := p.w.net.RoundTrip(arrival)
-			for _, text := range p.w.slack.Received()[before:] {
-				p.w.hear(onSlack, strings.NewReplacer("<@U", "", "<!subteam^S", "", ">", "").Replace(text))
+			server.ServeHTTP(answer, arrival)
+			for _, text := range server.Received()[before:] {
+				p.w.hear(p, channel, strings.NewReplacer("<@U", "", "<!subteam^S", "", "&gt;", ">", ">", "").Replace(text))
 			}
-			return response, err
+			return answer.Result(), nil
 		},
-		label:  func(*http.Request, []byte) string { return "slack post" },
+		label:  func(*http.Request, []byte) string { return channel + " post" },
 		refuse: func(code string) (string, string) { return "text/html", code },
 	}
 }
@@ -316,7 +429,7 @@ func (p *process) awsConfig(endpoint string, network wire) aws.Config {
 	}
 	return aws.Config{
 		BaseEndpoint: aws.String(endpoint),
-		Credentials:  credentials.NewStaticCredentialsProvider("AKIAOPERATOROFSLEUTH", "secret", ""),
+		Credentials:  p.credentials(),
 		Region:       "us-east-1",
 		HTTPClient:   &http.Client{Transport: network},
 		Retryer: func() aws.Retryer {
@@ -326,6 +439,15 @@ func (p *process) awsConfig(endpoint string, network wire) aws.Config {
 			})
 		},
 	}
+}
+
+// credentials reach the account of the process.
+func (p *process) credentials() aws.CredentialsProvider {
+	if p.account == nil {
+		return credentials.NewStaticCredentialsProvider("AKIAOPERATOROFSLEUTH", "secret", "")
+	}
+	id, secret := p.account.Credentials()
+	return credentials.NewStaticCredentialsProvider(id, secret, "")
 }
 
 func withoutWaiting(ctx context.Context, _ time.Duration) error { return ctx.Err() }
@@ -350,32 +472,61 @@ func (p *process) begin(ctx context.Context) (parts, error) {
 	made := parts{id: fmt.Sprintf("run-%d", p.w.runs)}
 	p.w.mu.Unlock()
 
-	patience := retry.Policy{Sleep: withoutWaiting}
+	p.channelIDs = map[string]string{}
 	cfg := p.awsConfig(p.w.aws.URL(), p.awsWire())
 	made.iam = iam.NewFromConfig(cfg)
-	// The weather leaves out who we are: a run that does not know does not begin.
-	made.identity = awsclient.Identity{Account: account.Account{ID: p.w.home.ID()}}
+	// Random schedules leave out who we are: a run that does not know does not begin.
+	made.identity = awsclient.Identity{Account: account.Account{ID: p.home().ID()}}
 	if !p.knowsItself {
 		var err error
 		if made.identity, _, err = awsclient.Identify(p.ctx, cfg); err != nil {
 			return made, err
 		}
 	}
-	webhook, err := slack.NewWebhook(secret.New(p.w.slack.URL()), slack.Options{
-		HTTP: &http.Client{Transport: p.slackWire()}, Retry: patience, Now: p.w.Now,
-	})
-	if err != nil {
-		return made, err
+	for _, name := range p.channelNames() {
+		channel, err := p.open(name, cfg)
+		if err != nil {
+			return made, err
+		}
+		made.channels = append(made.channels, channel)
+		p.channelIDs[name] = channel.ID()
 	}
-	topic, err := sns.NewTopic(p.w.topic, awssns.NewFromConfig(cfg), sns.Options{Retry: patience, Now: p.w.Now})
-	if err != nil {
-		return made, err
-	}
-	made.channels = []notify.Channel{webhook, topic}
 	made.settings = p.w.config()
+	if p.change != nil {
+		p.change(&made.settings)
+	}
 	made.settings.Policy.OwnKeys = made.identity.OwnKeys
+	var err error
 	made.store, err = p.w.open(p)
 	return made, err
+}
+
+// channelNames are the channels of the process.
+func (p *process) channelNames() []string {
+	if p.has == nil {
+		return []string{onSlack, onSNS}
+	}
+	return p.has
+}
+
+// open makes one channel as the command does.
+func (p *process) open(name string, cfg aws.Config) (notify.Channel, error) {
+	patience := retry.Policy{Sleep: withoutWaiting}
+	switch name {
+	case onSNS:
+		cfg.Credentials = credentials.NewStaticCredentialsProvider("AKIAOPERATOROFSLEUTH", "secret", "")
+		return sns.NewTopic(p.w.topic, awssns.NewFromConfig(cfg), sns.Options{Retry: patience, Now: p.now})
+	case onBus:
+		cfg.Credentials = credentials.NewStaticCredentialsProvider("AKIAOPERATOROFSLEUTH", "secret", "")
+		return eventbridge.New(p.w.bus, awsevents.NewFromConfig(cfg), eventbridge.Options{Retry: patience, Now: p.now})
+	}
+	server := p.w.slack
+	if name == onOtherSlack {
+		server = p.w.otherSlack
+	}
+	return slack.NewWebhook(secret.New(server.URL()), slack.Options{
+		HTTP: &http.Client{Transport: p.slackWire(name, server)}, Retry: patience, Now: p.now,
+	})
 }
 
 // run is the life of a process that makes a run, to closing the store.
@@ -388,15 +539,45 @@ func (p *process) run(ctx context.Context) (run.Summary, error) {
 	// Not at the gate: a kernel closes what a dead process has open.
 	defer func() { _ = made.store.Close() }()
 	return run.Runner{
-		ID:       made.id,
+		ID:       cmp.Or(p.id, made.id),
 		Account:  made.identity.Account,
 		Config:   made.settings,
 		IAM:      made.iam,
 		Channels: made.channels,
 		Store:    made.store,
 		Log:      quietLog(),
-		Now:      p.w.Now,
+		Now:      p.now,
+		Deadline: p.deadline(),
+		Digest:   p.digest,
 	}.Run(p.ctx)
+}
+
+// deadline is when the process will be ended, by its own clock; zero is never.
+func (p *process) deadline() time.Time {
+	if p.lasts == 0 {
+		return time.Time{}
+	}
+	return p.now().Add(p.lasts)
+}
+
+// send is the life of a process that makes the digest of runs, or, if they have
+// sent their own messages, delivers what is pending for accounts that they left
+// out.
+func (p *process) send(ctx context.Context, runs []run.Summary) (org.Delivered, error) {
+	made, err := p.begin(ctx)
+	defer p.cancel()
+	if err != nil {
+		return org.Delivered{}, err
+	}
+	defer func() { _ = made.store.Close() }()
+	digest := org.Digest{
+		Run: p.id, Holder: p.id + "-" + made.id, Organization: "o-example", Blank: made.settings.Blank(),
+		Channels: made.channels, Store: made.store, Log: quietLog(), Lease: lease, Now: p.now, Deadline: p.deadline(),
+	}
+	if p.digest {
+		return digest.Send(p.ctx, runs), nil
+	}
+	return digest.SendLeftOut(p.ctx, runs), nil
 }
 
 // answer is the life of a process that answers leaked keys.
@@ -415,7 +596,7 @@ func (p *process) answer(ctx context.Context, event leak.Event) (leak.Answer, er
 		Channels: made.channels,
 		Store:    made.store,
 		Log:      quietLog(),
-		Now:      p.w.Now,
+		Now:      p.now,
 	}.Respond(p.ctx, event)
 	return answer, answer.Err()
 }
@@ -428,7 +609,7 @@ type gated struct {
 }
 
 func (g gated) Load(ctx context.Context, account string) (records []ledger.Record, err error) {
-	err = g.p.pass("state Load", func() error {
+	err = g.p.pass(ctx, "state Load", func() error {
 		var err error
 		records, err = g.Store.Load(ctx, account)
 		return err
@@ -437,6 +618,42 @@ func (g gated) Load(ctx context.Context, account string) (records []ledger.Recor
 		return nil, err
 	}
 	return records, nil
+}
+
+func (g gated) List(ctx context.Context) (records []ledger.Record, err error) {
+	err = g.p.pass(ctx, "state List", func() error {
+		var err error
+		records, err = g.Store.List(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return records, nil
+}
+
+func (g gated) ListPending(ctx context.Context) (records []ledger.Record, err error) {
+	err = g.p.pass(ctx, "state ListPending", func() error {
+		var err error
+		records, err = g.Store.ListPending(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return records, nil
+}
+
+func (g gated) Get(ctx context.Context, account, keyID string) (record ledger.Record, found bool, err error) {
+	err = g.p.pass(ctx, "state Get "+keyID, func() error {
+		var err error
+		record, found, err = g.Store.Get(ctx, account, keyID)
+		return err
+	})
+	if err != nil {
+		return ledger.Record{}, false, err
+	}
+	return record, found, nil
 }
 
 func (g gated) Put(ctx context.Context, records ...*ledger.Record) error {
@@ -467,7 +684,7 @@ func (g gated) put(ctx context.Context, records []*ledger.Record) error {
 		copies[i], ids[i] = &c, r.KeyID()
 	}
 	slices.Sort(ids)
-	err := g.p.pass("state Put "+strings.Join(ids, " "), func() error { return g.Store.Put(ctx, copies...) })
+	err := g.p.pass(ctx, "state Put "+strings.Join(ids, " "), func() error { return g.Store.Put(ctx, copies...) })
 	if err != nil {
 		return err
 	}
@@ -478,15 +695,15 @@ func (g gated) put(ctx context.Context, records []*ledger.Record) error {
 }
 
 func (g gated) Acquire(ctx context.Context, account, holder string, now time.Time, ttl time.Duration) error {
-	return g.p.pass("state Acquire", func() error { return g.Store.Acquire(ctx, account, holder, now, ttl) })
+	return g.p.pass(ctx, "state Acquire", func() error { return g.Store.Acquire(ctx, account, holder, now, ttl) })
 }
 
 func (g gated) Release(ctx context.Context, account, holder string) error {
-	return g.p.pass("state Release", func() error { return g.Store.Release(ctx, account, holder) })
+	return g.p.pass(ctx, "state Release", func() error { return g.Store.Release(ctx, account, holder) })
 }
 
 func (g gated) LastRun(ctx context.Context, account string) (last ledger.LastRun, err error) {
-	err = g.p.pass("state LastRun", func() error {
+	err = g.p.pass(ctx, "state LastRun", func() error {
 		var err error
 		last, err = g.Store.(ledger.Runs).LastRun(ctx, account)
 		return err
@@ -498,7 +715,7 @@ func (g gated) LastRun(ctx context.Context, account string) (last ledger.LastRun
 }
 
 func (g gated) SetLastRun(ctx context.Context, account string, last ledger.LastRun) error {
-	return g.p.pass("state SetLastRun", func() error {
+	return g.p.pass(ctx, "state SetLastRun", func() error {
 		return g.Store.(ledger.Runs).SetLastRun(ctx, account, last)
 	})
 }
@@ -517,7 +734,7 @@ func (wi *witness) before(p *process, params url.Values) func(status int) {
 	was, key, found := p.w.truth(user, keyID)
 	return func(status int) {
 		if action == "UpdateAccessKey" && status == http.StatusOK && key.Active {
-			p.w.happened(event{what: "disabled", user: user, keyID: keyID})
+			p.w.happened(event{what: "disabled", user: user, keyID: keyID, by: p})
 		}
 		if wi != nil {
 			wi.asked(p, action, user, keyID, was, key, found, status)

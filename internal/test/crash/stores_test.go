@@ -1,11 +1,13 @@
 package crash
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsretry "github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -26,9 +28,9 @@ func inFile(t *testing.T, w *world) opener {
 	path := filepath.Join(t.TempDir(), "state.db")
 	return func(p *process) (ledger.Store, error) {
 		var file *ledger.File
-		err := p.pass("state open", func() error {
+		err := p.pass(p.ctx, "state open", func() error {
 			var err error
-			file, err = ledger.OpenFile(path, ledger.Clock(w.Now))
+			file, err = ledger.OpenFile(path, ledger.Clock(p.now))
 			return err
 		})
 		if err != nil {
@@ -41,14 +43,64 @@ func inFile(t *testing.T, w *world) opener {
 	}
 }
 
-// inMemory is a store that outlives processes, leases and all, and writes record
-// by record: what DynamoDB is to Sleuth, at no cost.
-func inMemory(_ *testing.T, _ *world) opener {
-	shared := ledger.NewMemory()
+// inMemory is a store that outlives processes, leases and all, writes record by
+// record, and removes what has expired: what DynamoDB is to Sleuth, at no cost.
+func inMemory(_ *testing.T, w *world) opener {
+	shared := expiring{ledger.NewMemory(), w.Now}
 	return func(p *process) (ledger.Store, error) {
 		p.eachRecordAlone = true
 		return gated{shared, p}, nil
 	}
+}
+
+// expiring removes the records that have expired before each call, as DynamoDB
+// does by their time to live.
+type expiring struct {
+	*ledger.Memory
+	now func() time.Time
+}
+
+func (e expiring) sweep(ctx context.Context) error {
+	records, err := e.Memory.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if expires := r.Expires(); !expires.IsZero() && expires.Before(e.now()) {
+			if err := e.Delete(ctx, r.Account(), r.KeyID()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (e expiring) Load(ctx context.Context, account string) ([]ledger.Record, error) {
+	if err := e.sweep(ctx); err != nil {
+		return nil, err
+	}
+	return e.Memory.Load(ctx, account)
+}
+
+func (e expiring) ListPending(ctx context.Context) ([]ledger.Record, error) {
+	if err := e.sweep(ctx); err != nil {
+		return nil, err
+	}
+	return e.Memory.ListPending(ctx)
+}
+
+func (e expiring) Get(ctx context.Context, account, keyID string) (ledger.Record, bool, error) {
+	if err := e.sweep(ctx); err != nil {
+		return ledger.Record{}, false, err
+	}
+	return e.Memory.Get(ctx, account, keyID)
+}
+
+func (e expiring) Put(ctx context.Context, records ...*ledger.Record) error {
+	if err := e.sweep(ctx); err != nil {
+		return err
+	}
+	return e.Memory.Put(ctx, records...)
 }
 
 // tables is the table that all worlds with DynamoDB state share, as accounts
@@ -78,6 +130,6 @@ func inDynamoDB(t *testing.T, w *world) opener {
 		client := dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 			o.Retryer = awsretry.AddWithMaxAttempts(cfg.Retryer(), 10)
 		})
-		return ledger.NewDynamoDB(client, table, ledger.Clock(w.Now)), nil
+		return ledger.NewDynamoDB(client, table, ledger.Clock(p.now)), nil
 	}
 }

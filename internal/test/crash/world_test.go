@@ -1,5 +1,5 @@
-// Package crashtest kills runs, at every call and at random, and holds what is
-// left after them to the promises: no wrong key, and no lost word.
+// Package crash ends runs, at every call and at random, and holds what is left
+// after them to the promises: no wrong key, no lost notice, and no silence.
 //
 // A run here is the real one, with the real SDK and the real stores; only the
 // network below it, and the store's own calls, pass through a gate that can cut
@@ -8,9 +8,11 @@ package crash
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,8 +29,10 @@ import (
 
 // The channels' names, as they stand in receipts.
 const (
-	onSlack = "slack"
-	onSNS   = "sns"
+	onSlack      = "slack"
+	onOtherSlack = "slack-other" // a webhook of another workspace
+	onSNS        = "sns"
+	onBus        = "eventbridge"
 )
 
 var channelNames = []string{onSlack, onSNS}
@@ -43,12 +47,34 @@ const day = 24 * time.Hour
 
 var beginning = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
-// clock is the one time that everything in a world goes by.
-type clock struct{ sinceBeginning atomic.Int64 }
+// clock is the one time that everything in a world goes by. Machines may have
+// clocks that differ from it.
+type clock struct {
+	sinceBeginning atomic.Int64
+	// ticks: time is that of a synctest bubble, and what waits takes time.
+	ticks atomic.Bool
+}
 
-func (c *clock) Now() time.Time { return beginning.Add(time.Duration(c.sinceBeginning.Load())) }
+func (c *clock) Now() time.Time {
+	if c.ticks.Load() {
+		return time.Now().UTC()
+	}
+	return beginning.Add(time.Duration(c.sinceBeginning.Load()))
+}
 
-func (c *clock) advance(d time.Duration) { c.sinceBeginning.Add(int64(d)) }
+func (c *clock) advance(d time.Duration) {
+	if c.ticks.Load() {
+		time.Sleep(d)
+		return
+	}
+	c.sinceBeginning.Add(int64(d))
+}
+
+// tick has the world go by the time of the synctest bubble that it is called in.
+func (c *clock) tick() {
+	time.Sleep(time.Until(beginning))
+	c.ticks.Store(true)
+}
 
 // opener opens the store for one process.
 type opener func(p *process) (ledger.Store, error)
@@ -62,6 +88,13 @@ type world struct {
 	topic string
 	net   *http.Transport
 	open  opener
+
+	otherSlack *channeltest.SlackServer
+	bus        string
+	// accounts are those that processes work on; the home is the first.
+	accounts []*awsfake.Account
+	// words are the texts of the messages.
+	words notify.Words
 
 	disablesLeaked bool
 
@@ -80,14 +113,17 @@ func newWorld(t *testing.T, accountID string, open func(*testing.T, *world) open
 	}
 	t.Cleanup(w.aws.Close)
 	w.aws.RecordCalls(false)
-	if w.slack, err = channeltest.StartSlack(t.Context(), channeltest.SlackOptions{}); err != nil {
-		t.Fatal(err)
+	for _, server := range []**channeltest.SlackServer{&w.slack, &w.otherSlack} {
+		if *server, err = channeltest.StartSlack(t.Context(), channeltest.SlackOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup((*server).Close)
 	}
-	t.Cleanup(w.slack.Close)
 	t.Cleanup(w.net.CloseIdleConnections)
 	w.home = w.aws.Home()
 	w.home.SetAlias("acme")
-	w.topic = w.home.AddTopic("keys")
+	w.accounts = []*awsfake.Account{w.home}
+	w.topic, w.bus = w.home.AddTopic("keys"), w.home.AddBus("keys")
 	w.open = open(t, w)
 	return w
 }
@@ -100,6 +136,7 @@ func (w *world) config() config.Config {
 		LeakDisables: w.disablesLeaked, LeakMaxDisable: 10_000,
 		Creation:    notify.Heading{Title: "Rotate"},
 		Inactivity:  notify.Heading{Title: "Log in"},
+		Words:       w.words,
 		Concurrency: 1,
 		Lease:       lease,
 	}
@@ -109,15 +146,21 @@ func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // event is one thing that happened in the world and cannot be taken back.
 type event struct {
-	what    string // disabled, enabled, gone or told
+	what    string // disabled, enabled, deactivated, gone, found, closed, warned or told
 	user    string
 	keyID   string // "" in a notice that does not name it
-	channel string // of told
+	channel string // of warned and told
 	line    string // of told
+	days    int    // of warned: the days left; -1 if the warning names none
+	at      time.Time
+	by      *process // that did or said it; nil for a person
 }
 
 // happened notes an event. The lock is held.
-func (w *world) happened(e event) { w.events = append(w.events, e) }
+func (w *world) happened(e event) {
+	e.at = w.Now()
+	w.events = append(w.events, e)
+}
 
 // history is every event so far.
 func (w *world) history() []event {
@@ -130,32 +173,105 @@ func (w *world) history() []event {
 // that ends in their name.
 var finalLine = regexp.MustCompile(`^(\S+)(?: \(\S+\))?'s key(?: (AKIA\w+))? (?:is disabled due to |was found in public )`)
 
-// hear notes the final notices in a message that a channel's service took. The
-// lock is held.
-func (w *world) hear(channel, text string) {
+// plainLine is the template of lines that name all that the oracle wants to
+// know, and plainText such a line.
+const plainLine = `@@{{.Kind}};{{.User}};{{.Key}};{{.Days}};{{with .Sooner}}{{.Days}}{{end}};`
+
+var plainText = regexp.MustCompile(`@@(\w+);([^;]+);(AKIA\w+);(\d+);(\d*);`)
+
+// speakPlainly has every message name the key, the kind and the days left in a
+// form that the oracle reads.
+func (w *world) speakPlainly(t *testing.T) {
+	t.Helper()
+	var problems []notify.TemplateProblem
+	if w.words, problems = notify.ParseWords(notify.Templates{Line: plainLine}); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+}
+
+// hear notes the notices in a message that a channel's service took. The lock is
+// held.
+func (w *world) hear(p *process, channel, text string) {
 	for line := range strings.SplitSeq(text, "\n") {
-		if said := finalLine.FindStringSubmatch(line); said != nil {
-			w.happened(event{what: "told", user: said[1], keyID: said[2], channel: channel, line: line})
+		if said := plainText.FindStringSubmatch(line); said != nil {
+			days, _ := strconv.Atoi(said[4])
+			if sooner, err := strconv.Atoi(said[5]); err == nil {
+				days = min(days, sooner)
+			}
+			w.heard(p, channel, notify.Kind(said[1]), said[2], said[3], line, days)
+		} else if said := finalLine.FindStringSubmatch(line); said != nil {
+			w.happened(event{what: "told", user: said[1], keyID: said[2], channel: channel, line: line, by: p})
 		}
 	}
+}
+
+// hearEvent notes the notice in an event that a bus took. The lock is held.
+func (w *world) hearEvent(p *process, put awsfake.Event) {
+	var said struct {
+		User   string         `json:"user"`
+		KeyID  string         `json:"key_id"`
+		Kind   notify.Kind    `json:"kind"`
+		Days   int            `json:"days_left"`
+		Sooner *notify.Sooner `json:"sooner"`
+	}
+	if json.Unmarshal([]byte(put.Detail), &said) != nil || said.KeyID == "" {
+		return
+	}
+	if said.Sooner != nil {
+		said.Days = min(said.Days, said.Sooner.DaysLeft)
+	}
+	w.heard(p, onBus, said.Kind, said.User, said.KeyID, put.DetailType, said.Days)
+}
+
+func (w *world) heard(p *process, channel string, kind notify.Kind, user, keyID, line string, days int) {
+	e := event{what: "warned", user: user, keyID: keyID, channel: channel, line: line, days: days, by: p}
+	switch {
+	case kind.Final():
+		e.what = "told"
+	case kind == notify.PastLimit:
+		e.days = -1
+	}
+	w.happened(e)
 }
 
 // truth is a key as it is, and its owner; found is false where it is gone.
 func (w *world) truth(user, keyID string) (owner awsfake.User, key awsfake.Key, found bool) {
-	owner, known := w.home.User(user)
-	if !known {
-		return owner, key, false
-	}
-	for _, key := range owner.Keys {
-		if key.ID == keyID {
-			return owner, key, true
+	for _, account := range w.accounts {
+		owner, known := account.User(user)
+		if !known {
+			continue
 		}
+		for _, key := range owner.Keys {
+			if key.ID == keyID {
+				return owner, key, true
+			}
+		}
+		return owner, key, false
 	}
 	return owner, key, false
 }
 
-// owed is the records that still owe something, read as nobody's process.
-func (w *world) owed(t *testing.T) []ledger.Record {
+// users are those of every account.
+func (w *world) users() []awsfake.User {
+	var users []awsfake.User
+	for _, account := range w.accounts {
+		users = append(users, account.Users()...)
+	}
+	return users
+}
+
+// key is a key of any account.
+func (w *world) key(id string) awsfake.Key {
+	for _, account := range w.accounts {
+		if key, found := account.Key(id); found {
+			return key
+		}
+	}
+	return awsfake.Key{}
+}
+
+// look opens the store as nobody's process, which nothing happens to.
+func (w *world) look(t *testing.T, do func(ctx context.Context, store ledger.Store)) {
 	t.Helper()
 	bystander := &process{w: w, name: "bystander", fate: peaceful}
 	bystander.ctx, bystander.cancel = context.WithCancel(t.Context())
@@ -165,15 +281,24 @@ func (w *world) owed(t *testing.T) []ledger.Record {
 		t.Fatal(err)
 	}
 	defer func() { _ = store.Close() }()
-	records, err := store.Load(t.Context(), w.home.ID())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var owed []ledger.Record
-	for _, r := range records {
-		if r.Pending() {
-			owed = append(owed, r)
+	do(bystander.ctx, store)
+}
+
+// owed is the records with something pending, of every account.
+func (w *world) owed(t *testing.T) (owed []ledger.Record) {
+	t.Helper()
+	w.look(t, func(ctx context.Context, store ledger.Store) {
+		for _, account := range w.accounts {
+			records, err := store.Load(ctx, account.ID())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range records {
+				if r.Pending() {
+					owed = append(owed, r)
+				}
+			}
 		}
-	}
+	})
 	return owed
 }
