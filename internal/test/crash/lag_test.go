@@ -33,6 +33,7 @@ func TestLagHidesADeadRunsDeed(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, "123456789012", inMemory)
 			w.aws.SetLag(5 * time.Minute)
+			w.speakPlainly(t)
 			settle(w)
 			live(t, w)
 			for range 2 {

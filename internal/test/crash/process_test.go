@@ -125,6 +125,10 @@ type process struct {
 	lasts time.Duration
 	// digest leaves what there is to say to a digest.
 	digest bool
+	// hurried: nothing may wait, as the process lives within a call of another.
+	hurried bool
+	// lastID is the id that no other process has.
+	lastID string
 	// change sets what is set otherwise than in other processes; nil is nothing.
 	change func(*config.Config)
 
@@ -140,14 +144,23 @@ type process struct {
 	seen      map[string]int
 	calls     []call
 	suspended chan struct{} // closed once the machine goes on; nil if it runs
-	// holes counts the answers that were changed on their way.
-	holes int
+	// holes counts the answers that were changed on their way, and spoilt the
+	// calls that met anything that may have a thing said once more.
+	holes, spoilt int
+	heldUp        bool // others lived within one of its calls
 	// channelIDs are the identities of the channels, by their names here.
 	channelIDs map[string]string
 }
 
 // now is the time by the clock of the machine that the process runs on.
 func (p *process) now() time.Time { return p.w.Now().Add(time.Duration(p.ahead.Load())) }
+
+// bad is how many calls of the process met anything bad.
+func (p *process) bad() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.spoilt
+}
 
 // home is the account that the process works on.
 func (p *process) home() *awsfake.Account {
@@ -300,7 +313,7 @@ func (n wire) RoundTrip(request *http.Request) (*http.Response, error) {
 		return err
 	})
 	if change, ok := errors.AsType[*rewritten](err); ok {
-		return n.p.withHole(response, change.change)
+		return n.p.withHole(response, n.label(request, body), change.change)
 	}
 	var refusal *answered
 	if errors.As(err, &refusal) {
@@ -322,7 +335,7 @@ func (n wire) RoundTrip(request *http.Request) (*http.Response, error) {
 
 // withHole is an answer after a change of its text. If that changes it, it
 // counts as a hole.
-func (p *process) withHole(response *http.Response, change func(string) string) (*http.Response, error) {
+func (p *process) withHole(response *http.Response, label string, change func(string) string) (*http.Response, error) {
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		return nil, err
@@ -332,6 +345,7 @@ func (p *process) withHole(response *http.Response, change func(string) string) 
 		p.mu.Lock()
 		p.holes++
 		p.mu.Unlock()
+		p.watch.answerChanged(p, label)
 	}
 	response.Body, response.ContentLength = io.NopCloser(strings.NewReader(changed)), int64(len(changed))
 	response.Header.Set("Content-Length", strconv.Itoa(len(changed)))
@@ -344,7 +358,7 @@ func (p *process) awsWire() wire {
 		p: p,
 		send: func(request *http.Request, body []byte) (*http.Response, error) {
 			params, err := url.ParseQuery(string(body))
-			if err != nil {
+			if err != nil && request.Header.Get("X-Amz-Target") == "" { // else it is JSON
 				return nil, err
 			}
 			topics, bus := len(p.w.home.Published()), len(p.w.home.Events())
@@ -471,6 +485,8 @@ func (p *process) begin(ctx context.Context) (parts, error) {
 	p.heardBefore = len(p.w.events)
 	made := parts{id: fmt.Sprintf("run-%d", p.w.runs)}
 	p.w.mu.Unlock()
+	p.lastID = made.id
+	made.id = cmp.Or(p.id, made.id)
 
 	p.channelIDs = map[string]string{}
 	cfg := p.awsConfig(p.w.aws.URL(), p.awsWire())
@@ -539,7 +555,7 @@ func (p *process) run(ctx context.Context) (run.Summary, error) {
 	// Not at the gate: a kernel closes what a dead process has open.
 	defer func() { _ = made.store.Close() }()
 	return run.Runner{
-		ID:       cmp.Or(p.id, made.id),
+		ID:       made.id,
 		Account:  made.identity.Account,
 		Config:   made.settings,
 		IAM:      made.iam,
@@ -571,7 +587,7 @@ func (p *process) send(ctx context.Context, runs []run.Summary) (org.Delivered, 
 	}
 	defer func() { _ = made.store.Close() }()
 	digest := org.Digest{
-		Run: p.id, Holder: p.id + "-" + made.id, Organization: "o-example", Blank: made.settings.Blank(),
+		Run: p.id, Holder: p.lastID, Organization: "o-example", Blank: made.settings.Blank(),
 		Channels: made.channels, Store: made.store, Log: quietLog(), Lease: lease, Now: p.now, Deadline: p.deadline(),
 	}
 	if p.digest {
@@ -725,6 +741,14 @@ type witness struct {
 	// seen is called with what was so when a call took effect, and how it was
 	// answered.
 	asked func(p *process, action, user, keyID string, was awsfake.User, key awsfake.Key, found bool, status int)
+	// changed is called with an answer that the process saw otherwise.
+	changed func(p *process, label string)
+}
+
+func (wi *witness) answerChanged(p *process, label string) {
+	if wi != nil {
+		wi.changed(p, label)
+	}
 }
 
 // before looks at the world as a call arrives; what it returns is to be called

@@ -95,6 +95,8 @@ type world struct {
 	accounts []*awsfake.Account
 	// words are the texts of the messages.
 	words notify.Words
+	// warnings are the settings of warnings.
+	warnings warningRules
 
 	disablesLeaked bool
 
@@ -131,7 +133,7 @@ func newWorld(t *testing.T, accountID string, open func(*testing.T, *world) open
 func (w *world) config() config.Config {
 	return config.Config{
 		Rules:  rules,
-		Policy: audit.Policy{AutoExpire: true},
+		Policy: audit.Policy{AutoExpire: true, MinNoticeDays: w.warnings.minNotice, RemindAt: w.warnings.remindAt},
 		// What becomes of leaked keys is for the tests about them to say.
 		LeakDisables: w.disablesLeaked, LeakMaxDisable: 10_000,
 		Creation:    notify.Heading{Title: "Rotate"},
@@ -152,6 +154,8 @@ type event struct {
 	channel string // of warned and told
 	line    string // of told
 	days    int    // of warned: the days left; -1 if the warning names none
+	true    bool   // of warned: what it says can be right
+	astray  bool   // of warned: the clock that it was said by was wrong
 	at      time.Time
 	by      *process // that did or said it; nil for a person
 }
@@ -231,6 +235,9 @@ func (w *world) heard(p *process, channel string, kind notify.Kind, user, keyID,
 	case kind == notify.PastLimit:
 		e.days = -1
 	}
+	// By a clock that is wrong by more than it may be, nothing is held.
+	e.astray = time.Duration(p.ahead.Load()).Abs() > clockError
+	e.true = e.astray || w.warnings.isTrue(w.key(keyID), e.days, w.Now())
 	w.happened(e)
 }
 
