@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -84,7 +85,8 @@ type FinalNotice func(audit.User, audit.Verdict) notify.Notice
 // means that the key is disabled but could not be recorded as such: the owner
 // must be told now, and will be told again.
 func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, verdict audit.Verdict, final FinalNotice, record *ledger.Record) (Outcome, error) {
-	leftover, keyID := record.Intent() != nil, key.ID
+	earlier, keyID := record.Intent(), key.ID
+	leftover := earlier != nil
 	attempt, err := e.intend(ctx, record, verdict.State.Reason(), final(user, verdict))
 	if err != nil {
 		return Failed, fmt.Errorf("write down the intent to disable key %s of user %s, so it is left active: %w", keyID, user.Name, err)
@@ -113,7 +115,7 @@ func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, v
 		return e.resolve(ctx, record, false, Changed, nil)
 	}
 	attempt.Reason, attempt.Notice = freshVerdict.State.Reason(), final(freshUser, freshVerdict)
-	attempt.Due = e.Due(attempt.Notice)
+	attempt.Due = e.dueWith(earlier, attempt.Notice)
 
 	if err = e.deactivate(acting, freshUser.Name, keyID); err != nil {
 		err = fmt.Errorf("disable key %s of user %s: %w", keyID, freshUser.Name, err)
@@ -175,9 +177,23 @@ func (e Enforcer) Settle(ctx context.Context, record *ledger.Record) (Outcome, e
 // intend records the attempt. A record that another process has written since
 // is not merged: what it says may be a reason not to disable the key.
 func (e Enforcer) intend(ctx context.Context, record *ledger.Record, reason audit.Reason, final notify.Notice) (ledger.Intent, error) {
-	attempt := ledger.Intent{At: e.Now(), Run: e.Run, Reason: reason, Notice: final, Due: e.Due(final)}
+	attempt := ledger.Intent{At: e.Now(), Run: e.Run, Reason: reason, Notice: final, Due: e.dueWith(record.Intent(), final)}
 	record.Intend(attempt)
 	return *record.Intent(), e.Ledger.Put(ctx, record)
+}
+
+// dueWith says on which channels a final notice is due if an earlier attempt is
+// undecided: on that one's as well, as it may have been the one that disabled the
+// key, by a run with other channels.
+func (e Enforcer) dueWith(earlier *ledger.Intent, final notify.Notice) ledger.Due {
+	due := e.Due(final)
+	if earlier == nil {
+		return due
+	}
+	due.Channels = slices.Concat(due.Channels, earlier.Due.Channels)
+	slices.Sort(due.Channels)
+	due.Channels = slices.Compact(due.Channels)
+	return due
 }
 
 // recordDisabled turns an attempt into a record of the disabled key, with the

@@ -340,6 +340,37 @@ func TestANewAttemptTakesThePlaceOfAnOlder(t *testing.T) {
 	}
 }
 
+// TestTheChannelsOfAnUndecidedAttemptStayDue: it may have been that attempt which
+// disabled the key, by a run with other channels than this one.
+func TestTheChannelsOfAnUndecidedAttemptStayDue(t *testing.T) {
+	t.Parallel()
+	undecided := ledger.Intent{At: now.Add(-time.Minute), Run: "run-1", Reason: audit.CreationAge, Due: ledger.Due{Channels: []string{"sns"}}}
+	for name, disable := range map[string]func(a *aws, record *ledger.Record) (enforce.Outcome, error){
+		"old": func(a *aws, record *ledger.Record) (enforce.Outcome, error) { return a.disable(t, record) },
+		"leaked": func(a *aws, record *ledger.Record) (enforce.Outcome, error) {
+			spared := func(audit.User, audit.Key) string { return "" }
+			final := func(user audit.User, key audit.Key) notify.Notice {
+				return notify.Notice{KeyID: key.ID, User: user.Name, Kind: notify.Leaked, Reason: audit.Exposure}
+			}
+			key := audit.Key{ID: "AKIA1", Status: audit.Active}
+			return a.enforcer().DisableLeaked(t.Context(), audit.User{Name: "bot"}, key, spared, final, record)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, record := due(), blank()
+			record.Intend(undecided)
+			if outcome, err := disable(a, record); outcome != enforce.Disabled || err != nil {
+				t.Fatalf("outcome %d, %v", outcome, err)
+			}
+			last := a.last()
+			if got := last.Final().PendingOn(); !slices.Equal(got, []string{"slack", "sns"}) {
+				t.Errorf("the notice is pending on %v", got)
+			}
+		})
+	}
+}
+
 // TestANewStoryOwesEveryChannelAgain: receipts are for one deed.
 func TestANewStoryOwesEveryChannelAgain(t *testing.T) {
 	t.Parallel()

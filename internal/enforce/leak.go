@@ -23,10 +23,11 @@ type Spared func(audit.User, audit.Key) string
 // record is the key's, with its Leak set; what it holds as its final notice
 // stays owed where the outcome is not Disabled. Otherwise it is as for Disable.
 func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.Key, spared Spared, final LeakNotice, record *ledger.Record) (Outcome, error) {
-	leftover, keyID := record.Intent() != nil, key.ID
+	earlier, keyID := record.Intent(), key.ID
+	leftover := earlier != nil
 	var theirs *ledger.Intent
-	if AtWork(record.Intent(), e.Now()) {
-		theirs = record.Intent()
+	if AtWork(earlier, e.Now()) {
+		theirs = earlier
 	}
 	attempt, err := e.intend(ctx, record, audit.Exposure, final(user, key))
 	if err != nil {
@@ -53,7 +54,7 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 		return e.resolve(ctx, record, false, Changed, nil)
 	}
 	attempt.Notice = final(freshUser, fresh)
-	attempt.Due = e.Due(attempt.Notice)
+	attempt.Due = e.dueWith(earlier, attempt.Notice)
 	if err = e.deactivate(acting, freshUser.Name, keyID); err != nil {
 		err = fmt.Errorf("disable key %s of user %s: %w", keyID, freshUser.Name, err)
 	}

@@ -425,6 +425,9 @@ func tooManyReminders(history []event, rules warningRules, bad int) (promises []
 			changes[e.keyID]++
 		}
 	}
+	if len(history) > 0 && history[len(history)-1].at.Sub(history[0].at) > 400*day {
+		bad++ // records have expired, and reminders have begun again
+	}
 	for s, n := range heard {
 		if n > 1+bad+changes[s.keyID] {
 			promises = append(promises, fmt.Sprintf("%s heard %d times of key %s at %d days left", s.channel, n, s.keyID, s.rung))
