@@ -1,8 +1,10 @@
 package crash
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
+	"testing"
 )
 
 // hole is one way in which a well-formed answer can lack, or falsify, what a
@@ -63,4 +65,46 @@ func holeIn(c call) []hole {
 		return nil
 	}
 	return holesOf(words[1])
+}
+
+// TestAnswersWithHoles has each answer that a verdict rests on come back with
+// each hole, in the plan and when it is read again before the key is disabled.
+// No key is disabled by it, and the run says so.
+func TestAnswersWithHoles(t *testing.T) {
+	t.Parallel()
+	for _, action := range []string{"ListUsers", "ListAccessKeys", "GetAccessKeyLastUsed", "ListUserTags"} {
+		for _, hole := range holesOf(action) {
+			for nth := range 2 {
+				if action == "ListUsers" && nth > 0 {
+					continue // it is read once
+				}
+				t.Run(fmt.Sprintf("%s, %s, read %d", action, hole.name, nth+1), func(t *testing.T) {
+					t.Parallel()
+					w := newWorld(t, nextAccount(), inMemory)
+					settle(w, "IDLE", "EXEMPT", "YOUNG")
+					p := &process{w: w, fate: func(c call) fate {
+						about := strings.HasSuffix(c.label, action) || strings.Contains(c.label, action+" IDLE") || strings.Contains(c.label, action+"  AKIAIDLE")
+						if about && c.nth == nth+1 {
+							return fate{rewrite: hole.change}
+						}
+						return fate{}
+					}}
+					_, err := p.run(t.Context())
+					if p.holes == 0 {
+						t.Fatalf("no answer had the hole: this tests nothing; the calls were %v", p.calls)
+					}
+					if err == nil {
+						t.Error("the run succeeded")
+					}
+					for _, id := range []string{"AKIAIDLE000000000001", "AKIAEXEMPT0000000001", "AKIAYOUNG00000000001"} {
+						// What the list of users holds is read key by key all the same.
+						isDue := action == "ListUsers" && id == "AKIAIDLE000000000001"
+						if !isDue && !isActive(t, w, id) {
+							t.Errorf("key %s was disabled", id)
+						}
+					}
+				})
+			}
+		}
+	}
 }
