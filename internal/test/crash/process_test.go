@@ -30,6 +30,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
@@ -563,9 +564,17 @@ func (p *process) run(ctx context.Context) (run.Summary, error) {
 		Store:    made.store,
 		Log:      quietLog(),
 		Now:      p.now,
-		Deadline: p.deadline(),
+		Budget:   budget.Account(p.now(), p.deadline(), p.parts()...),
 		Digest:   p.digest,
 	}.Run(p.ctx)
+}
+
+// parts are those of a run that are not in every one.
+func (p *process) parts() []budget.Part {
+	if p.digest {
+		return nil
+	}
+	return []budget.Part{budget.Notify}
 }
 
 // deadline is when the process will be ended, by its own clock; zero is never.
@@ -588,7 +597,7 @@ func (p *process) send(ctx context.Context, runs []run.Summary) (org.Delivered, 
 	defer func() { _ = made.store.Close() }()
 	digest := org.Digest{
 		Run: p.id, Holder: p.lastID, Organization: "o-example", Blank: made.settings.Blank(),
-		Channels: made.channels, Store: made.store, Log: quietLog(), Lease: lease, Now: p.now, Deadline: p.deadline(),
+		Channels: made.channels, Store: made.store, Log: quietLog(), Lease: lease, Now: p.now, Budget: budget.Sending(p.now(), p.deadline()),
 	}
 	if p.digest {
 		return digest.Send(p.ctx, runs), nil
@@ -613,6 +622,7 @@ func (p *process) answer(ctx context.Context, event leak.Event) (leak.Answer, er
 		Store:    made.store,
 		Log:      quietLog(),
 		Now:      p.now,
+		Budget:   budget.Leak(p.now(), p.deadline()),
 	}.Respond(p.ctx, event)
 	return answer, answer.Err()
 }
