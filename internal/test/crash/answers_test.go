@@ -48,7 +48,7 @@ func FuzzAnswers(f *testing.F) {
 		}}
 		if _, err := p.run(t.Context()); err == nil {
 			if action != "GetAccessKeyLastUsed" || status != http.StatusOK {
-				t.Errorf("%s was answered %d %q, and the run was whole", action, status, body)
+				t.Errorf("%s was answered %d %q, and the run succeeded", action, status, body)
 			}
 		}
 		for _, user := range w.home.Users() {

@@ -18,7 +18,7 @@ import (
 func finals(w *world, keyID string) map[string]int {
 	heard := map[string]int{}
 	for _, e := range w.history() {
-		if e.what == "told" && e.keyID == keyID {
+		if e.what == "notified" && e.keyID == keyID {
 			heard[e.channel]++
 		}
 	}
@@ -77,7 +77,7 @@ func TestARemovedChannel(t *testing.T) {
 					t.Errorf("without Slack the run says %v", err)
 				}
 			}
-			if len(w.owed(t)) != 1 {
+			if len(w.pending(t)) != 1 {
 				t.Error("the notice is not pending any more")
 			}
 			if err := withChannels(t, w, onSlack, onSNS); err != nil {
@@ -191,12 +191,12 @@ func hangAndReturn(t *testing.T, w *world, hanging string, lasts time.Duration) 
 	if holder := s.holder(t, w.home); holder != "" {
 		t.Errorf("%s still has the lease", holder)
 	}
-	for _, r := range w.owed(t) {
+	for _, r := range w.pending(t) {
 		if pending := r.Final().PendingOn(); !slices.Equal(pending, []string{p.channelIDs[hanging]}) {
 			t.Errorf("the notice of key %s is pending on %v", r.KeyID(), pending)
 		}
 	}
-	if n := len(w.owed(t)); n != len(mustGo) {
+	if n := len(w.pending(t)); n != len(mustGo) {
 		t.Errorf("%d notices are pending", n)
 	}
 	w.advance(day)
@@ -234,15 +234,15 @@ func TestAChannelIsGivenUp(t *testing.T) {
 			tries = c.nth
 			return fate{takes: hasNoEffect, then: hangs}
 		}}
-		if _, err := p.run(t.Context()); err == nil || len(w.owed(t)) != keys {
-			t.Errorf("%d notices are pending: %v", len(w.owed(t)), err)
+		if _, err := p.run(t.Context()); err == nil || len(w.pending(t)) != keys {
+			t.Errorf("%d notices are pending: %v", len(w.pending(t)), err)
 		}
 		const messages, attempts = 2, 5
 		if tries != messages*attempts {
 			t.Errorf("the channel was tried %d times", tries)
 		}
-		if err := withChannels(t, w, onBus, onSNS); err != nil || len(w.owed(t)) != 0 {
-			t.Errorf("%d notices are pending: %v", len(w.owed(t)), err)
+		if err := withChannels(t, w, onBus, onSNS); err != nil || len(w.pending(t)) != 0 {
+			t.Errorf("%d notices are pending: %v", len(w.pending(t)), err)
 		}
 	})
 }

@@ -98,10 +98,10 @@ func (d death) at(where call, hit *atomic.Bool) func(call) fate {
 type start struct {
 	name string
 	live func(t *testing.T, w *world, users ...string)
-	// mustGo are the keys that must be disabled in the end; told those whose
+	// mustGo are the keys that must be disabled in the end; received those whose
 	// final notice a channel has had before.
-	mustGo map[string]map[string]string
-	told   map[string]int // by channel
+	mustGo   map[string]map[string]string
+	received map[string]int // by channel
 }
 
 var starts = []start{
@@ -125,7 +125,7 @@ var starts = []start{
 			}
 			p := &process{w: w, fate: slackIsDown}
 			if _, err := p.run(t.Context()); err == nil {
-				t.Fatal("with Slack down a run is not whole, and this one was")
+				t.Fatal("with Slack down a run fails, and this one succeeded")
 			}
 			w.advance(day)
 			var hit atomic.Bool
@@ -143,8 +143,8 @@ var starts = []start{
 			}
 			w.advance(2 * lease)
 		},
-		mustGo: withLate(),
-		told:   map[string]int{onSNS: 1},
+		mustGo:   withLate(),
+		received: map[string]int{onSNS: 1},
 	},
 }
 
@@ -205,7 +205,7 @@ func callsOf(t *testing.T, begun start, open func(*testing.T, *world) opener, us
 	begun.live(t, w, users...)
 	p := &process{w: w, fate: peaceful}
 	if _, err := p.run(t.Context()); err != nil {
-		t.Fatalf("without harm the run is not whole: %v", err)
+		t.Fatalf("without harm the run fails: %v", err)
 	}
 	check(t, w, begun, 0)
 	return p.calls
@@ -224,14 +224,14 @@ func crash(t *testing.T, w *world, begun start, where call, how death) {
 		t.Fatalf("the run never came to %s: this tests nothing", where)
 	}
 	if how.fate.then == dies && err == nil {
-		t.Error("the run died and was not told")
+		t.Error("the run died and succeeded")
 	}
 	for range mostRuns {
 		w.advance(2 * lease)
 		p := &process{w: w, fate: peaceful}
 		summary, err := p.run(t.Context())
 		if err != nil {
-			t.Fatalf("a run after the crash, with nothing in its way, is not whole: %v", err)
+			t.Fatalf("a run after the crash, with nothing in its way, fails: %v", err)
 		}
 		if isQuiet(p, summary) {
 			check(t, w, begun, 1)
@@ -245,7 +245,7 @@ func crash(t *testing.T, w *world, begun start, where call, how death) {
 // do but to warn.
 func isQuiet(p *process, summary run.Summary) bool {
 	return summary.Disabled == 0 && summary.Changed == 0 && len(summary.Problems) == 0 &&
-		!slices.ContainsFunc(p.w.history()[p.heardBefore:], func(e event) bool { return e.what == "told" })
+		!slices.ContainsFunc(p.w.history()[p.heardBefore:], func(e event) bool { return e.what == "notified" })
 }
 
 // check holds the world to the promises after so many crashes.
@@ -273,7 +273,7 @@ func check(t *testing.T, w *world, begun start, crashes int) {
 	for _, channel := range channelNames {
 		heard := map[string]int{}
 		for _, e := range history {
-			if e.what == "told" && e.channel == channel {
+			if e.what == "notified" && e.channel == channel {
 				heard[e.line]++
 			}
 		}
@@ -282,8 +282,8 @@ func check(t *testing.T, w *world, begun start, crashes int) {
 				continue
 			}
 			most := 1 + crashes
-			if id != lateKey && begun.told[channel] > 0 {
-				most = begun.told[channel] // it had its receipt before the crash
+			if id != lateKey && begun.received[channel] > 0 {
+				most = begun.received[channel] // it had its receipt before the crash
 			}
 			if n := heard[lines[channel]]; n < 1 || n > most {
 				t.Errorf("%s heard %q %d times, want 1 to %d", channel, lines[channel], n, most)
@@ -294,7 +294,7 @@ func check(t *testing.T, w *world, begun start, crashes int) {
 			t.Errorf("%s heard %q %d times, which nobody was to say", channel, line, n)
 		}
 	}
-	if owed := w.owed(t); len(owed) > 0 {
-		t.Errorf("still owed: %+v", owed)
+	if pending := w.pending(t); len(pending) > 0 {
+		t.Errorf("still pending: %+v", pending)
 	}
 }

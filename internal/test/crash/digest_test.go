@@ -47,7 +47,7 @@ func digestWorld(t *testing.T, open func(*testing.T, *world) opener, digest bool
 		return fate{}
 	}}
 	_, _ = p.run(t.Context())
-	if n := len(w.owed(t)); n != 1 {
+	if n := len(w.pending(t)); n != 1 {
 		t.Fatalf("%d notices are pending in the account that later runs leave out", n)
 	}
 	w.advance(day)
@@ -208,7 +208,7 @@ func checkDigest(t *testing.T, w *world, most int, _ bool) {
 			}
 		}
 	}
-	if owed := w.owed(t); len(owed) > 0 {
-		t.Errorf("still pending: %+v", owed)
+	if pending := w.pending(t); len(pending) > 0 {
+		t.Errorf("still pending: %+v", pending)
 	}
 }

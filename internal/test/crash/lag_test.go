@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// TestLagHidesADeadRunsDeed: IAM may still show a key as Active that a run has
-// disabled before it died. What the next runs read then must not talk them out
-// of telling its owner.
-func TestLagHidesADeadRunsDeed(t *testing.T) {
+// TestLagHidesWhatADeadRunDid: IAM may still show a key as Active that a run has
+// disabled before it died. What the next runs read then must not keep them
+// from notifying its owner.
+func TestLagHidesWhatADeadRunDid(t *testing.T) {
 	t.Parallel()
 	const update, tags = "aws UpdateAccessKey OLD AKIAOLD0000000000001", "aws ListUserTags OLD"
 	exempt := func(w *world) { w.home.SetTag("OLD", "KeyAutoExpire", "False") }
@@ -45,8 +45,8 @@ func TestLagHidesADeadRunsDeed(t *testing.T) {
 			for _, text := range broken(w.history(), 2) {
 				t.Error(text)
 			}
-			if owed := w.owed(t); len(owed) > 0 {
-				t.Errorf("still owed: %+v", owed)
+			if pending := w.pending(t); len(pending) > 0 {
+				t.Errorf("still pending: %+v", pending)
 			}
 		})
 	}

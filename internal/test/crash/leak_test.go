@@ -38,7 +38,7 @@ func settleLeak(w *world, age int) {
 }
 
 // TestLeakCutOffAtEveryCall: an answer to a leaked key dies at each of its
-// calls, in each way. Whether AWS then sends its word again or the daily run
+// calls, in each way. Whether AWS then sends its event again or the daily run
 // comes by, no other key is disabled, and whoever is to hear of this one does.
 func TestLeakCutOffAtEveryCall(t *testing.T) {
 	t.Parallel()
@@ -63,14 +63,14 @@ func TestLeakCutOffAtEveryCall(t *testing.T) {
 				w := begin(t)
 				undisturbed := &process{w: w, fate: peaceful}
 				if _, err := undisturbed.answer(t.Context(), leakEvent(w)); err != nil {
-					t.Fatalf("without harm the answer is not whole: %v", err)
+					t.Fatalf("without harm the answer fails: %v", err)
 				}
 				checkLeak(t, w, 1)
 				calls := slices.DeleteFunc(undisturbed.calls, func(c call) bool { return !strings.HasPrefix(c.label, store.at) })
 				t.Logf("%d calls, %d crash points", len(calls), len(calls)*len(deaths))
 				for _, where := range calls {
 					for _, how := range deaths {
-						t.Run(fmt.Sprintf("%s, %s, the word again", where, how.name), func(t *testing.T) {
+						t.Run(fmt.Sprintf("%s, %s, the event again", where, how.name), func(t *testing.T) {
 							t.Parallel()
 							w := begin(t)
 							cutOff(t, w, where, how)
@@ -105,7 +105,7 @@ func cutOff(t *testing.T, w *world, where call, how death) {
 		t.Fatalf("the answer never came to %s: this tests nothing", where)
 	}
 	if how.fate.then == dies && err == nil {
-		t.Error("the answer died and was whole")
+		t.Error("the answer died and succeeded")
 	}
 	w.advance(time.Minute)
 }
@@ -113,14 +113,14 @@ func cutOff(t *testing.T, w *world, where call, how death) {
 func answerInPeace(t *testing.T, w *world) {
 	t.Helper()
 	if _, err := (&process{w: w, fate: peaceful}).answer(t.Context(), leakEvent(w)); err != nil {
-		t.Fatalf("an answer with nothing in its way is not whole: %v", err)
+		t.Fatalf("an answer with nothing in its way fails: %v", err)
 	}
 }
 
 func runInPeace(t *testing.T, w *world) {
 	t.Helper()
 	if _, err := (&process{w: w, fate: peaceful}).run(t.Context()); err != nil {
-		t.Fatalf("a run with nothing in its way is not whole: %v", err)
+		t.Fatalf("a run with nothing in its way fails: %v", err)
 	}
 }
 
@@ -128,7 +128,7 @@ func runInPeace(t *testing.T, w *world) {
 func heardLines(w *world) map[string]map[string]int {
 	heard := map[string]map[string]int{onSlack: {}, onSNS: {}}
 	for _, e := range w.history() {
-		if e.what == "told" {
+		if e.what == "notified" {
 			heard[e.channel][strings.SplitAfter(e.line, ".")[0]]++
 		}
 	}
@@ -168,8 +168,8 @@ func checkLeak(t *testing.T, w *world, most int) {
 			t.Errorf("%s heard what is not so: %v", channel, lines)
 		}
 	}
-	if owed := w.owed(t); len(owed) > 0 {
-		t.Errorf("still owed: %+v", owed)
+	if pending := w.pending(t); len(pending) > 0 {
+		t.Errorf("still pending: %+v", pending)
 	}
 }
 
@@ -185,12 +185,12 @@ func checkAfterRun(t *testing.T, w *world) {
 			t.Errorf("the leaked key is disabled, and %s heard only %v", channel, lines)
 		}
 	}
-	if owed := w.owed(t); len(owed) > 0 {
-		t.Errorf("still owed: %+v", owed)
+	if pending := w.pending(t); len(pending) > 0 {
+		t.Errorf("still pending: %+v", pending)
 	}
 }
 
-// TestLeakDuringARun: AWS's word comes at every call of a run that is about to
+// TestLeakDuringARun: AWS's event comes at every call of a run that is about to
 // disable the same key for its age, and a run begins at every call of the
 // answer. Both may tell; whatever they do to each other, the key is disabled
 // and everybody hears that it was found.
@@ -251,8 +251,8 @@ func TestLeakDuringARun(t *testing.T) {
 								t.Errorf("%s heard too often: %v", channel, lines)
 							}
 						}
-						if owed := w.owed(t); len(owed) > 0 {
-							t.Errorf("still owed: %+v", owed)
+						if pending := w.pending(t); len(pending) > 0 {
+							t.Errorf("still pending: %+v", pending)
 						}
 					})
 				}
@@ -261,9 +261,9 @@ func TestLeakDuringARun(t *testing.T) {
 	}
 }
 
-// TestTwoWordsOfALeakAtOnce: EventBridge may bring an event twice at the same
+// TestTwoEventsOfALeakAtOnce: EventBridge may bring an event twice at the same
 // moment.
-func TestTwoWordsOfALeakAtOnce(t *testing.T) {
+func TestTwoEventsOfALeakAtOnce(t *testing.T) {
 	t.Parallel()
 	begin := func(t *testing.T) *world {
 		t.Helper()
@@ -287,7 +287,7 @@ func TestTwoWordsOfALeakAtOnce(t *testing.T) {
 				return fate{before: func() { answerInPeace(t, w) }}
 			}}
 			if _, err := p.answer(t.Context(), leakEvent(w)); err != nil {
-				t.Errorf("the first is not whole: %v", err)
+				t.Errorf("the first fails: %v", err)
 			}
 			checkLeak(t, w, 2)
 		})

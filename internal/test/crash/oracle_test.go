@@ -292,7 +292,7 @@ func broken(history []event, bad int) (promises []string) {
 	type about struct{ keyID, channel string }
 	heard := map[about]int{}
 	for i, e := range history {
-		if e.what != "told" {
+		if e.what != "notified" {
 			continue
 		}
 		heard[about{e.keyID, e.channel}]++
@@ -316,7 +316,7 @@ func heardOf(after []event, disabled event, channel string) bool {
 		if e.keyID != disabled.keyID {
 			return false
 		}
-		return e.what == "enabled" || e.what == "gone" || e.what == "closed" || (e.what == "told" && e.channel == channel)
+		return e.what == "enabled" || e.what == "gone" || e.what == "closed" || (e.what == "notified" && e.channel == channel)
 	})
 }
 
@@ -374,7 +374,7 @@ func changedByPeople(before []event, e event) bool {
 	})
 }
 
-// tooSoon objects to a key that was disabled sooner than its owner was told, or
+// tooSoon objects to a key that was disabled sooner than its owner was warned of, or
 // without the minimum notice.
 func tooSoon(before []event, disabled event, rules warningRules) (promises []string) {
 	noticed := rules.minNotice == 0
@@ -421,7 +421,7 @@ func tooManyReminders(history []event, rules warningRules, bad int) (promises []
 				}
 			}
 			heard[step{e.keyID, e.channel, rung}]++
-		case e.what != "told":
+		case e.what != "notified":
 			changes[e.keyID]++
 		}
 	}

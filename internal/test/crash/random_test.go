@@ -73,7 +73,7 @@ type schedule struct {
 	person   float64
 	drift    float64 // of the clock of a machine
 	visit    float64 // of another run
-	word     float64 // of AWS, that a key was found in public
+	leak     float64 // of an event of AWS, that a key was found in public
 	hole     float64 // in an answer of IAM
 	slow     float64 // a call that takes its time
 	hang     float64 // of a channel, for a process; of a call, by a hundredth
@@ -156,7 +156,7 @@ func newSchedule(t *testing.T, w *world, seed uint64) *schedule {
 	if seed%20 != 0 { // a file is one process's alone
 		s.visit = pick(0, 0, .01, .03)
 		if seed%3 == 0 {
-			s.word = pick(.01, .03)
+			s.leak = pick(.01, .03)
 		}
 	}
 	if seed%4 == 1 {
@@ -371,7 +371,7 @@ func (s *schedule) checkEnd(t *testing.T, p *process, began time.Time, said stri
 	if n := s.disabledBy(p); s.cap > 0 && n > s.cap && p.change != nil {
 		s.judge.object("%s disabled %d keys, and MAX_DISABLE is %d", p.name, n, s.cap)
 	}
-	if p.bad() > 0 || strings.Contains(said, "give back the lease") {
+	if p.bad() > 0 || p.heldUp && p.lasts > 0 || strings.Contains(said, "give back the lease") {
 		return // the call that gives the lease back was hit, or was too slow
 	}
 	for _, account := range s.w.accounts {
@@ -385,7 +385,7 @@ func (s *schedule) checkEnd(t *testing.T, p *process, began time.Time, said stri
 // pending on the accounts, unless another has their lease.
 func (s *schedule) checkPending(t *testing.T, p *process, accounts ...*awsfake.Account) {
 	t.Helper()
-	for _, r := range s.w.owed(t) {
+	for _, r := range s.w.pending(t) {
 		at := slices.IndexFunc(accounts, func(a *awsfake.Account) bool { return a.ID() == r.Account() })
 		if r.FinalPending() && at >= 0 && s.holder(t, accounts[at]) == "" {
 			s.judge.object("%s succeeded, and the notice of key %s is pending", p.name, r.KeyID())
@@ -446,7 +446,7 @@ func (s *schedule) happened(e event) {
 	s.w.happened(e)
 }
 
-// hearOfLeak is AWS's word that any of the keys was found in public.
+// hearOfLeak has AWS say that one of the keys was found in public.
 func (s *schedule) hearOfLeak(t *testing.T, p *process, r *rand.Rand) {
 	t.Helper()
 	account := s.w.accounts[r.IntN(len(s.w.accounts))]
@@ -464,8 +464,8 @@ func (s *schedule) hearOfLeak(t *testing.T, p *process, r *rand.Rand) {
 	if len(s.w.accounts) > 1 {
 		p.account = account
 	}
-	word := leak.Event{ARN: "arn:aws:health:global::event/RISK/" + p.name, Account: account.ID(), Keys: []leak.Finding{{KeyID: key.ID}}}
-	answer, err := p.answer(t.Context(), word)
+	found := leak.Event{ARN: "arn:aws:health:global::event/RISK/" + p.name, Account: account.ID(), Keys: []leak.Finding{{KeyID: key.ID}}}
+	answer, err := p.answer(t.Context(), found)
 	s.log("%s: key %s: died %t, %+v: %v", p.name, key.ID, p.died(), answer.Keys, err)
 }
 
@@ -481,7 +481,7 @@ func (s *schedule) fate(t *testing.T, p *process, c call, hanging map[string]boo
 	r := s.random(p.name + "|" + c.String())
 	var f fate
 	mayWait := !holdsMutex(c) && !p.hurried
-	guest := strings.Contains(p.name, "visitor") || strings.Contains(p.name, "word")
+	guest := strings.Contains(p.name, "visitor") || strings.Contains(p.name, "responder")
 	switch odds := r.Float64(); {
 	case odds < s.person:
 		f.before = func() { s.interfere(p, c, r) }
@@ -506,11 +506,11 @@ func (s *schedule) fate(t *testing.T, p *process, c call, hanging map[string]boo
 			s.hurry(visitor, !mayWait)
 			s.run(t, visitor)
 		}
-	case odds < s.person+s.drift+s.visit+s.word && !guest:
+	case odds < s.person+s.drift+s.visit+s.leak && !guest:
 		f.before = func() {
 			p.heldUp = true
 			s.spoil(nil)
-			responder := s.process(t, p.name+" word at "+c.String())
+			responder := s.process(t, p.name+" responder at "+c.String())
 			s.hurry(responder, !mayWait)
 			s.hearOfLeak(t, responder, r)
 		}
@@ -670,7 +670,7 @@ const calmRounds = 5
 func (s *schedule) calmDown(t *testing.T) bool {
 	t.Helper()
 	s.w.advance(6 * time.Hour) // past what a clock that was ahead has left in the future
-	s.fault, s.death, s.person, s.drift, s.visit, s.word, s.hole, s.slow, s.hang = 0, 0, 0, 0, 0, 0, 0, 0, 0
+	s.fault, s.death, s.person, s.drift, s.visit, s.leak, s.hole, s.slow, s.hang = 0, 0, 0, 0, 0, 0, 0, 0, 0
 	s.removed, s.lost, s.leftOut, s.cap, s.back, s.machines = 0, 0, 0, 0, 0, []time.Duration{0}
 	s.log("calm")
 	rounds, gap := calmRounds, 20*time.Minute
@@ -699,8 +699,8 @@ func (s *schedule) calls(t *testing.T, name string) {
 // pending, and no key waits for the end of its notice.
 func (s *schedule) isQuietSince(t *testing.T, before int) bool {
 	t.Helper()
-	return len(s.w.owed(t)) == 0 && len(s.overdue()) == 0 && !slices.ContainsFunc(s.w.history()[before:], func(e event) bool {
-		return e.what == "told" || e.what == "disabled"
+	return len(s.w.pending(t)) == 0 && len(s.overdue()) == 0 && !slices.ContainsFunc(s.w.history()[before:], func(e event) bool {
+		return e.what == "notified" || e.what == "disabled"
 	})
 }
 

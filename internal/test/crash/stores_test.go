@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// inFile keeps state in a real file. Every process opens it anew.
+// inFile keeps state in a real file. Every process opens it again.
 func inFile(t *testing.T, w *world) opener {
 	path := filepath.Join(t.TempDir(), "state.db")
 	return func(p *process) (ledger.Store, error) {

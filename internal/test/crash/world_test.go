@@ -148,11 +148,11 @@ func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // event is one thing that happened in the world and cannot be taken back.
 type event struct {
-	what    string // disabled, enabled, deactivated, gone, found, closed, warned or told
+	what    string // disabled, enabled, deactivated, gone, found, closed, warned or notified
 	user    string
 	keyID   string // "" in a notice that does not name it
-	channel string // of warned and told
-	line    string // of told
+	channel string // of warned and notified
+	line    string // of notified
 	days    int    // of warned: the days left; -1 if the warning names none
 	true    bool   // of warned: what it says can be right
 	astray  bool   // of warned: the clock that it was said by was wrong
@@ -204,7 +204,7 @@ func (w *world) hear(p *process, channel, text string) {
 			}
 			w.heard(p, channel, notify.Kind(said[1]), said[2], said[3], line, days)
 		} else if said := finalLine.FindStringSubmatch(line); said != nil {
-			w.happened(event{what: "told", user: said[1], keyID: said[2], channel: channel, line: line, by: p})
+			w.happened(event{what: "notified", user: said[1], keyID: said[2], channel: channel, line: line, by: p})
 		}
 	}
 }
@@ -231,7 +231,7 @@ func (w *world) heard(p *process, channel string, kind notify.Kind, user, keyID,
 	e := event{what: "warned", user: user, keyID: keyID, channel: channel, line: line, days: days, by: p}
 	switch {
 	case kind.Final():
-		e.what = "told"
+		e.what = "notified"
 	case kind == notify.PastLimit:
 		e.days = -1
 	}
@@ -291,8 +291,8 @@ func (w *world) look(t *testing.T, do func(ctx context.Context, store ledger.Sto
 	do(bystander.ctx, store)
 }
 
-// owed is the records with something pending, of every account.
-func (w *world) owed(t *testing.T) (owed []ledger.Record) {
+// pending is the records with something pending, of every account.
+func (w *world) pending(t *testing.T) (pending []ledger.Record) {
 	t.Helper()
 	w.look(t, func(ctx context.Context, store ledger.Store) {
 		for _, account := range w.accounts {
@@ -302,10 +302,10 @@ func (w *world) owed(t *testing.T) (owed []ledger.Record) {
 			}
 			for _, r := range records {
 				if r.Pending() {
-					owed = append(owed, r)
+					pending = append(pending, r)
 				}
 			}
 		}
 	})
-	return owed
+	return pending
 }
