@@ -293,3 +293,63 @@ func TestTwoEventsOfALeakAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestCrashAtAConflict ends a run as it reads a record again that the answer to
+// a leak has written meanwhile, in each way.
+func TestCrashAtAConflict(t *testing.T) {
+	t.Parallel()
+	const put = "state Put " + leakedKey
+	begin := func(t *testing.T, nth int, then func(call) fate) (*world, *process) {
+		t.Helper()
+		w := newWorld(t, nextAccount(), inMemory)
+		w.disablesLeaked = true
+		settleLeak(w, 95)
+		p := &process{w: w, fate: func(c call) fate {
+			if c == (call{put, nth}) {
+				return fate{before: func() { _, _ = (&process{w: w, fate: peaceful}).answer(t.Context(), leakEvent(w)) }}
+			}
+			return then(c)
+		}}
+		_, _ = p.run(t.Context())
+		return w, p
+	}
+	points := 0
+	for nth := range 4 { // the intent, what became of it, and two acknowledgements
+		_, undisturbed := begin(t, nth+1, peaceful)
+		for _, where := range undisturbed.calls {
+			if !strings.HasPrefix(where.label, "state Get") {
+				continue
+			}
+			for _, how := range deaths {
+				points++
+				t.Run(fmt.Sprintf("write %d, %s, %s", nth+1, where, how.name), func(t *testing.T) {
+					t.Parallel()
+					var hit atomic.Bool
+					w, _ := begin(t, nth+1, how.at(where, &hit))
+					if !hit.Load() {
+						t.Fatalf("it never came to %s: this tests nothing", where)
+					}
+					w.advance(20 * time.Minute)
+					runInPeace(t, w)
+					answerInPeace(t, w)
+					runInPeace(t, w)
+					if isActive(t, w, leakedKey) || !isActive(t, w, anotherKey) {
+						t.Error("not the leaked key alone is disabled")
+					}
+					for channel, lines := range heardLines(w) {
+						if lines[isOff]+lines[isOn] == 0 || lines[isOff]+lines[isOld] == 0 {
+							t.Errorf("%s heard only %v", channel, lines)
+						}
+					}
+					if pending := w.pending(t); len(pending) > 0 {
+						t.Errorf("still pending: %+v", pending)
+					}
+				})
+			}
+		}
+	}
+	t.Logf("%d crash points", points)
+	if points == 0 {
+		t.Error("no run read a record again: this tests nothing")
+	}
+}
