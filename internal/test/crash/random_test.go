@@ -469,18 +469,11 @@ func (s *schedule) hearOfLeak(t *testing.T, p *process, r *rand.Rand) {
 	s.log("%s: key %s: died %t, %+v: %v", p.name, key.ID, p.died(), answer.Keys, err)
 }
 
-// holdsMutex reports whether a call may be made while its caller keeps other
-// goroutines of the process waiting for a mutex: nothing may wait at it, as the
-// time of a bubble stands still meanwhile.
-func holdsMutex(c call) bool {
-	return strings.HasPrefix(c.label, "state Put") || strings.HasPrefix(c.label, "state Get")
-}
-
 func (s *schedule) fate(t *testing.T, p *process, c call, hanging map[string]bool, moved *time.Duration) fate {
 	t.Helper()
 	r := s.random(p.name + "|" + c.String())
 	var f fate
-	mayWait := !holdsMutex(c) && !p.hurried
+	mayWait := !holdsMutex(c.label) && !p.hurried
 	guest := strings.Contains(p.name, "visitor") || strings.Contains(p.name, "responder")
 	switch odds := r.Float64(); {
 	case odds < s.person:
