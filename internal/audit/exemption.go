@@ -72,7 +72,7 @@ func (tags Tags) exemption(keyID string, ofKey bool) (e Exemption, found bool) {
 		}
 		said := ParseExemption(tag.Value)
 		said.Tag = tagNameFor(tag.Key, keyID, ofKey)
-		if found && (said.Claimed != e.Claimed || !said.End.Equal(e.End) || said.Unreadable) {
+		if found && (said.Claimed != e.Claimed || !said.End.Equal(e.End) || said.Unreadable || e.Unreadable) {
 			said = Exemption{Unreadable: true, Tag: e.Tag}
 		}
 		e, found = said, true

@@ -127,6 +127,8 @@ func TestTagsThatContradictEachOther(t *testing.T) {
 		{"False", "False until 2999-12-31", doubtful},
 		{"False until 2020-12-31", "False until 2999-12-31", doubtful},
 		{"maybe", "False", doubtful},
+		{"maybe", "True", doubtful},
+		{"True", "maybe", doubtful},
 		{"maybe", "maybe", doubtful},
 	} {
 		for _, id := range []string{"", ":AKIA1"} {

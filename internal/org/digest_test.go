@@ -92,6 +92,18 @@ func TestADigestThatIsNotDelivered(t *testing.T) {
 
 // TestARunThatDiedBeforeItsDigest: the next digest has the final notice, and
 // no warning that is out of date.
+// TestWhatBecamePendingAfterARun is delivered by its digest: another process, such
+// as the answer to a leak, may have left it on the same account.
+func TestWhatBecamePendingAfterARun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	populate(w)
+	runs := w.runAll()
+	runs[0].Warned, runs[0].NoticesOwed = 0, 0 // it knew of none
+	w.digest().Send(t.Context(), runs)
+	w.wantLines(w.slack, allOfIt...)
+}
+
 func TestARunThatDiedBeforeItsDigest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

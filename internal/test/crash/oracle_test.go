@@ -351,7 +351,7 @@ func brokenWarnings(history []event, rules warningRules, bad int) (promises []st
 		switch e.what {
 		case "warned":
 			heard[once{e.by, e.keyID, e.channel}]++
-			if !e.true && !changedByPeople(history[:i], e) {
+			if !e.true && !changedMeanwhile(history[:i], e) {
 				object("a false warning: %s heard %q on %s", e.channel, e.line, e.at)
 			}
 		case "disabled":
@@ -366,11 +366,13 @@ func brokenWarnings(history []event, rules warningRules, bad int) (promises []st
 	return append(promises, tooManyReminders(history, rules, bad)...)
 }
 
-// changedByPeople reports whether a person did something to the key shortly
-// before, so that a run may have seen it otherwise.
-func changedByPeople(before []event, e event) bool {
+// changedMeanwhile reports whether a person, or another process that was at work
+// at the same time, did something to the key shortly before, so that a run may
+// have seen it otherwise.
+func changedMeanwhile(before []event, e event) bool {
 	return slices.ContainsFunc(before, func(other event) bool {
-		return other.keyID == e.keyID && other.by == nil && e.at.Sub(other.at) < time.Hour
+		change := other.by == nil || other.by != e.by && other.what == "disabled"
+		return other.keyID == e.keyID && change && e.at.Sub(other.at) < time.Hour
 	})
 }
 
@@ -413,6 +415,8 @@ func tooManyReminders(history []event, rules warningRules, bad int) (promises []
 	heard, changes := map[step]int{}, map[string]int{}
 	for _, e := range history {
 		switch {
+		case e.what == "warned" && e.astray:
+			changes[e.keyID]++ // what was recorded by that clock counts again
 		case e.what == "warned":
 			rung := 0
 			for _, r := range append([]int{rules.minNotice}, rules.remindAt...) {
@@ -471,13 +475,25 @@ func unwarned(users []awsfake.User, heard []event, channels []string, now time.T
 // mustHear reports whether a user is to be warned of a key. Of several tags that
 // leave a doubt together, one may exempt the key after all.
 func mustHear(user awsfake.User, key awsfake.Key, now time.Time) bool {
-	wish, tags := wishOf(user.Tags, key.ID, now), 0
+	wish := wishOf(user.Tags, key.ID, now)
+	return key.Active && isNearLimit(key, now.Add(-margin)) && (wish == noWish || wish == inDoubt && tagsMeant(user) < 2)
+}
+
+// mayGo reports whether a key must be disabled at its limit. Several tags may
+// leave a doubt together, whatever each says.
+func mayGo(user awsfake.User, key awsfake.Key, now time.Time) bool {
+	return wishOf(user.Tags, key.ID, now) == noWish && tagsMeant(user) < 2
+}
+
+// tagsMeant counts the tags of a user that may have been meant as KeyAutoExpire.
+func tagsMeant(user awsfake.User) int {
+	n := 0
 	for name := range user.Tags {
 		if looksMeant(strings.TrimSpace(strings.Split(name, ":")[0])) {
-			tags++
+			n++
 		}
 	}
-	return key.Active && isNearLimit(key, now.Add(-margin)) && (wish == noWish || wish == inDoubt && tags < 2)
+	return n
 }
 
 // unreminded are the keys near their limit of whose last step of the ladder

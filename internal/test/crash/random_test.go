@@ -327,12 +327,11 @@ func labelOf(channel string) string {
 // run has a process make its run, and holds it to what a run promises.
 func (s *schedule) run(t *testing.T, p *process) run.Summary {
 	t.Helper()
-	before, began := s.badSoFar(), s.w.Now()
+	began := s.w.Now()
 	summary, err := p.run(t.Context())
 	s.log("%s (channels %v): died %t, disabled %d, sent %d: %v", p.name, p.has, p.died(), summary.Disabled, summary.NoticesSent, err)
-	alone := s.badSoFar()-before == p.bad()
 	s.checkEnd(t, p, began, fmt.Sprint(err))
-	if err == nil && !p.died() && alone && !p.digest && summary.Begun {
+	if err == nil && !p.died() && !p.heldUp && !p.digest && summary.Begun {
 		s.checkPending(t, p, p.home())
 	}
 	if p.holes > 0 && err == nil && !p.died() {
@@ -344,12 +343,11 @@ func (s *schedule) run(t *testing.T, p *process) run.Summary {
 // send has a process make the digest.
 func (s *schedule) send(t *testing.T, p *process, runs []run.Summary) org.Delivered {
 	t.Helper()
-	before, began := s.badSoFar(), s.w.Now()
+	began := s.w.Now()
 	delivered, err := p.send(t.Context(), runs)
 	s.log("%s (channels %v): died %t, sent %d: %v %v", p.name, p.has, p.died(), delivered.NoticesSent, delivered.Problems, err)
-	alone := s.badSoFar()-before == p.bad()
 	s.checkEnd(t, p, began, fmt.Sprint(err, delivered.Problems))
-	if err == nil && len(delivered.Problems) == 0 && !p.died() && alone && p.digest {
+	if err == nil && len(delivered.Problems) == 0 && !p.died() && !p.heldUp && p.digest {
 		// A run that failed has said so, and may not know what is pending.
 		s.checkPending(t, p, slices.DeleteFunc(slices.Clone(s.w.accounts), func(a *awsfake.Account) bool {
 			return slices.ContainsFunc(runs, func(r run.Summary) bool { return r.Account.ID == a.ID() && r.Begun && r.Failed > 0 })
@@ -398,7 +396,7 @@ func (s *schedule) holder(t *testing.T, account *awsfake.Account) (holder string
 	t.Helper()
 	s.w.look(t, func(ctx context.Context, store ledger.Store) {
 		const other = "somebody who looks"
-		err := store.Acquire(ctx, account.ID(), other, s.w.Now().Add(-clockError), lease)
+		err := store.Acquire(ctx, account.ID(), other, s.w.Now().Add(-clockError-s.back), lease)
 		if leased, is := errors.AsType[*ledger.LeasedError](err); is {
 			holder = leased.Holder
 			return
@@ -483,6 +481,7 @@ func (s *schedule) fate(t *testing.T, p *process, c call, hanging map[string]boo
 			ahead := time.Duration(p.ahead.Load()) + []time.Duration{-30 * time.Second, 30 * time.Second, 90 * time.Second}[r.IntN(3)]
 			if (ahead + s.back).Abs() <= clockError {
 				p.ahead.Store(int64(ahead))
+				s.spoil(nil) // time may seem to be up
 				s.log("%s at %s: its clock is now %s ahead", p.name, c, ahead)
 			}
 		}
@@ -520,6 +519,7 @@ func (s *schedule) fate(t *testing.T, p *process, c call, hanging map[string]boo
 		f.takes, f.then = hasNoEffect, hangs
 	case mayWait && odds < s.death+s.fault+s.hole+s.slow:
 		f.slow = time.Duration(r.Int64N(int64(40 * time.Second)))
+		s.spoil(nil) // what was accepted may not be recorded in time
 		s.log("%s at %s: it takes %s", p.name, c, f.slow)
 		return f
 	default:
@@ -579,12 +579,6 @@ func (s *schedule) spoil(p *process) {
 		p.spoilt++
 		p.mu.Unlock()
 	}
-}
-
-func (s *schedule) badSoFar() int {
-	s.w.mu.Lock()
-	defer s.w.mu.Unlock()
-	return s.bad
 }
 
 // interfere has a person do something just before a call arrives, to the user
@@ -716,7 +710,7 @@ func (s *schedule) checkWarnings(before int) {
 func (s *schedule) overdue() (promises []string) {
 	for _, user := range s.w.users() {
 		for _, key := range user.Keys {
-			if key.Active && isDue(key, s.w.Now()) && wishOf(user.Tags, key.ID, s.w.Now()) == noWish {
+			if key.Active && isDue(key, s.w.Now()) && mayGo(user, key, s.w.Now()) {
 				promises = append(promises, fmt.Sprintf("key %s of user %s is past its limit, and Active", key.ID, user.Name))
 			}
 		}
