@@ -76,7 +76,7 @@ func (d Digest) Send(ctx context.Context, runs []run.Summary) Delivered {
 	timed, cancel := d.Budget.Context(ctx, budget.Record, d.Now())
 	defer cancel()
 	working, held := ledger.Hold(timed, d.Store, d.Holder, d.Lease, d.Now)
-	p.load(working, held, append(p.withItems(runs), p.pending(working, func(string) bool { return true })...))
+	p.load(working, held, append(p.withItems(runs), p.pending(working, true)...))
 	if p.deliver(working, begun) {
 		p.problem(p.rememberExemptions(working, begun, held))
 	}
@@ -92,7 +92,7 @@ func (d Digest) SendLeftOut(ctx context.Context, runs []run.Summary) Delivered {
 	timed, cancel := d.Budget.Context(ctx, budget.Record, d.Now())
 	defer cancel()
 	working, held := ledger.Hold(timed, d.Store, d.Holder, d.Lease, d.Now)
-	p.load(working, held, p.pending(working, func(account string) bool { return !p.begun[account] }))
+	p.load(working, held, p.pending(working, false))
 	byAccount := map[string][]outbox.Item{}
 	for _, item := range p.items {
 		byAccount[item.Record.Account()] = append(byAccount[item.Record.Account()], item)
@@ -159,17 +159,24 @@ func (p *digestRun) withItems(runs []run.Summary) []string {
 	return accounts
 }
 
-// pending are the accounts with something pending in the ledger, of those that
-// are wanted. A run that began cannot say what others left on its account
-// meanwhile, such as the answer to a leak.
-func (p *digestRun) pending(ctx context.Context, wanted func(account string) bool) []string {
+// pending are the accounts with something pending in the ledger that no run
+// began on, and, if the covered ones are wanted as well, those that a run did: it
+// cannot know what another process, such as the answer to a leak, left there
+// meanwhile. A run on one account leaves other accounts alone whose notices are
+// due on channels which it does not have: their own runs deliver them.
+func (p *digestRun) pending(ctx context.Context, covered bool) []string {
 	records, err := p.Store.ListPending(ctx)
 	if _, others := ledger.SplitDamaged(err); others != nil {
-		p.problem(fmt.Errorf("find the accounts that notices are pending for: %w", others))
+		p.problem(fmt.Errorf("find the notices that are pending for accounts which this run did not cover: %w", others))
 	}
 	accounts := map[string]bool{}
 	for i := range records {
-		if account := records[i].Account(); wanted(account) && records[i].FinalPending() {
+		account := records[i].Account()
+		if !records[i].FinalPending() {
+			continue
+		}
+		leftOut := !p.begun[account] && (len(p.begun) != 1 || p.isDueHere(records[i]))
+		if leftOut || covered && p.begun[account] {
 			accounts[account] = true
 		}
 	}

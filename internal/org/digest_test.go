@@ -99,7 +99,7 @@ func TestWhatBecamePendingAfterARun(t *testing.T) {
 	w := newWorld(t)
 	populate(w)
 	runs := w.runAll()
-	runs[0].Warned, runs[0].NoticesOwed = 0, 0 // it knew of none
+	runs[0].Warned, runs[0].NoticesPending = 0, 0 // it knew of none
 	w.digest().Send(t.Context(), runs)
 	w.wantLines(w.slack, allOfIt...)
 }
