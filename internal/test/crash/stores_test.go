@@ -103,6 +103,19 @@ func (e expiring) Put(ctx context.Context, records ...*ledger.Record) error {
 	return e.Memory.Put(ctx, records...)
 }
 
+// some leaves out two of three calls to DynamoDB, unless everything is to be
+// tried, as in CI: moto takes its time.
+func some(calls []call, inDynamoDB bool) []call {
+	if !inDynamoDB || os.Getenv("SLEUTH_REQUIRE_ALL") == "1" {
+		return calls
+	}
+	var kept []call
+	for i := 0; i < len(calls); i += 3 {
+		kept = append(kept, calls[i])
+	}
+	return kept
+}
+
 // tables is the table that all worlds with DynamoDB state share, as accounts
 // share one in an organization.
 var tables struct {
