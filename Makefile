@@ -29,8 +29,8 @@ lambda: ## Build the Lambda zips and their checksums in build/lambda
 	for arch in $(LAMBDA_ARCH); do \
 		case $$arch in x86_64) goarch=amd64 ;; *) goarch=$$arch ;; esac; \
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$goarch GOFLAGS= GOAMD64= GOARM64= GOEXPERIMENT= \
-			go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '$(LDFLAGS) -buildid=' \
-			-o '$(LAMBDA_OUT)/bootstrap' ./cmd/sleuth; \
+			go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w -buildid=' \
+			-o '$(LAMBDA_OUT)/bootstrap' ./cmd/sleuth-lambda; \
 		go tool build-lambda-zip -o "$(LAMBDA_OUT)/sleuth-lambda-$$arch.zip" '$(LAMBDA_OUT)/bootstrap'; \
 		rm '$(LAMBDA_OUT)/bootstrap'; \
 	done; \

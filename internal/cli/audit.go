@@ -1,23 +1,16 @@
 package cli
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
+	"github.com/iam-sleuth/sleuth/internal/app"
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/config"
-	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/report"
-	sleuth "github.com/iam-sleuth/sleuth/internal/run"
 )
 
 // auditCommand reads and judges, and can do nothing else: it takes none of the
@@ -48,60 +41,30 @@ type view struct {
 }
 
 // Run implements the command.
-func (c *auditCommand) Run(a *app) error {
+func (c *auditCommand) Run(a *console) error {
 	now := a.now().UTC()
 	cfg, settingsErr := config.CheckLimits(c.Estate, c.Limits, c.Exemptions, c.Reading, c.Logging)
 	shown, err := c.view(now)
 	if err := errors.Join(settingsErr, err); err != nil {
 		return &statusError{exitUsage, err}
 	}
-	if cfg.Scope.Several() {
-		return c.overAccounts(a, cfg, shown)
+	p := &auditPrinter{console: a, view: shown, several: cfg.Scope.Several()}
+	options := app.AuditOptions{AsOf: shown.asOf, Each: p.add}
+	if !p.several {
+		p.bar = newProgress(a.stderr, a.now)
+		options.Progress = p.bar.show
 	}
-	aws, err := awsclient.Connect(a.ctx, cfg.Concurrency)
+	all, err := a.app().Audit(a.ctx, cfg, options)
 	if err != nil {
 		return err
 	}
-	identity, _, err := awsclient.Identify(a.ctx, aws)
-	if err != nil {
+	if err := p.conclude(all); err != nil {
 		return err
 	}
-	bar := newProgress(a.stderr, a.now)
-	found, err := a.auditOf(a.ctx, aws, identity, cfg, shown, bar.show)
-	bar.clear()
-	if err := errors.Join(a.show(found, shown.output), err); err != nil {
-		return err
-	}
-	if found.HasState(shown.failOn) {
+	if p.hasState {
 		return &statusError{exitFailOn, fmt.Errorf("some keys are in a state that --fail-on names (%s); the report shows which", c.FailOn)}
 	}
 	return nil
-}
-
-// auditOf reads and judges the keys of an account that we are connected to, as
-// they are to be shown. The report is whole but for its Problems, which the
-// error sums up.
-func (a *app) auditOf(ctx context.Context, aws aws.Config, identity awsclient.Identity, cfg config.Config, shown view, progress func(users int)) (report.Report, error) {
-	now := a.now().UTC()
-	client := iam.NewFromConfig(aws)
-	found, err := sleuth.Auditor{
-		Account:    identity.Account,
-		Exemptions: cfg.Exemptions,
-		Progress:   progress,
-		Others:     otherCredentials(cfg, client),
-		Reader: inventory.Reader{
-			IAM:         client,
-			Concurrency: cfg.Concurrency,
-			Rules:       cfg.Rules,
-			Now:         cmp.Or(shown.asOf, now),
-		},
-	}.Audit(ctx)
-	if !shown.asOf.IsZero() {
-		found.Forecast = report.NewForecast(now)
-	}
-	found = found.Only(shown.filter)
-	found.SortBy(shown.order)
-	return found, err
 }
 
 // view checks how the audit is to be shown, and names all that is wrong.
@@ -141,30 +104,6 @@ func (c *auditCommand) view(now time.Time) (view, error) {
 	}
 	return shown, errors.Join(problems...)
 }
-
-func (a *app) show(found report.Report, output string) error {
-	for _, problem := range found.Problems {
-		fmt.Fprintf(a.stderr, "failed: %s\n", problem.Text)
-	}
-	switch output {
-	case "html":
-		return report.WriteHTML(a.stdout, found)
-	case "markdown":
-		return report.WriteMarkdown(a.stdout, found)
-	case "json":
-		return report.WriteJSON(a.stdout, found)
-	case "csv":
-		return report.WriteReportCSV(a.stdout, found)
-	case "ocsf":
-		return report.WriteOCSF(a.stdout, thisTool(), found)
-	case "sarif":
-		return report.WriteSARIF(a.stdout, thisTool(), found)
-	}
-	return report.WriteText(a.stdout, found, newScreen(a.stdout, a.lookup))
-}
-
-// thisTool is what findings name as their source.
-func thisTool() report.Tool { return report.Tool{Version: versionText()} }
 
 // parseStates reads lists of states, separated by commas.
 func parseStates(lists ...string) ([]audit.State, error) {

@@ -1,4 +1,4 @@
-// Package cli is the command line and the Lambda, over the same runs.
+// Package cli is the command line: flags in, text out.
 package cli
 
 import (
@@ -10,9 +10,9 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/iam-sleuth/sleuth/internal/app"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/config"
-	"github.com/iam-sleuth/sleuth/internal/ledger"
 )
 
 // The exit statuses.
@@ -46,16 +46,18 @@ It reads every IAM user's keys, warns their owners, on Slack, by mail or elsewhe
 
 First steps: 'sleuth demo' shows what it does, 'sleuth audit' shows your keys and changes nothing.`
 
-// app is what every command is given: the outside world.
-type app struct {
+// console is what every command is given: the outside world.
+type console struct {
 	ctx            context.Context
 	env            []string // as os.Environ returns it
 	lookup         config.Lookup
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	now            func() time.Time
-	ticker         ledger.Ticker // says when to renew leases; nil is time.NewTicker
 }
+
+// app makes the use cases, and prints what they print.
+func (a *console) app() *app.App { return &app.App{Out: a.stdout, Log: a.stderr, Now: a.now} }
 
 // statusError carries an exit status other than the usual for errors. Its
 // error may be nil where all was said already.
@@ -75,11 +77,8 @@ func (e *statusError) Unwrap() error { return e.err }
 
 // Main runs the command line and returns the exit status.
 func Main(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{ctx: ctx, env: env, lookup: config.LookupIn(env), stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
-	if api, _ := a.lookup("AWS_LAMBDA_RUNTIME_API"); api != "" && len(args) == 0 {
-		return a.serveLambda()
-	}
-	_, command, exited, err := a.parse(args)
+	a := &console{ctx: ctx, env: env, lookup: config.LookupIn(env), stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	command, exited, err := a.parse(args)
 	if exited >= 0 {
 		return exited
 	}
@@ -91,9 +90,9 @@ func Main(ctx context.Context, args, env []string, stdin io.Reader, stdout, stde
 
 // parse reads the command line into a command that can be run. Where that
 // ended the program, as --help does, exited is its status, else it is -1.
-func (a *app) parse(args []string) (cli *commands, command *kong.Context, exited int, err error) {
-	cli, exited = &commands{}, -1
-	parser, err := kong.New(cli,
+func (a *console) parse(args []string) (command *kong.Context, exited int, err error) {
+	exited = -1
+	parser, err := kong.New(&commands{},
 		kong.Name("sleuth"),
 		kong.Description(description),
 		kong.Writers(a.stdout, a.stderr),
@@ -104,16 +103,16 @@ func (a *app) parse(args []string) (cli *commands, command *kong.Context, exited
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	)
 	if err != nil {
-		return nil, nil, -1, err
+		return nil, -1, err
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
 	command, err = parser.Parse(args)
-	return cli, command, exited, err
+	return command, exited, err
 }
 
-func (a *app) usage(err error) int {
+func (a *console) usage(err error) int {
 	command := "sleuth"
 	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context.Selected() != nil {
 		command = parse.Context.Selected().FullPath()
@@ -123,7 +122,7 @@ func (a *app) usage(err error) int {
 }
 
 // finish says what went wrong, and turns it into an exit status.
-func (a *app) finish(err error) int {
+func (a *console) finish(err error) int {
 	if err == nil {
 		return exitWhole
 	}
@@ -131,6 +130,9 @@ func (a *app) finish(err error) int {
 	if errors.As(err, &problems) {
 		fmt.Fprintf(a.stderr, "sleuth: %v\n", err)
 		return exitUsage
+	}
+	if request, ok := errors.AsType[*app.RequestError](err); ok {
+		err = &statusError{exitUsage, request}
 	}
 	var status *statusError
 	if errors.As(err, &status) {

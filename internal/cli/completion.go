@@ -15,7 +15,7 @@ type completionCommand struct {
 }
 
 // Run implements the command.
-func (c *completionCommand) Run(a *app, command *kong.Context) error {
+func (c *completionCommand) Run(a *console, command *kong.Context) error {
 	places := placesOf(command.Model.Node)
 	switch c.Shell {
 	case "zsh":

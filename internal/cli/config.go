@@ -25,7 +25,7 @@ type setting struct {
 
 // Run implements the command. It shows the settings even where they cannot be
 // used, and then says why.
-func (c *configCommand) Run(a *app, line *kong.Context) error {
+func (c *configCommand) Run(a *console, line *kong.Context) error {
 	_, problems := config.Check(c.Settings, a.stateOnThisMachine())
 	settings := settingsOn(line)
 	var err error

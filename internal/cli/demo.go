@@ -1,21 +1,19 @@
 package cli
 
 import (
+	"context"
 	"fmt"
-	"log/slog"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 
-	"github.com/iam-sleuth/sleuth/internal/account"
+	"github.com/iam-sleuth/sleuth/internal/app"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/config"
-	"github.com/iam-sleuth/sleuth/internal/inventory"
-	sleuth "github.com/iam-sleuth/sleuth/internal/run"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
@@ -27,7 +25,7 @@ type demoCommand struct {
 }
 
 // Run implements the command.
-func (c *demoCommand) Run(a *app) error {
+func (c *demoCommand) Run(a *console) error {
 	stage, err := setStage(a.now())
 	if err != nil {
 		return err
@@ -35,16 +33,14 @@ func (c *demoCommand) Run(a *app) error {
 	defer stage.close()
 
 	// The demo has a clock of its own: its second run is on the next day.
-	demo := *a
-	demo.now = stage.now
-	log := slog.New(slog.DiscardHandler)
+	sleuth := &app.App{Out: a.stdout, Log: io.Discard, Now: stage.now, Connect: stage.connect}
 	if c.Logs {
-		log = a.logger(false)
+		sleuth.Log = a.stderr
 	}
-	return demo.tellStory(stage, log)
+	return a.tellStory(stage, sleuth)
 }
 
-func (a *app) tellStory(s *stage, log *slog.Logger) error {
+func (a *console) tellStory(s *stage, sleuth *app.App) error {
 	cfg, err := config.Check(s.settings(), config.StateChoice{})
 	if err != nil {
 		return err
@@ -57,38 +53,37 @@ func (a *app) tellStory(s *stage, log *slog.Logger) error {
 		cfg.Rules.ExpirationAge, cfg.Rules.InactivityAge, cfg.Rules.WarningAge, cfg.Rules.InactivityWarningAge)
 
 	say("\n%s\n", colours.bold("$ sleuth audit"))
-	found, err := sleuth.Auditor{Account: account.Account{ID: s.aws.Home().ID(), Alias: demoAlias}, Reader: inventory.Reader{
-		IAM: iam.NewFromConfig(s.connection), Concurrency: cfg.Concurrency, Rules: cfg.Rules, Now: a.now().UTC(),
-	}}.Audit(a.ctx)
+	audit := &auditPrinter{console: a, view: view{output: "table"}, bar: newProgress(a.stderr, s.now)}
+	found, err := sleuth.Audit(a.ctx, cfg, app.AuditOptions{Each: audit.add})
 	if err != nil {
 		return err
 	}
-	if err := a.show(found, "table"); err != nil {
+	if err := audit.conclude(found); err != nil {
 		return err
 	}
 
 	say("\n%s\n", colours.bold("$ ENABLE_AUTO_EXPIRE=true sleuth run"))
-	first, err := a.onceIn(a.ctx, s.connection, cfg, false, log)
+	first, err := sleuth.Run(a.ctx, cfg, app.RunOptions{})
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(a.stdout, first)
+	fmt.Fprint(a.stdout, first.Shown())
 	if err := a.showTold(s, colours); err != nil {
 		return err
 	}
 	say("\n%s\n", colours.bold("What IAM says of the keys now:"))
-	for _, key := range first.DisabledKeys {
+	for _, key := range first.Accounts[0].DisabledKeys {
 		kept, _ := s.aws.Home().Key(key.KeyID)
 		say("  %-20s %s", key.KeyID+" "+statusWord(kept.Active), "("+key.User+")")
 	}
 
 	s.sleepADay()
 	say("\n%s\n", colours.bold("The next day: $ sleuth run"))
-	second, err := a.onceIn(a.ctx, s.connection, cfg, false, log)
+	second, err := sleuth.Run(a.ctx, cfg, app.RunOptions{})
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(a.stdout, second)
+	fmt.Fprint(a.stdout, second.Shown())
 	if err := a.showTold(s, colours); err != nil {
 		return err
 	}
@@ -105,7 +100,7 @@ func statusWord(active bool) string {
 }
 
 // showTold shows what Slack and SNS have received since the last time.
-func (a *app) showTold(s *stage, colours palette) error {
+func (a *console) showTold(s *stage, colours palette) error {
 	for _, body := range s.slack.take() {
 		fmt.Fprintf(a.stdout, "\n%s\n\n", colours.bold("In Slack:"))
 		if err := writeSlackMessage(a.stdout, colours, body); err != nil {
@@ -175,6 +170,9 @@ func (s *stage) settings() config.Settings {
 	settings.Concurrency = fmt.Sprint(demoConcurrency)
 	return settings
 }
+
+// connect connects to the demo's AWS.
+func (s *stage) connect(context.Context, int) (aws.Config, error) { return s.connection.Copy(), nil }
 
 func (s *stage) now() time.Time { return s.clock }
 

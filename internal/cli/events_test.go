@@ -15,13 +15,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	eventtypes "github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
 // failures are the accounts of the events of failed runs on our bus, in order.
@@ -102,70 +102,6 @@ func TestARunOverAccountsThatFailsAsAWhole(t *testing.T) {
 	}
 }
 
-// TestLambdaPublishesAFailedRun, and one that is whole has no such event.
-func TestLambdaPublishesAFailedRun(t *testing.T) {
-	t.Parallel()
-	d := deploy(t, "EVENTS=arn:aws:events:us-east-1:"+awsfake.DefaultHome+":event-bus/keys")
-	home := d.aws.Home()
-	home.AddBus("keys")
-	home.AddUser(awsfake.User{Name: "locked", Keys: []awsfake.Key{{ID: "KEY1", Active: true, Created: daysAgo(5)}}})
-	if _, failure := d.invoke(t); failure != nil || len(home.Events()) > 0 {
-		t.Fatalf("a run that is whole failed with %v, and has the events %v", failure, home.Events())
-	}
-	d.aws.Inject(awsfake.Fault{Action: "ListAccessKeys", User: "locked", Code: "AccessDenied"})
-	if _, failure := d.invoke(t); failure == nil {
-		t.Fatal("the run was whole: this tests nothing")
-	}
-	if events := home.Events(); len(events) != 1 || events[0].DetailType != "Sleuth Run Failed" || !strings.Contains(events[0].Detail, "user locked") {
-		t.Errorf("the events are %v", events)
-	}
-}
-
-// TestStepsPublishEachFailedRunOnce: that of an account which was entered from
-// its own invocation, and that of any other, such as one whose invocation died,
-// from the last step. The results lie in moto's S3.
-func TestStepsPublishEachFailedRunOnce(t *testing.T) {
-	t.Parallel()
-	moto := mototest.Shared(t)
-	const bucket = "events-of-steps"
-	if _, err := s3.NewFromConfig(moto.Config(t.Context()), func(o *s3.Options) { o.UsePathStyle = true }).
-		CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
-		t.Fatal(err)
-	}
-	d := deploy(t, "EVENTS=arn:aws:events:us-east-1:"+awsfake.DefaultHome+":event-bus/keys", "ACCOUNTS=organization", "MEMBER_ROLE=sleuth-member",
-		"RESULTS_BUCKET="+bucket, "AWS_ENDPOINT_URL_S3="+moto.URL)
-	m := &manyAccounts{t: t, aws: d.aws}
-	d.aws.Home().AddBus("keys")
-	organization := d.aws.Organize()
-	for _, id := range []string{"300000000001", "300000000002", "300000000003"} {
-		organization.Join(d.aws.Account(id), organization.Root(), "account")
-	}
-	d.aws.Account("300000000001").AddUser(awsfake.User{Name: "locked"})
-	d.aws.Inject(awsfake.Fault{Action: "ListAccessKeys", User: "locked", Code: "AccessDenied"})
-	d.aws.Account("300000000002").DenyAssume(true)
-
-	listed, failure := d.send(t, `{"action":"list"}`)
-	if failure != nil {
-		t.Fatal(failure)
-	}
-	step := func(action, more string) {
-		t.Helper()
-		if _, failure := d.send(t, fmt.Sprintf(`{"action":%q,"run":%q,"began":%q%s}`, action, listed["run"], listed["began"], more)); failure != nil {
-			t.Fatal(failure)
-		}
-	}
-	for _, id := range []string{awsfake.DefaultHome, "300000000001", "300000000002"} { // and not the third
-		step("account", fmt.Sprintf(`,"account":%q`, id))
-	}
-	if got, want := m.failures(), []string{"300000000001"}; !slices.Equal(got, want) {
-		t.Errorf("before the last step, events of failed runs are of %q, want %q", got, want)
-	}
-	step("summarize", "")
-	if got, want := m.failures(), []string{"300000000001", "300000000002", "300000000003"}; !slices.Equal(got, want) {
-		t.Errorf("events of failed runs are of %q, want %q", got, want)
-	}
-}
-
 // TestEventsAndFindingsOnMoto: the released binary's events come through a rule
 // such as docs/events.md shows to a queue, as the schema says, and its findings
 // are in an emulator's Security Hub that nobody here wrote.
@@ -185,9 +121,9 @@ func TestEventsAndFindingsOnMoto(t *testing.T) {
 	}
 	run := func(settings ...string) {
 		t.Helper()
-		process := exec.CommandContext(t.Context(), binary(t), "run")
+		process := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), "run")
 		process.Dir = t.TempDir()
-		process.Env = slices.Concat(awayFromThisMachine(t.TempDir()), account.Env(),
+		process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(),
 			[]string{"AWS_ENDPOINT_URL=" + moto.URL, "STATE=none", "EVENTS=" + bus, "FINDINGS=securityhub"}, settings)
 		if said, err := process.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, said)

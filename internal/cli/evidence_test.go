@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -16,38 +15,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
-
-// evidenceIn reads the evidence below a folder, by account.
-func evidenceIn(t *testing.T, folder string) map[string]report.Report {
-	t.Helper()
-	found := map[string]report.Report{}
-	files, err := filepath.Glob(filepath.Join(folder, "*", "*", "*", "*", "*.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var one report.Report
-		if err := json.Unmarshal(text, &one); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := os.Stat(strings.TrimSuffix(file, ".json") + ".html"); err != nil {
-			t.Error(err)
-		}
-		if !strings.HasPrefix(file, filepath.Join(folder, one.Account.ID)+string(filepath.Separator)) {
-			t.Errorf("the evidence on account %s is in %s", one.Account.ID, file)
-		}
-		found[one.Account.ID] = one
-	}
-	return found
-}
 
 // TestEvidenceOfAnOrganization: every account has its own, those that could
 // not be entered as well.
@@ -59,11 +30,11 @@ func TestEvidenceOfAnOrganization(t *testing.T) {
 	if status, stdout, _ := m.run("run", "--dry-run"); status != exitNotWhole || strings.Count(stdout, "evidence would be left as "+folder) != 8 {
 		t.Errorf("exit status %d of a dry run:\n%s", status, stdout)
 	}
-	if len(evidenceIn(t, folder)) != 0 {
+	if len(program.Evidence(t, folder)) != 0 {
 		t.Error("a dry run left evidence")
 	}
 	m.run("run")
-	found := evidenceIn(t, folder)
+	found := program.Evidence(t, folder)
 	if len(found) != 8 {
 		t.Errorf("evidence on %d accounts, want 8", len(found))
 	}
@@ -76,31 +47,6 @@ func TestEvidenceOfAnOrganization(t *testing.T) {
 	shut := found[m.accounts[3].ID()]
 	if shut.Run == nil || shut.Run.Begun || len(shut.Problems) != 1 {
 		t.Errorf("the account that could not be entered: %+v", shut)
-	}
-}
-
-func TestLambdaLeavesEvidence(t *testing.T) {
-	t.Parallel()
-	folder := t.TempDir()
-	d := deploy(t, "SNS_TOPIC={topic}", "REPORT=file:"+folder)
-	d.aws.Home().AddUser(awsfake.User{Name: "ann", Keys: []awsfake.Key{{ID: "KEY1", Active: true, Created: daysAgo(85)}}})
-	if _, failure := d.invoke(t); failure != nil {
-		t.Fatal(failure.Message)
-	}
-	if one := evidenceIn(t, folder)[d.aws.Home().ID()]; one.Run == nil || !one.Run.Whole() || len(one.Rows) != 1 {
-		t.Errorf("left %+v", one)
-	}
-}
-
-func TestLambdaFailsWithoutItsEvidence(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	d := deploy(t, "SNS_TOPIC={topic}", "REPORT=file:"+file)
-	if _, failure := d.invoke(t); failure == nil || !strings.Contains(failure.Message, "leave the evidence of the run: "+file) {
-		t.Errorf("got %+v", failure)
 	}
 }
 
@@ -123,8 +69,8 @@ func TestEvidenceInABucket(t *testing.T) {
 		t.Fatal(err)
 	}
 	sleuth := func(to string) (int, string) {
-		process := exec.CommandContext(t.Context(), binary(t), "run")
-		process.Env = slices.Concat(awayFromThisMachine(t.TempDir()), account.Env(), []string{"ENABLE_AUTO_EXPIRE=true", "SLEUTH_ALLOW_SILENT=true", "STATE=none", "REPORT=" + to})
+		process := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), "run")
+		process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(), []string{"ENABLE_AUTO_EXPIRE=true", "SLEUTH_ALLOW_SILENT=true", "STATE=none", "REPORT=" + to})
 		var out bytes.Buffer
 		process.Stdout, process.Stderr = &out, &out
 		_ = process.Run() // the status says how it went

@@ -24,7 +24,7 @@ type iamPolicyCommand struct {
 }
 
 // Run implements the command.
-func (c *iamPolicyCommand) Run(a *app) error {
+func (c *iamPolicyCommand) Run(a *console) error {
 	cfg, err := config.Check(c.Settings, config.StateChoice{Kind: config.StateNone})
 	if err := errors.Join(c.checkPlace(), err); err != nil {
 		return &statusError{exitUsage, err}

@@ -24,6 +24,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
 const (
@@ -112,7 +113,7 @@ func newVictim(t *testing.T, store string, seed uint64) *victim {
 		}
 		v.store = func(*testing.T) ledger.Store { return ledger.NewDynamoDB(client, "sleuth-state") }
 	}
-	v.env = slices.Concat(awayFromThisMachine(t.TempDir()), v.account.Env(), []string{
+	v.env = slices.Concat(program.Environment(t.TempDir()), v.account.Env(), []string{
 		"AWS_ENDPOINT_URL=" + v.gallows(t, moto.URL, ""),
 		"SLACK_URL=" + v.gallows(t, v.slack.URL(), v.slack.URL()[strings.LastIndex(v.slack.URL(), "/services/"):]),
 		"SNS_TOPIC=" + topic, "STATE=" + where, "LEASE_SECONDS=1", "CONCURRENCY=2",
@@ -181,7 +182,7 @@ func (v *victim) start(t *testing.T, kill bool) (stdout string, err error) {
 		v.killAt.Store(1 + v.random.Int64N(int64(v.calls)))
 		v.delay.Store(v.random.Int64N(int64(20 * time.Millisecond)))
 	}
-	process := exec.CommandContext(t.Context(), binary(t), "run")
+	process := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), "run")
 	process.Dir, process.Env = t.TempDir(), v.env
 	var out, said bytes.Buffer
 	process.Stdout, process.Stderr = &out, &said

@@ -15,6 +15,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
 // TestLeakedInAnOrganization: the key's account is entered by its role, if the
@@ -64,39 +65,6 @@ func TestLeakedInAnOrganization(t *testing.T) {
 	}
 }
 
-// TestLambdaAnswersForAMember: in an organization's view of AWS Health, the
-// event comes to the account of the function and is about a key of another.
-func TestLambdaAnswersForAMember(t *testing.T) {
-	t.Parallel()
-	const member = "300000000001"
-	d := deploy(t, "LEAK_RESPONSE=disable", "SLACK_URL={webhook}", "ACCOUNTS=organization", "MEMBER_ROLE=sleuth-member")
-	organization := d.aws.Organize()
-	account := d.aws.Account(member)
-	organization.Join(account, organization.Root(), "account")
-	account.AddUser(awsfake.User{Name: "ann", Keys: []awsfake.Key{{ID: "AKIAANN0000000000001", Active: true, Created: daysAgo(3)}}})
-
-	event := strings.Replace(healthEvent(member, "AKIAANN0000000000001"), `"account":"`+member+`"`, `"account":"123456789012"`, 1)
-	if result, failure := d.send(t, event); failure != nil {
-		t.Fatalf("%v, %v", result, failure)
-	}
-	if key, _ := account.Key("AKIAANN0000000000001"); key.Active {
-		t.Error("the key is still active")
-	}
-	if messages := d.slack.Received(); len(messages) != 1 || !strings.Contains(messages[0], "ann's key AKIAANN0000000000001 was found in public and is disabled.") {
-		t.Errorf("Slack received %q", messages)
-	}
-
-	// A member that does not let us in is told of, and the event comes again.
-	account.DenyAssume(true)
-	result, failure := d.send(t, event)
-	if failure == nil || !strings.Contains(failure.Message, "enter account "+member) {
-		t.Errorf("%v, %v", result, failure)
-	}
-	if messages := d.slack.Received(); len(messages) != 2 || !strings.Contains(messages[1], "Found in public: access keys of this account (AKIAANN0000000000001)") {
-		t.Errorf("Slack received %q", messages)
-	}
-}
-
 // TestLeakedAgainstMoto runs the released binary, with its state in a table,
 // against an emulator that nobody here wrote.
 func TestLeakedAgainstMoto(t *testing.T) {
@@ -120,9 +88,9 @@ func TestLeakedAgainstMoto(t *testing.T) {
 	}
 	t.Cleanup(slack.Close)
 	run := func(args ...string) (string, error) {
-		process := exec.CommandContext(t.Context(), binary(t), args...)
+		process := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), args...)
 		process.Dir = t.TempDir()
-		process.Env = slices.Concat(awayFromThisMachine(t.TempDir()), account.Env(), []string{
+		process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(), []string{
 			"AWS_ENDPOINT_URL=" + moto.URL, "LEAK_RESPONSE=disable", "STATE=dynamodb:sleuth", "SLACK_URL=" + slack.URL()})
 		var stdout, stderr bytes.Buffer
 		process.Stdout, process.Stderr = &stdout, &stderr

@@ -17,7 +17,7 @@ import (
 type manCommand struct{}
 
 // Run implements the command.
-func (c *manCommand) Run(a *app, command *kong.Context) error {
+func (c *manCommand) Run(a *console, command *kong.Context) error {
 	return writeMan(a.stdout, command.Model.Node)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
 // TestAuditAgainstMoto has the released binary show an account of an emulator
@@ -30,8 +31,8 @@ func TestAuditAgainstMoto(t *testing.T) {
 	})
 	audit := func(args ...string) []byte {
 		t.Helper()
-		process := exec.CommandContext(t.Context(), binary(t), append([]string{"audit"}, args...)...)
-		process.Env = slices.Concat(awayFromThisMachine(t.TempDir()), account.Env())
+		process := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), append([]string{"audit"}, args...)...)
+		process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env())
 		var stdout, stderr bytes.Buffer
 		process.Stdout, process.Stderr = &stdout, &stderr
 		if err := process.Run(); err != nil {

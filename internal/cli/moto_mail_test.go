@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
 // TestMailAgainstMoto runs the released binary with SES in an emulator that
@@ -40,9 +41,9 @@ func TestMailAgainstMoto(t *testing.T) {
 	t.Cleanup(hook.Close)
 	keepSecret(t, account, "/sleuth/notify-urls", hook.address())
 
-	process := exec.CommandContext(t.Context(), binary(t), "run")
+	process := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), "run")
 	process.Dir = t.TempDir()
-	process.Env = slices.Concat(awayFromThisMachine(t.TempDir()), account.Env(), []string{
+	process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(), []string{
 		"ENABLE_AUTO_EXPIRE=true", "EXPIRATION_AGE=90", "WARNING_AGE=80",
 		"EMAIL_FROM=Sleuth <keys@example.com>", "NOTIFY_URLS=ssm:/sleuth/notify-urls",
 	})
@@ -51,7 +52,7 @@ func TestMailAgainstMoto(t *testing.T) {
 	if err := process.Run(); err != nil {
 		t.Fatalf("sleuth run: %v\n%s\n%s", err, &stdout, &stderr)
 	}
-	if found := secretIn(stdout.String()+stderr.String(), []string{hookToken, account.SecretAccessKey}); found != "" {
+	if found := program.SecretIn(stdout.String()+stderr.String(), []string{hookToken, account.SecretAccessKey}); found != "" {
 		t.Errorf("the output gives a secret away: %q", found)
 	}
 

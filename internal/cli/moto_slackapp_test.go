@@ -12,6 +12,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
 // TestSlackAppAgainstMoto runs the released binary with a Slack app, whose token
@@ -41,9 +42,9 @@ func TestSlackAppAgainstMoto(t *testing.T) {
 	api.Refuse("U0GONE", "user_disabled")
 	keepSecret(t, account, "/sleuth/slack-token", api.Token())
 
-	process := exec.CommandContext(t.Context(), binary(t), "run")
+	process := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), "run")
 	process.Dir = t.TempDir()
-	process.Env = slices.Concat(awayFromThisMachine(t.TempDir()), account.Env(), []string{
+	process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(), []string{
 		"ENABLE_AUTO_EXPIRE=true", "EXPIRATION_AGE=90", "WARNING_AGE=80",
 		"SLACK_TOKEN=ssm:/sleuth/slack-token", "SLACK_CHANNEL=" + channeltest.SlackChannel, "SLACK_API_URL=" + api.URL(),
 	})
@@ -52,7 +53,7 @@ func TestSlackAppAgainstMoto(t *testing.T) {
 	if err := process.Run(); err != nil {
 		t.Fatalf("sleuth run: %v\n%s\n%s", err, &stdout, &stderr)
 	}
-	if found := secretIn(stdout.String()+stderr.String(), append(api.Secrets(), account.SecretAccessKey)); found != "" {
+	if found := program.SecretIn(stdout.String()+stderr.String(), append(api.Secrets(), account.SecretAccessKey)); found != "" {
 		t.Errorf("the output gives a secret away: %q", found)
 	}
 

@@ -26,6 +26,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
 // estateKey is one key of a kind of user, and what must become of it under
@@ -115,9 +116,9 @@ func TestRunAgainstMoto(t *testing.T) {
 	keepSecret(t, account, "/sleuth/slack-url", slack.URL())
 	tap := startTap(t, moto.URL)
 
-	process := exec.CommandContext(t.Context(), binary(t), "run")
+	process := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), "run")
 	process.Dir = t.TempDir()
-	process.Env = slices.Concat(awayFromThisMachine(t.TempDir()), account.Env(), []string{
+	process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(), []string{
 		"AWS_ENDPOINT_URL=" + tap.url,
 		"ENABLE_AUTO_EXPIRE=true", "EXPIRATION_AGE=90", "WARNING_AGE=80", "INACTIVITY_AGE=45", "INACTIVITY_WARNING_AGE=30",
 		"SLACK_URL=ssm:/sleuth/slack-url", "SNS_TOPIC=" + topic,
@@ -127,7 +128,7 @@ func TestRunAgainstMoto(t *testing.T) {
 	if err := process.Run(); err != nil {
 		t.Fatalf("sleuth run: %v\n%s\n%s", err, &stdout, &stderr)
 	}
-	if found := secretIn(stdout.String()+stderr.String(), append(slack.Secrets(), account.SecretAccessKey)); found != "" {
+	if found := program.SecretIn(stdout.String()+stderr.String(), append(slack.Secrets(), account.SecretAccessKey)); found != "" {
 		t.Errorf("the output gives a secret away: %q", found)
 	}
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
 // manyAccounts is an organization of the home account and nine others, each
@@ -63,7 +64,7 @@ func newManyAccounts(t *testing.T) *manyAccounts {
 	m.accounts[3].DenyAssume(true)
 	organization.SetStatus(m.accounts[4].ID(), awsfake.AccountSuspended)
 	m.topic = server.Home().AddTopic("keys")
-	m.env = append(awayFromThisMachine(t.TempDir()),
+	m.env = append(program.Environment(t.TempDir()),
 		"AWS_ENDPOINT_URL="+server.URL(), "AWS_ACCESS_KEY_ID=AKIAOPERATOROFSLEUTH", "AWS_SECRET_ACCESS_KEY="+storySecret, "AWS_REGION=us-east-1",
 		"ACCOUNTS=organization", "OUS="+organization.Root(), "EXCLUDE_ACCOUNTS="+m.accounts[6].ID(),
 		"MEMBER_ROLE=sleuth-member", "EXTERNAL_ID=handshake", "ENABLE_AUTO_EXPIRE=true", "SNS_TOPIC="+m.topic)
@@ -74,7 +75,7 @@ func newManyAccounts(t *testing.T) *manyAccounts {
 func (m *manyAccounts) run(args ...string) (status int, stdout, stderr string) {
 	m.t.Helper()
 	var out, log bytes.Buffer
-	command := exec.CommandContext(m.t.Context(), binary(m.t), args...)
+	command := exec.CommandContext(m.t.Context(), program.Build(m.t, "sleuth"), args...)
 	command.Env, command.Stdin, command.Stdout, command.Stderr = m.env, strings.NewReader(m.typed), &out, &log
 	if err := command.Run(); err != nil {
 		exit, ok := errors.AsType[*exec.ExitError](err)
@@ -197,7 +198,7 @@ func TestDryRunOverAnOrganization(t *testing.T) {
 func TestACrashBeforeTheDigest(t *testing.T) {
 	t.Parallel()
 	m := newManyAccounts(t)
-	command := exec.CommandContext(t.Context(), binary(t), "run", "--notify=digest", "--account-concurrency=1")
+	command := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), "run", "--notify=digest", "--account-concurrency=1")
 	command.Env = m.env
 	m.aws.Inject(awsfake.Fault{Action: "UpdateAccessKey", Nth: 3, AfterEffect: true, Do: func() { _ = command.Process.Kill() }, Drop: true})
 	_ = command.Run() // killed

@@ -6,8 +6,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/iam-sleuth/sleuth/internal/text"
 	"golang.org/x/term"
+
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // progress shows on a terminal how far a long reading has come. On anything

@@ -19,7 +19,7 @@ type slackUsersCommand struct {
 }
 
 // Run implements the command.
-func (c *slackUsersCommand) Run(a *app) error {
+func (c *slackUsersCommand) Run(a *console) error {
 	token, apiURL, err := config.CheckSlackAPI(c.SlackAPI, c.SlackHost)
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func (c *slackUsersCommand) Run(a *app) error {
 
 var slackColumns = []string{"Slack Tag", "Name", "Full Name", "Email", "Kind"}
 
-func (c *slackUsersCommand) show(a *app, listing slack.Listing) error {
+func (c *slackUsersCommand) show(a *console, listing slack.Listing) error {
 	switch c.Output {
 	case "json":
 		listing.Users = append([]slack.User{}, listing.Users...)

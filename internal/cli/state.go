@@ -31,7 +31,7 @@ type stateListCommand struct {
 }
 
 // Run implements the command.
-func (c *stateListCommand) Run(a *app) error {
+func (c *stateListCommand) Run(a *console) error {
 	store, err := a.stateFor(c.Memory, true)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ type keptRecord struct {
 }
 
 // find returns the one record of the key.
-func (c oneKey) find(a *app, store ledger.Store) (keptRecord, error) {
+func (c oneKey) find(a *console, store ledger.Store) (keptRecord, error) {
 	records, err := store.List(a.ctx)
 	damaged, other := ledger.SplitDamaged(err)
 	if other != nil {
@@ -142,7 +142,7 @@ func (c oneKey) find(a *app, store ledger.Store) (keptRecord, error) {
 type stateCloseCommand struct{ oneKey }
 
 // Run implements the command.
-func (c *stateCloseCommand) Run(a *app) error {
+func (c *stateCloseCommand) Run(a *console) error {
 	store, err := a.stateFor(c.Memory, false)
 	if err != nil {
 		return err
@@ -157,7 +157,7 @@ func (c *stateCloseCommand) Run(a *app) error {
 	case !kept.record.FinalPending():
 		return fmt.Errorf("no final notice is pending for key %s of account %s", c.Key, kept.account)
 	}
-	if !c.Yes && !a.confirm(fmt.Sprintf("Close key %s of account %s? Pending: %s. User %s will not get it.", c.Key, kept.account, pendingText(*kept.record), kept.record.User())) {
+	if !c.Yes && !a.confirm(a.ctx, fmt.Sprintf("Close key %s of account %s? Pending: %s. User %s will not get it.", c.Key, kept.account, pendingText(*kept.record), kept.record.User())) {
 		return errors.New("nothing was changed")
 	}
 	err = ledger.Update(a.ctx, store, kept.record, func(r *ledger.Record) error { return r.Close(a.now()) })
@@ -171,7 +171,7 @@ func (c *stateCloseCommand) Run(a *app) error {
 type stateForgetCommand struct{ oneKey }
 
 // Run implements the command.
-func (c *stateForgetCommand) Run(a *app) error {
+func (c *stateForgetCommand) Run(a *console) error {
 	store, err := a.stateFor(c.Memory, false)
 	if err != nil {
 		return err
@@ -188,7 +188,7 @@ func (c *stateForgetCommand) Run(a *app) error {
 			note = fmt.Sprintf(" Pending: %s. User %s will not get it.", pending, kept.record.User())
 		}
 	}
-	if !c.Yes && !a.confirm(fmt.Sprintf("Forget key %s of account %s?%s", c.Key, kept.account, note)) {
+	if !c.Yes && !a.confirm(a.ctx, fmt.Sprintf("Forget key %s of account %s?%s", c.Key, kept.account, note)) {
 		return errors.New("nothing was changed")
 	}
 	if err := store.Delete(a.ctx, kept.account, c.Key); err != nil {
@@ -199,7 +199,7 @@ func (c *stateForgetCommand) Run(a *app) error {
 }
 
 // stateFor opens the state that the settings name, for a command of its own.
-func (a *app) stateFor(memory config.Memory, readOnly bool) (ledger.Store, error) {
+func (a *console) stateFor(memory config.Memory, readOnly bool) (ledger.Store, error) {
 	cfg, err := config.CheckMemory(memory, a.stateOnThisMachine())
 	if err != nil {
 		return nil, err
@@ -210,5 +210,5 @@ func (a *app) stateFor(memory config.Memory, readOnly bool) (ledger.Store, error
 			return nil, err
 		}
 	}
-	return a.openStore(a.ctx, cfg, connection, a.logger(false), readOnly)
+	return a.app().OpenStore(a.ctx, cfg, connection, readOnly)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,14 +17,15 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
-// program is the name under which the stories run this command. Their own
+// itself is the name under which the stories run this command. Their own
 // command "sleuth" wraps it.
-const program = "sleuth-itself"
+const itself = "sleuth-itself"
 
 func TestMain(m *testing.M) {
-	testscript.Main(tidy{m}, map[string]func(){program: main})
+	testscript.Main(tidy{m}, map[string]func(){itself: main})
 }
 
 // main is what the released command does.
@@ -37,7 +37,7 @@ func main() {
 type tidy struct{ *testing.M }
 
 func (t tidy) Run() int {
-	defer removeBinary()
+	defer program.Remove()
 	// Stories wait for answers and back-offs far more than they compute.
 	flag.Parse()
 	chosen := false
@@ -111,7 +111,7 @@ type worldKey struct{}
 func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
 
 // storySecret stands for every secret that a story's environment holds.
-const storySecret = "topSecretOfTheStory"
+const storySecret = program.Secret
 
 func setUpStory(env *testscript.Env) error {
 	aws, err := awsfake.Start()
@@ -139,7 +139,7 @@ func setUpStory(env *testscript.Env) error {
 	env.Defer(hook.Close)
 
 	// testscript passes nothing of this machine's environment on but PATH.
-	for _, variable := range append(awayFromThisMachine(env.WorkDir),
+	for _, variable := range append(program.Environment(env.WorkDir),
 		"AWS_ENDPOINT_URL="+aws.URL(),
 		"AWS_ACCESS_KEY_ID=AKIAOPERATOROFSLEUTH",
 		"AWS_SECRET_ACCESS_KEY="+storySecret,
@@ -163,25 +163,13 @@ func setUpStory(env *testscript.Env) error {
 	return nil
 }
 
-// awayFromThisMachine keeps a process from this machine's AWS settings, and
-// its state below folder.
-func awayFromThisMachine(folder string) []string {
-	return []string{
-		"HOME=" + filepath.Join(folder, "home"),
-		"XDG_STATE_HOME=" + filepath.Join(folder, "state"),
-		"AWS_EC2_METADATA_DISABLED=true",
-		"AWS_CONFIG_FILE=" + os.DevNull,
-		"AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
-	}
-}
-
 // runSleuth runs the command. Whatever the story is about, nothing it prints
 // may give a secret away.
 func runSleuth(ts *testscript.TestScript, neg bool, args []string) {
 	w := worldOf(ts)
-	err := ts.Exec(program, args...)
+	err := ts.Exec(itself, args...)
 	for _, stream := range []string{"stdout", "stderr"} {
-		if found := secretIn(ts.ReadFile(stream), w.secrets); found != "" {
+		if found := program.SecretIn(ts.ReadFile(stream), w.secrets); found != "" {
 			ts.Fatalf("%s gives a secret away: %q", stream, found)
 		}
 	}
@@ -197,14 +185,6 @@ func runSleuth(ts *testscript.TestScript, neg bool, args []string) {
 	case !neg && w.status != 0:
 		ts.Fatalf("sleuth failed with exit status %d", w.status)
 	}
-}
-
-// secretIn returns the first of the secrets that a text holds.
-func secretIn(text string, secrets []string) string {
-	if i := slices.IndexFunc(secrets, func(secret string) bool { return strings.Contains(text, secret) }); i >= 0 {
-		return secrets[i]
-	}
-	return ""
 }
 
 // wantStatus holds the exit status of the last command to a number.

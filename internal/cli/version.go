@@ -12,7 +12,7 @@ var version = "" //nolint:gochecknoglobals // written by the linker
 type versionCommand struct{}
 
 // Run implements the command.
-func (versionCommand) Run(a *app) error {
+func (versionCommand) Run(a *console) error {
 	_, err := fmt.Fprintf(a.stdout, "sleuth %s (%s, %s/%s)\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return err
 }

@@ -35,6 +35,17 @@ func Resolver(lookup Lookup) kong.Resolver {
 	})
 }
 
+// FromEnvironment reads the settings from environment variables alone, with the
+// defaults of those that are not set.
+func FromEnvironment(lookup Lookup) (settings Settings, err error) {
+	parser, err := kong.New(&settings, kong.Resolvers(Resolver(lookup)), kong.ExplicitGroups(Groups()))
+	if err != nil {
+		return settings, err
+	}
+	_, err = parser.Parse(nil)
+	return settings, err
+}
+
 // HelpWithVariable shows a flag's default and environment variable behind its
 // help.
 func HelpWithVariable(value *kong.Value) string {

@@ -22,11 +22,22 @@ type Scope struct {
 	MemberRole, ExternalID string
 	// Concurrency is how many accounts are worked on at once.
 	Concurrency int
+
+	alone bool // Accounts has the account of the credentials, as In found it
 }
 
 // Several reports whether accounts were named, rather than left to the
 // credentials.
-func (s Scope) Several() bool { return s.Organization || len(s.Accounts) > 0 }
+func (s Scope) Several() bool { return s.Organization || (len(s.Accounts) > 0 && !s.alone) }
+
+// In returns the scope for credentials of the account home, which it covers if
+// no account was named.
+func (s Scope) In(home string) Scope {
+	if !s.Several() {
+		s.Accounts, s.alone = []string{home}, true
+	}
+	return s
+}
 
 // Allows reports whether the settings let an account be covered, as far as they
 // alone can tell: which accounts an organization has, only AWS knows.

@@ -163,9 +163,9 @@ func TestAnAccountThatAnotherRunHasDone(t *testing.T) {
 	for _, one := range w.runAll(func(r *run.Runner) { r.Began = began }) {
 		summary.Add(one)
 	}
-	err := summary.Finish(w.now)
-	if err != nil || summary.Totals.Skipped != 3 || summary.Totals.NotBegun != 0 || summary.Totals.Failed != 0 {
-		t.Errorf("error %v, totals %+v", err, summary.Totals)
+	summary.Finish(w.now)
+	if err := summary.Err(); err != nil || summary.Totals.Skipped != 3 || summary.Totals.NotBegun != 0 || summary.Totals.Failed != 0 {
+		t.Errorf("error %v, totals %+v", summary.Err(), summary.Totals)
 	}
 	if text := summary.String(); !slices.Contains(strings.Split(text, "\n"), "3 accounts, 3 done by another run") {
 		t.Errorf("the summary says\n%s", text)

@@ -35,6 +35,19 @@ type Members struct {
 	// Excluded those that EXCLUDE_ACCOUNTS leaves out.
 	Suspended int `json:"suspended"`
 	Excluded  int `json:"excluded"`
+	// Alone: the account is that of the credentials, as the settings name none.
+	Alone bool `json:"-"`
+}
+
+// Only returns the members without all accounts but one; empty is all.
+func (m Members) Only(account string) (Members, error) {
+	if account == "" {
+		return m, nil
+	}
+	if !slices.Contains(m.Accounts, account) {
+		return m, fmt.Errorf("account %s is not among the accounts of the settings; check ACCOUNTS, OUS and EXCLUDE_ACCOUNTS", account)
+	}
+	return Members{Organization: m.Organization, Accounts: []string{account}, Alone: m.Alone}, nil
 }
 
 // List finds out which accounts a scope covers. AWS is asked for those of an
@@ -44,7 +57,7 @@ func List(ctx context.Context, directory Directory, scope config.Scope) (Members
 	if !scope.Organization {
 		accounts := slices.Clone(scope.Accounts)
 		slices.Sort(accounts)
-		return Members{Accounts: accounts}, nil
+		return Members{Accounts: accounts, Alone: !scope.Several()}, nil
 	}
 	described, err := directory.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
 	if err != nil {

@@ -30,6 +30,8 @@ type Summary struct {
 	// Problems are those of no single account, such as a digest that was not
 	// delivered.
 	Problems []account.Problem `json:"problems"`
+
+	alone bool // the account is that of the credentials, as the settings name none
 }
 
 // Totals are sums over the accounts.
@@ -56,6 +58,7 @@ func NewSummary(id string, members Members, at time.Time, dryRun bool) *Summary 
 		Totals:   Totals{Tally: report.NewTally(), Suspended: members.Suspended, Excluded: members.Excluded},
 		Accounts: []run.Summary{},
 		Problems: []account.Problem{},
+		alone:    members.Alone,
 	}
 }
 
@@ -76,7 +79,7 @@ func (s *Summary) Add(one run.Summary) {
 	t.Counts.Add(one.Counts)
 	t.APICalls += one.APICalls
 	t.Throttles += one.Throttles
-	one.Rows, one.Untold = nil, nil
+	one.Rows = nil
 	s.Accounts = append(s.Accounts, one)
 }
 
@@ -114,12 +117,33 @@ func NotEntered(acct, runID string, at time.Time, dryRun bool, why error) run.Su
 
 var errNotWhole = errors.New("the run was not whole")
 
-// Finish ends the summary. The error names what was not done, as far as a
-// reader can take it in.
-func (s *Summary) Finish(at time.Time) error {
+// Finish ends the summary. What is of no single account is of an account alone.
+func (s *Summary) Finish(at time.Time) {
 	s.Finished = at.UTC()
 	s.Totals.Failed += len(s.Problems)
-	if s.Totals.Failed == 0 {
+	if s.alone {
+		one := &s.Accounts[0]
+		one.Fail(s.Problems...)
+		one.NoticesSent, one.NoticesFailed, one.MessagesSent = s.Totals.NoticesSent, s.Totals.NoticesFailed, s.Totals.MessagesSent
+	}
+}
+
+// Shown is the summary as it is shown: that of the account, if the settings name
+// no accounts, else that of all of them.
+func (s *Summary) Shown() fmt.Stringer {
+	if s.alone {
+		return s.Accounts[0]
+	}
+	return s
+}
+
+// Err returns an error that says what was not done, as far as a reader can take
+// it in; nil if all was.
+func (s *Summary) Err() error {
+	switch {
+	case s.alone:
+		return s.Accounts[0].Err()
+	case s.Totals.Failed == 0:
 		return nil
 	}
 	const most = 5

@@ -4,6 +4,7 @@ package report
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -180,6 +181,14 @@ func (r *Report) Sort() {
 	slices.SortStableFunc(r.Problems, func(a, b account.Problem) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
+}
+
+// Err returns an error if something could not be read; the problems say what.
+func (r Report) Err() error {
+	if len(r.Problems) == 0 {
+		return nil
+	}
+	return errors.New("the audit is not whole; mend what is named as failed, and audit again")
 }
 
 // HasState reports whether some key or other credential has one of the states.

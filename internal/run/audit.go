@@ -2,7 +2,6 @@ package run
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
@@ -54,8 +53,5 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 	}
 	addOthers(&found)
 	found.Sort()
-	if len(found.Problems) > 0 {
-		return found, errors.New("the audit is not whole; mend what is named as failed, and audit again")
-	}
-	return found, nil
+	return found, found.Err()
 }

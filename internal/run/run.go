@@ -473,9 +473,6 @@ func (p *pass) recordFor(s *step) *ledger.Record {
 	return record
 }
 
-// errNotWhole heads the error of a run that did not do all it should.
-var errNotWhole = errors.New("the run was not whole")
-
 func (p *pass) finish() (Summary, error) {
 	p.summary.Finished = p.Now().UTC()
 	for _, record := range p.records {
@@ -485,10 +482,7 @@ func (p *pass) finish() (Summary, error) {
 	}
 	p.summary.Known = p.knownInTheEnd()
 	p.summary.sort()
-	if len(p.summary.Problems) == 0 {
-		return p.summary, nil
-	}
-	return p.summary, fmt.Errorf("%w: %s", errNotWhole, p.summary.firstProblems())
+	return p.summary, p.summary.Err()
 }
 
 func (p *pass) problem(problem account.Problem) {

@@ -2,6 +2,7 @@ package run
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -88,6 +89,17 @@ func (s *Summary) sort() {
 func (s *Summary) Fail(problems ...account.Problem) {
 	s.Problems = append(s.Problems, problems...)
 	s.Failed = len(s.Problems)
+}
+
+// errNotWhole heads the error of a run that did not do all it should.
+var errNotWhole = errors.New("the run was not whole")
+
+// Err returns an error that says what was not done, nil if all was.
+func (s Summary) Err() error {
+	if len(s.Problems) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", errNotWhole, s.firstProblems())
 }
 
 // firstProblems is the problems in one line, as many as a reader can take in.

@@ -88,7 +88,7 @@ var properNouns = []string{"Slack", "Sleuth", "Security", "SES", "Step", "Lambda
 // JSON, CSV, logs, names, and tags.
 var datesForPrograms = map[string]string{
 	"internal/cli/demo_cast.go":              "the value of a tag",
-	"internal/cli/run.go":                    "a run's id",
+	"internal/app/app.go":                    "a run's id",
 	"internal/audit/exemption.go":            "the value of a tag",
 	"internal/enforce/reactivate.go":         "the value of a tag",
 	"internal/evidence/evidence.go":          "the name of a document",

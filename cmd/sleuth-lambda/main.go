@@ -1,0 +1,18 @@
+// Command sleuth-lambda is Sleuth as an AWS Lambda function: the bootstrap of
+// the zips. Its settings are environment variables.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/iam-sleuth/sleuth/internal/lambda"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	lambda.Serve(ctx, os.Environ(), os.Stdout, os.Stderr)
+}

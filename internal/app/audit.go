@@ -1,0 +1,79 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/org"
+	"github.com/iam-sleuth/sleuth/internal/report"
+	sleuth "github.com/iam-sleuth/sleuth/internal/run"
+)
+
+// AuditOptions say how an audit is made.
+type AuditOptions struct {
+	// AsOf is the moment to come that keys are evaluated at; zero is now.
+	AsOf time.Time
+	// Progress is called after each user read, for several accounts side by
+	// side; may be nil.
+	Progress func(users int)
+	// Each is called with the report of each account, in the order of the
+	// accounts and one at a time. What it returns is kept in the audit.
+	Each func(report.Report) report.Report
+}
+
+// Audit reads and evaluates the keys of every account that the settings cover.
+// It writes and sends nothing. What could not be read is in the reports.
+func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*org.Audit, error) {
+	began := a.Now().UTC()
+	log := a.Logger(cfg.Debug)
+	e, err := a.connectHome(ctx, cfg, runID(began))
+	if err != nil {
+		return nil, err
+	}
+	members, err := e.members(ctx)
+	if err != nil {
+		return nil, err
+	}
+	type audited struct {
+		report.Report
+		entered bool
+	}
+	all := org.NewAudit(members, began)
+	org.Each(ctx, members.Accounts, cfg.Scope.Concurrency,
+		func(ctx context.Context, account string) audited {
+			m, err := e.enter(ctx, account, log)
+			if err != nil {
+				return audited{org.NotAudited(account, report.Rules(cfg.Rules), began, err), false}
+			}
+			return audited{a.auditOf(ctx, m, cfg, o), true}
+		},
+		func(_ string, one audited) { all.Add(o.Each(one.Report), one.entered) })
+	return all, nil
+}
+
+// auditOf reads and evaluates the keys of an account that we are connected to.
+func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditOptions) report.Report {
+	now := a.Now().UTC()
+	client := iam.NewFromConfig(m.aws)
+	found, _ := sleuth.Auditor{
+		Account:    m.Account,
+		Exemptions: cfg.Exemptions,
+		Progress:   o.Progress,
+		Others:     otherCredentials(cfg, client),
+		Reader: inventory.Reader{
+			IAM:         client,
+			Concurrency: cfg.Concurrency,
+			Rules:       cfg.Rules,
+			Now:         cmp.Or(o.AsOf, now),
+		},
+	}.Audit(ctx) // the report has its problems
+	if !o.AsOf.IsZero() {
+		found.Forecast = report.NewForecast(now)
+	}
+	return found
+}

@@ -1,0 +1,118 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/notify/sns"
+	"github.com/iam-sleuth/sleuth/internal/retry"
+	"github.com/iam-sleuth/sleuth/internal/secret"
+)
+
+// channels sets up what the settings name. Secrets are fetched here, before
+// anything is changed: a run that cannot tell people does not begin.
+func (a *App) openChannels(ctx context.Context, cfg config.Config, aws aws.Config, dryRun bool) ([]notify.Channel, error) {
+	w := wiring{App: a, cfg: cfg, aws: aws, dryRun: dryRun, paper: &lockedWriter{out: a.Out}} // channels print side by side
+	var channels []notify.Channel
+	for _, c := range []struct {
+		name  string
+		isSet bool
+		setUp func(context.Context) ([]notify.Channel, error)
+	}{
+		{"Slack (SLACK_URL)", cfg.SlackURL.IsSet(), w.slack},
+		{"the Slack app (SLACK_TOKEN)", cfg.SlackToken.IsSet(), w.slackApp},
+		{"Teams (SLEUTH_TEAMS_URL)", cfg.TeamsURL.IsSet(), w.teams},
+		{"SNS (SNS_TOPIC)", cfg.SNSTopic != "", w.sns},
+		{"mail (EMAIL_FROM)", cfg.EmailFrom != "", w.email},
+		{"services (NOTIFY_URLS)", cfg.NotifyURLs.IsSet(), w.services},
+		{"events (EVENTS)", cfg.EventBus != "", w.events},
+	} {
+		if !c.isSet {
+			continue
+		}
+		set, err := c.setUp(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("set up %s: %w", c.name, err)
+		}
+		channels = append(channels, set...)
+	}
+	return channels, nil
+}
+
+// wiring is what channels are set up from.
+type wiring struct {
+	*App
+	cfg    config.Config
+	aws    aws.Config
+	dryRun bool
+	paper  io.Writer // where messages are printed
+}
+
+// previewed returns the channels as they are, or, in a dry run, as ones that
+// print.
+func (w wiring) previewed(channels ...notify.Channel) []notify.Channel {
+	if !w.dryRun {
+		return channels
+	}
+	for i, c := range channels {
+		channels[i] = notify.Preview{Channel: c, Out: w.paper}
+	}
+	return channels
+}
+
+// echo is where DEBUG has the messages printed that are sent; nil without it.
+func (w wiring) echo() io.Writer {
+	if !w.cfg.Debug {
+		return nil
+	}
+	return w.paper
+}
+
+func (w wiring) slack(ctx context.Context) ([]notify.Channel, error) {
+	url, err := w.cfg.SlackURL.Fetch(ctx, awsclient.Fetchers(w.aws))
+	if err != nil {
+		return nil, err
+	}
+	if err := config.CheckSlackURL(url.Reveal()); err != nil {
+		return nil, err
+	}
+	if w.dryRun {
+		url.Value = secret.New(slack.PrintOnly)
+	}
+	echo := w.echo()
+	if url.Reveal() == slack.PrintOnly {
+		echo = w.paper
+	}
+	channel, err := slack.NewWebhook(url.Value, slack.Options{Echo: echo, Now: w.Now, Retry: patience()})
+	return []notify.Channel{channel}, err
+}
+
+func (w wiring) sns(context.Context) ([]notify.Channel, error) {
+	channel, err := sns.NewTopic(w.cfg.SNSTopic, snsClient(w.aws, w.cfg.SNSTopic), sns.Options{Echo: w.echo(), Now: w.Now, Retry: patience()})
+	if err != nil {
+		return nil, err
+	}
+	return w.previewed(channel), nil
+}
+
+// patience bounds what one message to a channel that never answers costs to
+// about half a minute.
+func patience() retry.Policy { return retry.Policy{Attempts: 4, Timeout: 8 * time.Second} }
+
+// snsClient speaks to the topic's own region, whatever ours is.
+func snsClient(cfg aws.Config, topic string) *awssns.Client {
+	return awssns.NewFromConfig(cfg, func(o *awssns.Options) {
+		if region, err := sns.RegionOf(topic); err == nil {
+			o.Region = region
+		}
+	})
+}

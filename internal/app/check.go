@@ -1,0 +1,230 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub"
+
+	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/iampolicy"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/org"
+	"github.com/iam-sleuth/sleuth/internal/text"
+)
+
+// CheckOptions say how the settings are tried.
+type CheckOptions struct {
+	// Send posts a test message to every channel; SendTo is whom those write to
+	// that write to one person at a time, an address or a Slack id.
+	Send   bool
+	SendTo string
+	// Terraform: missing tags are suggested for Terraform, rather than as calls
+	// of the AWS CLI.
+	Terraform bool
+	// SlackAPI and SlackHost say how Slack's users are read, for the values of
+	// the tags.
+	SlackAPI  config.SlackAPI
+	SlackHost config.SlackHost
+	// SlackToken is the app's, which reads them if SlackAPI has no token and
+	// Slack did not reject it.
+	SlackToken config.SecretText
+}
+
+// Check tries, before the first run, what a run will need, and says on Out what
+// works and what does not. Nothing in AWS is changed. It returns how many checks
+// failed.
+func (a *App) Check(ctx context.Context, cfg config.Config, o CheckOptions) (failures int, err error) {
+	k := &checkup{App: a, ctx: ctx, out: a.Out}
+	k.ok("settings", "they can be used; 'sleuth config' shows them")
+	e, err := a.connectHome(ctx, cfg, "check")
+	if e == nil {
+		return 0, err
+	}
+	if err != nil {
+		k.failed("credentials", err)
+		return k.failures, nil
+	}
+	k.ok("credentials", e.home.Account.String())
+	k.alias(e.home.aliasErr)
+	k.allowed(e.home, iampolicy.ForRun(cfg, e.home.place()))
+	lacking := k.accounts(cfg, e)
+	if !cfg.Policy.AutoExpire {
+		k.note("disabling keys", "ENABLE_AUTO_EXPIRE is not true: people are told, and no key is disabled")
+	}
+	k.channels(cfg, e.home, o.Send, o.SendTo)
+	k.state(cfg, e.home)
+	k.untried(cfg)
+	k.tags(lacking, o, e.home.aws)
+	return k.failures, nil
+}
+
+// accounts tries every account that the settings cover, as a run enters it. It
+// returns the users who lack a tag.
+func (k *checkup) accounts(cfg config.Config, e *estate) []untagged {
+	members, err := e.members(k.ctx)
+	if err != nil {
+		k.failed("accounts", err)
+		return nil
+	}
+	if !members.Alone {
+		k.ok("accounts", text.Count(len(members.Accounts), "account")+" to cover")
+	}
+	type result struct {
+		said     bytes.Buffer
+		failures int
+		unread   bool
+		lacking  []untagged
+	}
+	var lacking []untagged
+	org.Each(k.ctx, members.Accounts, cfg.Scope.Concurrency,
+		func(ctx context.Context, account string) *result {
+			var r result
+			one := &checkup{App: k.App, ctx: ctx, out: &r.said}
+			if !members.Alone {
+				one.prefix = account + ": "
+			}
+			r.lacking = one.account(cfg, e, account, !members.Alone)
+			r.failures, r.unread = one.failures, one.unread
+			return &r
+		},
+		func(_ string, r *result) {
+			_, _ = r.said.WriteTo(k.out) // nobody is left to be told
+			k.failures += r.failures
+			k.unread = k.unread || r.unread
+			lacking = append(lacking, r.lacking...)
+		})
+	return lacking
+}
+
+// account tries one account. What is allowed there is asked of a member, whose
+// role has permissions of its own.
+func (k *checkup) account(cfg config.Config, e *estate, account string, isMember bool) []untagged {
+	m, err := e.enter(k.ctx, account, slog.New(slog.DiscardHandler))
+	if err != nil {
+		k.unread = true
+		k.failed("entering", err)
+		return nil
+	}
+	if isMember {
+		k.allowed(m, iampolicy.ForMember(cfg, m.place()))
+	}
+	lacking := k.read(m, cfg)
+	k.hub(cfg, m.aws)
+	return lacking
+}
+
+// checkup says what is well and what is not.
+type checkup struct {
+	*App
+	ctx                context.Context
+	out                io.Writer
+	prefix             string // stands before what is checked
+	failures           int
+	unread             bool // some user could not be read
+	slackTokenRejected bool // Slack rejected the app's token
+}
+
+func (k *checkup) ok(what, text string) {
+	fmt.Fprintf(k.out, "ok    %s%s: %s\n", k.prefix, what, text)
+}
+
+func (k *checkup) note(what, text string) {
+	fmt.Fprintf(k.out, "note  %s%s: %s\n", k.prefix, what, text)
+}
+
+func (k *checkup) failed(what string, err error) {
+	k.failures++
+	fmt.Fprintf(k.out, "FAIL  %s%s: %s\n", k.prefix, what, awserr.Message(err))
+}
+
+func (k *checkup) alias(err error) {
+	if err != nil {
+		k.failed("account alias", fmt.Errorf("%w; without it, messages name the account by its id alone", err))
+	}
+}
+
+// read reads the whole account as an audit does, which takes every permission
+// to read that a run takes. It returns the users who lack a tag.
+func (k *checkup) read(m member, cfg config.Config) []untagged {
+	var lacking []untagged
+	var firstErr error
+	users, keys := 0, 0
+	err := inventory.Reader{
+		IAM: iam.NewFromConfig(m.aws), Concurrency: cfg.Concurrency, Rules: cfg.Rules, Now: k.Now().UTC(), Everything: true,
+	}.Read(k.ctx, func(s inventory.Subject) {
+		users++
+		keys += len(s.Keys)
+		err := s.Err
+		for _, key := range s.Keys {
+			err = errors.Join(err, key.Err)
+		}
+		if firstErr == nil {
+			firstErr = err
+		}
+		if u, ok := untaggedOf(m.Account, s); ok {
+			lacking = append(lacking, u)
+		}
+	})
+	if err := errors.Join(err, firstErr); err != nil {
+		k.unread = true
+		k.failed("reading users and keys", fmt.Errorf("%w; 'sleuth iam-policy' prints what must be allowed", err))
+	} else {
+		k.ok("reading users and keys", text.Count(users, "user")+", "+text.Count(keys, "key"))
+	}
+	return lacking
+}
+
+// untried names what is set up and cannot be tried without leaving something.
+func (k *checkup) untried(cfg config.Config) {
+	if cfg.Evidence.IsSet() {
+		k.note("evidence", "set up, and not tried: the first run leaves it in "+cfg.Evidence.String()+", or says why it cannot")
+	}
+	if cfg.LeakSparesExempt && !cfg.LeakDisables {
+		k.note("leaked keys", "LEAK_EXEMPT has no effect without LEAK_RESPONSE=disable: people are told, and no leaked key is disabled")
+	}
+}
+
+// hub asks Security Hub for one finding, which it has only where it is turned
+// on.
+func (k *checkup) hub(cfg config.Config, connection aws.Config) {
+	if !cfg.SecurityHub {
+		return
+	}
+	_, err := securityhub.NewFromConfig(connection).GetFindings(k.ctx, &securityhub.GetFindingsInput{MaxResults: aws.Int32(1)})
+	if err != nil {
+		k.failed("findings", fmt.Errorf("ask Security Hub for findings: %w; turn it on in this account and region, and allow what 'sleuth iam-policy' prints", err))
+		return
+	}
+	k.ok("findings", "Security Hub is turned on")
+}
+
+// state takes and gives back the lease, as a run does.
+func (k *checkup) state(cfg config.Config, home member) {
+	store, err := k.OpenStore(k.ctx, cfg, home.aws, false)
+	if err != nil {
+		k.failed("state", err)
+		return
+	}
+	defer func() { _ = store.Close() }()
+	holder := "check-" + runID(k.Now())
+	// What cannot be read cannot be written either: one line says it.
+	if _, err = store.Load(k.ctx, home.Account.ID); err == nil {
+		err = store.Acquire(k.ctx, home.Account.ID, holder, k.Now().UTC(), cfg.Lease)
+	}
+	if err == nil {
+		err = store.Release(k.ctx, home.Account.ID, holder)
+	}
+	if err != nil {
+		k.failed("state", err)
+		return
+	}
+	k.ok("state", store.String())
+}

@@ -1,0 +1,153 @@
+package app
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/iam-sleuth/sleuth/internal/account"
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/notify/slack"
+	"github.com/iam-sleuth/sleuth/internal/slackmatch"
+	"github.com/iam-sleuth/sleuth/internal/text"
+)
+
+// untagged is a user with an active key who lacks a tag.
+type untagged struct {
+	account     account.Account
+	user        audit.User
+	slack, name bool // which are lacking
+}
+
+func untaggedOf(account account.Account, s inventory.Subject) (u untagged, lacks bool) {
+	active := slices.ContainsFunc(s.Keys, func(key inventory.Key) bool { return key.Status == audit.Active })
+	if s.Err != nil || !active {
+		return untagged{}, false
+	}
+	_, mentioned := slack.Mention(s.User.Name, s.User.Slack())
+	u = untagged{account: account, user: s.User, slack: !mentioned, name: s.User.NameTag() == ""}
+	return u, u.slack || u.name
+}
+
+// tags lists the users whom no message can mention or call by their name, with
+// the tags to give them where Slack knows somebody who must be meant.
+func (k *checkup) tags(lacking []untagged, o CheckOptions, home aws.Config) {
+	if k.unread {
+		k.note("tags", "not known of users who could not be read")
+	} else if len(lacking) == 0 {
+		k.ok("tags", "every user with an active key has a Slack and a Name tag")
+	}
+	if len(lacking) == 0 {
+		return
+	}
+	slices.SortFunc(lacking, func(a, b untagged) int {
+		return cmp.Or(cmp.Compare(a.account.ID, b.account.ID), cmp.Compare(a.user.Name, b.user.Name))
+	})
+	noSlack, noName := 0, 0
+	for _, u := range lacking {
+		if u.slack {
+			noSlack++
+		}
+		if u.name {
+			noName++
+		}
+	}
+	if noSlack > 0 {
+		k.note("Slack tags", text.Count(noSlack, "user")+" with an active key can't be mentioned; messages show the plain user name")
+	}
+	if noName > 0 {
+		k.note("Name tags", text.Count(noName, "user")+" with an active key can't be called by name; messages to them show the user name")
+	}
+	directory, known := k.directory(o, home)
+	several := lacking[0].account.ID != lacking[len(lacking)-1].account.ID
+	account := ""
+	for _, u := range lacking {
+		if several && u.account.ID != account {
+			account = u.account.ID
+			fmt.Fprintf(k.out, "      %s:\n", u.account)
+		}
+		fmt.Fprint(k.out, u.suggestion(directory, o.Terraform))
+	}
+	if !known {
+		fmt.Fprintln(k.out, "      With SLACK_TOKEN or SLACK_API_TOKEN the values are suggested; 'sleuth slack-users' lists them.")
+	}
+}
+
+// suggestion is what to paste in order to give a user the tags that are
+// lacking.
+func (u untagged) suggestion(directory slackmatch.Directory, terraform bool) string {
+	person, _ := directory.Find(u.user)
+	var tags []audit.Tag
+	if u.name {
+		tags = append(tags, audit.Tag{Key: audit.TagName, Value: cmp.Or(tagText(cmp.Or(person.RealName, person.DisplayName)), "...")})
+	}
+	if u.slack {
+		tags = append(tags, audit.Tag{Key: audit.TagSlack, Value: cmp.Or(person.ID, "U...")})
+	}
+	var out strings.Builder
+	if terraform {
+		fmt.Fprintf(&out, "        # into the tags of the aws_iam_user with name = %q\n", u.user.Name)
+		for _, tag := range tags {
+			fmt.Fprintf(&out, "        %-5s = %q\n", tag.Key, tag.Value)
+		}
+		return out.String()
+	}
+	fmt.Fprintf(&out, "        aws iam tag-user --user-name %s --tags", shellWord(u.user.Name))
+	for _, tag := range tags {
+		out.WriteString(" " + shellWord("Key="+tag.Key+",Value="+tag.Value))
+	}
+	return out.String() + "\n"
+}
+
+// tagText leaves of a text what IAM takes in a tag's value: letters, digits,
+// spaces and _.:/=+-@, see
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html.
+func tagText(text string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if slackmatch.IsWord(r) || strings.ContainsRune(" _.:/=+-@", r) {
+			return r
+		}
+		return -1
+	}, text))
+}
+
+// directory reads Slack's users where a token is set.
+func (k *checkup) directory(o CheckOptions, home aws.Config) (d slackmatch.Directory, ok bool) {
+	api := o.SlackAPI
+	if !api.SlackAPIToken.IsSet() && !k.slackTokenRejected {
+		api = config.SlackAPI{SlackAPIToken: o.SlackToken}
+	}
+	if !api.SlackAPIToken.IsSet() {
+		return slackmatch.Directory{}, false
+	}
+	token, apiURL, err := config.CheckSlackAPI(api, o.SlackHost)
+	if err == nil {
+		token, err = token.Fetch(k.ctx, awsclient.Fetchers(home))
+	}
+	if err != nil {
+		k.failed("Slack users", err)
+		return slackmatch.Directory{}, false
+	}
+	listing, err := slack.NewUsers(token.Value, slack.UsersOptions{APIURL: apiURL}).List(k.ctx, slack.Filter{})
+	if err != nil {
+		k.failed("Slack users", err)
+	}
+	return slackmatch.NewDirectory(listing.Users), len(listing.Users) > 0
+}
+
+// shellWord quotes what a shell would take apart.
+func shellWord(text string) string {
+	safe := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-@+,=", r)
+	}
+	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !safe(r) }) < 0 {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}

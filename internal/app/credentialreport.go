@@ -1,0 +1,30 @@
+package app
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+)
+
+// patienceForOthers is how long a report waits for AWS to make a credential
+// report; the keys are read meanwhile.
+const patienceForOthers = 30 * time.Second
+
+// otherCredentials reads the credentials that are no user's access keys, where
+// the settings ask for them.
+func otherCredentials(cfg config.Config, client inventory.ReportIAM) *inventory.CredentialReport {
+	if !cfg.EveryCredential {
+		return nil
+	}
+	return &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: slog.New(slog.DiscardHandler), Patience: patienceForOthers}
+}
+
+// credentialReport narrows the reading where the settings ask for it.
+func credentialReport(cfg config.Config, client inventory.ReportIAM, log *slog.Logger) *inventory.CredentialReport {
+	if !cfg.ByReport {
+		return nil
+	}
+	return &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: log}
+}

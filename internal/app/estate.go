@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
+	"github.com/iam-sleuth/sleuth/internal/awserr"
+	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/org"
+)
+
+// estate is the accounts that the settings cover, and the way into them. An
+// account alone is an estate of one: the home account, which the credentials
+// are for.
+type estate struct {
+	scope config.Scope
+	home  member
+	door  *org.Door
+}
+
+// member is a connection to one account.
+type member struct {
+	awsclient.Identity
+	aws      aws.Config
+	traffic  *awsclient.Traffic
+	aliasErr error // why the account has no alias; it is not fatal
+}
+
+// connectHome connects to the account of our own credentials. Session names the
+// sessions in the others. The estate is nil if there is no connection at all;
+// beside another error it has one.
+func (a *App) connectHome(ctx context.Context, cfg config.Config, session string) (*estate, error) {
+	connection, err := a.connect(ctx, cfg.Concurrency*max(1, cfg.Scope.Concurrency))
+	if err != nil {
+		return nil, err
+	}
+	e := &estate{home: member{aws: connection.Copy()}}
+	e.home.traffic = awsclient.Count(&e.home.aws)
+	if e.home.Identity, e.home.aliasErr, err = awsclient.Identify(ctx, e.home.aws); err != nil {
+		return e, err
+	}
+	e.scope = cfg.Scope.In(e.home.Account.ID)
+	e.door = org.NewDoor(connection, e.home.Account.ID, e.home.Partition, e.scope, "sleuth-"+session)
+	return e, nil
+}
+
+// members finds out which accounts there are to cover.
+func (e *estate) members(ctx context.Context) (org.Members, error) {
+	return org.List(ctx, organizations.NewFromConfig(e.home.aws), e.scope)
+}
+
+// covers reports whether the settings cover an account. AWS is asked only if
+// they go by its units, as every second counts.
+func (e *estate) covers(ctx context.Context, account string) (bool, error) {
+	if !e.scope.Allows(account) || len(e.scope.OUs) == 0 {
+		return e.scope.Allows(account), nil
+	}
+	members, err := e.members(ctx)
+	return slices.Contains(members.Accounts, account), err
+}
+
+// enter connects to one account.
+func (e *estate) enter(ctx context.Context, account string, log *slog.Logger) (member, error) {
+	if account == e.home.Account.ID {
+		e.home.logAlias(ctx, log)
+		return e.home, nil
+	}
+	inside, err := e.door.Enter(ctx, account)
+	if err != nil {
+		return member{}, err
+	}
+	m := member{aws: inside}
+	m.traffic = awsclient.Count(&m.aws)
+	if m.Identity, m.aliasErr, err = awsclient.Identify(ctx, m.aws); err != nil {
+		return member{}, err
+	}
+	m.logAlias(ctx, log)
+	if m.Account.ID != account {
+		return m, fmt.Errorf("the credentials for account %s are for account %s; check AWS_ENDPOINT_URL", account, m.Account.ID)
+	}
+	return m, nil
+}
+
+// logAlias says in the log why messages do not name an account by its alias.
+func (m member) logAlias(ctx context.Context, log *slog.Logger) {
+	if m.aliasErr != nil {
+		log.WarnContext(ctx, "the account's alias is left out of the messages", "account", m.Account.ID, "error", awserr.Message(m.aliasErr))
+	}
+}

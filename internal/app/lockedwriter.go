@@ -1,0 +1,19 @@
+package app
+
+import (
+	"io"
+	"sync"
+)
+
+// lockedWriter lets several write to one place, each write whole.
+type lockedWriter struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+// Write implements io.Writer.
+func (w *lockedWriter) Write(text []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out.Write(text)
+}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/iam-sleuth/sleuth/internal/org"
+	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/text"
+)
+
+// auditPrinter shows an audit, of one account or of several.
+type auditPrinter struct {
+	*console
+	view
+	several  bool
+	bar      *progress // nil for several accounts
+	hasState bool      // some key has a state that --fail-on names
+	failed   error
+}
+
+// add shows the report of one account, if those of several are shown as they
+// come, and leaves of it what is shown later.
+func (p *auditPrinter) add(found report.Report) report.Report {
+	found = found.Only(p.filter)
+	found.SortBy(p.order)
+	p.hasState = p.hasState || found.HasState(p.failOn)
+	if p.several && p.streams() {
+		fmt.Fprintln(p.stdout, found.Account)
+		p.failed = errors.Join(p.failed, p.show(found, p.output))
+		fmt.Fprintln(p.stdout)
+		found.Rows = nil
+	}
+	return found
+}
+
+// streams reports whether the accounts are shown one by one.
+func (p *auditPrinter) streams() bool { return p.output == "table" || p.output == "markdown" }
+
+// conclude shows what is left to show. The error says what could not be shown or
+// read.
+func (p *auditPrinter) conclude(all *org.Audit) error {
+	if !p.several {
+		p.bar.clear()
+		found := all.Accounts[0]
+		return errors.Join(p.show(found, p.output), found.Err())
+	}
+	if err := errors.Join(p.failed, p.showAll(all)); err != nil {
+		return err
+	}
+	if all.Totals.NotWhole > 0 {
+		return fmt.Errorf("the audit is not whole: %d of %s; mend what is named as failed, and audit again", all.Totals.NotWhole, text.Count(all.Totals.Accounts, "account"))
+	}
+	return nil
+}
+
+// showAll shows what is shown of all accounts together.
+func (p *auditPrinter) showAll(all *org.Audit) error {
+	if p.streams() {
+		fmt.Fprint(p.stdout, all.Totals)
+		return nil
+	}
+	for _, one := range all.Accounts {
+		for _, problem := range one.Problems {
+			fmt.Fprintf(p.stderr, "failed: %s: %s\n", one.Account.ID, problem.Text)
+		}
+	}
+	switch p.output {
+	case "json":
+		return report.WriteJSON(p.stdout, all)
+	case "csv":
+		return report.WriteAccountsCSV(p.stdout, all.Accounts)
+	case "html":
+		return report.WriteAccountsHTML(p.stdout, all.Accounts)
+	case "ocsf":
+		return report.WriteOCSF(p.stdout, thisTool(), all.Accounts...)
+	}
+	return report.WriteSARIF(p.stdout, thisTool(), all.Accounts...)
+}
+
+func (a *console) show(found report.Report, output string) error {
+	for _, problem := range found.Problems {
+		fmt.Fprintf(a.stderr, "failed: %s\n", problem.Text)
+	}
+	switch output {
+	case "html":
+		return report.WriteHTML(a.stdout, found)
+	case "markdown":
+		return report.WriteMarkdown(a.stdout, found)
+	case "json":
+		return report.WriteJSON(a.stdout, found)
+	case "csv":
+		return report.WriteReportCSV(a.stdout, found)
+	case "ocsf":
+		return report.WriteOCSF(a.stdout, thisTool(), found)
+	case "sarif":
+		return report.WriteSARIF(a.stdout, thisTool(), found)
+	}
+	return report.WriteText(a.stdout, found, newScreen(a.stdout, a.lookup))
+}
+
+// thisTool is what findings name as their source.
+func thisTool() report.Tool { return report.Tool{Version: versionText()} }
