@@ -61,7 +61,7 @@ type expiring struct {
 }
 
 func (e expiring) sweep(ctx context.Context) error {
-	records, err := e.Memory.List(ctx)
+	records, err := e.List(ctx)
 	if err != nil {
 		return err
 	}
