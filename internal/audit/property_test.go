@@ -81,10 +81,14 @@ func anyHistory(v audit.Verdict) *rapid.Generator[audit.History] {
 				return audit.Warned{}
 			}
 			first := now.Add(-anySpan(60*day).Draw(t, "told ago"))
+			later := now.Add(-day) // no warning of a refusal comes before the first
+			if later.Before(first) {
+				later = first
+			}
 			return audit.Warned{
 				Deadline: deadline.Add(rapid.SampledFrom([]time.Duration{0, 0, -day}).Draw(t, "moved")),
 				First:    first, Last: first, DaysLeft: rapid.IntRange(0, 40).Draw(t, "days told"),
-				Refused: rapid.SampledFrom([]time.Time{{}, first, now.Add(-day)}).Draw(t, "told of the refusal"),
+				Refused: rapid.SampledFrom([]time.Time{{}, first, later}).Draw(t, "told of the refusal"),
 			}
 		})
 	}
