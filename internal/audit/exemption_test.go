@@ -344,3 +344,44 @@ func FuzzParseExemption(f *testing.F) {
 		}
 	})
 }
+
+// TestWhereAUserGetsMail: at the Email tag, or at a user name that is an
+// address, and only if the text is an address and nothing else.
+func TestWhereAUserGetsMail(t *testing.T) {
+	t.Parallel()
+	for address, valid := range map[string]bool{
+		"azAZ09+=._-@azAZ09.example": true,
+		"a@my-site.example":          true,
+		" a@b.example ":              true,
+		"":                           false,
+		"a":                          false,
+		"@b.example":                 false,
+		"a@b":                        false,
+		"a@b..example":               false,
+		"a@-b.example":               false,
+		"a@b.c@d.example":            false,
+		"a b@c.example":              false,
+		"a@b_c.example":              false,
+		"a@b.example, c@d.example":   false,
+	} {
+		want := ""
+		if valid {
+			want = strings.TrimSpace(address)
+		}
+		tagged := audit.User{Name: "x@y.example", Tags: audit.Tags{{Key: "Email", Value: address}}}
+		if got := tagged.Email(); got != want {
+			t.Errorf("the tag %q is the address %q, want %q", address, got, want)
+		}
+		if got := (audit.User{Name: address}).Email(); got != want {
+			t.Errorf("the name %q is the address %q, want %q", address, got, want)
+		}
+	}
+	// The neighbours of letters and digits in ASCII.
+	for _, r := range "`{@[/:" {
+		for _, address := range []string{"a" + string(r) + "@b.example", "a@b" + string(r) + ".example"} {
+			if got := (audit.User{Name: address}).Email(); got != "" {
+				t.Errorf("%q was taken for an address", address)
+			}
+		}
+	}
+}

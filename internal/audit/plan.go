@@ -186,11 +186,9 @@ func due(v Verdict, rules Rules, history History, policy Policy, d Decision) boo
 		if limit.refused && !d.namesDay(v) {
 			limit.refused = false // what would be said of it begins no notice
 		}
-		ladder := policy.RemindAt
-		if limit.notice > 0 {
-			// The warning that begins the notice must not wait for a lower rung.
-			ladder = append(slices.Clone(ladder), limit.notice)
-		}
+		// The warning that begins the notice must not wait for a lower rung. If
+		// there is no notice, rung zero is on every ladder anyway.
+		ladder := append(slices.Clone(policy.RemindAt), limit.notice)
 		rung, onLadder := rungFor(limit.daysLeft, ladder)
 		if !onLadder {
 			continue

@@ -108,6 +108,43 @@ func TestMinimumNotice(t *testing.T) {
 	}
 }
 
+// TestTheNoticeOfARefusedExemption is as long as that of a key without one: from
+// the warning age to the limit.
+func TestTheNoticeOfARefusedExemption(t *testing.T) {
+	t.Parallel()
+	refused := audit.ParseExemption("False").Under(audit.ExemptionRules{MaxDays: 30}, now)
+	for _, c := range []struct {
+		name   string
+		key    audit.Key
+		notice int // MIN_NOTICE_DAYS
+		want   int
+	}{
+		{"past its age", keyOf(95, 1), 0, 40},
+		{"past its age, and the minimum is longer", keyOf(95, 1), 50, 50},
+		{"unused", keyOf(40, 33), 0, 10},
+		{"unused, and the minimum is longer", keyOf(40, 33), 14, 14},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			v := audit.Judge(c.key, refused, seed, now)
+			d := audit.Decide(c.key, v, seed, audit.History{}, audit.Policy{AutoExpire: true, MinNoticeDays: c.notice}, now)
+			if d.Hold != audit.HeldForNotice || d.DaysLeft != c.want || !d.At.Equal(in(c.want)) {
+				t.Errorf("%q with %d days left, at %v; want %d", d.Hold, d.DaysLeft, d.At, c.want)
+			}
+		})
+	}
+}
+
+// TestANoticeThatHasNotBegun begins as the key reaches the warning age.
+func TestANoticeThatHasNotBegun(t *testing.T) {
+	t.Parallel()
+	// Its use is in sight in 5 days and at its limit in 15.
+	d := decide(keyOf(50, 15), audit.History{}, audit.Policy{AutoExpire: true, MinNoticeDays: 14})
+	if d.OtherDaysLeft != 19 || !d.At.Equal(in(19)) || d.DaysLeft != 40 {
+		t.Errorf("got %+v, want 40 days and 19 to the other limit", d)
+	}
+}
+
 // TestRemindAt is the ladder: each rung is told once.
 func TestRemindAt(t *testing.T) {
 	t.Parallel()
@@ -243,6 +280,17 @@ func TestTold(t *testing.T) {
 				Creation:   audit.Warned{Deadline: in(25), First: now, Last: now, DaysLeft: 25},
 				Inactivity: audit.Warned{Deadline: in(7), First: now, Last: now, DaysLeft: 7},
 			},
+		},
+		{
+			name: "the other reaches its warning age today", key: keyOf(65, 20), told: 25, other: 10,
+			want: audit.History{
+				Creation:   audit.Warned{Deadline: in(25), First: now, Last: now, DaysLeft: 25},
+				Inactivity: audit.Warned{Deadline: in(10), First: now, Last: now, DaysLeft: 10},
+			},
+		},
+		{
+			name: "its use is in sight, and its age comes first", key: keyOf(85, 22), told: 5, other: 8,
+			want: audit.History{Creation: audit.Warned{Deadline: in(5), First: now, Last: now, DaysLeft: 5}},
 		},
 		{
 			name: "again: the first stays", key: keyOf(60, 1), told: 30,

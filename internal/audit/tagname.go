@@ -109,7 +109,8 @@ func words(text string) []string {
 // edits counts the letters to insert, to leave out, to replace or to swap with
 // their neighbour to turn a into b (optimal string alignment).
 func edits(a, b []rune) int {
-	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	var before []int // the row before last
+	last := make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j
 	}

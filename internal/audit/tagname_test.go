@@ -67,6 +67,10 @@ func TestSpellingsOfATagsName(t *testing.T) {
 		{"KeyAuotExpire", doubtful, doubtful},
 		{"Key-Auto-Exipre", doubtful, doubtful},
 		{"KeyAutoExp\u00efre", doubtful, doubtful},
+		{"KeyAutExpir", doubtful, doubtful},   // two letters missing
+		{"KeyAuotExipre", doubtful, doubtful}, // two pairs swapped
+		{"KeyAutuoExpir", doubtful, doubtful}, // one letter twice, one missing
+		{"KeyAutoExpire\U00010400\U00010400", doubtful, doubtful},
 		{"KeyAutoExpire\u200b", doubtful, doubtful},
 
 		{"Key-Auto-Expire:AKIA1", doubtful, nothing},
@@ -89,6 +93,9 @@ func TestSpellingsOfATagsName(t *testing.T) {
 		{"Expire", nothing, nothing},
 		{"AutoExpire", nothing, nothing},
 		{"KeyExpire", nothing, nothing},
+		{"TheKeyAutoExpire", nothing, nothing}, // three edits away
+		{"KxyAutExpir", nothing, nothing},
+		{"KxyAuotExpirx", nothing, nothing},
 		{"KeyAutoExpireReason", nothing, nothing},
 		{"KeyAutoExpireReason:AKIA1", nothing, nothing},
 		{"Key-Auto-Expire-Reason", nothing, nothing},

@@ -313,8 +313,10 @@ func TestNamesAreAContract(t *testing.T) {
 			t.Errorf("%q was read as the state %s", bad, s)
 		}
 	}
-	if got := audit.State(200).String(); got != "unknown" {
-		t.Errorf("a state that is none is called %q", got)
+	for _, s := range []audit.State{audit.Disabled + 1, 200} {
+		if got := s.String(); got != "unknown" {
+			t.Errorf("a state that is none is called %q", got)
+		}
 	}
 	for reason, want := range map[audit.Reason]string{audit.NoReason: "", audit.CreationAge: "creation age", audit.Inactivity: "inactivity"} {
 		text, err := reason.MarshalText()

@@ -158,17 +158,17 @@ func (e Enforcer) Settle(ctx context.Context, record *ledger.Record) (Outcome, e
 		return Changed, nil
 	}
 	user, key, err := e.Reader.Fresh(ctx, audit.User{Name: record.User()}, record.KeyID())
-	if err == nil {
-		attempt.Notice.User = user.Name // the present one
-	}
-	switch {
-	case inventory.IsGone(err):
+	if inventory.IsGone(err) {
 		return e.resolve(ctx, record, true, Gone, nil)
-	case err != nil:
+	}
+	if err != nil {
 		return Pending, fmt.Errorf("find out whether an earlier run disabled key %s of user %s: %w", record.KeyID(), record.User(), err)
-	case key.Status == audit.Inactive:
+	}
+	if key.Status == audit.Inactive {
+		attempt.Notice.User = user.Name // the present one
 		return e.recordDisabled(ctx, record, *attempt, nil)
-	case e.Now().Sub(attempt.At) < Lag:
+	}
+	if e.Now().Sub(attempt.At) < Lag {
 		return Pending, nil
 	}
 	return e.resolve(ctx, record, false, Changed, nil)

@@ -506,6 +506,7 @@ func TestDisableLeaked(t *testing.T) {
 		{name: "spared, and an attempt before may show yet", before: attempt(now), spared: "exempt", outcome: enforce.Pending, diary: []string{"intent", "read"}},
 		{name: "disabled by a person", world: func(a *aws) { a.key.Status = audit.Inactive }, outcome: enforce.Changed, diary: []string{"intent", "read", "nothing"}},
 		{name: "disabled by an attempt before", before: attempt(now), world: func(a *aws) { a.key.Status = audit.Inactive }, outcome: enforce.Disabled, diary: []string{"intent", "read", "disabled"}},
+		{name: "disabled by an attempt before, its user renamed since", before: attempt(now), world: func(a *aws) { a.user.Name, a.key.Status = "robot", audit.Inactive }, outcome: enforce.Disabled, diary: []string{"intent", "read", "disabled"}},
 		{name: "gone", world: func(a *aws) { a.readErr = gone }, outcome: enforce.Gone, diary: []string{"intent", "read", "nothing"}},
 		{name: "gone while it was written", world: func(a *aws) { a.deleted = true }, outcome: enforce.Gone, diary: []string{"intent", "read", "write", "read", "nothing"}},
 		{name: "its user renamed while it was written", world: func(a *aws) { a.renamed = "robot" }, outcome: enforce.Failed, err: "disable key AKIA1", diary: []string{"intent", "read", "write", "read"}},
@@ -533,6 +534,9 @@ func TestDisableLeaked(t *testing.T) {
 			disabled := outcome == enforce.Disabled
 			if (record.Final().Notice.Kind == notify.Leaked) != disabled || record.Leak().Disabled.IsZero() == disabled || !record.FinalPending() {
 				t.Errorf("the record is %+v", record)
+			}
+			if disabled && (record.User() != a.user.Name || record.Final().Notice.User != a.user.Name) {
+				t.Errorf("the record is of %s and its notice of %s, want the present name", record.User(), record.Final().Notice.User)
 			}
 		})
 	}

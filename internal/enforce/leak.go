@@ -36,17 +36,17 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 	acting, cancel := context.WithTimeout(ctx, freshFor)
 	defer cancel()
 	freshUser, fresh, err := e.Reader.Fresh(acting, user, keyID)
-	if err == nil {
-		attempt.Notice.User = freshUser.Name // the present one
-	}
-	switch {
-	case inventory.IsGone(err):
+	if inventory.IsGone(err) {
 		return e.resolve(ctx, record, leftover, Gone, nil)
-	case err != nil:
+	}
+	if err != nil {
 		return Failed, fmt.Errorf("read key %s of user %s once more before disabling it, so it is left active: %w", keyID, user.Name, err)
-	case fresh.Status == audit.Inactive && leftover:
+	}
+	if fresh.Status == audit.Inactive && leftover {
+		attempt.Notice.User = freshUser.Name // the present one
 		return e.recordDisabled(ctx, record, attempt, theirs)
-	case fresh.Status != audit.Active || spared(freshUser, fresh) != "":
+	}
+	if fresh.Status != audit.Active || spared(freshUser, fresh) != "" {
 		// With an attempt behind it that may yet show, nothing is known.
 		if leftover {
 			return Pending, nil

@@ -52,18 +52,22 @@ func (w *wire) count(operation string) *atomic.Int32 {
 	return count.(*atomic.Int32)
 }
 
-// newTable makes a table in an account of its own. The clients of one table
-// share a wire.
-func newTable(t *testing.T) (newClient func(...func(*dynamodb.Options)) *dynamodb.Client, w *wire) {
+// newTable makes a table in an account of its own, or with -short a stand-in.
+// The clients of one table share a wire.
+func newTable(t *testing.T) (newClient func(...func(*dynamodb.Options)) tableClient, w *wire) {
 	t.Helper()
+	if testing.Short() {
+		w = &wire{}
+		return newStandIn(w), w
+	}
 	config := mototest.Shared(t).Account(t).Config(t.Context())
 	w = &wire{}
 	t.Cleanup(w.base.CloseIdleConnections)
 	config.HTTPClient = &http.Client{Transport: w}
-	newClient = func(opts ...func(*dynamodb.Options)) *dynamodb.Client {
+	newClient = func(opts ...func(*dynamodb.Options)) tableClient {
 		return dynamodb.NewFromConfig(config, opts...)
 	}
-	client := newClient()
+	client := dynamodb.NewFromConfig(config)
 	if _, err := client.CreateTable(t.Context(), ledger.TableDefinition(table)); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +88,7 @@ func key(account, name string) map[string]types.AttributeValue {
 	}
 }
 
-func rawItem(t *testing.T, client *dynamodb.Client, account, name string) map[string]types.AttributeValue {
+func rawItem(t *testing.T, client tableClient, account, name string) map[string]types.AttributeValue {
 	t.Helper()
 	got, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String(table), Key: key(account, name)})
 	if err != nil {
