@@ -10,11 +10,16 @@ FUZZTIME ?= 30s
 BENCHTIME ?= 1s
 # What 'make bench' hands on: -quick, -full, -users N; see internal/tools/bench.
 BENCHFLAGS ?=
+# What 'make mutants' looks at, and by what. See docs/decisions/mutants.md.
+MUTANTS  ?= audit enforce ledger outbox
+GREMLINS ?= go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
+MUTANTS_COVERED := 90
+MUTANTS_KILLED  := 95
 # What 'make test' hands on to go test, such as TESTFLAGS='-race -short'.
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build lambda demo test race lint fmt fmt-check vet tidy-check vuln fuzz bench docs pictures clean ci
+.PHONY: help build lambda demo test race lint fmt fmt-check vet tidy-check vuln fuzz mutants bench docs pictures clean ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +85,20 @@ fuzz: ## Run every fuzz target for FUZZTIME (30s) each
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime '$(FUZZTIME)' "./$$(dirname "$$file")" || exit 1; \
 		done; \
 	done
+
+mutants: ## Check that tests notice changes to the code that decides (slow)
+	@mkdir -p build/mutants; failed=0; for package in $(MUTANTS); do \
+		GOFLAGS="$$GOFLAGS -short" $(GREMLINS) unleash --workers 2 --timeout-coefficient 10 \
+			"./internal/$$package" > "build/mutants/$$package.txt" 2>&1; \
+		awk -v package="$$package" -v least=$(MUTANTS_COVERED) -v dead=$(MUTANTS_KILLED) ' \
+			/^Test efficacy:/ { killed = $$3 + 0 } \
+			/^Mutator coverage:/ { covered = $$3 + 0 } \
+			END { \
+				printf "%-8s %6.2f%% of mutants covered (at least %d%%), %6.2f%% of those killed (at least %d%%)\n", package, covered, least, killed, dead; \
+				exit covered < least || killed < dead \
+			}' "build/mutants/$$package.txt" || failed=1; \
+	done; \
+	[ "$$failed" = 0 ] || echo "see LIVED and NOT COVERED in build/mutants/"; exit "$$failed"
 
 bench: ## Run every benchmark, and measure whole runs (BENCHFLAGS=-full, -quick, ...)
 	@go run ./internal/tools/bench $(BENCHFLAGS)

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -207,5 +208,27 @@ func testDamagedRun(t *testing.T, w workshop) {
 	}
 	if last, err := runs.LastRun(t.Context(), alpha); err != nil || last.Run != "next" {
 		t.Errorf("after the next run: %+v, %v", last, err)
+	}
+}
+
+// TestSplitDamaged: the records that cannot be understood, however deep they
+// are, and the rest.
+func TestSplitDamaged(t *testing.T) {
+	t.Parallel()
+	one, two, broken := &ledger.DamagedError{KeyID: "AKIA1"}, &ledger.DamagedError{KeyID: "AKIA2"}, errors.New("broken")
+	for name, c := range map[string]struct {
+		err     error
+		damaged []*ledger.DamagedError
+		other   bool
+	}{
+		"nothing":       {nil, nil, false},
+		"another error": {broken, nil, true},
+		"one record":    {one, []*ledger.DamagedError{one}, false},
+		"all of them":   {errors.Join(one, errors.Join(broken, fmt.Errorf("load: %w", two))), []*ledger.DamagedError{one, two}, true},
+	} {
+		damaged, other := ledger.SplitDamaged(c.err)
+		if !slices.Equal(damaged, c.damaged) || errors.Is(other, broken) != c.other || (other != nil) != c.other {
+			t.Errorf("%s: %v and %v", name, damaged, other)
+		}
 	}
 }

@@ -361,9 +361,10 @@ func testReadOnly(t *testing.T, store ledger.Store) {
 	t.Helper()
 	ctx := t.Context()
 	for call, err := range map[string]error{
-		"Put":     store.Put(ctx, warned(alpha, "AKIA2")),
-		"Delete":  store.Delete(ctx, alpha, "AKIA1"),
-		"Acquire": store.Acquire(ctx, alpha, "one", today, time.Minute),
+		"Put":        store.Put(ctx, warned(alpha, "AKIA2")),
+		"Delete":     store.Delete(ctx, alpha, "AKIA1"),
+		"Acquire":    store.Acquire(ctx, alpha, "one", today, time.Minute),
+		"SetLastRun": store.(ledger.Runs).SetLastRun(ctx, alpha, ledger.LastRun{}),
 	} {
 		if !errors.Is(err, ledger.ErrReadOnly) {
 			t.Errorf("%s: %v", call, err)
@@ -414,6 +415,37 @@ func (r *refusing) Query(context.Context, *dynamodb.QueryInput, ...func(*dynamod
 func (r *refusing) PutItem(context.Context, *dynamodb.PutItemInput, ...func(*dynamodb.Options)) (*dynamodb.PutItemOutput, error) {
 	r.puts.Add(1)
 	return nil, r.err
+}
+
+func (r *refusing) Scan(context.Context, *dynamodb.ScanInput, ...func(*dynamodb.Options)) (*dynamodb.ScanOutput, error) {
+	return nil, r.err
+}
+
+func (r *refusing) DeleteItem(context.Context, *dynamodb.DeleteItemInput, ...func(*dynamodb.Options)) (*dynamodb.DeleteItemOutput, error) {
+	return nil, r.err
+}
+
+// TestDynamoDBSaysWhatFailed, of each call.
+func TestDynamoDBSaysWhatFailed(t *testing.T) {
+	t.Parallel()
+	ctx, broken := t.Context(), errors.New("no route")
+	store := onTable(&refusing{err: broken})
+	for doing, call := range map[string]func() error{
+		"read the records of account " + alpha:  func() error { _, err := store.Load(ctx, alpha); return err },
+		"read the record of key AKIA1":          func() error { _, _, err := store.Get(ctx, alpha, "AKIA1"); return err },
+		"read all records":                      func() error { _, err := store.List(ctx); return err },
+		"read all records in":                   func() error { _, err := store.ListPending(ctx); return err },
+		"read the last run on account " + alpha: func() error { _, err := store.LastRun(ctx, alpha); return err },
+		"remember the run on account " + alpha:  func() error { return store.SetLastRun(ctx, alpha, ledger.LastRun{}) },
+		"write the record of key AKIA1":         func() error { return store.Put(ctx, warned(alpha, "AKIA1")) },
+		"remove the record of key AKIA1":        func() error { return store.Delete(ctx, alpha, "AKIA1") },
+		"take the lease on account " + alpha:    func() error { return store.Acquire(ctx, alpha, "one", today, time.Minute) },
+		"give up the lease on account " + alpha: func() error { return store.Release(ctx, alpha, "one") },
+	} {
+		if err := call(); !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), doing) || !strings.Contains(err.Error(), "in dynamodb:sleuth-state: no route") {
+			t.Errorf("%s: %v", doing, err)
+		}
+	}
 }
 
 func TestDynamoDBHints(t *testing.T) {

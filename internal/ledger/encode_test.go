@@ -59,6 +59,7 @@ func TestDecodeIsNotFooledByCase(t *testing.T) {
 func TestAnotherVersionIsNotRead(t *testing.T) {
 	t.Parallel()
 	for stored, want := range map[string]string{
+		`{"version":1,"account":"111111111111","key_id":"AKIA1","revision":1}`: "before the first release",
 		`{"version":2,"account":"111111111111","key_id":"AKIA1","revision":1}`: "before the first release",
 		`{"version":4,"account":"111111111111","key_id":"AKIA1","revision":1}`: "newer Sleuth",
 		`{"account":"111111111111","key_id":"AKIA1","revision":1}`:             "no version",

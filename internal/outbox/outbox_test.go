@@ -35,6 +35,7 @@ type channel struct {
 	mu       sync.Mutex
 	tried    int
 	accepted []string
+	named    []string // the keys whose owners were named and not mentioned
 	said     string
 }
 
@@ -67,6 +68,9 @@ func (c *channel) Send(ctx context.Context, m notify.Message) error {
 	c.said += m.Body
 	for _, n := range m.Notices {
 		c.accepted = append(c.accepted, n.KeyID+" "+string(n.Kind))
+		if n.Named {
+			c.named = append(c.named, n.KeyID)
+		}
 	}
 	return nil
 }
@@ -75,6 +79,20 @@ func (c *channel) Send(ctx context.Context, m notify.Message) error {
 type picky struct{ *channel }
 
 func (p picky) Tells(n notify.Notice) bool { return slices.Contains(p.only, n.User) }
+
+// bulk is a channel that puts everything into one message, and the account of
+// the bulletin into every notice.
+type bulk struct{ *channel }
+
+func (bulk) Compose(b notify.Bulletin) []notify.Message {
+	notices := slices.Clone(b.Notices)
+	for i := range notices {
+		if notices[i].Account.ID == "" {
+			notices[i].Account = b.Account
+		}
+	}
+	return []notify.Message{{Notices: notices}}
+}
 
 // bus is a channel that programs listen to.
 type bus struct{ *channel }
@@ -247,7 +265,11 @@ func TestANoticeDueOnNobody(t *testing.T) {
 	mail, slack, sns := picky{&channel{name: "mail", only: []string{"bob"}}}, &channel{name: "slack"}, &channel{name: "sns", err: errDown}
 	b := newBox(t, mail)
 	item := b.final("K1", "ann")
-	b.wantProblem(b.deliver(item), "user ann could not be notified about key K1: no channel can reach its owner; ")
+	r := b.deliver(item)
+	b.wantProblem(r, "user ann could not be notified about key K1: no channel can reach its owner; ")
+	if r.Failed != 1 {
+		t.Errorf("%d failed, want 1", r.Failed)
+	}
 	b.Channels = nil
 	b.wantProblem(b.deliver(item), "user ann could not be notified about key K1: no channel is configured; ")
 	b.Channels = []notify.Channel{printer{&channel{name: "paper"}}}
@@ -376,8 +398,58 @@ func TestAnotherProcessWroteMeanwhile(t *testing.T) {
 	other.MarkLeaked(now, "run-2", "arn", notify.Notice{KeyID: "K2", Kind: notify.Exposed, Reason: audit.Exposure}, ledger.Due{Channels: []string{"slack"}})
 	b.check(b.store.Put(t.Context(), &other))
 	b.deliver(item)
-	if kept := b.stored("K2"); !kept.LeakPending() {
-		t.Errorf("the notice of the leak is lost: %+v", kept)
+	if kept := b.stored("K2"); !kept.LeakPending() || kept.Revision() != other.Revision() {
+		t.Errorf("the notice of the leak is lost, or was written for nothing: %+v", kept)
+	}
+}
+
+// TestOneMessageAboutOneKey: its final notice and its warning are both recorded,
+// though the channel added the account.
+func TestOneMessageAboutOneKey(t *testing.T) {
+	t.Parallel()
+	slack := bulk{&channel{name: "slack"}}
+	b := newBox(t, slack)
+	item := b.final("K1", "ann", "slack")
+	warning := b.warning("K1", "ann")
+	warning.Record = item.Record
+	r := b.Deliver(t.Context(), time.Time{}, notify.Bulletin{Account: account.Account{ID: acct}}, []outbox.Item{item, warning})
+	if kept := b.stored("K1"); kept.Pending() || kept.Warnings().Creation.First.IsZero() || kept.Revision() != 2 {
+		t.Errorf("stored is %+v", kept)
+	}
+	if r.Notices != 2 || r.Messages != 1 || r.Closed[acct] != 1 || len(r.Warned) != 1 {
+		t.Errorf("the result is %+v", r)
+	}
+}
+
+// TestWhatADeliveryChanges of a record: nothing, if there is nothing to change,
+// and an error is named.
+func TestWhatADeliveryChanges(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, &channel{name: "slack"})
+	item := b.warning("K1", "ann")
+	item.Delivered = func(*ledger.Record) error { return ledger.ErrUnchanged }
+	if r := b.deliver(item); len(r.Problems) != 0 || b.stored("K1").Revision() != 0 {
+		t.Errorf("nothing changed, and stored is %+v: %+v", b.stored("K1"), r)
+	}
+	item.Delivered = func(*ledger.Record) error { return errDown }
+	b.wantProblem(b.deliver(item), "key K1 of user ann", errDown.Error())
+}
+
+// TestADigestMentionsEachPersonOnce, and a run mentions them at each of their
+// keys.
+func TestADigestMentionsEachPersonOnce(t *testing.T) {
+	t.Parallel()
+	for digest, named := range map[string][]string{"": nil, "all accounts": {"K2"}} {
+		slack := &channel{name: "slack"}
+		b := newBox(t, slack)
+		items := []outbox.Item{b.warning("K1", "ann"), b.warning("K2", "ann")}
+		for i := range items {
+			items[i].Notice.SlackTag = "U1"
+		}
+		b.Deliver(t.Context(), time.Time{}, notify.Bulletin{Digest: digest}, items)
+		if !slices.Equal(slack.named, named) {
+			t.Errorf("digest %q: named at %q, want %q", digest, slack.named, named)
+		}
 	}
 }
 
@@ -395,6 +467,27 @@ func TestDigestItems(t *testing.T) {
 		t.Errorf("the result is %+v", r)
 	}
 	b.wantProblem(r, "key K1 of user eve in account 999999999999")
+}
+
+// TestAcceptedInOneAccount is not accepted in another.
+func TestAcceptedInOneAccount(t *testing.T) {
+	t.Parallel()
+	slack := picky{&channel{name: "slack", only: []string{"ann"}}}
+	b := newBox(t, slack)
+	item := b.final("K1", "ann", "slack")
+	item.Notice.Account.ID = acct
+	foreign := ledger.New("999999999999", "K1", "eve")
+	foreign.MarkLeaked(now, "run", "", notify.Notice{KeyID: "K1", User: "eve", Kind: notify.Exposed, Reason: audit.Exposure}, ledger.Due{Channels: []string{"slack"}})
+	theirs := outbox.Final(&foreign, account.Account{ID: "999999999999"})
+	b.Deliver(t.Context(), time.Time{}, notify.Bulletin{Digest: "all"}, []outbox.Item{item, theirs})
+	if item.Record.FinalPending() || !foreign.FinalPending() {
+		t.Errorf("pending: %t, and in the other account %t", item.Record.FinalPending(), foreign.FinalPending())
+	}
+	// One that nobody can reach is named with its account.
+	nobody := b.warning("K2", "eve")
+	nobody.Notice.Account.ID = "999999999999"
+	r := b.Deliver(t.Context(), time.Time{}, notify.Bulletin{Digest: "all"}, []outbox.Item{nobody})
+	b.wantProblem(r, "user eve could not be notified about key K2 in account 999999999999: ")
 }
 
 func TestDue(t *testing.T) {

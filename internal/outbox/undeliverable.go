@@ -49,12 +49,14 @@ func (d *delivery) dueElsewhere(item Item) []string {
 // reaches reports whether some channel can deliver the item. Channels that only
 // print are not asked to, and a run without channels warns nobody.
 func (d *delivery) reaches(item Item) bool {
-	switch final := item.Notice.Kind.Final(); {
-	case final && len(item.Record.Final().Due.Channels) > 0:
+	final := item.Notice.Kind.Final()
+	if final && len(item.Record.Final().Due.Channels) > 0 {
 		return true
-	case len(d.Channels) == 0:
+	}
+	if len(d.Channels) == 0 {
 		return !final
-	case !slices.ContainsFunc(d.Channels, notify.TellsPeople):
+	}
+	if !slices.ContainsFunc(d.Channels, notify.TellsPeople) {
 		return true
 	}
 	return len(notify.Recipients(d.Channels, item.Notice)) > 0
