@@ -213,8 +213,12 @@ func TestRemindAtPastTheLimit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if d := decide(key, c.history, policy); d.Action != c.want || d.Hold != audit.HeldByPolicy || d.DaysLeft != 0 {
-				t.Errorf("got %+v, want %s with no days left, held by policy", d, c.want)
+			for _, notice := range []int{0, 7} {
+				policy := policy
+				policy.MinNoticeDays = notice
+				if d := decide(key, c.history, policy); d.Action != c.want || d.Hold != audit.HeldByPolicy || d.DaysLeft != 0 {
+					t.Errorf("%d days' notice: got %+v, want %s with no days left, held by policy", notice, d, c.want)
+				}
 			}
 		})
 	}

@@ -194,9 +194,7 @@ func (f *File) prepare() error {
 		return err
 	}
 	if fresh {
-		if err := f.layOut(); err != nil {
-			return err
-		}
+		return f.layOut()
 	}
 	return f.prune()
 }

@@ -359,6 +359,45 @@ func filled(t *testing.T) string {
 	return path
 }
 
+// TestFileThatCannotBeMade: the error says what was being done, and that of the
+// system alone.
+func TestFileThatCannotBeMade(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("skipped: only Linux has a folder in which nobody can make anything")
+	}
+	dangling := statePath(t)
+	if err := os.Symlink(filepath.Join(t.TempDir(), "missing", "sleuth.db"), dangling); err != nil {
+		t.Fatal(err)
+	}
+	for path, doing := range map[string]string{
+		"/proc/sleuth-test/sleuth.db": "make the folder of the state file ",
+		dangling:                      "open the state file ",
+	} {
+		f, err := ledger.OpenFile(path)
+		if f != nil || err == nil || !strings.HasPrefix(err.Error(), doing+path) || errors.Is(err, fs.ErrInvalid) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// TestFileWithoutSpareRoom: one that ends with its last page is not cut short.
+func TestFileWithoutSpareRoom(t *testing.T) {
+	t.Parallel()
+	path := filled(t)
+	var size int64
+	changeWithBolt(t, path, func(tx *bolt.Tx) error {
+		size = tx.Size()
+		return nil
+	})
+	if err := os.Truncate(path, size); err != nil {
+		t.Fatal(err)
+	}
+	if got := load(t, openFile(t, path, ledger.ReadOnly()), alpha); len(got) != 60 {
+		t.Errorf("%d records of 60", len(got))
+	}
+}
+
 func TestFileThatIsNotOurs(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
