@@ -39,15 +39,15 @@ locals {
     for name in flatten([for address in local.senders : [address, split("@", address)[1]]]) : "arn:${local.partition}:ses:${local.here}:identity/${name}"
   ]
 
-  buses = [for bus in [var.events] : bus if bus != null && bus != ""]
+  buses = [for bus in [var.event_bus] : bus if bus != null && bus != ""]
 
   # Of the evidence, what its objects' ARNs begin with.
-  evidence = [for place in [var.report] : trimsuffix(trimprefix(place, "s3://"), "/") if place != null && place != ""]
+  evidence = [for place in [var.evidence] : trimsuffix(trimprefix(place, "s3://"), "/") if place != null && place != ""]
 
   # Reports also name what only the credential report shows.
-  reads_report = var.inventory == "credential-report" || var.scope == "all" && length(local.evidence) > 0
+  reads_report = var.inventory == "credential-report" || var.credentials == "all" && length(local.evidence) > 0
 
-  keeps_findings = var.findings == "securityhub"
+  keeps_findings = var.security_hub == "securityhub"
 
   tables = [for table in [trimprefix(local.state, "dynamodb:")] : "arn:${local.partition}:dynamodb:${local.here}:table/${table}" if table != "none"]
 
@@ -187,7 +187,7 @@ data "aws_iam_policy_document" "sleuth" {
   }
 
   dynamic "statement" {
-    for_each = var.report_kms_key_arn[*]
+    for_each = var.evidence_kms_key_arn[*]
     content {
       sid       = "EncryptEvidence"
       actions   = ["kms:GenerateDataKey"]

@@ -21,7 +21,7 @@ resource "aws_lambda_function" "sleuth" {
   kms_key_arn                    = var.kms_key_arn
 
   environment {
-    variables = merge(local.environment, { for bucket in local.results_buckets : "RESULTS_BUCKET" => bucket })
+    variables = merge(local.environment, { for bucket in local.results_buckets : "SLEUTH_RESULTS_BUCKET" => bucket })
   }
 
   dynamic "vpc_config" {

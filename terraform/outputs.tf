@@ -19,7 +19,7 @@ output "policy" {
 }
 
 output "state" {
-  description = "The STATE setting in force, for sleuth state list and sleuth reactivate."
+  description = "The SLEUTH_STATE setting in force, for sleuth state list and sleuth reactivate."
   value       = local.state
 }
 

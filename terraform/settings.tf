@@ -87,7 +87,7 @@ variable "allow_silent" {
 }
 
 variable "max_disable" {
-  description = "MAX_DISABLE: disable nothing, tell the channels and fail where one run would disable more than this many keys (\"25\"), or this share of the active ones (\"10%\"). Null: no limit."
+  description = "SLEUTH_MAX_DISABLE: disable nothing, tell the channels and fail where one run would disable more than this many keys (\"25\"), or this share of the active ones (\"10%\"). Null: no limit."
   type        = string
   default     = null
 
@@ -98,7 +98,7 @@ variable "max_disable" {
 }
 
 variable "min_notice_days" {
-  description = "MIN_NOTICE_DAYS: disable no key until so many days after its owner's first delivered warning, however old it is."
+  description = "SLEUTH_MIN_NOTICE_DAYS: disable no key until so many days after its owner's first delivered warning, however old it is."
   type        = number
   default     = 0
   nullable    = false
@@ -115,7 +115,7 @@ variable "min_notice_days" {
 }
 
 variable "max_exemption_days" {
-  description = "MAX_EXEMPTION_DAYS: honour no exemption that has no end, or one more than this many days ahead. Null: any."
+  description = "SLEUTH_MAX_EXEMPTION_DAYS: honour no exemption that has no end, or one more than this many days ahead. Null: any."
   type        = number
   default     = null
 
@@ -131,7 +131,7 @@ variable "max_exemption_days" {
 }
 
 variable "require_exemption_reason" {
-  description = "REQUIRE_EXEMPTION_REASON: honour no exemption without a KeyAutoExpireReason tag."
+  description = "SLEUTH_REQUIRE_EXEMPTION_REASON: honour no exemption without a KeyAutoExpireReason tag."
   type        = bool
   default     = false
   nullable    = false
@@ -143,7 +143,7 @@ variable "require_exemption_reason" {
 }
 
 variable "leak_response" {
-  description = "LEAK_RESPONSE: what to do about a key that AWS has found in public: tell at once (notify), or disable it and tell (disable), whatever its age and exemption. Null: AWS's events do not start the function. They come in one region: see docs/deploy.md."
+  description = "SLEUTH_LEAK_RESPONSE: what to do about a key that AWS has found in public: tell at once (notify), or disable it and tell (disable), whatever its age and exemption. Null: AWS's events do not start the function. They come in one region: see docs/deploy.md."
   type        = string
   default     = "notify"
 
@@ -159,7 +159,7 @@ variable "leak_response" {
 }
 
 variable "leak_exempt" {
-  description = "LEAK_EXEMPT: with leak_response = \"disable\", only tell of the leaked keys of exempt users, and leave them active."
+  description = "SLEUTH_LEAK_EXEMPT: with leak_response = \"disable\", only tell of the leaked keys of exempt users, and leave them active."
   type        = bool
   default     = false
   nullable    = false
@@ -178,7 +178,7 @@ variable "leak_max_disable" {
 }
 
 variable "remind_at" {
-  description = "REMIND_AT: warn only as a key passes each of these days left, such as [30, 14, 7, 3, 1], rather than on every run."
+  description = "SLEUTH_REMIND_AT: warn only as a key passes each of these days left, such as [30, 14, 7, 3, 1], rather than on every run."
   type        = list(number)
   default     = []
   nullable    = false
@@ -195,7 +195,7 @@ variable "remind_at" {
 }
 
 variable "accounts" {
-  description = "ACCOUNTS: cover these accounts: [\"organization\"] for every active one of the organization, or their ids. Empty: the function's own account alone."
+  description = "SLEUTH_ACCOUNTS: cover these accounts: [\"organization\"] for every active one of the organization, or their ids. Empty: the function's own account alone."
   type        = list(string)
   default     = []
   nullable    = false
@@ -207,7 +207,7 @@ variable "accounts" {
 }
 
 variable "ous" {
-  description = "OUS: with accounts = [\"organization\"], only the accounts in these organizational units, and in those nested in them."
+  description = "SLEUTH_OUS: with accounts = [\"organization\"], only the accounts in these organizational units, and in those nested in them."
   type        = list(string)
   default     = []
   nullable    = false
@@ -224,7 +224,7 @@ variable "ous" {
 }
 
 variable "exclude_accounts" {
-  description = "EXCLUDE_ACCOUNTS: ids of accounts of the organization to leave out."
+  description = "SLEUTH_EXCLUDE_ACCOUNTS: ids of accounts of the organization to leave out."
   type        = list(string)
   default     = []
   nullable    = false
@@ -246,7 +246,7 @@ variable "exclude_accounts" {
 }
 
 variable "member_role" {
-  description = "MEMBER_ROLE: name of the role to assume in each account, with its path if it has one. Required with accounts; the function's own account needs none."
+  description = "SLEUTH_MEMBER_ROLE: name of the role to assume in each account, with its path if it has one. Required with accounts; the function's own account needs none."
   type        = string
   default     = null
 
@@ -262,7 +262,7 @@ variable "member_role" {
 }
 
 variable "external_id" {
-  description = "EXTERNAL_ID: external id that the role in each account asks for."
+  description = "SLEUTH_EXTERNAL_ID: external id that the role in each account asks for."
   type        = string
   default     = null
 
@@ -278,7 +278,7 @@ variable "external_id" {
 }
 
 variable "account_concurrency" {
-  description = "ACCOUNT_CONCURRENCY: how many accounts are worked on at once, 1 to 100; each makes up to concurrency calls."
+  description = "SLEUTH_ACCOUNT_CONCURRENCY: how many accounts are worked on at once, 1 to 100; each makes up to concurrency calls."
   type        = number
   default     = 8
   nullable    = false
@@ -290,7 +290,7 @@ variable "account_concurrency" {
 }
 
 variable "inventory" {
-  description = "INVENTORY: how a run finds the users to look at. live asks for every user's keys, credential-report only for those whom the account's report shows to matter."
+  description = "SLEUTH_INVENTORY: how a run finds the users to look at. live asks for every user's keys, credential-report only for those whom the account's report shows to matter."
   type        = string
   default     = "live"
   nullable    = false
@@ -301,42 +301,42 @@ variable "inventory" {
   }
 }
 
-variable "scope" {
-  description = "SCOPE: what audit and the reports name. all also names root access keys, old console passwords and signing certificates, as the account's credential report shows them; access-keys does not. Nothing is done about them."
+variable "credentials" {
+  description = "SLEUTH_CREDENTIALS: what audit and the reports name. all also names root access keys, old console passwords and signing certificates, as the account's credential report shows them; access-keys does not. Nothing is done about them."
   type        = string
   default     = "all"
   nullable    = false
 
   validation {
-    condition     = contains(["all", "access-keys"], var.scope)
-    error_message = "scope must be all or access-keys."
+    condition     = contains(["all", "access-keys"], var.credentials)
+    error_message = "credentials must be all or access-keys."
   }
 }
 
-variable "report" {
-  description = "REPORT: where each run leaves its evidence, as \"s3://BUCKET/PREFIX\": what it found and did, as JSON and as a page of HTML, by account and date. The bucket is yours; the function's role can add to the prefix, and not read it."
+variable "evidence" {
+  description = "SLEUTH_EVIDENCE: where each run leaves its evidence, as \"s3://BUCKET/PREFIX\": what it found and did, as JSON and as a page of HTML, by account and date. The bucket is yours; the function's role can add to the prefix, and not read it."
   type        = string
   default     = null
 
   validation {
-    condition     = var.report == null ? true : can(regex("^$|^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.'()=-]+)*/?$", var.report)) && !can(regex("/[.]{1,2}(/|$)", var.report))
-    error_message = "report must be s3://BUCKET/PREFIX. A function keeps no files, so file:DIR cannot be used."
+    condition     = var.evidence == null ? true : can(regex("^$|^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9!_.'()=-]+)*/?$", var.evidence)) && !can(regex("/[.]{1,2}(/|$)", var.evidence))
+    error_message = "evidence must be s3://BUCKET/PREFIX. A function keeps no files, so file:DIR cannot be used."
   }
 }
 
-variable "findings" {
-  description = "FINDINGS: \"securityhub\" keeps a finding in AWS Security Hub for each key past a warning or a limit, archived once that is settled. Null: none."
+variable "security_hub" {
+  description = "SLEUTH_SECURITY_HUB: \"securityhub\" keeps a finding in AWS Security Hub for each key past a warning or a limit, archived once that is settled. Null: none."
   type        = string
   default     = null
 
   validation {
-    condition     = var.findings == null ? true : contains(["", "securityhub"], var.findings)
-    error_message = "findings must be securityhub."
+    condition     = var.security_hub == null ? true : contains(["", "securityhub"], var.security_hub)
+    error_message = "security_hub must be securityhub."
   }
 }
 
 variable "concurrency" {
-  description = "CONCURRENCY: how many IAM calls may be under way at once, 1 to 256."
+  description = "SLEUTH_CONCURRENCY: how many IAM calls may be under way at once, 1 to 256."
   type        = number
   default     = 32
   nullable    = false
@@ -348,7 +348,7 @@ variable "concurrency" {
 }
 
 variable "results_bucket" {
-  description = "RESULTS_BUCKET: with step_functions, the S3 bucket for the list of accounts and for what became of each. Null makes one."
+  description = "SLEUTH_RESULTS_BUCKET: with step_functions, the S3 bucket for the list of accounts and for what became of each. Null makes one."
   type        = string
   default     = null
 
@@ -364,7 +364,7 @@ variable "results_bucket" {
 }
 
 variable "state" {
-  description = "STATE: where to remember who was warned, what was disabled and which notices are still owed. Null makes a DynamoDB table for it; \"dynamodb:TABLE\" uses one that you have, in this account and region; \"none\" remembers nothing."
+  description = "SLEUTH_STATE: where to remember who was warned, what was disabled and which notices are still owed. Null makes a DynamoDB table for it; \"dynamodb:TABLE\" uses one that you have, in this account and region; \"none\" remembers nothing."
   type        = string
   default     = null
 
@@ -375,7 +375,7 @@ variable "state" {
 }
 
 variable "lease_seconds" {
-  description = "LEASE_SECONDS: how long a run that died keeps others off its account, 1 to 900."
+  description = "SLEUTH_LEASE_SECONDS: how long a run that died keeps others off its account, 1 to 900."
   type        = number
   default     = 60
   nullable    = false
@@ -397,60 +397,60 @@ locals {
   # Empty is unset, for Sleuth as well: it then uses its own default.
   environment = {
     for name, value in {
-      EXPIRATION_AGE              = tostring(var.expiration_age)
-      WARNING_AGE                 = tostring(var.warning_age)
-      INACTIVITY_AGE              = var.inactivity_age == null ? null : tostring(var.inactivity_age)
-      INACTIVITY_WARNING_AGE      = var.inactivity_warning_age == null ? null : tostring(var.inactivity_warning_age)
-      ENABLE_AUTO_EXPIRE          = tostring(var.enable_auto_expire)
-      SLEUTH_ALLOW_SILENT         = tostring(var.allow_silent)
-      MAX_DISABLE                 = var.max_disable
-      MIN_NOTICE_DAYS             = tostring(var.min_notice_days)
-      MAX_EXEMPTION_DAYS          = var.max_exemption_days == null ? null : tostring(var.max_exemption_days)
-      REQUIRE_EXEMPTION_REASON    = tostring(var.require_exemption_reason)
-      LEAK_RESPONSE               = var.leak_response
-      LEAK_EXEMPT                 = tostring(var.leak_exempt)
-      SLEUTH_LEAK_MAX_DISABLE     = tostring(var.leak_max_disable)
-      REMIND_AT                   = join(",", var.remind_at)
-      EXPIRE_NOTIFICATION_TITLE   = var.expire_notification_title
-      EXPIRE_NOTIFICATION_TEXT    = var.expire_notification_text
-      INACTIVE_NOTIFICATION_TITLE = var.inactive_notification_title
-      INACTIVE_NOTIFICATION_TEXT  = var.inactive_notification_text
-      LEAK_NOTIFICATION_TITLE     = var.leak_notification_title
-      LEAK_NOTIFICATION_TEXT      = var.leak_notification_text
-      LINE_TEMPLATE               = var.line_template
-      LIST_TEMPLATE               = var.list_template
-      PERSONAL_TEMPLATE           = var.personal_template
-      SUBJECT_TEMPLATE            = var.subject_template
-      SLACK_URL                   = var.slack_url
-      SLACK_TOKEN                 = var.slack_token
-      SLACK_CHANNEL               = var.slack_channel
-      SLACK_API_URL               = var.slack_api_url
-      SLEUTH_TEAMS_URL            = var.teams_url
-      SNS_TOPIC                   = var.sns_topic
-      EMAIL_FROM                  = var.email_from
-      NOTIFY_URLS                 = var.notify_urls
-      EVENTS                      = var.events
-      NOTIFY                      = var.notify
-      ACCOUNTS                    = join(",", var.accounts)
-      OUS                         = join(",", var.ous)
-      EXCLUDE_ACCOUNTS            = join(",", var.exclude_accounts)
-      MEMBER_ROLE                 = var.member_role
-      EXTERNAL_ID                 = var.external_id
-      ACCOUNT_CONCURRENCY         = tostring(var.account_concurrency)
-      INVENTORY                   = var.inventory
-      SCOPE                       = var.scope
-      REPORT                      = var.report
-      FINDINGS                    = var.findings
-      CONCURRENCY                 = tostring(var.concurrency)
-      RESULTS_BUCKET              = var.results_bucket
-      STATE                       = local.state
-      LEASE_SECONDS               = tostring(var.lease_seconds)
-      DEBUG                       = tostring(var.debug)
+      EXPIRATION_AGE                  = tostring(var.expiration_age)
+      WARNING_AGE                     = tostring(var.warning_age)
+      INACTIVITY_AGE                  = var.inactivity_age == null ? null : tostring(var.inactivity_age)
+      INACTIVITY_WARNING_AGE          = var.inactivity_warning_age == null ? null : tostring(var.inactivity_warning_age)
+      ENABLE_AUTO_EXPIRE              = tostring(var.enable_auto_expire)
+      SLEUTH_ALLOW_SILENT             = tostring(var.allow_silent)
+      SLEUTH_MAX_DISABLE              = var.max_disable
+      SLEUTH_MIN_NOTICE_DAYS          = tostring(var.min_notice_days)
+      SLEUTH_MAX_EXEMPTION_DAYS       = var.max_exemption_days == null ? null : tostring(var.max_exemption_days)
+      SLEUTH_REQUIRE_EXEMPTION_REASON = tostring(var.require_exemption_reason)
+      SLEUTH_LEAK_RESPONSE            = var.leak_response
+      SLEUTH_LEAK_EXEMPT              = tostring(var.leak_exempt)
+      SLEUTH_LEAK_MAX_DISABLE         = tostring(var.leak_max_disable)
+      SLEUTH_REMIND_AT                = join(",", var.remind_at)
+      EXPIRE_NOTIFICATION_TITLE       = var.expire_notification_title
+      EXPIRE_NOTIFICATION_TEXT        = var.expire_notification_text
+      INACTIVE_NOTIFICATION_TITLE     = var.inactive_notification_title
+      INACTIVE_NOTIFICATION_TEXT      = var.inactive_notification_text
+      SLEUTH_LEAK_NOTIFICATION_TITLE  = var.leak_notification_title
+      SLEUTH_LEAK_NOTIFICATION_TEXT   = var.leak_notification_text
+      SLEUTH_LINE_TEMPLATE            = var.line_template
+      SLEUTH_LIST_TEMPLATE            = var.list_template
+      SLEUTH_PERSONAL_TEMPLATE        = var.personal_template
+      SLEUTH_SUBJECT_TEMPLATE         = var.subject_template
+      SLACK_URL                       = var.slack_url
+      SLEUTH_SLACK_TOKEN              = var.slack_token
+      SLEUTH_SLACK_CHANNEL            = var.slack_channel
+      SLEUTH_SLACK_API_URL            = var.slack_api_url
+      SLEUTH_TEAMS_URL                = var.teams_url
+      SNS_TOPIC                       = var.sns_topic
+      SLEUTH_EMAIL_FROM               = var.email_from
+      SLEUTH_NOTIFY_URLS              = var.notify_urls
+      SLEUTH_EVENT_BUS                = var.event_bus
+      SLEUTH_NOTIFY_MODE              = var.notify_mode
+      SLEUTH_ACCOUNTS                 = join(",", var.accounts)
+      SLEUTH_OUS                      = join(",", var.ous)
+      SLEUTH_EXCLUDE_ACCOUNTS         = join(",", var.exclude_accounts)
+      SLEUTH_MEMBER_ROLE              = var.member_role
+      SLEUTH_EXTERNAL_ID              = var.external_id
+      SLEUTH_ACCOUNT_CONCURRENCY      = tostring(var.account_concurrency)
+      SLEUTH_INVENTORY                = var.inventory
+      SLEUTH_CREDENTIALS              = var.credentials
+      SLEUTH_EVIDENCE                 = var.evidence
+      SLEUTH_SECURITY_HUB             = var.security_hub
+      SLEUTH_CONCURRENCY              = tostring(var.concurrency)
+      SLEUTH_RESULTS_BUCKET           = var.results_bucket
+      SLEUTH_STATE                    = local.state
+      SLEUTH_LEASE_SECONDS            = tostring(var.lease_seconds)
+      DEBUG                           = tostring(var.debug)
     } : name => value if value != null && value != ""
   }
 
   # What people, or programs, are notified through.
-  channels = compact([var.slack_url, var.slack_token, var.sns_topic, var.email_from, var.teams_url, var.notify_urls, var.events])
+  channels = compact([var.slack_url, var.slack_token, var.sns_topic, var.email_from, var.teams_url, var.notify_urls, var.event_bus])
 
   state = var.state == null ? "dynamodb:${var.name}" : var.state
 }

@@ -25,37 +25,37 @@ variable "inactive_notification_text" {
 }
 
 variable "leak_notification_title" {
-  description = "LEAK_NOTIFICATION_TITLE: title above the keys that were found in public."
+  description = "SLEUTH_LEAK_NOTIFICATION_TITLE: title above the keys that were found in public."
   type        = string
   default     = "AWS IAM Key Leak"
 }
 
 variable "leak_notification_text" {
-  description = "LEAK_NOTIFICATION_TEXT: instructions on what to do about a key that was found in public. Null: Sleuth's own."
+  description = "SLEUTH_LEAK_NOTIFICATION_TEXT: instructions on what to do about a key that was found in public. Null: Sleuth's own."
   type        = string
   default     = null
 }
 
 variable "line_template" {
-  description = "LINE_TEMPLATE: Go template of the line about one key in a list. Null: the line of the Python original, which other programs read."
+  description = "SLEUTH_LINE_TEMPLATE: Go template of the line about one key in a list. Null: the line of the Python original, which other programs read."
   type        = string
   default     = null
 }
 
 variable "list_template" {
-  description = "LIST_TEMPLATE: Go template of what stands above a list of keys."
+  description = "SLEUTH_LIST_TEMPLATE: Go template of what stands above a list of keys."
   type        = string
   default     = null
 }
 
 variable "personal_template" {
-  description = "PERSONAL_TEMPLATE: Go template of the message to one person about their own keys, by Slack or by mail."
+  description = "SLEUTH_PERSONAL_TEMPLATE: Go template of the message to one person about their own keys, by Slack or by mail."
   type        = string
   default     = null
 }
 
 variable "subject_template" {
-  description = "SUBJECT_TEMPLATE: Go template of the subject of a mail to one person."
+  description = "SLEUTH_SUBJECT_TEMPLATE: Go template of the subject of a mail to one person."
   type        = string
   default     = null
 }
@@ -72,7 +72,7 @@ variable "slack_url" {
 }
 
 variable "slack_token" {
-  description = "SLACK_TOKEN: where the token of a Slack app is kept, as \"ssm:/parameter/name\" or \"secretsmanager:secret-id\": each person gets a direct message about their own keys, and slack_channel the list of all. The token itself is refused."
+  description = "SLEUTH_SLACK_TOKEN: where the token of a Slack app is kept, as \"ssm:/parameter/name\" or \"secretsmanager:secret-id\": each person gets a direct message about their own keys, and slack_channel the list of all. The token itself is refused."
   type        = string
   default     = null
 
@@ -83,7 +83,7 @@ variable "slack_token" {
 }
 
 variable "slack_channel" {
-  description = "SLACK_CHANNEL: with slack_token, id or #name of the channel for the list of all keys, for groups, and for people who can't be reached directly."
+  description = "SLEUTH_SLACK_CHANNEL: with slack_token, id or #name of the channel for the list of all keys, for groups, and for people who can't be reached directly."
   type        = string
   default     = null
 
@@ -99,7 +99,7 @@ variable "slack_channel" {
 }
 
 variable "slack_api_url" {
-  description = "SLACK_API_URL: where Slack's API is, for GovSlack or a proxy."
+  description = "SLEUTH_SLACK_API_URL: where Slack's API is, for GovSlack or a proxy."
   type        = string
   default     = "https://slack.com/api/"
 
@@ -132,7 +132,7 @@ variable "sns_topic" {
 }
 
 variable "email_from" {
-  description = "EMAIL_FROM: send each person mail about their own keys through SES from this address, to the Email tag or to a user name that is an address. SES must have verified the address or its domain, in this account and region."
+  description = "SLEUTH_EMAIL_FROM: send each person mail about their own keys through SES from this address, to the Email tag or to a user name that is an address. SES must have verified the address or its domain, in this account and region."
   type        = string
   default     = null
 
@@ -143,7 +143,7 @@ variable "email_from" {
 }
 
 variable "notify_urls" {
-  description = "NOTIFY_URLS: where the URLs of further services are kept, as \"ssm:/parameter/name\" or \"secretsmanager:secret-id\": shoutrrr URLs, separated by spaces or commas. The URLs themselves are refused, as they hold secrets."
+  description = "SLEUTH_NOTIFY_URLS: where the URLs of further services are kept, as \"ssm:/parameter/name\" or \"secretsmanager:secret-id\": shoutrrr URLs, separated by spaces or commas. The URLs themselves are refused, as they hold secrets."
   type        = string
   default     = null
 
@@ -153,30 +153,30 @@ variable "notify_urls" {
   }
 }
 
-variable "events" {
-  description = "EVENTS: ARN of the EventBridge bus to publish an event to for each warning, each key that is disabled or leaked, and each run that fails."
+variable "event_bus" {
+  description = "SLEUTH_EVENT_BUS: ARN of the EventBridge bus to publish an event to for each warning, each key that is disabled or leaked, and each run that fails."
   type        = string
   default     = null
 
   validation {
-    condition     = var.events == null ? true : can(regex("^$|^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]+$", var.events))
-    error_message = "events must be the ARN of an EventBridge bus."
+    condition     = var.event_bus == null ? true : can(regex("^$|^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]+$", var.event_bus))
+    error_message = "event_bus must be the ARN of an EventBridge bus."
   }
 }
 
-variable "notify" {
-  description = "NOTIFY: with accounts, a message for each account (account), or one of all of them (digest)."
+variable "notify_mode" {
+  description = "SLEUTH_NOTIFY_MODE: with accounts, a message for each account (account), or one of all of them (digest)."
   type        = string
   default     = "account"
   nullable    = false
 
   validation {
-    condition     = contains(["account", "digest"], var.notify)
-    error_message = "notify must be account or digest."
+    condition     = contains(["account", "digest"], var.notify_mode)
+    error_message = "notify_mode must be account or digest."
   }
 
   validation {
-    condition     = var.notify != "digest" || length(var.accounts) > 0
-    error_message = "notify = \"digest\" needs accounts: a digest is of several accounts."
+    condition     = var.notify_mode != "digest" || length(var.accounts) > 0
+    error_message = "notify_mode = \"digest\" needs accounts: a digest is of several accounts."
   }
 }

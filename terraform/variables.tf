@@ -216,19 +216,19 @@ variable "secret_kms_key_arn" {
   }
 }
 
-variable "report_kms_key_arn" {
-  description = "Your KMS key that the bucket in report encrypts with. Null: S3's or AWS's own."
+variable "evidence_kms_key_arn" {
+  description = "Your KMS key that the bucket in evidence encrypts with. Null: S3's or AWS's own."
   type        = string
   default     = null
 
   validation {
-    condition     = var.report_kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/", var.report_kms_key_arn))
-    error_message = "report_kms_key_arn must be the ARN of a KMS key (not of an alias)."
+    condition     = var.evidence_kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/", var.evidence_kms_key_arn))
+    error_message = "evidence_kms_key_arn must be the ARN of a KMS key (not of an alias)."
   }
 
   validation {
-    condition     = var.report_kms_key_arn == null ? true : can(regex("^s3://", var.report))
-    error_message = "report_kms_key_arn goes with report only."
+    condition     = var.evidence_kms_key_arn == null ? true : can(regex("^s3://", var.evidence))
+    error_message = "evidence_kms_key_arn goes with evidence only."
   }
 }
 

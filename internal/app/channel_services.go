@@ -26,12 +26,12 @@ func (w wiring) services(ctx context.Context) ([]notify.Channel, error) {
 	list := secret.New(strings.Join(config.SplitURLs(urls.Reveal()), "\n"))
 	channels, err := shoutrrr.New(list, shoutrrr.Options{Now: w.Now, Retry: patience()})
 	switch {
-	case err != nil && w.cfg.NotifyURLs.Keeper == "":
-		return nil, config.Problems{{Variable: "NOTIFY_URLS", Value: secret.Redacted, Allowed: err.Error()}}
+	case err != nil && w.cfg.NotifyURLs.Source == "":
+		return nil, config.Problems{{Variable: "SLEUTH_NOTIFY_URLS", Value: secret.Redacted, Allowed: err.Error()}}
 	case err != nil:
 		return nil, err
 	case len(channels) == 0:
-		return nil, errors.New("there is no URL in it; give one such as discord://..., or unset NOTIFY_URLS")
+		return nil, errors.New("there is no URL in it; give one such as discord://..., or unset SLEUTH_NOTIFY_URLS")
 	}
 	return w.previewed(channels...), nil
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // slackApp sets up the two channels of a Slack app: the list of all keys in
-// SLACK_CHANNEL, and direct messages.
+// SLEUTH_SLACK_CHANNEL, and direct messages.
 func (w wiring) slackApp(ctx context.Context) ([]notify.Channel, error) {
 	app, err := w.openSlackApp(ctx)
 	if err != nil {

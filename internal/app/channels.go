@@ -29,12 +29,12 @@ func (a *App) openChannels(ctx context.Context, cfg config.Config, aws aws.Confi
 		setUp func(context.Context) ([]notify.Channel, error)
 	}{
 		{"Slack (SLACK_URL)", cfg.SlackURL.IsSet(), w.slack},
-		{"the Slack app (SLACK_TOKEN)", cfg.SlackToken.IsSet(), w.slackApp},
+		{"the Slack app (SLEUTH_SLACK_TOKEN)", cfg.SlackToken.IsSet(), w.slackApp},
 		{"Teams (SLEUTH_TEAMS_URL)", cfg.TeamsURL.IsSet(), w.teams},
 		{"SNS (SNS_TOPIC)", cfg.SNSTopic != "", w.sns},
-		{"mail (EMAIL_FROM)", cfg.EmailFrom != "", w.email},
-		{"services (NOTIFY_URLS)", cfg.NotifyURLs.IsSet(), w.services},
-		{"events (EVENTS)", cfg.EventBus != "", w.events},
+		{"mail (SLEUTH_EMAIL_FROM)", cfg.EmailFrom != "", w.email},
+		{"services (SLEUTH_NOTIFY_URLS)", cfg.NotifyURLs.IsSet(), w.services},
+		{"events (SLEUTH_EVENT_BUS)", cfg.EventBus != "", w.events},
 	} {
 		if !c.isSet {
 			continue

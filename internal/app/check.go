@@ -188,7 +188,7 @@ func (k *checkup) untried(cfg config.Config) {
 		k.note("evidence", "set up, and not tried: the first run leaves it in "+cfg.Evidence.String()+", or says why it cannot")
 	}
 	if cfg.LeakSparesExempt && !cfg.LeakDisables {
-		k.note("leaked keys", "LEAK_EXEMPT has no effect without LEAK_RESPONSE=disable: people are told, and no leaked key is disabled")
+		k.note("leaked keys", "SLEUTH_LEAK_EXEMPT has no effect without SLEUTH_LEAK_RESPONSE=disable: people are told, and no leaked key is disabled")
 	}
 }
 

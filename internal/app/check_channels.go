@@ -31,7 +31,7 @@ func (k *checkup) channels(cfg config.Config, home member, send bool, to string)
 	if len(channels) == 0 {
 		k.note("channels", "none is set, such as SLACK_URL or SNS_TOPIC: nobody will be told")
 	}
-	bulletin := cfg.Blank()
+	bulletin := cfg.NewBulletin()
 	bulletin.Account, bulletin.Announcement = home.Account, testText
 	for _, channel := range channels {
 		switch letter := testLetter(bulletin, to); {

@@ -75,7 +75,7 @@ func (k *checkup) tags(lacking []untagged, o CheckOptions, home aws.Config) {
 		fmt.Fprint(k.out, u.suggestion(directory, o.Terraform))
 	}
 	if !known {
-		fmt.Fprintln(k.out, "      With SLACK_TOKEN or SLACK_API_TOKEN the values are suggested; 'sleuth slack-users' lists them.")
+		fmt.Fprintln(k.out, "      With SLEUTH_SLACK_TOKEN or SLEUTH_SLACK_API_TOKEN the values are suggested; 'sleuth slack-users' lists them.")
 	}
 }
 

@@ -15,7 +15,7 @@ const patienceForOthers = 30 * time.Second
 // otherCredentials reads the credentials that are no user's access keys, where
 // the settings ask for them.
 func otherCredentials(cfg config.Config, client inventory.ReportIAM) *inventory.CredentialReport {
-	if !cfg.EveryCredential {
+	if !cfg.OtherCredentials {
 		return nil
 	}
 	return &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: slog.New(slog.DiscardHandler), Patience: patienceForOthers}
@@ -23,7 +23,7 @@ func otherCredentials(cfg config.Config, client inventory.ReportIAM) *inventory.
 
 // credentialReport narrows the reading where the settings ask for it.
 func credentialReport(cfg config.Config, client inventory.ReportIAM, log *slog.Logger) *inventory.CredentialReport {
-	if !cfg.ByReport {
+	if !cfg.UseCredentialReport {
 		return nil
 	}
 	return &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: log}

@@ -68,7 +68,7 @@ func (s *session) respondToLeak(ctx context.Context, e leak.Event) (*leak.Answer
 	covers, err := s.estate.covers(ctx, e.Account)
 	if err == nil && !covers {
 		if e.ARN == "" {
-			return nil, refuse("nothing was done about keys of account %s: the settings do not cover the account; check --account and ACCOUNTS", e.Account)
+			return nil, refuse("nothing was done about keys of account %s: the settings do not cover the account; check --account and SLEUTH_ACCOUNTS", e.Account)
 		}
 		answer := responder.Announce(ctx, e, leak.NotCovered, "the settings do not cover the account")
 		return &answer, nil

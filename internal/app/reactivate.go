@@ -105,7 +105,7 @@ func (r reactivation) find(ctx context.Context, e *estate, members org.Members) 
 	}
 	for account, refs := range keys {
 		if !slices.Contains(members.Accounts, account) {
-			return nil, fmt.Errorf("account %s, which some of the keys are of, is not among the accounts of the settings; check whose credentials these are, and ACCOUNTS, OUS and EXCLUDE_ACCOUNTS", account)
+			return nil, fmt.Errorf("account %s, which some of the keys are of, is not among the accounts of the settings; check whose credentials these are, and SLEUTH_ACCOUNTS, SLEUTH_OUS and SLEUTH_EXCLUDE_ACCOUNTS", account)
 		}
 		keys[account] = slices.Compact(slices.SortedFunc(slices.Values(refs), compareRefs))
 	}
@@ -137,7 +137,7 @@ func (r reactivation) findNamed(ctx context.Context, e *estate, members org.Memb
 	}
 	for _, key := range r.o.Keys {
 		if !known[key] {
-			return fmt.Errorf("%s does not know which account key %s is of; use the credentials of its account, and no ACCOUNTS", r.store, key)
+			return fmt.Errorf("%s does not know which account key %s is of; use the credentials of its account, and no SLEUTH_ACCOUNTS", r.store, key)
 		}
 	}
 	return nil

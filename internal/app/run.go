@@ -97,7 +97,7 @@ func (s *session) deliverPending(ctx context.Context, organization string, runs 
 func (s *session) digest(organization string) org.Digest {
 	return org.Digest{
 		Run: s.id, Holder: s.id + "-digest." + randomID(), Organization: organization, Breaker: &s.breaker,
-		Blank: s.cfg.Blank(), Channels: s.channels, Store: s.store, Log: s.log, Lease: s.cfg.Lease, Now: s.Now, DryRun: s.dryRun,
+		Blank: s.cfg.NewBulletin(), Channels: s.channels, Store: s.store, Log: s.log, Lease: s.cfg.Lease, Now: s.Now, DryRun: s.dryRun,
 		Budget: budget.Sending(s.Now(), s.endOf(budget.Digest)),
 	}
 }

@@ -32,7 +32,7 @@ type Listed struct {
 }
 
 // ErrNoSteps says that the settings make no run of several steps.
-var ErrNoSteps = errors.New("the action needs ACCOUNTS and RESULTS_BUCKET; set both")
+var ErrNoSteps = errors.New("the action needs SLEUTH_ACCOUNTS and SLEUTH_RESULTS_BUCKET; set both")
 
 // ListAccounts begins a run of several steps: it finds out which accounts there
 // are, and leaves the list in the bucket.
@@ -78,7 +78,7 @@ func (e *BusyError) Error() string { return e.text }
 
 // errNotCovered says that the settings, as they are now, leave an account out,
 // whatever the run's list says.
-var errNotCovered = errors.New("the settings do not cover it; check ACCOUNTS and EXCLUDE_ACCOUNTS")
+var errNotCovered = errors.New("the settings do not cover it; check SLEUTH_ACCOUNTS and SLEUTH_EXCLUDE_ACCOUNTS")
 
 // RunAccount makes a run on one account of a listing, and leaves its summary in
 // the bucket. The summary is not nil even if the error is a *BusyError.

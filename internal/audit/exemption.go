@@ -199,12 +199,12 @@ func (r Refusal) String() string {
 	var why []string
 	switch {
 	case r.NoEnd:
-		why = append(why, fmt.Sprintf("it has no end, and MAX_EXEMPTION_DAYS=%d asks for one at most so many days ahead", r.MaxDays))
+		why = append(why, fmt.Sprintf("it has no end, and SLEUTH_MAX_EXEMPTION_DAYS=%d asks for one at most so many days ahead", r.MaxDays))
 	case r.TooFar:
-		why = append(why, fmt.Sprintf("its end is further ahead than MAX_EXEMPTION_DAYS=%d allows", r.MaxDays))
+		why = append(why, fmt.Sprintf("its end is further ahead than SLEUTH_MAX_EXEMPTION_DAYS=%d allows", r.MaxDays))
 	}
 	if r.NoReason {
-		why = append(why, "it has no reason, and REQUIRE_EXEMPTION_REASON asks for one")
+		why = append(why, "it has no reason, and SLEUTH_REQUIRE_EXEMPTION_REASON asks for one")
 	}
 	return strings.Join(why, "; ")
 }

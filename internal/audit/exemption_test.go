@@ -220,20 +220,20 @@ func TestWhichExemptionsAreHonoured(t *testing.T) {
 		{tag: "False", reason: "why", rules: audit.ExemptionRules{NeedReason: true}},
 		{
 			tag: "False until 2026-04-01", rules: audit.ExemptionRules{MaxDays: 30},
-			why: "its end is further ahead than MAX_EXEMPTION_DAYS=30 allows", remedy: "set the tag KeyAutoExpire to 'False until 2026-03-31' or an earlier day",
+			why: "its end is further ahead than SLEUTH_MAX_EXEMPTION_DAYS=30 allows", remedy: "set the tag KeyAutoExpire to 'False until 2026-03-31' or an earlier day",
 		},
 		{
 			tag: "False", rules: audit.ExemptionRules{MaxDays: 30},
-			why:    "it has no end, and MAX_EXEMPTION_DAYS=30 asks for one at most so many days ahead",
+			why:    "it has no end, and SLEUTH_MAX_EXEMPTION_DAYS=30 asks for one at most so many days ahead",
 			remedy: "set the tag KeyAutoExpire to 'False until 2026-03-31' or an earlier day",
 		},
 		{
 			tag: "False", reason: " \t", rules: audit.ExemptionRules{NeedReason: true},
-			why: "it has no reason, and REQUIRE_EXEMPTION_REASON asks for one", remedy: "set the tag KeyAutoExpireReason to why it is exempt",
+			why: "it has no reason, and SLEUTH_REQUIRE_EXEMPTION_REASON asks for one", remedy: "set the tag KeyAutoExpireReason to why it is exempt",
 		},
 		{
 			tag: "False", rules: audit.ExemptionRules{MaxDays: 1, NeedReason: true},
-			why:    "it has no end, and MAX_EXEMPTION_DAYS=1 asks for one at most so many days ahead; it has no reason, and REQUIRE_EXEMPTION_REASON asks for one",
+			why:    "it has no end, and SLEUTH_MAX_EXEMPTION_DAYS=1 asks for one at most so many days ahead; it has no reason, and SLEUTH_REQUIRE_EXEMPTION_REASON asks for one",
 			remedy: "set the tag KeyAutoExpire to 'False until 2026-03-02' or an earlier day and the tag KeyAutoExpireReason to why it is exempt",
 		},
 	} {

@@ -50,9 +50,9 @@ const (
 	HeldByPolicy           // ENABLE_AUTO_EXPIRE is not true
 	HeldByDoubt            // the KeyAutoExpire tag is unreadable
 	HeldAsOwnKey           // Sleuth signs with this very key
-	HeldForNotice          // MIN_NOTICE_DAYS have not passed
+	HeldForNotice          // SLEUTH_MIN_NOTICE_DAYS have not passed
 	HeldAsUnreachable      // no configured channel can reach the owner
-	HeldByCap              // the run would disable more than MAX_DISABLE
+	HeldByCap              // the run would disable more than SLEUTH_MAX_DISABLE
 	HeldAsJustChanged      // Sleuth disabled it moments ago; IAM may lag behind
 )
 
@@ -70,7 +70,7 @@ func (h Hold) String() string {
 	case HeldAsUnreachable:
 		return "no configured channel can reach its owner"
 	case HeldByCap:
-		return "the run would have disabled more than MAX_DISABLE allows"
+		return "the run would have disabled more than SLEUTH_MAX_DISABLE allows"
 	case HeldAsJustChanged:
 		return "Sleuth disabled it moments ago"
 	}

@@ -55,8 +55,8 @@ func anyExemption() *rapid.Generator[audit.Exemption] {
 			"true", "false", "no", "", "false until 2026-03-01", "false until 2026-03-02", "false until 2027-01-01",
 		}).Draw(t, "KeyAutoExpire"))
 		return e.Under(audit.ExemptionRules{
-			MaxDays:    rapid.SampledFrom([]int{0, 0, 30, 400}).Draw(t, "MAX_EXEMPTION_DAYS"),
-			NeedReason: rapid.Bool().Draw(t, "REQUIRE_EXEMPTION_REASON"),
+			MaxDays:    rapid.SampledFrom([]int{0, 0, 30, 400}).Draw(t, "SLEUTH_MAX_EXEMPTION_DAYS"),
+			NeedReason: rapid.Bool().Draw(t, "SLEUTH_REQUIRE_EXEMPTION_REASON"),
 		}, now)
 	})
 }
@@ -66,8 +66,8 @@ func anyPolicy() *rapid.Generator[audit.Policy] {
 		return audit.Policy{
 			AutoExpire:    rapid.Bool().Draw(t, "ENABLE_AUTO_EXPIRE"),
 			OwnKeys:       rapid.SampledFrom([][]string{nil, {"AKIA1"}, {"AKIA2"}}).Draw(t, "own key"),
-			RemindAt:      rapid.SampledFrom([][]int{nil, {30, 14, 7, 3, 1}, {10}}).Draw(t, "REMIND_AT"),
-			MinNoticeDays: rapid.SampledFrom([]int{0, 0, 1, 7, 30}).Draw(t, "MIN_NOTICE_DAYS"),
+			RemindAt:      rapid.SampledFrom([][]int{nil, {30, 14, 7, 3, 1}, {10}}).Draw(t, "SLEUTH_REMIND_AT"),
+			MinNoticeDays: rapid.SampledFrom([]int{0, 0, 1, 7, 30}).Draw(t, "SLEUTH_MIN_NOTICE_DAYS"),
 		}
 	})
 }

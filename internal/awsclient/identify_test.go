@@ -205,7 +205,7 @@ func TestFetchers(t *testing.T) {
 	t.Cleanup(server.Close)
 	fetchers := awsclient.Fetchers(awsclient.ConnectTo(server.URL, "AKIA", "secret", 1))
 	for _, c := range []struct {
-		keeper config.Keeper
+		keeper config.SecretSource
 		name   string
 		want   string
 		err    string
@@ -218,7 +218,7 @@ func TestFetchers(t *testing.T) {
 	} {
 		t.Run(string(c.keeper)+":"+c.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := config.Secret{Keeper: c.keeper, Name: c.name}.Fetch(t.Context(), fetchers)
+			got, err := config.Secret{Source: c.keeper, Name: c.name}.Fetch(t.Context(), fetchers)
 			switch {
 			case c.err == "" && (err != nil || got.Reveal() != c.want):
 				t.Errorf("got %q, %v; want %q", got.Reveal(), err, c.want)

@@ -13,8 +13,8 @@ import (
 )
 
 // Fetchers read secrets from the services that keep them.
-func Fetchers(cfg aws.Config) map[config.Keeper]config.Fetcher {
-	return map[config.Keeper]config.Fetcher{
+func Fetchers(cfg aws.Config) map[config.SecretSource]config.Fetcher {
+	return map[config.SecretSource]config.Fetcher{
 		config.ParameterStore: func(ctx context.Context, name string) (secret.Value, error) {
 			return parameter(ctx, ssm.NewFromConfig(cfg), name)
 		},

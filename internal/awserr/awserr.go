@@ -98,7 +98,7 @@ const (
 	notAllowed = "'sleuth iam-policy' prints what must be allowed"
 	expired    = "the AWS credentials have expired: sign in again"
 	invalid    = "the AWS credentials are not valid: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
-	tooMany    = "the next run tries again; lower CONCURRENCY if this lasts"
+	tooMany    = "the next run tries again; lower SLEUTH_CONCURRENCY if this lasts"
 	later      = "the next run tries again"
 
 	interrupted = "it was interrupted: run it again"

@@ -18,8 +18,8 @@ import (
 type auditCommand struct {
 	config.Limits     `group:"limits"`
 	config.Exemptions `group:"exemptions"`
-	config.Reading    `group:"reading"`
-	config.Estate     `group:"estate"`
+	config.Inventory  `group:"inventory"`
+	config.Accounts   `group:"accounts"`
 	config.Logging    `group:"logging"`
 
 	Output   string   `short:"o" default:"table" enum:"table,html,markdown,json,csv,ocsf,sarif" help:"How to show the keys: ${enum}. html is one file that needs nothing else; ocsf and sarif are findings, for security tools and code-scanning pages."`
@@ -43,7 +43,7 @@ type view struct {
 // Run implements the command.
 func (c *auditCommand) Run(a *console) error {
 	now := a.now().UTC()
-	cfg, settingsErr := config.CheckLimits(c.Estate, c.Limits, c.Exemptions, c.Reading, c.Logging)
+	cfg, settingsErr := config.UnknownVariables(a.env).With(config.CheckLimits(c.Accounts, c.Limits, c.Exemptions, c.Inventory, c.Logging))
 	shown, err := c.view(now)
 	if err := errors.Join(settingsErr, err); err != nil {
 		return &statusError{exitUsage, err}

@@ -23,7 +23,7 @@ func (c *checkCommand) Run(a *console) error {
 	for _, l := range config.LookAlikes(a.env) {
 		fmt.Fprintf(a.stdout, "note  %s: set in the environment, and not a setting, so it is ignored; did you mean %s?\n", l.Variable, l.Meant)
 	}
-	cfg, err := config.Check(c.Settings, a.stateOnThisMachine())
+	cfg, err := config.UnknownVariables(a.env).With(config.Check(c.Settings, a.stateOnThisMachine()))
 	if err := errors.Join(err, c.addressee()); err != nil {
 		return &statusError{exitUsage, err}
 	}

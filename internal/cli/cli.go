@@ -31,7 +31,7 @@ type commands struct {
 	Check      checkCommand      `cmd:"" help:"Try what a run will need, before the first run. Changes nothing in IAM."`
 	Config     configCommand     `cmd:"" help:"Show the settings in force, and where each came from."`
 	State      stateCommand      `cmd:"" help:"Show and mend what is remembered between runs."`
-	Leaked     leakedCommand     `cmd:"" help:"Deal with keys that were found in public, at once, as LEAK_RESPONSE says."`
+	Leaked     leakedCommand     `cmd:"" help:"Deal with keys that were found in public, at once, as SLEUTH_LEAK_RESPONSE says."`
 	Reactivate reactivateCommand `cmd:"" help:"Enable keys again that a run has disabled, after showing them and asking."`
 	IAMPolicy  iamPolicyCommand  `cmd:"" name:"iam-policy" help:"Print the least IAM policy that the settings need."`
 	SlackUsers slackUsersCommand `cmd:"" help:"List the ids of Slack users and groups, for the Slack tag."`

@@ -26,7 +26,7 @@ type setting struct {
 // Run implements the command. It shows the settings even where they cannot be
 // used, and then says why.
 func (c *configCommand) Run(a *console, line *kong.Context) error {
-	_, problems := config.Check(c.Settings, a.stateOnThisMachine())
+	_, problems := config.UnknownVariables(a.env).With(config.Check(c.Settings, a.stateOnThisMachine()))
 	settings := settingsOn(line)
 	var err error
 	if c.Output == "json" {

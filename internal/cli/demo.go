@@ -166,7 +166,7 @@ func (s *stage) settings() config.Settings {
 	settings.InactiveText = "Please run `aws-vault login PROFILE`."
 	settings.SlackURL = config.SecretText{Value: secret.New(s.slack.url())}
 	settings.SNSTopic = s.topic
-	settings.State = "file:" + filepath.Join(s.folder, "state.db")
+	settings.State.State = "file:" + filepath.Join(s.folder, "state.db")
 	settings.Concurrency = fmt.Sprint(demoConcurrency)
 	return settings
 }

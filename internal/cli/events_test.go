@@ -46,7 +46,7 @@ func TestEventsAndFindingsOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	m := newManyAccounts(t)
 	bus := m.aws.Home().AddBus("keys")
-	m.env = append(m.env, "EVENTS="+bus, "FINDINGS=securityhub", "ENABLE_AUTO_EXPIRE=false")
+	m.env = append(m.env, "SLEUTH_EVENT_BUS="+bus, "SLEUTH_SECURITY_HUB=securityhub", "ENABLE_AUTO_EXPIRE=false")
 	for _, i := range covered {
 		if i != 7 {
 			m.accounts[i].EnableSecurityHub()
@@ -90,7 +90,7 @@ func TestARunOverAccountsThatFailsAsAWhole(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := newManyAccounts(t)
-			m.env = append(m.env, "EVENTS="+m.aws.Home().AddBus("keys"), "NOTIFY=digest", "EXCLUDE_ACCOUNTS=300000000003,300000000006")
+			m.env = append(m.env, "SLEUTH_EVENT_BUS="+m.aws.Home().AddBus("keys"), "SLEUTH_NOTIFY_MODE=digest", "SLEUTH_EXCLUDE_ACCOUNTS=300000000003,300000000006")
 			m.aws.Inject(fault)
 			if status, _, stderr := m.run("run"); status != exitNotWhole {
 				t.Errorf("exit status %d: %s", status, stderr)
@@ -124,7 +124,7 @@ func TestEventsAndFindingsOnMoto(t *testing.T) {
 		process := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), "run")
 		process.Dir = t.TempDir()
 		process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(),
-			[]string{"AWS_ENDPOINT_URL=" + moto.URL, "STATE=none", "EVENTS=" + bus, "FINDINGS=securityhub"}, settings)
+			[]string{"AWS_ENDPOINT_URL=" + moto.URL, "SLEUTH_STATE=none", "SLEUTH_EVENT_BUS=" + bus, "SLEUTH_SECURITY_HUB=securityhub"}, settings)
 		if said, err := process.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, said)
 		}

@@ -26,7 +26,7 @@ func TestEvidenceOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	m := newManyAccounts(t)
 	folder := filepath.Join(t.TempDir(), "evidence")
-	m.env = append(m.env, "REPORT=file:"+folder, "NOTIFY=digest")
+	m.env = append(m.env, "SLEUTH_EVIDENCE=file:"+folder, "SLEUTH_NOTIFY_MODE=digest")
 	if status, stdout, _ := m.run("run", "--dry-run"); status != exitNotWhole || strings.Count(stdout, "evidence would be left as "+folder) != 8 {
 		t.Errorf("exit status %d of a dry run:\n%s", status, stdout)
 	}
@@ -70,7 +70,7 @@ func TestEvidenceInABucket(t *testing.T) {
 	}
 	sleuth := func(to string) (int, string) {
 		process := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), "run")
-		process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(), []string{"ENABLE_AUTO_EXPIRE=true", "SLEUTH_ALLOW_SILENT=true", "STATE=none", "REPORT=" + to})
+		process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(), []string{"ENABLE_AUTO_EXPIRE=true", "SLEUTH_ALLOW_SILENT=true", "SLEUTH_STATE=none", "SLEUTH_EVIDENCE=" + to})
 		var out bytes.Buffer
 		process.Stdout, process.Stderr = &out, &out
 		_ = process.Run() // the status says how it went
@@ -107,7 +107,7 @@ func TestEvidenceInABucket(t *testing.T) {
 
 	status, out := sleuth("s3://" + bucket + "-that-is-not-there/keys")
 	if status != exitNotWhole || !strings.Contains(out, "failed: leave the evidence of the run: s3://"+bucket+"-that-is-not-there/keys/"+account.ID+"/") ||
-		!strings.Contains(out, "name another in REPORT") {
+		!strings.Contains(out, "name another in SLEUTH_EVIDENCE") {
 		t.Errorf("exit status %d\n%s", status, out)
 	}
 }

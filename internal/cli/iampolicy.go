@@ -15,21 +15,21 @@ import (
 // iamPolicyCommand prints what Sleuth must be allowed to do.
 type iamPolicyCommand struct {
 	config.Settings
-	For       string   `default:"run" enum:"run,audit,reactivate,member" help:"The command to allow: ${enum}; member is what MEMBER_ROLE needs in each account."`
-	Partition string   `default:"" enum:",aws,aws-us-gov,aws-cn" placeholder:"NAME" help:"Partition of AWS: aws, aws-us-gov or aws-cn. Default: that of the region or the topic."`
-	Account   string   `placeholder:"ID" help:"Account, 12 digits. Default: any."`
-	Region    string   `placeholder:"NAME" help:"Region of parameters, secrets, the state table, findings and mail. Default: any."`
-	KMSKey    []string `name:"kms-key" placeholder:"ARN" help:"Your own KMS key that parameters, secrets or the state table are encrypted with."`
-	ReportKey string   `name:"report-kms-key" placeholder:"ARN" help:"Your own KMS key that the bucket in REPORT encrypts with."`
+	For         string   `default:"run" enum:"run,audit,reactivate,member" help:"The command to allow: ${enum}; member is what SLEUTH_MEMBER_ROLE needs in each account."`
+	Partition   string   `default:"" enum:",aws,aws-us-gov,aws-cn" placeholder:"NAME" help:"Partition of AWS: aws, aws-us-gov or aws-cn. Default: that of the region or the topic."`
+	Account     string   `placeholder:"ID" help:"Account, 12 digits. Default: any."`
+	Region      string   `placeholder:"NAME" help:"Region of parameters, secrets, the state table, findings and mail. Default: any."`
+	KMSKey      []string `name:"kms-key" placeholder:"ARN" help:"Your own KMS key that parameters, secrets or the state table are encrypted with."`
+	EvidenceKey string   `name:"evidence-kms-key" placeholder:"ARN" help:"Your own KMS key that the bucket in SLEUTH_EVIDENCE encrypts with."`
 }
 
 // Run implements the command.
 func (c *iamPolicyCommand) Run(a *console) error {
-	cfg, err := config.Check(c.Settings, config.StateChoice{Kind: config.StateNone})
+	cfg, err := config.UnknownVariables(a.env).With(config.Check(c.Settings, config.StateChoice{Kind: config.StateNone}))
 	if err := errors.Join(c.checkPlace(), err); err != nil {
 		return &statusError{exitUsage, err}
 	}
-	place := iampolicy.Place{Partition: c.Partition, Account: c.Account, Region: c.Region, KMSKeys: c.KMSKey, EvidenceKey: c.ReportKey}
+	place := iampolicy.Place{Partition: c.Partition, Account: c.Account, Region: c.Region, KMSKeys: c.KMSKey, EvidenceKey: c.EvidenceKey}
 	doc := iampolicy.ForRun(cfg, place)
 	switch c.For {
 	case "audit":
@@ -53,8 +53,8 @@ func (c *iamPolicyCommand) checkPlace() error {
 			return fmt.Errorf("--kms-key=%q: must be the ARN of a KMS key", key)
 		}
 	}
-	if c.ReportKey != "" && !isKey(c.ReportKey) {
-		return fmt.Errorf("--report-kms-key=%q: must be the ARN of a KMS key", c.ReportKey)
+	if c.EvidenceKey != "" && !isKey(c.EvidenceKey) {
+		return fmt.Errorf("--evidence-kms-key=%q: must be the ARN of a KMS key", c.EvidenceKey)
 	}
 	return nil
 }

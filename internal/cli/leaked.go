@@ -13,7 +13,7 @@ import (
 // leakedCommand does by hand what AWS's word of a leaked key has the Lambda do.
 type leakedCommand struct {
 	Keys    []string `arg:"" name:"key" help:"Ids of the keys that were found in public."`
-	Account string   `placeholder:"ID" help:"The keys' account. Required where ACCOUNTS is set."`
+	Account string   `placeholder:"ID" help:"The keys' account. Required if SLEUTH_ACCOUNTS is set."`
 	Output  string   `short:"o" default:"table" enum:"table,json" help:"How to show the answer: ${enum}."`
 	config.Settings
 	DryRun bool `help:"Write nothing and send nothing; show what would be."`
@@ -34,14 +34,14 @@ func (c *leakedCommand) Run(a *console) error {
 		}
 	}
 	a.app().WarnOfLookAlikes(a.ctx, a.env)
-	cfg, err := config.Check(c.Settings, a.stateOnThisMachine())
+	cfg, err := config.UnknownVariables(a.env).With(config.Check(c.Settings, a.stateOnThisMachine()))
 	switch {
 	case err != nil:
 		return err
 	case c.Account != "" && !accountID.MatchString(c.Account):
 		return wrong("--account=%q: must be 12 digits", text.OneLine(c.Account))
 	case c.Account == "" && cfg.Scope.Several():
-		return wrong("name the keys' account with --account, as ACCOUNTS covers several")
+		return wrong("name the keys' account with --account, as SLEUTH_ACCOUNTS covers several")
 	}
 	answer, err := a.app().RespondToLeak(a.ctx, cfg, event, c.DryRun)
 	if err != nil {

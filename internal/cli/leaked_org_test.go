@@ -23,7 +23,7 @@ import (
 func TestLeakedInAnOrganization(t *testing.T) {
 	t.Parallel()
 	m := newManyAccounts(t)
-	m.env = append(m.env, "LEAK_RESPONSE=disable", "OUS="+m.unit)
+	m.env = append(m.env, "SLEUTH_LEAK_RESPONSE=disable", "SLEUTH_OUS="+m.unit)
 	const key = "AKIALEAKED000000000"
 	for i, account := range m.accounts {
 		account.AddUser(awsfake.User{Name: "leaker", Keys: []awsfake.Key{{ID: key + string(rune('0'+i)), Active: true, Created: time.Now()}}})
@@ -91,7 +91,7 @@ func TestLeakedAgainstMoto(t *testing.T) {
 		process := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), args...)
 		process.Dir = t.TempDir()
 		process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(), []string{
-			"AWS_ENDPOINT_URL=" + moto.URL, "LEAK_RESPONSE=disable", "STATE=dynamodb:sleuth", "SLACK_URL=" + slack.URL()})
+			"AWS_ENDPOINT_URL=" + moto.URL, "SLEUTH_LEAK_RESPONSE=disable", "SLEUTH_STATE=dynamodb:sleuth", "SLACK_URL=" + slack.URL()})
 		var stdout, stderr bytes.Buffer
 		process.Stdout, process.Stderr = &stdout, &stderr
 		err := process.Run()
@@ -133,7 +133,7 @@ func TestLeakedBesideARun(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = held.Close() }()
-	m.env = append(m.env, "ACCOUNTS=", "OUS=", "EXCLUDE_ACCOUNTS=", "MEMBER_ROLE=", "EXTERNAL_ID=", "LEAK_RESPONSE=disable", "STATE=file:"+path)
+	m.env = append(m.env, "SLEUTH_ACCOUNTS=", "SLEUTH_OUS=", "SLEUTH_EXCLUDE_ACCOUNTS=", "SLEUTH_MEMBER_ROLE=", "SLEUTH_EXTERNAL_ID=", "SLEUTH_LEAK_RESPONSE=disable", "SLEUTH_STATE=file:"+path)
 	if status, _, stderr := m.run("leaked", "AKIALEAKED0000000001"); status != exitNotWhole || !strings.Contains(stderr, "in use by another sleuth") || !strings.Contains(stderr, "--state=none") {
 		t.Errorf("exit status %d: %s", status, stderr)
 	}

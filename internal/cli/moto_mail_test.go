@@ -45,7 +45,7 @@ func TestMailAgainstMoto(t *testing.T) {
 	process.Dir = t.TempDir()
 	process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(), []string{
 		"ENABLE_AUTO_EXPIRE=true", "EXPIRATION_AGE=90", "WARNING_AGE=80",
-		"EMAIL_FROM=Sleuth <keys@example.com>", "NOTIFY_URLS=ssm:/sleuth/notify-urls",
+		"SLEUTH_EMAIL_FROM=Sleuth <keys@example.com>", "SLEUTH_NOTIFY_URLS=ssm:/sleuth/notify-urls",
 	})
 	var stdout, stderr bytes.Buffer
 	process.Stdout, process.Stderr = &stdout, &stderr

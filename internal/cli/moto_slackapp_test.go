@@ -46,7 +46,7 @@ func TestSlackAppAgainstMoto(t *testing.T) {
 	process.Dir = t.TempDir()
 	process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(), []string{
 		"ENABLE_AUTO_EXPIRE=true", "EXPIRATION_AGE=90", "WARNING_AGE=80",
-		"SLACK_TOKEN=ssm:/sleuth/slack-token", "SLACK_CHANNEL=" + channeltest.SlackChannel, "SLACK_API_URL=" + api.URL(),
+		"SLEUTH_SLACK_TOKEN=ssm:/sleuth/slack-token", "SLEUTH_SLACK_CHANNEL=" + channeltest.SlackChannel, "SLEUTH_SLACK_API_URL=" + api.URL(),
 	})
 	var stdout, stderr bytes.Buffer
 	process.Stdout, process.Stderr = &stdout, &stderr

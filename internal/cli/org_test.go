@@ -66,8 +66,8 @@ func newManyAccounts(t *testing.T) *manyAccounts {
 	m.topic = server.Home().AddTopic("keys")
 	m.env = append(program.Environment(t.TempDir()),
 		"AWS_ENDPOINT_URL="+server.URL(), "AWS_ACCESS_KEY_ID=AKIAOPERATOROFSLEUTH", "AWS_SECRET_ACCESS_KEY="+storySecret, "AWS_REGION=us-east-1",
-		"ACCOUNTS=organization", "OUS="+organization.Root(), "EXCLUDE_ACCOUNTS="+m.accounts[6].ID(),
-		"MEMBER_ROLE=sleuth-member", "EXTERNAL_ID=handshake", "ENABLE_AUTO_EXPIRE=true", "SNS_TOPIC="+m.topic)
+		"SLEUTH_ACCOUNTS=organization", "SLEUTH_OUS="+organization.Root(), "SLEUTH_EXCLUDE_ACCOUNTS="+m.accounts[6].ID(),
+		"SLEUTH_MEMBER_ROLE=sleuth-member", "SLEUTH_EXTERNAL_ID=handshake", "ENABLE_AUTO_EXPIRE=true", "SNS_TOPIC="+m.topic)
 	return m
 }
 
@@ -149,7 +149,7 @@ func TestRunOverAnOrganization(t *testing.T) {
 func TestDigestOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	m := newManyAccounts(t)
-	status, stdout, _ := m.run("run", "--notify=digest")
+	status, stdout, _ := m.run("run", "--notify-mode=digest")
 	if status != exitNotWhole || !strings.Contains(stdout, "\nwarned 7, disabled 7, notices sent 14, failed 1\n") {
 		t.Errorf("exit status %d:\n%s", status, stdout)
 	}
@@ -178,7 +178,7 @@ func TestDryRunOverAnOrganization(t *testing.T) {
 		t.Run(notify, func(t *testing.T) {
 			t.Parallel()
 			m := newManyAccounts(t)
-			status, stdout, _ := m.run("run", "--dry-run", "--notify="+notify)
+			status, stdout, _ := m.run("run", "--dry-run", "--notify-mode="+notify)
 			if status != exitNotWhole || !strings.Contains(stdout, "\nwould be warned 7, would be disabled 7, failed 1\n") {
 				t.Errorf("exit status %d:\n%s", status, stdout)
 			}
@@ -198,7 +198,7 @@ func TestDryRunOverAnOrganization(t *testing.T) {
 func TestACrashBeforeTheDigest(t *testing.T) {
 	t.Parallel()
 	m := newManyAccounts(t)
-	command := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), "run", "--notify=digest", "--account-concurrency=1")
+	command := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), "run", "--notify-mode=digest", "--account-concurrency=1")
 	command.Env = m.env
 	m.aws.Inject(awsfake.Fault{Action: "UpdateAccessKey", Nth: 3, AfterEffect: true, Do: func() { _ = command.Process.Kill() }, Drop: true})
 	_ = command.Run() // killed
@@ -206,7 +206,7 @@ func TestACrashBeforeTheDigest(t *testing.T) {
 		t.Fatalf("disabled in %v, %d messages: it was not killed when it should have been", got, len(m.aws.Home().Published()))
 	}
 	m.aws.ClearFaults()
-	m.run("run", "--notify=digest")
+	m.run("run", "--notify-mode=digest")
 	published := m.aws.Home().Published()
 	if len(published) != 1 {
 		t.Fatalf("%d messages, want one digest", len(published))
@@ -221,7 +221,7 @@ func TestACrashBeforeTheDigest(t *testing.T) {
 func TestReactivateInAnOrganization(t *testing.T) {
 	t.Parallel()
 	m := newManyAccounts(t)
-	m.env = append(m.env, "EXCLUDE_ACCOUNTS=300000000003,300000000006") // all that can be entered
+	m.env = append(m.env, "SLEUTH_EXCLUDE_ACCOUNTS=300000000003,300000000006") // all that can be entered
 	status, _, stderr := m.run("run")
 	if status != exitWhole {
 		t.Fatalf("exit status %d: %s", status, stderr)
@@ -318,19 +318,19 @@ func TestAuditOfAnOrganization(t *testing.T) {
 func TestSettingsOfAccountsAreChecked(t *testing.T) {
 	t.Parallel()
 	m := newManyAccounts(t)
-	m.env = append(m.env, "ACCOUNTS=12345", "EXCLUDE_ACCOUNTS=x", "OUS=ou-1", "MEMBER_ROLE=a b", "EXTERNAL_ID=?", "ACCOUNT_CONCURRENCY=0", "NOTIFY=all")
+	m.env = append(m.env, "SLEUTH_ACCOUNTS=12345", "SLEUTH_EXCLUDE_ACCOUNTS=x", "SLEUTH_OUS=ou-1", "SLEUTH_MEMBER_ROLE=a b", "SLEUTH_EXTERNAL_ID=?", "SLEUTH_ACCOUNT_CONCURRENCY=0", "SLEUTH_NOTIFY_MODE=all")
 	status, _, stderr := m.run("run")
 	if status != exitUsage || m.aws.Count("") > 0 {
 		t.Errorf("exit status %d after %d calls", status, m.aws.Count(""))
 	}
-	for _, variable := range []string{"ACCOUNTS", "EXCLUDE_ACCOUNTS", "OUS", "MEMBER_ROLE", "EXTERNAL_ID", "ACCOUNT_CONCURRENCY", "NOTIFY"} {
+	for _, variable := range []string{"SLEUTH_ACCOUNTS", "SLEUTH_EXCLUDE_ACCOUNTS", "SLEUTH_OUS", "SLEUTH_MEMBER_ROLE", "SLEUTH_EXTERNAL_ID", "SLEUTH_ACCOUNT_CONCURRENCY", "SLEUTH_NOTIFY_MODE"} {
 		if !strings.Contains(stderr, "\n  "+variable+"=") {
 			t.Errorf("%s is not named:\n%s", variable, stderr)
 		}
 	}
-	m.env = append(m.env, "ACCOUNTS=", "EXCLUDE_ACCOUNTS=300000000001", "OUS=ou-ab12-34cdefgh", "MEMBER_ROLE=r", "EXTERNAL_ID=id", "ACCOUNT_CONCURRENCY=", "NOTIFY=digest")
+	m.env = append(m.env, "SLEUTH_ACCOUNTS=", "SLEUTH_EXCLUDE_ACCOUNTS=300000000001", "SLEUTH_OUS=ou-ab12-34cdefgh", "SLEUTH_MEMBER_ROLE=r", "SLEUTH_EXTERNAL_ID=id", "SLEUTH_ACCOUNT_CONCURRENCY=", "SLEUTH_NOTIFY_MODE=digest")
 	_, _, stderr = m.run("run")
-	if got := strings.Count(stderr, "needs ACCOUNTS"); got != 5 {
+	if got := strings.Count(stderr, "needs SLEUTH_ACCOUNTS"); got != 5 {
 		t.Errorf("%d settings that would be passed over are named, want 5:\n%s", got, stderr)
 	}
 }

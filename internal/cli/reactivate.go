@@ -13,13 +13,13 @@ import (
 
 // reactivateCommand undoes what a run has disabled.
 type reactivateCommand struct {
-	Keys          []string `arg:"" optional:"" name:"key" help:"Ids of the keys to enable again."`
-	OfRun         string   `name:"run" placeholder:"ID" help:"Enable again exactly the keys that this run disabled, from state, or from --report."`
-	Report        string   `placeholder:"FILE" help:"Take the keys from the JSON summary of a run, '-' for standard input."`
-	Grace         string   `placeholder:"DAYS" help:"Also exempt the users for so many days, such as 7d, with the tag KeyAutoExpire = False until DATE."`
-	Yes           bool     `short:"y" help:"Do not ask."`
-	config.Estate `group:"estate"`
-	config.Memory `group:"memory"`
+	Keys            []string `arg:"" optional:"" name:"key" help:"Ids of the keys to enable again."`
+	OfRun           string   `name:"run" placeholder:"ID" help:"Enable again exactly the keys that this run disabled, from state, or from --report."`
+	Report          string   `placeholder:"FILE" help:"Take the keys from the JSON summary of a run, '-' for standard input."`
+	Grace           string   `placeholder:"DAYS" help:"Also exempt the users for so many days, such as 7d, with the tag KeyAutoExpire = False until DATE."`
+	Yes             bool     `short:"y" help:"Do not ask."`
+	config.Accounts `group:"accounts"`
+	config.State    `group:"state"`
 }
 
 // Run implements the command.
@@ -31,7 +31,7 @@ func (c *reactivateCommand) Run(a *console) error {
 	if len(c.Keys) == 0 && c.OfRun == "" && c.Report == "" {
 		return &statusError{exitUsage, errors.New("name the keys, or the run (--run ID), or its report (--report FILE)")}
 	}
-	cfg, err := config.CheckMemoryOf(c.Estate, c.Memory, a.stateOnThisMachine())
+	cfg, err := config.UnknownVariables(a.env).With(config.CheckState(c.Accounts, c.State, a.stateOnThisMachine()))
 	if err != nil {
 		return err
 	}

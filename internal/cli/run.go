@@ -20,7 +20,7 @@ type runCommand struct {
 func (c *runCommand) Run(a *console) error {
 	sleuthApp := a.app()
 	sleuthApp.WarnOfLookAlikes(a.ctx, a.env)
-	cfg, err := config.Check(c.Settings, a.stateOnThisMachine())
+	cfg, err := config.UnknownVariables(a.env).With(config.Check(c.Settings, a.stateOnThisMachine()))
 	if err != nil {
 		return err
 	}

@@ -21,10 +21,10 @@ type slackUsersCommand struct {
 // Run implements the command.
 func (c *slackUsersCommand) Run(a *console) error {
 	token, apiURL, err := config.CheckSlackAPI(c.SlackAPI, c.SlackHost)
-	if err != nil {
+	if err := config.UnknownVariables(a.env).Join(err); err != nil {
 		return err
 	}
-	if token.Keeper != "" {
+	if token.Source != "" {
 		aws, err := awsclient.Connect(a.ctx, 1)
 		if err != nil {
 			return err

@@ -26,13 +26,13 @@ type stateCommand struct {
 }
 
 type stateListCommand struct {
-	config.Memory `group:"memory"`
-	Output        string `short:"o" default:"table" enum:"table,json" help:"How to show the records: ${enum}."`
+	config.State `group:"state"`
+	Output       string `short:"o" default:"table" enum:"table,json" help:"How to show the records: ${enum}."`
 }
 
 // Run implements the command.
 func (c *stateListCommand) Run(a *console) error {
-	store, err := a.stateFor(c.Memory, true)
+	store, err := a.stateFor(c.State, true)
 	if err != nil {
 		return err
 	}
@@ -99,10 +99,10 @@ func stamp(t time.Time) string {
 
 // oneKey is the key that a command is about.
 type oneKey struct {
-	Key           string `arg:"" help:"Id of the key."`
-	Account       string `placeholder:"ID" help:"The key's account, if several have a record of this key."`
-	Yes           bool   `short:"y" help:"Do not ask."`
-	config.Memory `group:"memory"`
+	Key          string `arg:"" help:"Id of the key."`
+	Account      string `placeholder:"ID" help:"The key's account, if several have a record of this key."`
+	Yes          bool   `short:"y" help:"Do not ask."`
+	config.State `group:"state"`
 }
 
 // keptRecord is the record that a key's id leads to.
@@ -143,7 +143,7 @@ type stateCloseCommand struct{ oneKey }
 
 // Run implements the command.
 func (c *stateCloseCommand) Run(a *console) error {
-	store, err := a.stateFor(c.Memory, false)
+	store, err := a.stateFor(c.State, false)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ type stateForgetCommand struct{ oneKey }
 
 // Run implements the command.
 func (c *stateForgetCommand) Run(a *console) error {
-	store, err := a.stateFor(c.Memory, false)
+	store, err := a.stateFor(c.State, false)
 	if err != nil {
 		return err
 	}
@@ -199,8 +199,8 @@ func (c *stateForgetCommand) Run(a *console) error {
 }
 
 // stateFor opens the state that the settings name, for a command of its own.
-func (a *console) stateFor(memory config.Memory, readOnly bool) (ledger.Store, error) {
-	cfg, err := config.CheckMemory(memory, a.stateOnThisMachine())
+func (a *console) stateFor(state config.State, readOnly bool) (ledger.Store, error) {
+	cfg, err := config.UnknownVariables(a.env).With(config.CheckState(config.Accounts{}, state, a.stateOnThisMachine()))
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 // hookToken is a secret within the URL of a story's webhook.
 const hookToken = "topSecretOfTheHook"
 
-// hook is a webhook of somebody's own, behind NOTIFY_URLS.
+// hook is a webhook of somebody's own, behind SLEUTH_NOTIFY_URLS.
 type hook struct {
 	channeltest.Script
 	*httptest.Server

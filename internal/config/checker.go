@@ -232,6 +232,6 @@ func (c *checker) state(text string, unset StateChoice) StateChoice {
 	case kind == "dynamodb" && tableName.MatchString(name) && len(name) >= minTableName && len(name) <= maxTableName:
 		return StateChoice{StateDynamoDB, name}
 	}
-	c.add("STATE", text, "must be file:PATH, dynamodb:TABLE or none")
+	c.add("SLEUTH_STATE", text, "must be file:PATH, dynamodb:TABLE or none")
 	return StateChoice{}
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
-// MaxAgeDays is the largest age that is taken for meant: a hundred years.
+// MaxAgeDays is the largest age allowed, a hundred years: larger ages are treated
+// as typing errors.
 const MaxAgeDays = 36500
 
 // Config is every setting, checked.
@@ -22,8 +23,8 @@ type Config struct {
 	MaxDisable Cap
 	// Exemptions says which exemptions are honoured.
 	Exemptions audit.ExemptionRules
-	// LeakDisables: a leaked key is disabled, and not only told of;
-	// LeakSparesExempt: but for those of exempt users.
+	// LeakDisables is set if leaked keys are disabled, LeakSparesExempt if those
+	// of exempt users are not.
 	LeakDisables, LeakSparesExempt bool
 	// LeakMaxDisable is how many leaked keys one event, and one hour in one
 	// account, may disable. The zero value allows none.
@@ -46,16 +47,18 @@ type Config struct {
 	NotifyURLs   Secret // separated by white space
 	EventBus     string // its ARN
 
-	// ByReport: the credential report narrows the reading.
-	ByReport bool
-	// EveryCredential: reports also name what is no access key.
-	EveryCredential bool
-	Evidence        Evidence
-	// SecurityHub: findings are kept there.
+	// UseCredentialReport is set if the credential report says which users to
+	// read.
+	UseCredentialReport bool
+	// OtherCredentials is set if reports also show credentials other than access
+	// keys.
+	OtherCredentials bool
+	Evidence         Evidence
+	// SecurityHub is set if findings are kept in AWS Security Hub.
 	SecurityHub bool
 	Concurrency int
 	Scope       Scope
-	// Digest: all accounts of the scope are told of in one message.
+	// Digest is set if one message covers all accounts of the scope.
 	Digest bool
 	// ResultsBucket is for runs that Step Functions makes; empty for none.
 	ResultsBucket string
@@ -64,8 +67,8 @@ type Config struct {
 	Debug         bool
 }
 
-// Blank is a bulletin with nothing in it yet but the words to say it in.
-func (c Config) Blank() notify.Bulletin {
+// NewBulletin returns a bulletin without notices, with the configured wording.
+func (c Config) NewBulletin() notify.Bulletin {
 	return notify.Bulletin{
 		Creation: c.Creation, Inactivity: c.Inactivity, Leak: c.Leak, Words: c.Words, Disables: c.Policy.AutoExpire,
 	}
@@ -116,56 +119,56 @@ const (
 	securityHub = "securityhub"
 )
 
-// Check checks every setting, and returns all Problems at once. Where STATE is
-// unset, unset is where state is kept.
+// Check checks every setting, and returns all Problems at once. If SLEUTH_STATE
+// is not set, state is kept where unset says.
 func Check(s Settings, unset StateChoice) (Config, error) {
 	c := newChecker(&s)
 	cfg := Config{
 		Rules: c.rules(s.Limits),
 		Policy: audit.Policy{
 			AutoExpire:    c.autoExpire(string(s.EnableAutoExpire)),
-			RemindAt:      c.ladder("REMIND_AT", s.RemindAt),
-			MinNoticeDays: c.whole("MIN_NOTICE_DAYS", s.MinNoticeDays, 0, MaxAgeDays, "days"),
+			RemindAt:      c.ladder("SLEUTH_REMIND_AT", s.RemindAt),
+			MinNoticeDays: c.whole("SLEUTH_MIN_NOTICE_DAYS", s.MinNoticeDays, 0, MaxAgeDays, "days"),
 		},
-		MaxDisable:       c.limit("MAX_DISABLE", s.MaxDisable),
-		Exemptions:       c.exemptions(s.Exemptions),
-		LeakDisables:     c.oneOf("LEAK_RESPONSE", s.LeakResponse, "notify", disable) == disable,
-		LeakSparesExempt: c.boolean("LEAK_EXEMPT", string(s.LeakExempt)),
-		LeakMaxDisable:   c.whole("SLEUTH_LEAK_MAX_DISABLE", s.LeakMaxDisable, 1, maxLeakDisable, "keys"),
-		Creation:         notify.Heading{Title: s.ExpireTitle, Text: s.ExpireText},
-		Inactivity:       notify.Heading{Title: s.InactiveTitle, Text: s.InactiveText},
-		Leak:             notify.Heading{Title: s.LeakTitle, Text: cmp.Or(strings.TrimSpace(s.LeakText), notify.LeakInstructions)},
-		Words:            c.words(s.Templates),
-		SlackURL:         c.slackURL(s.SlackURL),
-		SlackAPIURL:      c.webAddress("SLACK_API_URL", s.SlackAPIURL),
-		TeamsURL:         c.secretText("SLEUTH_TEAMS_URL", s.TeamsURL, teams.CheckURL),
-		SNSTopic:         c.topic(s.SNSTopic),
-		EmailFrom:        c.sender(s.EmailFrom),
-		NotifyURLs:       c.secretText("NOTIFY_URLS", s.NotifyURLs, CheckNotifyURLs),
-		EventBus:         c.bus(s.Events),
-		ByReport:         c.oneOf("INVENTORY", s.Inventory, "live", byReport) == byReport,
-		EveryCredential:  c.oneOf("SCOPE", s.Scope, all, "access-keys") == all,
-		Evidence:         c.evidence(s.Report),
-		SecurityHub:      strings.TrimSpace(s.Findings) != "" && c.oneOf("FINDINGS", s.Findings, securityHub) == securityHub,
-		Concurrency:      c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
-		Scope:            c.scope(s.Estate),
-		Digest:           c.digest(s.Notify, s.Accounts),
+		MaxDisable:          c.limit("SLEUTH_MAX_DISABLE", s.MaxDisable),
+		Exemptions:          c.exemptions(s.Exemptions),
+		LeakDisables:        c.oneOf("SLEUTH_LEAK_RESPONSE", s.LeakResponse, "notify", disable) == disable,
+		LeakSparesExempt:    c.boolean("SLEUTH_LEAK_EXEMPT", string(s.LeakExempt)),
+		LeakMaxDisable:      c.whole("SLEUTH_LEAK_MAX_DISABLE", s.LeakMaxDisable, 1, maxLeakDisable, "keys"),
+		Creation:            notify.Heading{Title: s.ExpireTitle, Text: s.ExpireText},
+		Inactivity:          notify.Heading{Title: s.InactiveTitle, Text: s.InactiveText},
+		Leak:                notify.Heading{Title: s.LeakTitle, Text: cmp.Or(strings.TrimSpace(s.LeakText), notify.LeakInstructions)},
+		Words:               c.words(s.Templates),
+		SlackURL:            c.slackURL(s.SlackURL),
+		SlackAPIURL:         c.webAddress("SLEUTH_SLACK_API_URL", s.SlackAPIURL),
+		TeamsURL:            c.secretText("SLEUTH_TEAMS_URL", s.TeamsURL, teams.CheckURL),
+		SNSTopic:            c.topic(s.SNSTopic),
+		EmailFrom:           c.sender(s.EmailFrom),
+		NotifyURLs:          c.secretText("SLEUTH_NOTIFY_URLS", s.NotifyURLs, CheckNotifyURLs),
+		EventBus:            c.bus(s.EventBus),
+		UseCredentialReport: c.oneOf("SLEUTH_INVENTORY", s.Inventory.Inventory, "live", byReport) == byReport,
+		OtherCredentials:    c.oneOf("SLEUTH_CREDENTIALS", s.Credentials, all, "access-keys") == all,
+		Evidence:            c.evidence(s.Evidence),
+		SecurityHub:         strings.TrimSpace(s.SecurityHub) != "" && c.oneOf("SLEUTH_SECURITY_HUB", s.SecurityHub, securityHub) == securityHub,
+		Concurrency:         c.whole("SLEUTH_CONCURRENCY", s.Concurrency, 1, 256, "calls"),
+		Scope:               c.scope(s.Accounts),
+		Digest:              c.digest(s.NotifyMode, s.Accounts.Accounts),
 
-		ResultsBucket: c.bucket(s.ResultsBucket, s.Accounts),
-		State:         c.state(s.State, unset),
+		ResultsBucket: c.bucket(s.ResultsBucket, s.Accounts.Accounts),
+		State:         c.state(s.State.State, unset),
 		Lease:         c.lease(s.LeaseSeconds),
 		Debug:         debugging(string(s.Debug)),
 	}
 	cfg.SlackToken, cfg.SlackChannel = c.slackApp(s.Channels)
 	if silent := c.boolean("SLEUTH_ALLOW_SILENT", string(s.AllowSilent)); !silent && !s.areSet() {
 		c.needsChannel("ENABLE_AUTO_EXPIRE", string(s.EnableAutoExpire), cfg.Policy.AutoExpire)
-		c.needsChannel("LEAK_RESPONSE", s.LeakResponse, cfg.LeakDisables)
+		c.needsChannel("SLEUTH_LEAK_RESPONSE", s.LeakResponse, cfg.LeakDisables)
 	}
 	if cfg.State.Kind == StateNone {
-		c.needsState("MAX_EXEMPTION_DAYS", s.MaxExemptionDays, cfg.Policy.AutoExpire && cfg.Exemptions.MaxDays > 0)
-		c.needsState("REQUIRE_EXEMPTION_REASON", string(s.RequireExemptionReason), cfg.Policy.AutoExpire && cfg.Exemptions.NeedReason)
-		c.needsState("REMIND_AT", s.RemindAt, len(cfg.Policy.RemindAt) > 0)
-		c.needsState("MIN_NOTICE_DAYS", s.MinNoticeDays, cfg.Policy.MinNoticeDays > 0)
+		c.needsState("SLEUTH_MAX_EXEMPTION_DAYS", s.MaxExemptionDays, cfg.Policy.AutoExpire && cfg.Exemptions.MaxDays > 0)
+		c.needsState("SLEUTH_REQUIRE_EXEMPTION_REASON", string(s.RequireExemptionReason), cfg.Policy.AutoExpire && cfg.Exemptions.NeedReason)
+		c.needsState("SLEUTH_REMIND_AT", s.RemindAt, len(cfg.Policy.RemindAt) > 0)
+		c.needsState("SLEUTH_MIN_NOTICE_DAYS", s.MinNoticeDays, cfg.Policy.MinNoticeDays > 0)
 	}
 	if len(c.problems) > 0 {
 		return Config{}, c.problems
@@ -173,19 +176,19 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 	return cfg, nil
 }
 
-// CheckLimits checks the settings that decide a verdict, and of what, for the
-// commands that only read, and returns all Problems at once.
-func CheckLimits(e Estate, l Limits, x Exemptions, r Reading, d Logging) (Config, error) {
-	s := Settings{Limits: l, Exemptions: x, Reading: r, Estate: e, Logging: d}
+// CheckLimits checks the settings that decide which keys are read and their
+// verdicts, for the commands that only read, and returns all Problems at once.
+func CheckLimits(a Accounts, l Limits, x Exemptions, i Inventory, d Logging) (Config, error) {
+	s := Settings{Limits: l, Exemptions: x, Inventory: i, Accounts: a, Logging: d}
 	c := newChecker(&s)
 	cfg := Config{
-		Rules:           c.rules(s.Limits),
-		Exemptions:      c.exemptions(s.Exemptions),
-		ByReport:        c.oneOf("INVENTORY", s.Inventory, "live", byReport) == byReport,
-		EveryCredential: c.oneOf("SCOPE", s.Scope, all, "access-keys") == all,
-		Concurrency:     c.whole("CONCURRENCY", s.Concurrency, 1, 256, "calls"),
-		Scope:           c.scope(s.Estate),
-		Debug:           debugging(string(s.Debug)),
+		Rules:               c.rules(s.Limits),
+		Exemptions:          c.exemptions(s.Exemptions),
+		UseCredentialReport: c.oneOf("SLEUTH_INVENTORY", s.Inventory.Inventory, "live", byReport) == byReport,
+		OtherCredentials:    c.oneOf("SLEUTH_CREDENTIALS", s.Credentials, all, "access-keys") == all,
+		Concurrency:         c.whole("SLEUTH_CONCURRENCY", s.Concurrency, 1, 256, "calls"),
+		Scope:               c.scope(s.Accounts),
+		Debug:               debugging(string(s.Debug)),
 	}
 	if len(c.problems) > 0 {
 		return Config{}, c.problems
@@ -203,10 +206,10 @@ func (c *checker) rules(l Limits) audit.Rules {
 	case age == "" && warning == "":
 	case age == "":
 		c.days("INACTIVITY_WARNING_AGE", warning, 0)
-		c.add("INACTIVITY_AGE", "", "required where INACTIVITY_WARNING_AGE (%s) is set; give a number of days higher than it", warning)
+		c.add("INACTIVITY_AGE", "", "required if INACTIVITY_WARNING_AGE (%s) is set; give a number of days higher than it", warning)
 	case warning == "":
 		c.atMost(c.days("INACTIVITY_AGE", age, 1), expiration)
-		c.add("INACTIVITY_WARNING_AGE", "", "required where INACTIVITY_AGE (%s) is set; give a number of days lower than it", age)
+		c.add("INACTIVITY_WARNING_AGE", "", "required if INACTIVITY_AGE (%s) is set; give a number of days lower than it", age)
 	default:
 		inactivity = c.days("INACTIVITY_AGE", age, 1)
 		inactivityWarning = c.days("INACTIVITY_WARNING_AGE", warning, 0)
@@ -222,45 +225,40 @@ func (c *checker) rules(l Limits) audit.Rules {
 }
 
 func (c *checker) exemptions(x Exemptions) audit.ExemptionRules {
-	rules := audit.ExemptionRules{NeedReason: c.boolean("REQUIRE_EXEMPTION_REASON", string(x.RequireExemptionReason))}
+	rules := audit.ExemptionRules{NeedReason: c.boolean("SLEUTH_REQUIRE_EXEMPTION_REASON", string(x.RequireExemptionReason))}
 	if days := strings.TrimSpace(x.MaxExemptionDays); days != "" {
-		rules.MaxDays = c.whole("MAX_EXEMPTION_DAYS", days, 1, MaxAgeDays, "days")
+		rules.MaxDays = c.whole("SLEUTH_MAX_EXEMPTION_DAYS", days, 1, MaxAgeDays, "days")
 	}
 	return rules
 }
 
-// CheckMemory checks the settings of state alone, for the commands that show
-// or mend it, and returns all Problems at once.
-func CheckMemory(m Memory, unset StateChoice) (Config, error) {
-	return CheckMemoryOf(Estate{}, m, unset)
-}
-
-// CheckMemoryOf is CheckMemory with the settings of the accounts.
-func CheckMemoryOf(e Estate, m Memory, unset StateChoice) (Config, error) {
-	s := Settings{Estate: e, Memory: m}
+// CheckState checks the settings of the accounts and of state alone, for the
+// commands that show or repair state, and returns all Problems at once.
+func CheckState(accounts Accounts, state State, unset StateChoice) (Config, error) {
+	s := Settings{Accounts: accounts, State: state}
 	c := newChecker(&s)
-	cfg := Config{Scope: c.scope(s.Estate), State: c.state(s.State, unset), Lease: c.lease(s.LeaseSeconds)}
+	cfg := Config{Scope: c.scope(s.Accounts), State: c.state(s.State.State, unset), Lease: c.lease(s.LeaseSeconds)}
 	if len(c.problems) > 0 {
 		return Config{}, c.problems
 	}
 	return cfg, nil
 }
 
-// CheckSlackAPI checks the settings of Slack's directory, and returns all
-// Problems at once.
+// CheckSlackAPI checks the settings for reading Slack's users and groups, and
+// returns all Problems at once.
 func CheckSlackAPI(api SlackAPI, host SlackHost) (token Secret, apiURL string, err error) {
 	c := &checker{}
 	text := strings.TrimSpace(api.SlackAPIToken.Reveal())
 	token, isReference, err := parseReference(text)
 	switch {
 	case err != nil:
-		c.add("SLACK_API_TOKEN", secret.Redacted, "%s", err)
+		c.add("SLEUTH_SLACK_API_TOKEN", secret.Redacted, "%s", err)
 	case text == "":
-		c.add("SLACK_API_TOKEN", "", "required: a token of a Slack app with the scopes users:read and usergroups:read")
+		c.add("SLEUTH_SLACK_API_TOKEN", "", "required: a token of a Slack app with the scopes users:read and usergroups:read")
 	case !isReference:
 		token = Secret{Value: secret.New(text)}
 	}
-	apiURL = c.webAddress("SLACK_API_URL", host.SlackAPIURL)
+	apiURL = c.webAddress("SLEUTH_SLACK_API_URL", host.SlackAPIURL)
 	if len(c.problems) > 0 {
 		return Secret{}, "", c.problems
 	}
@@ -268,12 +266,12 @@ func CheckSlackAPI(api SlackAPI, host SlackHost) (token Secret, apiURL string, e
 }
 
 func (c *checker) lease(text string) time.Duration {
-	return time.Duration(c.whole("LEASE_SECONDS", text, 1, 900, "seconds")) * time.Second
+	return time.Duration(c.whole("SLEUTH_LEASE_SECONDS", text, 1, 900, "seconds")) * time.Second
 }
 
 func (c *checker) needsState(variable, value string, asked bool) {
 	if asked {
-		c.add(variable, value, "needs state to know who was told; set STATE to file:PATH or dynamodb:TABLE")
+		c.add(variable, value, "needs state, to know who was notified; set SLEUTH_STATE to file:PATH or dynamodb:TABLE")
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
-// inFile is where state is kept where STATE says nothing.
+// inFile is where state is kept where SLEUTH_STATE says nothing.
 var inFile = config.StateChoice{Kind: config.StateFile, Name: "/var/lib/sleuth.db"}
 
 // settings are those of the variables given as name and value in turn; the
@@ -70,7 +70,7 @@ func TestDefaults(t *testing.T) {
 			if p := got.Policy; p.AutoExpire || p.OwnKeys != nil || p.RemindAt != nil || p.MinNoticeDays != 0 {
 				t.Errorf("policy %+v, want that nothing is disabled", p)
 			}
-			if got.MaxDisable != (config.Cap{}) || got.SlackURL.IsSet() || got.SNSTopic != "" || got.Debug || got.ByReport {
+			if got.MaxDisable != (config.Cap{}) || got.SlackURL.IsSet() || got.SNSTopic != "" || got.Debug || got.UseCredentialReport {
 				t.Errorf("something is set: %+v", got)
 			}
 			if got.State != inFile || got.Concurrency != 32 || got.Lease != time.Minute {
@@ -123,7 +123,7 @@ func TestGoodValues(t *testing.T) {
 	topic := func(c config.Config) any { return c.SNSTopic }
 	memory := func(c config.Config) any { return c.State }
 	slack := func(c config.Config) any {
-		return fmt.Sprintf("%s|%s|%s", c.SlackURL.Reveal(), c.SlackURL.Keeper, c.SlackURL.Name)
+		return fmt.Sprintf("%s|%s|%s", c.SlackURL.Reveal(), c.SlackURL.Source, c.SlackURL.Name)
 	}
 	rules := func(c config.Config) any { return c.Rules }
 	for _, c := range []struct {
@@ -153,15 +153,15 @@ func TestGoodValues(t *testing.T) {
 		{"WARNING_AGE", "0", rules, audit.Rules{ExpirationAge: 90, WarningAge: 0, InactivityAge: 90, InactivityWarningAge: 0}},
 		{"WARNING_AGE", "89", rules, audit.Rules{ExpirationAge: 90, WarningAge: 89, InactivityAge: 90, InactivityWarningAge: 89}},
 
-		{"REMIND_AT", "30,14,7,3,1", remindAt, []int{30, 14, 7, 3, 1}},
-		{"REMIND_AT", " 1, 7 ,3 ", remindAt, []int{7, 3, 1}},
-		{"REMIND_AT", "7,7,7", remindAt, []int{7}},
-		{"MIN_NOTICE_DAYS", "7", func(c config.Config) any { return c.Policy.MinNoticeDays }, 7},
+		{"SLEUTH_REMIND_AT", "30,14,7,3,1", remindAt, []int{30, 14, 7, 3, 1}},
+		{"SLEUTH_REMIND_AT", " 1, 7 ,3 ", remindAt, []int{7, 3, 1}},
+		{"SLEUTH_REMIND_AT", "7,7,7", remindAt, []int{7}},
+		{"SLEUTH_MIN_NOTICE_DAYS", "7", func(c config.Config) any { return c.Policy.MinNoticeDays }, 7},
 
-		{"MAX_DISABLE", "25", limit, config.Cap{Set: true, Keys: 25, Text: "25"}},
-		{"MAX_DISABLE", "0", limit, config.Cap{Set: true, Text: "0"}},
-		{"MAX_DISABLE", "10%", limit, config.Cap{Set: true, Percent: 10, Text: "10%"}},
-		{"MAX_DISABLE", "100 %", limit, config.Cap{Set: true, Percent: 100, Text: "100 %"}},
+		{"SLEUTH_MAX_DISABLE", "25", limit, config.Cap{Set: true, Keys: 25, Text: "25"}},
+		{"SLEUTH_MAX_DISABLE", "0", limit, config.Cap{Set: true, Text: "0"}},
+		{"SLEUTH_MAX_DISABLE", "10%", limit, config.Cap{Set: true, Percent: 10, Text: "10%"}},
+		{"SLEUTH_MAX_DISABLE", "100 %", limit, config.Cap{Set: true, Percent: 100, Text: "100 %"}},
 
 		{"SLACK_URL", "https://hooks.slack.com/services/T0/B0/X", slack, "https://hooks.slack.com/services/T0/B0/X||"},
 		{"SLACK_URL", " https://hooks.slack.com/services/T0/B0/X\n", slack, "https://hooks.slack.com/services/T0/B0/X||"},
@@ -175,16 +175,16 @@ func TestGoodValues(t *testing.T) {
 		{"SNS_TOPIC", "arn:aws-us-gov:sns:us-gov-west-1:123456789012:keys", topic, "arn:aws-us-gov:sns:us-gov-west-1:123456789012:keys"},
 		{"SNS_TOPIC", "arn:aws-cn:sns:cn-north-1:123456789012:keys", topic, "arn:aws-cn:sns:cn-north-1:123456789012:keys"},
 
-		{"STATE", "none", memory, config.StateChoice{Kind: config.StateNone}},
-		{"STATE", "file:state.db", memory, config.StateChoice{Kind: config.StateFile, Name: "state.db"}},
-		{"STATE", "file:/var/lib/a:b.db", memory, config.StateChoice{Kind: config.StateFile, Name: "/var/lib/a:b.db"}},
-		{"STATE", "dynamodb:sleuth-state", memory, config.StateChoice{Kind: config.StateDynamoDB, Name: "sleuth-state"}},
+		{"SLEUTH_STATE", "none", memory, config.StateChoice{Kind: config.StateNone}},
+		{"SLEUTH_STATE", "file:state.db", memory, config.StateChoice{Kind: config.StateFile, Name: "state.db"}},
+		{"SLEUTH_STATE", "file:/var/lib/a:b.db", memory, config.StateChoice{Kind: config.StateFile, Name: "/var/lib/a:b.db"}},
+		{"SLEUTH_STATE", "dynamodb:sleuth-state", memory, config.StateChoice{Kind: config.StateDynamoDB, Name: "sleuth-state"}},
 
-		{"INVENTORY", "live", func(c config.Config) any { return c.ByReport }, false},
-		{"INVENTORY", "credential-report", func(c config.Config) any { return c.ByReport }, true},
-		{"CONCURRENCY", "1", func(c config.Config) any { return c.Concurrency }, 1},
-		{"CONCURRENCY", "256", func(c config.Config) any { return c.Concurrency }, 256},
-		{"LEASE_SECONDS", "900", func(c config.Config) any { return c.Lease }, 15 * time.Minute},
+		{"SLEUTH_INVENTORY", "live", func(c config.Config) any { return c.UseCredentialReport }, false},
+		{"SLEUTH_INVENTORY", "credential-report", func(c config.Config) any { return c.UseCredentialReport }, true},
+		{"SLEUTH_CONCURRENCY", "1", func(c config.Config) any { return c.Concurrency }, 1},
+		{"SLEUTH_CONCURRENCY", "256", func(c config.Config) any { return c.Concurrency }, 256},
+		{"SLEUTH_LEASE_SECONDS", "900", func(c config.Config) any { return c.Lease }, 15 * time.Minute},
 		{"EXPIRE_NOTIFICATION_TITLE", "T", func(c config.Config) any { return c.Creation.Title }, "T"},
 		{"EXPIRE_NOTIFICATION_TEXT", "T", func(c config.Config) any { return c.Creation.Text }, "T"},
 		{"INACTIVE_NOTIFICATION_TITLE", "T", func(c config.Config) any { return c.Inactivity.Title }, "T"},
@@ -212,17 +212,17 @@ func TestBadValues(t *testing.T) {
 		"WARNING_AGE":         {"-1", "x", "90", "91"},
 		"ENABLE_AUTO_EXPIRE":  {"yes", "no", "on", "tru", "2", "enabled", "True", "TRUE", " TRUE ", "true ", "t", "1", "0", "False", "FALSE", "f"},
 		"SLEUTH_ALLOW_SILENT": {"yes", "please"}, "SLEUTH_LEAK_MAX_DISABLE": {"0", "-1", "10001", "10%", "all"},
-		"MAX_DISABLE":     {"-1", "x", "0%", "101%", "-5%", "%", "1.5", "1.5%", "10%%", "99999999999999999999"},
-		"MIN_NOTICE_DAYS": {"-1", "x", "36501"},
-		"REMIND_AT":       {"x", "7,x", "0", "7,,3", "7;3", "-1", ",", "36501"},
+		"SLEUTH_MAX_DISABLE":     {"-1", "x", "0%", "101%", "-5%", "%", "1.5", "1.5%", "10%%", "99999999999999999999"},
+		"SLEUTH_MIN_NOTICE_DAYS": {"-1", "x", "36501"},
+		"SLEUTH_REMIND_AT":       {"x", "7,x", "0", "7,,3", "7;3", "-1", ",", "36501"},
 		"SNS_TOPIC": {
 			"keys", "arn:aws:sqs:us-east-1:123456789012:keys", "arn:aws:sns:us-east-1:1234:keys", "arn:aws:sns:us-east-1:123456789012:",
 			"arn:aws:sns:us-east-1:123456789012:a b", "arn:google:sns:us-east-1:123456789012:keys", "arn:aws:sns:us-east-1:123456789012:keys:6b0e71bd",
 		},
-		"STATE":         {"file", "file:", "file: ", "dynamodb:", "dynamodb:a", "dynamodb:a b", "s3:bucket", "/var/lib/x", "NONE"},
-		"INVENTORY":     {"report", "LIVE", "both"},
-		"CONCURRENCY":   {"0", "-1", "257", "many"},
-		"LEASE_SECONDS": {"0", "901", "1m"},
+		"SLEUTH_STATE":         {"file", "file:", "file: ", "dynamodb:", "dynamodb:a", "dynamodb:a b", "s3:bucket", "/var/lib/x", "NONE"},
+		"SLEUTH_INVENTORY":     {"report", "LIVE", "both"},
+		"SLEUTH_CONCURRENCY":   {"0", "-1", "257", "many"},
+		"SLEUTH_LEASE_SECONDS": {"0", "901", "1m"},
 	} {
 		for _, value := range values {
 			t.Run(variable+"="+value, func(t *testing.T) {
@@ -258,11 +258,11 @@ func TestSilenceIsAskedForByName(t *testing.T) {
 	t.Parallel()
 	channels := map[string][]string{
 		"a webhook": {"SLACK_URL", "https://hooks.slack.com/services/T0/B0/X"}, "printing": {"SLACK_URL", "test"},
-		"an app": {"SLACK_TOKEN", "xoxb-1", "SLACK_CHANNEL", "C0123456789"}, "a topic": {"SNS_TOPIC", "arn:aws:sns:us-east-1:123456789012:keys"},
-		"mail": {"EMAIL_FROM", "keys@example.com"}, "services": {"NOTIFY_URLS", "discord://token@id"},
-		"a bus": {"EVENTS", "arn:aws:events:us-east-1:123456789012:event-bus/keys"},
+		"an app": {"SLEUTH_SLACK_TOKEN", "xoxb-1", "SLEUTH_SLACK_CHANNEL", "C0123456789"}, "a topic": {"SNS_TOPIC", "arn:aws:sns:us-east-1:123456789012:keys"},
+		"mail": {"SLEUTH_EMAIL_FROM", "keys@example.com"}, "services": {"SLEUTH_NOTIFY_URLS", "discord://token@id"},
+		"a bus": {"SLEUTH_EVENT_BUS", "arn:aws:events:us-east-1:123456789012:event-bus/keys"},
 	}
-	for _, disabling := range [][]string{{"ENABLE_AUTO_EXPIRE", "true"}, {"LEAK_RESPONSE", "disable"}} {
+	for _, disabling := range [][]string{{"ENABLE_AUTO_EXPIRE", "true"}, {"SLEUTH_LEAK_RESPONSE", "disable"}} {
 		_, err := config.Check(settings(t, disabling...), inFile)
 		if p := oneProblem(t, err); p.Variable != disabling[0] || !strings.Contains(p.Allowed, "SLEUTH_ALLOW_SILENT=true") {
 			t.Errorf("%v: the problem is %s", disabling, p)
@@ -292,7 +292,7 @@ func TestEveryChannelBreaksTheSilence(t *testing.T) {
 	channels := reflect.TypeFor[config.Channels]()
 	for i := range channels.NumField() {
 		variable := channels.Field(i).Tag.Get("setting")
-		alone := !strings.HasSuffix(variable, "SLACK_CHANNEL") && !strings.HasSuffix(variable, "NOTIFY") && !strings.HasSuffix(variable, "NOTIFY_MODE")
+		alone := !strings.HasSuffix(variable, "SLEUTH_SLACK_CHANNEL") && !strings.HasSuffix(variable, "SLEUTH_NOTIFY_MODE") && !strings.HasSuffix(variable, "NOTIFY_MODE")
 		if got := settings(t, variable, "x").AreSet(); got != alone {
 			t.Errorf("%s is taken for a channel: %t, want %t", variable, got, alone)
 		}
@@ -376,7 +376,7 @@ func TestAgesInRelation(t *testing.T) {
 			if got := variables(err); !slices.Equal(got, c.problems) {
 				t.Errorf("problems with %v, want %v: %v", got, c.problems, err)
 			}
-			_, err = config.CheckLimits(s.Estate, s.Limits, config.Exemptions{}, s.Reading, s.Logging)
+			_, err = config.CheckLimits(s.Accounts, s.Limits, config.Exemptions{}, s.Inventory, s.Logging)
 			if got := variables(err); !slices.Equal(got, c.problems) {
 				t.Errorf("for audit, problems with %v, want %v: %v", got, c.problems, err)
 			}
@@ -398,10 +398,10 @@ func variables(err error) []string {
 func TestAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := config.Check(settings(t,
-		"EXPIRATION_AGE", "x", "ENABLE_AUTO_EXPIRE", "perhaps", "MAX_DISABLE", "lots", "SLACK_URL", "nowhere",
-		"SNS_TOPIC", "keys", "STATE", "somewhere", "CONCURRENCY", "0", "INACTIVITY_AGE", "30",
+		"EXPIRATION_AGE", "x", "ENABLE_AUTO_EXPIRE", "perhaps", "SLEUTH_MAX_DISABLE", "lots", "SLACK_URL", "nowhere",
+		"SNS_TOPIC", "keys", "SLEUTH_STATE", "somewhere", "SLEUTH_CONCURRENCY", "0", "INACTIVITY_AGE", "30",
 	), inFile)
-	want := []string{"CONCURRENCY", "ENABLE_AUTO_EXPIRE", "EXPIRATION_AGE", "INACTIVITY_WARNING_AGE", "MAX_DISABLE", "SLACK_URL", "SNS_TOPIC", "STATE"}
+	want := []string{"ENABLE_AUTO_EXPIRE", "EXPIRATION_AGE", "INACTIVITY_WARNING_AGE", "SLACK_URL", "SLEUTH_CONCURRENCY", "SLEUTH_MAX_DISABLE", "SLEUTH_STATE", "SNS_TOPIC"}
 	if got := slices.Sorted(slices.Values(variables(err))); !slices.Equal(got, want) {
 		t.Errorf("problems with %v, want %v", got, want)
 	}
@@ -420,11 +420,11 @@ func TestWhatNeedsState(t *testing.T) {
 		unset    config.StateChoice
 		problems []string
 	}{
-		{"state by default", []string{"REMIND_AT", "7", "MIN_NOTICE_DAYS", "7"}, inFile, nil},
-		{"none by default", []string{"REMIND_AT", "7", "MIN_NOTICE_DAYS", "7"}, none, []string{"REMIND_AT", "MIN_NOTICE_DAYS"}},
-		{"none given", []string{"STATE", "none", "REMIND_AT", "7"}, inFile, []string{"REMIND_AT"}},
-		{"a table given", []string{"STATE", "dynamodb:table", "REMIND_AT", "7", "MIN_NOTICE_DAYS", "7"}, none, nil},
-		{"no notice asked for", []string{"STATE", "none", "MIN_NOTICE_DAYS", "0"}, inFile, nil},
+		{"state by default", []string{"SLEUTH_REMIND_AT", "7", "SLEUTH_MIN_NOTICE_DAYS", "7"}, inFile, nil},
+		{"none by default", []string{"SLEUTH_REMIND_AT", "7", "SLEUTH_MIN_NOTICE_DAYS", "7"}, none, []string{"SLEUTH_REMIND_AT", "SLEUTH_MIN_NOTICE_DAYS"}},
+		{"none given", []string{"SLEUTH_STATE", "none", "SLEUTH_REMIND_AT", "7"}, inFile, []string{"SLEUTH_REMIND_AT"}},
+		{"a table given", []string{"SLEUTH_STATE", "dynamodb:table", "SLEUTH_REMIND_AT", "7", "SLEUTH_MIN_NOTICE_DAYS", "7"}, none, nil},
+		{"no notice asked for", []string{"SLEUTH_STATE", "none", "SLEUTH_MIN_NOTICE_DAYS", "0"}, inFile, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -461,17 +461,17 @@ func TestCapExceeded(t *testing.T) {
 	}
 }
 
-func TestCheckMemory(t *testing.T) {
+func TestCheckState(t *testing.T) {
 	t.Parallel()
-	got, err := config.CheckMemory(config.Memory{State: "dynamodb:table"}, inFile)
+	got, err := config.CheckState(config.Accounts{}, config.State{State: "dynamodb:table"}, inFile)
 	if err != nil || got.State != (config.StateChoice{Kind: config.StateDynamoDB, Name: "table"}) || got.Lease != time.Minute {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if got, err := config.CheckMemory(config.Memory{}, inFile); err != nil || got.State != inFile {
+	if got, err := config.CheckState(config.Accounts{}, config.State{}, inFile); err != nil || got.State != inFile {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	_, err = config.CheckMemory(config.Memory{State: "x", LeaseSeconds: "0"}, inFile)
-	if got, want := variables(err), []string{"STATE", "LEASE_SECONDS"}; !slices.Equal(got, want) {
+	_, err = config.CheckState(config.Accounts{}, config.State{State: "x", LeaseSeconds: "0"}, inFile)
+	if got, want := variables(err), []string{"SLEUTH_STATE", "SLEUTH_LEASE_SECONDS"}; !slices.Equal(got, want) {
 		t.Errorf("problems with %v, want %v", got, want)
 	}
 }
@@ -485,13 +485,13 @@ func TestCheckSlackAPI(t *testing.T) {
 	if err != nil || token.Reveal() != "xoxb-HIDDEN" || url != "https://slack-gov.com/api/" {
 		t.Errorf("url %s, error %v", url, err)
 	}
-	if token, _, err := config.CheckSlackAPI(given("ssm:/slack/token", "")); err != nil || token.Keeper != config.ParameterStore || token.Name != "/slack/token" {
+	if token, _, err := config.CheckSlackAPI(given("ssm:/slack/token", "")); err != nil || token.Source != config.ParameterStore || token.Name != "/slack/token" {
 		t.Errorf("token %+v, error %v", token, err)
 	}
 	for _, c := range []struct{ token, url, variable string }{
-		{"", "", "SLACK_API_TOKEN"},
-		{"ssm:", "", "SLACK_API_TOKEN"},
-		{"xoxb-HIDDEN", "slack.com", "SLACK_API_URL"},
+		{"", "", "SLEUTH_SLACK_API_TOKEN"},
+		{"ssm:", "", "SLEUTH_SLACK_API_TOKEN"},
+		{"xoxb-HIDDEN", "slack.com", "SLEUTH_SLACK_API_URL"},
 	} {
 		_, _, err := config.CheckSlackAPI(given(c.token, c.url))
 		if got := variables(err); !slices.Equal(got, []string{c.variable}) {
@@ -515,7 +515,7 @@ func FuzzCheck(f *testing.F) {
 		const hidden = "xoxb-hidden-by-the-test"
 		s := settings(t,
 			"EXPIRATION_AGE", expiration, "WARNING_AGE", warning, "INACTIVITY_AGE", inactivity, "INACTIVITY_WARNING_AGE", inactivityWarning,
-			"ENABLE_AUTO_EXPIRE", autoExpire, "MAX_DISABLE", limit, "REMIND_AT", ladder, "SLACK_URL", url+hidden, "SNS_TOPIC", topic, "STATE", store,
+			"ENABLE_AUTO_EXPIRE", autoExpire, "SLEUTH_MAX_DISABLE", limit, "SLEUTH_REMIND_AT", ladder, "SLACK_URL", url+hidden, "SNS_TOPIC", topic, "SLEUTH_STATE", store,
 		)
 		got, err := config.Check(s, inFile)
 		if err != nil {

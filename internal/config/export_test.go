@@ -5,3 +5,6 @@ func (c Channels) AreSet() bool { return c.areSet() }
 
 // Aliases is aliases, for tests.
 var Aliases = aliases
+
+// NotSettings is notSettings, for tests.
+var NotSettings = notSettings

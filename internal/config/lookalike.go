@@ -5,13 +5,16 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
 // LookAlike is a variable of the environment that no setting reads, and the
 // setting that it was probably meant for.
 type LookAlike struct{ Variable, Meant string }
 
-// aliases are names that other tools give to what a setting of ours says.
+// aliases are names for a setting that other tools use, or that an
+// administrator may guess, without the prefix.
 var aliases = map[string]string{
 	"SLACK_WEBHOOK":          "SLACK_URL",
 	"SLACK_WEBHOOK_URL":      "SLACK_URL",
@@ -26,6 +29,11 @@ var aliases = map[string]string{
 	"WARNING_DAYS":           "WARNING_AGE",
 	"INACTIVITY_DAYS":        "INACTIVITY_AGE",
 	"INACTIVE_AGE":           "INACTIVITY_AGE",
+	"EVENTS":                 "SLEUTH_EVENT_BUS",
+	"FINDINGS":               "SLEUTH_SECURITY_HUB",
+	"NOTIFY":                 "SLEUTH_NOTIFY_MODE",
+	"REPORT":                 "SLEUTH_EVIDENCE",
+	"SCOPE":                  "SLEUTH_CREDENTIALS",
 }
 
 const (
@@ -38,27 +46,67 @@ const (
 	mostEdits = 2
 )
 
+// notSettings are the variables with the prefix that no setting reads: those of
+// Sleuth's own tests and CI, which run its commands in their environment.
+var notSettings = []string{
+	"SLEUTH_PICTURES",
+	"SLEUTH_RANDOM_SEEDS",
+	"SLEUTH_REQUIRE_ALL",
+	"SLEUTH_TEST_STATE_WRITER",
+	"SLEUTH_UPDATE_STORIES",
+	"SLEUTH_WEATHER_SEEDS",
+}
+
+// UnknownVariables returns a problem for each variable of an environment, as
+// os.Environ returns it, that has Sleuth's prefix and is not a setting, in
+// order. Each suggests the setting that is nearest. An empty variable is unset.
+func UnknownVariables(environment []string) Problems {
+	known := allVariables()
+	var problems Problems
+	for _, entry := range environment {
+		name, value, _ := strings.Cut(entry, "=")
+		if !strings.HasPrefix(name, prefix) || strings.TrimSpace(value) == "" || slices.Contains(known, name) || slices.Contains(notSettings, name) {
+			continue
+		}
+		allowed := "unknown setting"
+		if meant := meantBy(name, known, max(mostEdits, len(strings.TrimPrefix(name, prefix))/3)); meant != "" {
+			allowed += "; did you mean " + meant + "?"
+		} else {
+			allowed += "; 'sleuth config' lists all settings"
+		}
+		problems = append(problems, Problem{name, secret.Redacted, allowed}) // the value may be a secret under a misspelt name
+	}
+	slices.SortFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Variable, b.Variable) })
+	return problems
+}
+
 // LookAlikes returns the variables of an environment, as os.Environ returns it,
-// that resemble a setting which is not set, in order.
+// that resemble a setting which is not set, in order. Those with Sleuth's prefix
+// are left to UnknownVariables.
 func LookAlikes(environment []string) []LookAlike {
-	known := variablesOf(reflect.TypeFor[struct {
-		Settings
-		SlackAPI
-	}]())
+	known := allVariables()
 	lookup := LookupIn(environment)
 	var found []LookAlike
 	for _, entry := range environment {
 		name, value, _ := strings.Cut(entry, "=")
-		if strings.TrimSpace(value) == "" || slices.Contains(known, name) || strings.HasPrefix(name, "AWS_") {
+		if strings.TrimSpace(value) == "" || slices.Contains(known, name) || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, prefix) {
 			continue
 		}
-		meant := meantBy(name, known)
+		meant := meantBy(name, known, mostEdits)
 		if set, _ := lookup(meant); meant != "" && strings.TrimSpace(set) == "" {
 			found = append(found, LookAlike{name, meant})
 		}
 	}
 	slices.SortFunc(found, func(a, b LookAlike) int { return cmp.Compare(a.Variable, b.Variable) })
 	return found
+}
+
+// allVariables are the environment variables of all settings.
+func allVariables() []string {
+	return variablesOf(reflect.TypeFor[struct {
+		Settings
+		SlackAPI
+	}]())
 }
 
 // variablesOf are the environment variables of a struct of settings.
@@ -75,20 +123,33 @@ func variablesOf(settings reflect.Type) []string {
 	return names
 }
 
-// meantBy is the setting that an unknown name resembles most; empty for none.
-func meantBy(name string, known []string) string {
+// meantBy is the setting that an unknown name resembles most, at most so many
+// edits away; empty for none.
+func meantBy(name string, known []string, edits int) string {
 	name = strings.ReplaceAll(strings.ToUpper(name), "-", "_")
-	if meant := aliases[name]; meant != "" {
+	bare := strings.TrimPrefix(name, prefix)
+	for _, exact := range []string{bare, prefix + bare} {
+		if slices.Contains(known, exact) {
+			return exact
+		}
+	}
+	if meant := aliases[bare]; meant != "" {
 		return meant
 	}
-	if len(name) < shortestLookAlike {
-		return ""
-	}
-	best, fewest := "", mostEdits+1
+	return nearest(name, known, edits)
+}
+
+// nearest is the setting with the fewest edits from a name, at most so many;
+// empty for none. The prefix may be missing from the name or be too much.
+func nearest(name string, known []string, edits int) string {
+	best, fewest := "", edits+1
 	for _, setting := range known {
-		for _, spelling := range []string{setting, strings.TrimPrefix(setting, prefix)} {
-			if edits := distance(name, spelling); len(spelling) >= shortestLookAlike && edits < fewest {
-				best, fewest = setting, edits
+		for _, spelling := range []string{setting, strings.TrimPrefix(setting, prefix), prefix + setting} {
+			if len(name) < shortestLookAlike || len(spelling) < shortestLookAlike {
+				continue
+			}
+			if n := distance(name, spelling); n < fewest {
+				best, fewest = setting, n
 			}
 		}
 	}

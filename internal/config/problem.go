@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -33,3 +35,19 @@ func (p Problems) Error() string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// Join returns these problems and those of an error as one error. If the error
+// holds no Problems, it is returned as it is unless there are problems to report.
+func (p Problems) Join(err error) error {
+	if len(p) == 0 {
+		return err
+	}
+	if more, ok := errors.AsType[Problems](err); ok {
+		return slices.Concat(p, more)
+	}
+	return errors.Join(p, err)
+}
+
+// With returns what a check of the settings returned, with these problems added
+// to its error.
+func (p Problems) With(cfg Config, err error) (Config, error) { return cfg, p.Join(err) }

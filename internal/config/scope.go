@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Scope is which accounts are covered, and how they are entered. The zero Scope
-// is the account of the credentials alone.
+// Scope is which accounts are covered, and how their roles are assumed. The zero
+// Scope is the account of the credentials alone.
 type Scope struct {
-	// Organization: every active account of the organization, or, where OUs
-	// names some, those in these units and in the units nested in them.
+	// Organization is set for every active account of the organization or, if
+	// OUs names some units, for those in them and in the units nested in them.
 	Organization bool
 	OUs          []string
 	// Accounts are the ids of the accounts otherwise, each once.
@@ -20,7 +20,7 @@ type Scope struct {
 	// MemberRole is the name, with its path, of the role in each account;
 	// ExternalID what it asks of those who assume it.
 	MemberRole, ExternalID string
-	// Concurrency is how many accounts are worked on at once.
+	// Concurrency is the most accounts to process at once.
 	Concurrency int
 
 	alone bool // Accounts has the account of the credentials, as In found it
@@ -45,7 +45,7 @@ func (s Scope) Allows(account string) bool {
 	return !slices.Contains(s.Exclude, account) && (s.Organization || slices.Contains(s.Accounts, account))
 }
 
-// WholeOrganization is the ACCOUNTS that covers an organization.
+// WholeOrganization is the value of SLEUTH_ACCOUNTS that covers an organization.
 const WholeOrganization = "organization"
 
 // The forms of ids are AWS's own:
@@ -59,52 +59,52 @@ var (
 	externalID = regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]{2,}$`)
 )
 
-func (c *checker) scope(s Estate) Scope {
-	scope := Scope{Concurrency: c.whole("ACCOUNT_CONCURRENCY", s.AccountConcurrency, 1, 100, "accounts")}
+func (c *checker) scope(s Accounts) Scope {
+	scope := Scope{Concurrency: c.whole("SLEUTH_ACCOUNT_CONCURRENCY", s.AccountConcurrency, 1, 100, "accounts")}
 	if accounts := strings.TrimSpace(s.Accounts); strings.EqualFold(accounts, WholeOrganization) {
 		scope.Organization = true
 	} else {
-		scope.Accounts = c.ids("ACCOUNTS", accounts, accountID,
+		scope.Accounts = c.ids("SLEUTH_ACCOUNTS", accounts, accountID,
 			"must be %q, or ids of 12 digits, separated by commas", WholeOrganization)
 	}
-	scope.Exclude = c.ids("EXCLUDE_ACCOUNTS", s.ExcludeAccounts, accountID, "must be ids of 12 digits, separated by commas")
-	scope.OUs = c.ids("OUS", s.OUs, unitID,
+	scope.Exclude = c.ids("SLEUTH_EXCLUDE_ACCOUNTS", s.ExcludeAccounts, accountID, "must be ids of 12 digits, separated by commas")
+	scope.OUs = c.ids("SLEUTH_OUS", s.OUs, unitID,
 		"must be ids of organizational units, such as ou-ab12-34cdefgh, or of the root, separated by commas")
 	scope.MemberRole = strings.TrimSpace(s.MemberRole)
 	if scope.MemberRole != "" && !roleName.MatchString(scope.MemberRole) {
-		c.add("MEMBER_ROLE", scope.MemberRole, "must be the name of a role, with its path if it has one, such as sleuth-member")
+		c.add("SLEUTH_MEMBER_ROLE", scope.MemberRole, "must be the name of a role, with its path if it has one, such as sleuth-member")
 	}
 	scope.ExternalID = strings.TrimSpace(s.ExternalID)
 	if scope.ExternalID != "" && (len(scope.ExternalID) > 1224 || !externalID.MatchString(scope.ExternalID)) {
-		c.add("EXTERNAL_ID", scope.ExternalID, "must be 2 to 1224 letters, digits and _+=,.@:/-")
+		c.add("SLEUTH_EXTERNAL_ID", scope.ExternalID, "must be 2 to 1224 letters, digits and _+=,.@:/-")
 	}
-	c.wholeScope(s, scope)
+	c.consistentScope(s, scope)
 	return scope
 }
 
-// wholeScope checks the settings of the scope against one another. What would
-// be passed over is a problem, as somebody counts on it.
-func (c *checker) wholeScope(s Estate, scope Scope) {
+// consistentScope checks the settings of the scope against one another. A value
+// that would be ignored is a problem, as somebody relies on it.
+func (c *checker) consistentScope(s Accounts, scope Scope) {
 	if strings.TrimSpace(s.Accounts) != "" {
 		if scope.MemberRole == "" {
-			c.add("MEMBER_ROLE", "", "required where ACCOUNTS is set: the name of the role to assume in each account")
+			c.add("SLEUTH_MEMBER_ROLE", "", "required if SLEUTH_ACCOUNTS is set: the name of the role to assume in each account")
 		}
 		if len(scope.OUs) > 0 && !scope.Organization {
-			c.add("OUS", s.OUs, "goes with ACCOUNTS=%s only", WholeOrganization)
+			c.add("SLEUTH_OUS", s.OUs, "goes with SLEUTH_ACCOUNTS=%s only", WholeOrganization)
 		}
 		for _, account := range scope.Accounts {
 			if slices.Contains(scope.Exclude, account) {
-				c.add("EXCLUDE_ACCOUNTS", s.ExcludeAccounts, "names account %s, which ACCOUNTS names as well", account)
+				c.add("SLEUTH_EXCLUDE_ACCOUNTS", s.ExcludeAccounts, "names account %s, which SLEUTH_ACCOUNTS names as well", account)
 			}
 		}
 		return
 	}
 	for _, setting := range []struct{ variable, value string }{
-		{"OUS", s.OUs}, {"EXCLUDE_ACCOUNTS", s.ExcludeAccounts},
-		{"MEMBER_ROLE", s.MemberRole}, {"EXTERNAL_ID", s.ExternalID},
+		{"SLEUTH_OUS", s.OUs}, {"SLEUTH_EXCLUDE_ACCOUNTS", s.ExcludeAccounts},
+		{"SLEUTH_MEMBER_ROLE", s.MemberRole}, {"SLEUTH_EXTERNAL_ID", s.ExternalID},
 	} {
 		if strings.TrimSpace(setting.value) != "" {
-			c.add(setting.variable, setting.value, "needs ACCOUNTS; without it, only the account of the credentials is covered")
+			c.add(setting.variable, setting.value, "needs SLEUTH_ACCOUNTS; without it, only the account of the credentials is covered")
 		}
 	}
 }
@@ -128,17 +128,17 @@ func (c *checker) ids(variable, text string, form *regexp.Regexp, allowed string
 	return ids
 }
 
-// The values of NOTIFY.
+// The values of SLEUTH_NOTIFY_MODE.
 const (
 	notifyByAccount = "account"
 	notifyByDigest  = "digest"
 )
 
-// digest reports whether all accounts are told of in one message.
+// digest reports whether one message covers all accounts.
 func (c *checker) digest(text, accounts string) bool {
-	asked := c.oneOf("NOTIFY", text, notifyByAccount, notifyByDigest) == notifyByDigest
+	asked := c.oneOf("SLEUTH_NOTIFY_MODE", text, notifyByAccount, notifyByDigest) == notifyByDigest
 	if asked && strings.TrimSpace(accounts) == "" {
-		c.add("NOTIFY", notifyByDigest, "needs ACCOUNTS: a digest is of several accounts")
+		c.add("SLEUTH_NOTIFY_MODE", notifyByDigest, "needs SLEUTH_ACCOUNTS: a digest is of several accounts")
 	}
 	return asked
 }
@@ -151,9 +151,9 @@ func (c *checker) bucket(text, accounts string) string {
 	switch {
 	case text == "":
 	case !bucketName.MatchString(text):
-		c.add("RESULTS_BUCKET", text, "must be the name of an S3 bucket")
+		c.add("SLEUTH_RESULTS_BUCKET", text, "must be the name of an S3 bucket")
 	case strings.TrimSpace(accounts) == "":
-		c.add("RESULTS_BUCKET", text, "needs ACCOUNTS; without it, only the account of the credentials is covered")
+		c.add("SLEUTH_RESULTS_BUCKET", text, "needs SLEUTH_ACCOUNTS; without it, only the account of the credentials is covered")
 	}
 	return text
 }

@@ -9,36 +9,38 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
-// Secret is a setting that is given as it is, or as the place it is kept in.
+// Secret is a setting that is given as its value, or as a reference to where the
+// value is kept.
 type Secret struct {
 	secret.Value
-	// Keeper and Name say where to fetch it from; empty where it was given.
-	Keeper Keeper
+	// Source and Name say where to fetch it from. They are empty if the value was
+	// given.
+	Source SecretSource
 	Name   string
 }
 
-// Keeper is a service that keeps secrets.
-type Keeper string
+// SecretSource is a service that keeps secrets.
+type SecretSource string
 
 // The services that keep secrets.
 const (
-	ParameterStore Keeper = "ssm"
-	SecretsManager Keeper = "secretsmanager"
+	ParameterStore SecretSource = "ssm"
+	SecretsManager SecretSource = "secretsmanager"
 )
 
 // IsSet reports whether the setting was given in either way.
-func (s Secret) IsSet() bool { return s.Value.IsSet() || s.Keeper != "" }
+func (s Secret) IsSet() bool { return s.Value.IsSet() || s.Source != "" }
 
 func parseReference(text string) (s Secret, isReference bool, err error) {
 	scheme, name, found := strings.Cut(text, ":")
-	keeper := Keeper(scheme)
-	if !found || (keeper != ParameterStore && keeper != SecretsManager) {
+	source := SecretSource(scheme)
+	if !found || (source != ParameterStore && source != SecretsManager) {
 		return Secret{}, false, nil
 	}
 	if name = strings.TrimSpace(name); name == "" {
-		return Secret{}, true, fmt.Errorf("must name what to fetch: %s:NAME", keeper)
+		return Secret{}, true, fmt.Errorf("must name what to fetch: %s:NAME", source)
 	}
-	return Secret{Keeper: keeper, Name: name}, true, nil
+	return Secret{Source: source, Name: name}, true, nil
 }
 
 // Fetcher reads one secret from a service that keeps them.
@@ -46,21 +48,21 @@ type Fetcher func(ctx context.Context, name string) (secret.Value, error)
 
 // Fetch returns the secret with its value read from where it is kept, and as
 // it is where it was given.
-func (s Secret) Fetch(ctx context.Context, fetchers map[Keeper]Fetcher) (Secret, error) {
-	if s.Keeper == "" {
+func (s Secret) Fetch(ctx context.Context, fetchers map[SecretSource]Fetcher) (Secret, error) {
+	if s.Source == "" {
 		return s, nil
 	}
-	fetch, known := fetchers[s.Keeper]
+	fetch, known := fetchers[s.Source]
 	if !known {
-		return Secret{}, fmt.Errorf("fetch %s:%s: nothing here can read it", s.Keeper, s.Name)
+		return Secret{}, fmt.Errorf("fetch %s:%s: nothing here can read it", s.Source, s.Name)
 	}
 	value, err := fetch(ctx, s.Name)
 	if err != nil {
-		return Secret{}, fmt.Errorf("fetch %s:%s: %w", s.Keeper, s.Name, err)
+		return Secret{}, fmt.Errorf("fetch %s:%s: %w", s.Source, s.Name, err)
 	}
 	value = secret.New(strings.TrimSpace(value.Reveal()))
 	if !value.IsSet() {
-		return Secret{}, fmt.Errorf("fetch %s:%s: %w", s.Keeper, s.Name, errors.New("it is empty"))
+		return Secret{}, fmt.Errorf("fetch %s:%s: %w", s.Source, s.Name, errors.New("it is empty"))
 	}
 	return Secret{Value: value}, nil
 }

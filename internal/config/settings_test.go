@@ -61,12 +61,18 @@ func TestSettingsAreDeclared(t *testing.T) {
 			t.Errorf("%s has the help %q, want a sentence", variable, help)
 		}
 	}
-	for _, variable := range []string{
+	original := []string{
 		"ENABLE_AUTO_EXPIRE", "EXPIRATION_AGE", "EXPIRE_NOTIFICATION_TITLE", "EXPIRE_NOTIFICATION_TEXT", "WARNING_AGE", "INACTIVITY_AGE",
 		"INACTIVITY_WARNING_AGE", "INACTIVE_NOTIFICATION_TITLE", "INACTIVE_NOTIFICATION_TEXT", "SLACK_URL", "SNS_TOPIC", "DEBUG",
-	} {
+	}
+	for _, variable := range original {
 		if _, found := declared(t)[variable]; !found {
-			t.Errorf("%s of SEED.txt's table is no setting", variable)
+			t.Errorf("%s of aws-iam-sleuth is not a setting", variable)
+		}
+	}
+	for variable := range declared(t) {
+		if !slices.Contains(original, variable) && !strings.HasPrefix(variable, "SLEUTH_") {
+			t.Errorf("%s is not a setting of aws-iam-sleuth, and does not begin with SLEUTH_", variable)
 		}
 	}
 }
@@ -179,7 +185,7 @@ func TestHelpNamesDefaultAndVariable(t *testing.T) {
 func TestFetch(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("AccessDenied")
-	fetchers := map[config.Keeper]config.Fetcher{
+	fetchers := map[config.SecretSource]config.Fetcher{
 		config.ParameterStore: func(_ context.Context, name string) (secret.Value, error) {
 			switch name {
 			case "/empty":
@@ -198,10 +204,10 @@ func TestFetch(t *testing.T) {
 	}{
 		{"given as it is", config.Secret{Value: secret.New("https://x/y")}, "https://x/y", ""},
 		{"unset", config.Secret{}, "", ""},
-		{"kept", config.Secret{Keeper: config.ParameterStore, Name: "host/path"}, "https://host/path", ""},
-		{"kept, and empty", config.Secret{Keeper: config.ParameterStore, Name: "/empty"}, "", "fetch ssm:/empty: it is empty"},
-		{"kept, and denied", config.Secret{Keeper: config.ParameterStore, Name: "/denied"}, "", "fetch ssm:/denied: AccessDenied"},
-		{"kept where nobody can read", config.Secret{Keeper: config.SecretsManager, Name: "id"}, "", "fetch secretsmanager:id: nothing here can read it"},
+		{"kept", config.Secret{Source: config.ParameterStore, Name: "host/path"}, "https://host/path", ""},
+		{"kept, and empty", config.Secret{Source: config.ParameterStore, Name: "/empty"}, "", "fetch ssm:/empty: it is empty"},
+		{"kept, and denied", config.Secret{Source: config.ParameterStore, Name: "/denied"}, "", "fetch ssm:/denied: AccessDenied"},
+		{"kept where nobody can read", config.Secret{Source: config.SecretsManager, Name: "id"}, "", "fetch secretsmanager:id: nothing here can read it"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -212,7 +218,7 @@ func TestFetch(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || got.Reveal() != c.want || got.Keeper != "" {
+			if err != nil || got.Reveal() != c.want || got.Source != "" {
 				t.Errorf("got %q, %v; want %q", got.Reveal(), err, c.want)
 			}
 			if strings.Contains(fmt.Sprintf("%v %+v %#v", got, got, got), "https") {
@@ -220,7 +226,7 @@ func TestFetch(t *testing.T) {
 			}
 		})
 	}
-	if _, err := (config.Secret{Keeper: config.ParameterStore, Name: "/denied"}).Fetch(t.Context(), fetchers); !errors.Is(err, broken) {
+	if _, err := (config.Secret{Source: config.ParameterStore, Name: "/denied"}).Fetch(t.Context(), fetchers); !errors.Is(err, broken) {
 		t.Errorf("error %v does not wrap its cause", err)
 	}
 }

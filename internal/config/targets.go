@@ -56,7 +56,7 @@ func (c *checker) evidence(text string) Evidence {
 			return Evidence{Bucket: bucket, Prefix: prefix}
 		}
 	}
-	c.add("REPORT", text, "must be s3://BUCKET/PREFIX or file:DIR")
+	c.add("SLEUTH_EVIDENCE", text, "must be s3://BUCKET/PREFIX or file:DIR")
 	return Evidence{}
 }
 
@@ -122,16 +122,16 @@ var (
 
 // slackApp checks the settings of the Slack app, which go together.
 func (c *checker) slackApp(s Channels) (token Secret, channel string) {
-	token = c.secretText("SLACK_TOKEN", s.SlackToken, CheckSlackToken)
+	token = c.secretText("SLEUTH_SLACK_TOKEN", s.SlackToken, CheckSlackToken)
 	channel = strings.TrimSpace(s.SlackChannel)
 	given := strings.TrimSpace(s.SlackToken.Reveal()) != ""
 	switch {
 	case channel != "" && !slackChannel.MatchString(channel):
-		c.add("SLACK_CHANNEL", channel, "must be the id of a channel, such as C0123456789, which Slack shows at the end of its details, or the name of one, such as #aws-keys")
+		c.add("SLEUTH_SLACK_CHANNEL", channel, "must be the id of a channel, such as C0123456789, which Slack shows at the end of its details, or the name of one, such as #aws-keys")
 	case channel == "" && given:
-		c.add("SLACK_CHANNEL", "", "required where SLACK_TOKEN is set: the id of the channel for the list of all keys, and for people who can't be reached directly")
+		c.add("SLEUTH_SLACK_CHANNEL", "", "required if SLEUTH_SLACK_TOKEN is set: the id of the channel for the list of all keys, and for people who cannot be reached directly")
 	case channel != "" && !given:
-		c.add("SLACK_CHANNEL", channel, "needs SLACK_TOKEN; the channel of a webhook is the webhook's own")
+		c.add("SLEUTH_SLACK_CHANNEL", channel, "needs SLEUTH_SLACK_TOKEN; the channel of a webhook is the webhook's own")
 	}
 	return token, channel
 }
@@ -147,7 +147,7 @@ func (c *checker) webAddress(variable, text string) string {
 func (c *checker) bus(text string) string {
 	text = strings.TrimSpace(text)
 	if text != "" && !busARN.MatchString(text) {
-		c.add("EVENTS", text, "must be the ARN of an EventBridge bus, such as arn:aws:events:us-east-1:123456789012:event-bus/keys")
+		c.add("SLEUTH_EVENT_BUS", text, "must be the ARN of an EventBridge bus, such as arn:aws:events:us-east-1:123456789012:event-bus/keys")
 	}
 	return text
 }
@@ -159,7 +159,7 @@ func (c *checker) sender(text string) string {
 		return ""
 	}
 	if _, err := mail.ParseAddress(text); err != nil {
-		c.add("EMAIL_FROM", text, "must be a mail address, such as keys@example.com or Sleuth <keys@example.com>")
+		c.add("SLEUTH_EMAIL_FROM", text, "must be a mail address, such as keys@example.com or Sleuth <keys@example.com>")
 	}
 	return text
 }
@@ -170,8 +170,8 @@ func (c *checker) words(t Templates) notify.Words {
 	})
 	for _, p := range problems {
 		variable := map[string]string{
-			notify.LineTemplate: "LINE_TEMPLATE", notify.ListTemplate: "LIST_TEMPLATE",
-			notify.PersonalTemplate: "PERSONAL_TEMPLATE", notify.SubjectTemplate: "SUBJECT_TEMPLATE",
+			notify.LineTemplate: "SLEUTH_LINE_TEMPLATE", notify.ListTemplate: "SLEUTH_LIST_TEMPLATE",
+			notify.PersonalTemplate: "SLEUTH_PERSONAL_TEMPLATE", notify.SubjectTemplate: "SLEUTH_SUBJECT_TEMPLATE",
 		}[p.Template]
 		c.add(variable, p.Text, "must be a Go template with the fields that docs/messages.md lists: %v", p.Err)
 	}

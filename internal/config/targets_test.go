@@ -23,28 +23,28 @@ func TestGoodTargets(t *testing.T) {
 		read            func(config.Config) any
 		want            any
 	}{
-		{"REPORT", "", evidence, config.Evidence{}},
-		{"REPORT", " file:/var/lib/evidence ", evidence, config.Evidence{Dir: "/var/lib/evidence"}},
-		{"REPORT", "s3://evidence", evidence, config.Evidence{Bucket: "evidence"}},
-		{"REPORT", "s3://evidence/keys/all/", evidence, config.Evidence{Bucket: "evidence", Prefix: "keys/all"}},
-		{"FINDINGS", "securityhub", func(c config.Config) any { return c.SecurityHub }, true},
-		{"FINDINGS", "", func(c config.Config) any { return c.SecurityHub }, false},
-		{"SCOPE", "", func(c config.Config) any { return c.EveryCredential }, true},
-		{"SCOPE", "access-keys", func(c config.Config) any { return c.EveryCredential }, false},
-		{"LEAK_RESPONSE", "", func(c config.Config) any { return c.LeakDisables }, false},
-		{"LEAK_RESPONSE", "disable", func(c config.Config) any { return c.LeakDisables }, true},
-		{"LEAK_EXEMPT", "True", func(c config.Config) any { return c.LeakSparesExempt }, true},
-		{"LEAK_NOTIFICATION_TEXT", " ", func(c config.Config) any { return c.Leak.Text }, notify.LeakInstructions},
-		{"LEAK_NOTIFICATION_TEXT", "Call us.", func(c config.Config) any { return c.Leak.Text }, "Call us."},
-		{"MAX_EXEMPTION_DAYS", "", exemptions, audit.ExemptionRules{}},
-		{"MAX_EXEMPTION_DAYS", "180", exemptions, audit.ExemptionRules{MaxDays: 180}},
-		{"REQUIRE_EXEMPTION_REASON", "true", exemptions, audit.ExemptionRules{NeedReason: true}},
-		{"EMAIL_FROM", "Sleuth <keys@example.com>", func(c config.Config) any { return c.EmailFrom }, "Sleuth <keys@example.com>"},
-		{"EVENTS", "arn:aws-cn:events:cn-north-1:123456789012:event-bus/keys", func(c config.Config) any { return c.EventBus }, "arn:aws-cn:events:cn-north-1:123456789012:event-bus/keys"},
-		{"NOTIFY_URLS", "zulip://a\n discord://b", func(c config.Config) any { return c.NotifyURLs.Reveal() }, "zulip://a\n discord://b"},
+		{"SLEUTH_EVIDENCE", "", evidence, config.Evidence{}},
+		{"SLEUTH_EVIDENCE", " file:/var/lib/evidence ", evidence, config.Evidence{Dir: "/var/lib/evidence"}},
+		{"SLEUTH_EVIDENCE", "s3://evidence", evidence, config.Evidence{Bucket: "evidence"}},
+		{"SLEUTH_EVIDENCE", "s3://evidence/keys/all/", evidence, config.Evidence{Bucket: "evidence", Prefix: "keys/all"}},
+		{"SLEUTH_SECURITY_HUB", "securityhub", func(c config.Config) any { return c.SecurityHub }, true},
+		{"SLEUTH_SECURITY_HUB", "", func(c config.Config) any { return c.SecurityHub }, false},
+		{"SLEUTH_CREDENTIALS", "", func(c config.Config) any { return c.OtherCredentials }, true},
+		{"SLEUTH_CREDENTIALS", "access-keys", func(c config.Config) any { return c.OtherCredentials }, false},
+		{"SLEUTH_LEAK_RESPONSE", "", func(c config.Config) any { return c.LeakDisables }, false},
+		{"SLEUTH_LEAK_RESPONSE", "disable", func(c config.Config) any { return c.LeakDisables }, true},
+		{"SLEUTH_LEAK_EXEMPT", "True", func(c config.Config) any { return c.LeakSparesExempt }, true},
+		{"SLEUTH_LEAK_NOTIFICATION_TEXT", " ", func(c config.Config) any { return c.Leak.Text }, notify.LeakInstructions},
+		{"SLEUTH_LEAK_NOTIFICATION_TEXT", "Call us.", func(c config.Config) any { return c.Leak.Text }, "Call us."},
+		{"SLEUTH_MAX_EXEMPTION_DAYS", "", exemptions, audit.ExemptionRules{}},
+		{"SLEUTH_MAX_EXEMPTION_DAYS", "180", exemptions, audit.ExemptionRules{MaxDays: 180}},
+		{"SLEUTH_REQUIRE_EXEMPTION_REASON", "true", exemptions, audit.ExemptionRules{NeedReason: true}},
+		{"SLEUTH_EMAIL_FROM", "Sleuth <keys@example.com>", func(c config.Config) any { return c.EmailFrom }, "Sleuth <keys@example.com>"},
+		{"SLEUTH_EVENT_BUS", "arn:aws-cn:events:cn-north-1:123456789012:event-bus/keys", func(c config.Config) any { return c.EventBus }, "arn:aws-cn:events:cn-north-1:123456789012:event-bus/keys"},
+		{"SLEUTH_NOTIFY_URLS", "zulip://a\n discord://b", func(c config.Config) any { return c.NotifyURLs.Reveal() }, "zulip://a\n discord://b"},
 		{"SLEUTH_TEAMS_URL", "https://a.logic.azure.com/x?sig=y", func(c config.Config) any { return c.TeamsURL.Reveal() }, "https://a.logic.azure.com/x?sig=y"},
 		{"SLEUTH_TEAMS_URL", "secretsmanager:sleuth/teams", func(c config.Config) any { return c.TeamsURL.Name }, "sleuth/teams"},
-		{"NOTIFY_URLS", "ssm:/sleuth/urls", func(c config.Config) any { return c.NotifyURLs.Name }, "/sleuth/urls"},
+		{"SLEUTH_NOTIFY_URLS", "ssm:/sleuth/urls", func(c config.Config) any { return c.NotifyURLs.Name }, "/sleuth/urls"},
 	} {
 		t.Run(c.variable+"="+c.value, func(t *testing.T) {
 			t.Parallel()
@@ -62,7 +62,7 @@ func TestGoodTargets(t *testing.T) {
 func TestEvidenceIsShownAsGiven(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "file:/var/lib/evidence", "s3://evidence", "s3://evidence/keys/all"} {
-		got, err := config.Check(settings(t, "REPORT", text), inFile)
+		got, err := config.Check(settings(t, "SLEUTH_EVIDENCE", text), inFile)
 		if err != nil || got.Evidence.String() != text || got.Evidence.IsSet() != (text != "") {
 			t.Errorf("%q is shown as %q, set: %t, error %v", text, got.Evidence, got.Evidence.IsSet(), err)
 		}
@@ -72,20 +72,20 @@ func TestEvidenceIsShownAsGiven(t *testing.T) {
 func TestBadTargets(t *testing.T) {
 	t.Parallel()
 	for variable, values := range map[string][]string{
-		"REPORT":                   {"s3:bucket", "s3://", "s3://B/x", "s3://bucket/a//b", "s3://bucket/../x", "/var/lib", "file:", "file: ", "https://bucket", "s3://bucket/" + strings.Repeat("x", 801)},
-		"FINDINGS":                 {"hub", "SECURITYHUB", "true"},
-		"SCOPE":                    {"keys", "ALL"},
-		"LEAK_RESPONSE":            {"true", "delete"},
-		"LEAK_EXEMPT":              {"yes"},
-		"MAX_EXEMPTION_DAYS":       {"0", "-1", "x", "36501"},
-		"REQUIRE_EXEMPTION_REASON": {"maybe"},
-		"EMAIL_FROM":               {"keys", "keys@", "a@example.com, b@example.com", "keys@example.com\nBcc: x@example.com"},
-		"EVENTS":                   {"default", "arn:aws:events:us-east-1:123456789012:rule/x", "arn:aws:events:us-east-1:1234:event-bus/x"},
-		"SLACK_API_URL":            {"slack.com", "http://slack.com/api/"},
-		"LINE_TEMPLATE":            {"{{", "{{.Nobody}}", "{{/* nothing */}}"},
-		"LIST_TEMPLATE":            {"{{.User}}"},
-		"PERSONAL_TEMPLATE":        {"{{index .Keys 99}}"},
-		"SUBJECT_TEMPLATE":         {"{{template \"other\"}}"},
+		"SLEUTH_EVIDENCE":                 {"s3:bucket", "s3://", "s3://B/x", "s3://bucket/a//b", "s3://bucket/../x", "/var/lib", "file:", "file: ", "https://bucket", "s3://bucket/" + strings.Repeat("x", 801)},
+		"SLEUTH_SECURITY_HUB":             {"hub", "SECURITYHUB", "true"},
+		"SLEUTH_CREDENTIALS":              {"keys", "ALL"},
+		"SLEUTH_LEAK_RESPONSE":            {"true", "delete"},
+		"SLEUTH_LEAK_EXEMPT":              {"yes"},
+		"SLEUTH_MAX_EXEMPTION_DAYS":       {"0", "-1", "x", "36501"},
+		"SLEUTH_REQUIRE_EXEMPTION_REASON": {"maybe"},
+		"SLEUTH_EMAIL_FROM":               {"keys", "keys@", "a@example.com, b@example.com", "keys@example.com\nBcc: x@example.com"},
+		"SLEUTH_EVENT_BUS":                {"default", "arn:aws:events:us-east-1:123456789012:rule/x", "arn:aws:events:us-east-1:1234:event-bus/x"},
+		"SLEUTH_SLACK_API_URL":            {"slack.com", "http://slack.com/api/"},
+		"SLEUTH_LINE_TEMPLATE":            {"{{", "{{.Nobody}}", "{{/* nothing */}}"},
+		"SLEUTH_LIST_TEMPLATE":            {"{{.User}}"},
+		"SLEUTH_PERSONAL_TEMPLATE":        {"{{index .Keys 99}}"},
+		"SLEUTH_SUBJECT_TEMPLATE":         {"{{template \"other\"}}"},
 	} {
 		for _, value := range values {
 			t.Run(fmt.Sprintf("%s=%.40s", variable, value), func(t *testing.T) {
@@ -108,17 +108,17 @@ func TestSlackApp(t *testing.T) {
 	}{
 		"both":              {"xoxb-1", "C0123", ""},
 		"kept elsewhere":    {"secretsmanager:sleuth/slack", "G0123", ""},
-		"no channel":        {"xoxb-1", "", "SLACK_CHANNEL"},
-		"no token":          {"", "C0123", "SLACK_CHANNEL"},
+		"no channel":        {"xoxb-1", "", "SLEUTH_SLACK_CHANNEL"},
+		"no token":          {"", "C0123", "SLEUTH_SLACK_CHANNEL"},
 		"a channel by name": {"xoxb-1", "#aws-keys", ""},
-		"no channel's form": {"xoxb-1", "AWS keys", "SLACK_CHANNEL"},
-		"no token's form":   {"hunter2-HIDDEN", "C0123", "SLACK_TOKEN"},
-		"two tokens":        {"xoxb-1 xoxb-HIDDEN", "C0123", "SLACK_TOKEN"},
-		"nothing to fetch":  {"ssm:", "C0123", "SLACK_TOKEN"},
+		"no channel's form": {"xoxb-1", "AWS keys", "SLEUTH_SLACK_CHANNEL"},
+		"no token's form":   {"hunter2-HIDDEN", "C0123", "SLEUTH_SLACK_TOKEN"},
+		"two tokens":        {"xoxb-1 xoxb-HIDDEN", "C0123", "SLEUTH_SLACK_TOKEN"},
+		"nothing to fetch":  {"ssm:", "C0123", "SLEUTH_SLACK_TOKEN"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cfg, err := config.Check(settings(t, "SLACK_TOKEN", c.token, "SLACK_CHANNEL", c.channel), inFile)
+			cfg, err := config.Check(settings(t, "SLEUTH_SLACK_TOKEN", c.token, "SLEUTH_SLACK_CHANNEL", c.channel), inFile)
 			if c.problem == "" {
 				if err != nil || cfg.SlackChannel != c.channel || !cfg.SlackToken.IsSet() {
 					t.Errorf("channel %q, token set: %t, error %v", cfg.SlackChannel, cfg.SlackToken.IsSet(), err)
@@ -136,9 +136,9 @@ func TestSlackApp(t *testing.T) {
 func TestBadNotifyURLs(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"HIDDEN", "zulip://x HIDDEN", "://HIDDEN", "Zulip://HIDDEN", "zulip:HIDDEN", "ssm:", "zulip://x, HIDDEN", "HIDDEN,zulip://x"} {
-		_, err := config.Check(settings(t, "NOTIFY_URLS", value), inFile)
+		_, err := config.Check(settings(t, "SLEUTH_NOTIFY_URLS", value), inFile)
 		p := oneProblem(t, err)
-		if p.Variable != "NOTIFY_URLS" || p.Value != secret.Redacted || strings.Contains(err.Error(), "HIDDEN") {
+		if p.Variable != "SLEUTH_NOTIFY_URLS" || p.Value != secret.Redacted || strings.Contains(err.Error(), "HIDDEN") {
 			t.Errorf("%s: the problem is %+v", value, p)
 		}
 	}
@@ -148,8 +148,8 @@ func TestBadNotifyURLs(t *testing.T) {
 func TestTeamsConnectors(t *testing.T) {
 	t.Parallel()
 	for _, set := range [][2]string{
-		{"NOTIFY_URLS", "discord://a teams://HIDDEN@x/y/z?host=acme.webhook.office.com"},
-		{"NOTIFY_URLS", "generic+https://acme.webhook.office.com/webhookb2/HIDDEN"},
+		{"SLEUTH_NOTIFY_URLS", "discord://a teams://HIDDEN@x/y/z?host=acme.webhook.office.com"},
+		{"SLEUTH_NOTIFY_URLS", "generic+https://acme.webhook.office.com/webhookb2/HIDDEN"},
 		{"SLEUTH_TEAMS_URL", "https://acme.webhook.office.com/webhookb2/HIDDEN"},
 		{"SLEUTH_TEAMS_URL", "https://outlook.office.com/webhook/HIDDEN"},
 	} {
@@ -191,12 +191,12 @@ func TestSplitURLs(t *testing.T) {
 func TestExemptionRulesNeedState(t *testing.T) {
 	t.Parallel()
 	none := config.StateChoice{Kind: config.StateNone}
-	for _, pair := range [][2]string{{"MAX_EXEMPTION_DAYS", "180"}, {"REQUIRE_EXEMPTION_REASON", "true"}} {
+	for _, pair := range [][2]string{{"SLEUTH_MAX_EXEMPTION_DAYS", "180"}, {"SLEUTH_REQUIRE_EXEMPTION_REASON", "true"}} {
 		if _, err := config.Check(settings(t, pair[0], pair[1]), none); err != nil {
 			t.Errorf("%s without disabling: %v", pair[0], err)
 		}
 		_, err := config.Check(settings(t, pair[0], pair[1], "ENABLE_AUTO_EXPIRE", "true", "SLACK_URL", "test"), none)
-		if p := oneProblem(t, err); p.Variable != pair[0] || !strings.Contains(p.Allowed, "STATE") {
+		if p := oneProblem(t, err); p.Variable != pair[0] || !strings.Contains(p.Allowed, "SLEUTH_STATE") {
 			t.Errorf("the problem is %+v", p)
 		}
 		if _, err := config.Check(settings(t, pair[0], pair[1], "ENABLE_AUTO_EXPIRE", "true", "SLACK_URL", "test"), inFile); err != nil {
@@ -210,7 +210,7 @@ func FuzzTargets(f *testing.F) {
 	f.Add("secretsmanager:", "ssm:", "file:x", "\x00", "{{")
 	f.Fuzz(func(t *testing.T, token, urls, report, from, line string) {
 		const hidden = "hidden-by-the-test"
-		s := settings(t, "SLACK_TOKEN", token+hidden, "NOTIFY_URLS", urls+hidden, "REPORT", report, "EMAIL_FROM", from, "LINE_TEMPLATE", line)
+		s := settings(t, "SLEUTH_SLACK_TOKEN", token+hidden, "SLEUTH_NOTIFY_URLS", urls+hidden, "SLEUTH_EVIDENCE", report, "SLEUTH_EMAIL_FROM", from, "SLEUTH_LINE_TEMPLATE", line)
 		cfg, err := config.Check(s, inFile)
 		if err != nil && strings.Contains(strings.ReplaceAll(err.Error(), line, ""), hidden) {
 			t.Errorf("a secret shows in %v", err)
@@ -218,8 +218,8 @@ func FuzzTargets(f *testing.F) {
 		if err == nil && strings.ContainsAny(cfg.EmailFrom, "\r\n") {
 			t.Errorf("a sender of several lines: %q", cfg.EmailFrom)
 		}
-		if printed := fmt.Sprintf("%v %+v %#v", cfg, cfg.SlackToken, cfg.NotifyURLs); err == nil && cfg.SlackToken.Keeper == "" &&
-			cfg.NotifyURLs.Keeper == "" && strings.Contains(printed, hidden) {
+		if printed := fmt.Sprintf("%v %+v %#v", cfg, cfg.SlackToken, cfg.NotifyURLs); err == nil && cfg.SlackToken.Source == "" &&
+			cfg.NotifyURLs.Source == "" && strings.Contains(printed, hidden) {
 			t.Errorf("a secret shows in %s", printed)
 		}
 	})

@@ -106,7 +106,7 @@ func (b *Bucket) withHint(err error) error {
 	case "AccessDenied", "Forbidden", "403":
 		return fmt.Errorf("%w; allow s3:PutObject on %s, and kms:GenerateDataKey where the bucket encrypts with a key of yours", err, path.Join(b.name, b.prefix, "*"))
 	case "NoSuchBucket":
-		return fmt.Errorf("%w; make the bucket, or name another in REPORT", err)
+		return fmt.Errorf("%w; make the bucket, or name another in SLEUTH_EVIDENCE", err)
 	}
 	return err
 }

@@ -50,7 +50,7 @@ func (f Folder) Put(_ context.Context, name, _ string, text []byte) (err error) 
 
 func withFolderHint(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("%w; let Sleuth write to the folder that REPORT names, or name another", err)
+		return fmt.Errorf("%w; let Sleuth write to the folder that SLEUTH_EVIDENCE names, or name another", err)
 	}
 	return err
 }

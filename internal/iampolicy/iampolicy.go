@@ -80,7 +80,7 @@ func ForMember(cfg config.Config, place Place) Document {
 func acting(cfg config.Config, place Place) Document {
 	doc := reading(place)
 	// What a run says of other credentials stands in its evidence only.
-	doc.byReport(cfg.ByReport || cfg.EveryCredential && cfg.Evidence.IsSet())
+	doc.byReport(cfg.UseCredentialReport || cfg.OtherCredentials && cfg.Evidence.IsSet())
 	if cfg.Policy.AutoExpire || cfg.LeakDisables {
 		doc.allow("DisableKeys", place.users(), "iam:UpdateAccessKey")
 	}
@@ -121,7 +121,7 @@ func (d *Document) covering(place Place, scope config.Scope) {
 // ForAudit allows what 'sleuth audit' calls, which writes nothing.
 func ForAudit(cfg config.Config, place Place) Document {
 	doc := reading(place.settled(""))
-	doc.byReport(cfg.EveryCredential)
+	doc.byReport(cfg.OtherCredentials)
 	return doc
 }
 
@@ -190,7 +190,7 @@ func literally(text string) string {
 func (d *Document) fetching(place Place, kept ...config.Secret) {
 	var parameters, secrets []string
 	for _, s := range kept {
-		switch s.Keeper {
+		switch s.Source {
 		case config.ParameterStore:
 			parameters = append(parameters, place.parameter(s.Name))
 		case config.SecretsManager:

@@ -46,8 +46,8 @@ func grants(doc iampolicy.Document) []string {
 	return lines
 }
 
-func keptIn(keeper config.Keeper, name string) config.Config {
-	return config.Config{SlackURL: config.Secret{Keeper: keeper, Name: name}}
+func keptIn(keeper config.SecretSource, name string) config.Config {
+	return config.Config{SlackURL: config.Secret{Source: keeper, Name: name}}
 }
 
 func TestForRun(t *testing.T) {
@@ -64,7 +64,7 @@ func TestForRun(t *testing.T) {
 			want: []string{"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*"},
 		},
 		"the credential report is made and read": {
-			cfg:  config.Config{ByReport: true},
+			cfg:  config.Config{UseCredentialReport: true},
 			want: []string{"iam:GenerateCredentialReport *", "iam:GetCredentialReport *"},
 		},
 		"a topic is published to, and no other": {
@@ -121,10 +121,10 @@ func TestForRun(t *testing.T) {
 		},
 		"all secrets in one place are in one statement, each once": {
 			cfg: config.Config{
-				SlackURL:   config.Secret{Keeper: config.ParameterStore, Name: "/slack:1"},
-				SlackToken: config.Secret{Keeper: config.ParameterStore, Name: "/slack:2"},
-				TeamsURL:   config.Secret{Keeper: config.ParameterStore, Name: "/teams"},
-				NotifyURLs: config.Secret{Keeper: config.ParameterStore, Name: "/urls"},
+				SlackURL:   config.Secret{Source: config.ParameterStore, Name: "/slack:1"},
+				SlackToken: config.Secret{Source: config.ParameterStore, Name: "/slack:2"},
+				TeamsURL:   config.Secret{Source: config.ParameterStore, Name: "/teams"},
+				NotifyURLs: config.Secret{Source: config.ParameterStore, Name: "/urls"},
 			},
 			want: []string{
 				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/slack",
@@ -134,8 +134,8 @@ func TestForRun(t *testing.T) {
 		},
 		"secrets in both places": {
 			cfg: config.Config{
-				SlackToken: config.Secret{Keeper: config.SecretsManager, Name: "slack"},
-				NotifyURLs: config.Secret{Keeper: config.ParameterStore, Name: "/urls"},
+				SlackToken: config.Secret{Source: config.SecretsManager, Name: "slack"},
+				NotifyURLs: config.Secret{Source: config.ParameterStore, Name: "/urls"},
 			},
 			want: []string{
 				"secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-west-1:123456789012:secret:slack-??????",
@@ -181,10 +181,10 @@ func TestForRun(t *testing.T) {
 			evidenceKey: key,
 		},
 		"other credentials are of no use to a run without evidence": {
-			cfg: config.Config{EveryCredential: true},
+			cfg: config.Config{OtherCredentials: true},
 		},
 		"other credentials are in the evidence": {
-			cfg:  config.Config{EveryCredential: true, ByReport: true, Evidence: config.Evidence{Dir: "/var/lib/sleuth"}},
+			cfg:  config.Config{OtherCredentials: true, UseCredentialReport: true, Evidence: config.Evidence{Dir: "/var/lib/sleuth"}},
 			want: []string{"iam:GenerateCredentialReport *", "iam:GetCredentialReport *"},
 		},
 	}
@@ -244,7 +244,7 @@ func TestForAuditWritesNothing(t *testing.T) {
 	if diff := cmp.Diff(always, grants(iampolicy.ForAudit(settings, place))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
-	settings.EveryCredential = true
+	settings.OtherCredentials = true
 	want := slices.Sorted(slices.Values(slices.Concat(always, []string{"iam:GenerateCredentialReport *", "iam:GetCredentialReport *"})))
 	if diff := cmp.Diff(want, grants(iampolicy.ForAudit(settings, place))); diff != "" {
 		t.Errorf("with every credential, allowed (-want +got):\n%s", diff)
@@ -257,12 +257,12 @@ func TestForMember(t *testing.T) {
 	t.Parallel()
 	settings := config.Config{
 		EventBus: bus, SNSTopic: topic, EmailFrom: "keys@example.com", Evidence: config.Evidence{Bucket: "proof"}, State: table,
-		SlackToken: config.Secret{Keeper: config.ParameterStore, Name: "/token"},
+		SlackToken: config.Secret{Source: config.ParameterStore, Name: "/token"},
 	}
 	if diff := cmp.Diff(always, grants(iampolicy.ForMember(settings, place))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
-	settings.EveryCredential, settings.LeakDisables, settings.SecurityHub = true, true, true
+	settings.OtherCredentials, settings.LeakDisables, settings.SecurityHub = true, true, true
 	want := slices.Sorted(slices.Values(slices.Concat(always, []string{
 		"iam:GenerateCredentialReport *", "iam:GetCredentialReport *",
 		"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*",

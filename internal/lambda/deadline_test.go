@@ -76,7 +76,7 @@ func nothing(t *testing.T) string {
 func TestLambdaEndsInTime(t *testing.T) {
 	t.Parallel()
 	const schedule = `{}`
-	bus := "EVENTS=arn:aws:events:us-east-1:" + awsfake.DefaultHome + ":event-bus/keys"
+	bus := "SLEUTH_EVENT_BUS=arn:aws:events:us-east-1:" + awsfake.DefaultHome + ":event-bus/keys"
 	for _, c := range []struct {
 		name     string
 		event    string
@@ -87,20 +87,20 @@ func TestLambdaEndsInTime(t *testing.T) {
 		notified bool // the topic's subscribers are
 	}{
 		{"Slack", schedule, nil, hangs, "notify on slack about key KEY1", `"msg":"run ends"`, true},
-		{"Slack, for a leaked key", healthEvent(awsfake.DefaultHome, "AKIALEAKED0000000001"), []string{"LEAK_RESPONSE=disable"}, hangs, "notify on slack", `"msg":"leaked keys are answered"`, true},
-		{"Slack, for a digest", schedule, []string{"ACCOUNTS=" + awsfake.DefaultHome, "MEMBER_ROLE=sleuth-member", "NOTIFY=digest"}, hangs, "notify on slack about key KEY1", `"msg":"run over several accounts ends"`, true},
+		{"Slack, for a leaked key", healthEvent(awsfake.DefaultHome, "AKIALEAKED0000000001"), []string{"SLEUTH_LEAK_RESPONSE=disable"}, hangs, "notify on slack", `"msg":"leaked keys are answered"`, true},
+		{"Slack, for a digest", schedule, []string{"SLEUTH_ACCOUNTS=" + awsfake.DefaultHome, "SLEUTH_MEMBER_ROLE=sleuth-member", "SLEUTH_NOTIFY_MODE=digest"}, hangs, "notify on slack about key KEY1", `"msg":"run over several accounts ends"`, true},
 		{"the bus of a failed run", schedule, []string{bus}, func(d *deployed) {
 			d.aws.Inject(awsfake.Fault{Action: "PutEvents", Hang: true})
 			d.aws.Inject(awsfake.Fault{Action: "ListAccessKeys", User: "locked", Code: "AccessDenied"})
 		}, "user locked", `"msg":"run ends"`, true},
-		{"Security Hub", schedule, []string{"FINDINGS=securityhub"}, func(d *deployed) {
+		{"Security Hub", schedule, []string{"SLEUTH_SECURITY_HUB=securityhub"}, func(d *deployed) {
 			d.aws.Inject(awsfake.Fault{Action: "GetFindings", Hang: true})
 		}, "Security Hub", `"msg":"run ends"`, true},
-		{"the bucket of evidence", schedule, []string{"REPORT=s3://bucket", "AWS_ENDPOINT_URL_S3={nothing}"}, nil, "leave the evidence of the run", `"msg":"run ends"`, true},
+		{"the bucket of evidence", schedule, []string{"SLEUTH_EVIDENCE=s3://bucket", "AWS_ENDPOINT_URL_S3={nothing}"}, nil, "leave the evidence of the run", `"msg":"run ends"`, true},
 		{"who we are", schedule, []string{bus}, func(d *deployed) {
 			d.aws.Inject(awsfake.Fault{Action: "GetCallerIdentity", Hang: true})
 		}, "GetCallerIdentity", "", false},
-		{"the state", schedule, []string{"STATE=dynamodb:sleuth-state", "AWS_ENDPOINT_URL_DYNAMODB={nothing}", bus}, nil, "sleuth-state", "", false},
+		{"the state", schedule, []string{"SLEUTH_STATE=dynamodb:sleuth-state", "AWS_ENDPOINT_URL_DYNAMODB={nothing}", bus}, nil, "sleuth-state", "", false},
 		{"IAM", schedule, nil, func(d *deployed) {
 			d.aws.Inject(awsfake.Fault{Action: "ListUsers", Hang: true})
 		}, "list users", `"msg":"run ends"`, false},
@@ -144,8 +144,8 @@ func TestSummarizeEndsInTime(t *testing.T) {
 		CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
 		t.Fatal(err)
 	}
-	d := deploy(t, "ACCOUNTS="+awsfake.DefaultHome, "MEMBER_ROLE=sleuth-member", "NOTIFY=digest", "STATE=file:"+t.TempDir()+"/state",
-		"SLACK_URL={webhook}", "SNS_TOPIC={topic}", "RESULTS_BUCKET="+bucket, "AWS_ENDPOINT_URL_S3="+moto.URL)
+	d := deploy(t, "SLEUTH_ACCOUNTS="+awsfake.DefaultHome, "SLEUTH_MEMBER_ROLE=sleuth-member", "SLEUTH_NOTIFY_MODE=digest", "SLEUTH_STATE=file:"+t.TempDir()+"/state",
+		"SLACK_URL={webhook}", "SNS_TOPIC={topic}", "SLEUTH_RESULTS_BUCKET="+bucket, "AWS_ENDPOINT_URL_S3="+moto.URL)
 	home := d.aws.Home()
 	home.AddUser(awsfake.User{Name: "ann", Keys: []awsfake.Key{{ID: "KEY1", Active: true, Created: daysAgo(85)}}})
 	listed, failure := d.send(t, `{"action":"list"}`)
@@ -180,8 +180,8 @@ func TestADoubledScheduleIsNoFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	evidence := t.TempDir()
-	d := deploy(t, "ACCOUNTS="+awsfake.DefaultHome, "MEMBER_ROLE=sleuth-member", "NOTIFY=digest", "STATE=file:"+t.TempDir()+"/state", "REPORT=file:"+evidence,
-		"SNS_TOPIC={topic}", "RESULTS_BUCKET="+bucket, "AWS_ENDPOINT_URL_S3="+moto.URL)
+	d := deploy(t, "SLEUTH_ACCOUNTS="+awsfake.DefaultHome, "SLEUTH_MEMBER_ROLE=sleuth-member", "SLEUTH_NOTIFY_MODE=digest", "SLEUTH_STATE=file:"+t.TempDir()+"/state", "SLEUTH_EVIDENCE=file:"+evidence,
+		"SNS_TOPIC={topic}", "SLEUTH_RESULTS_BUCKET="+bucket, "AWS_ENDPOINT_URL_S3="+moto.URL)
 	home := d.aws.Home()
 	home.AddUser(awsfake.User{Name: "ann", Keys: []awsfake.Key{{ID: "KEY1", Active: true, Created: daysAgo(85)}}})
 	var lists []map[string]any

@@ -13,7 +13,7 @@ import (
 func TestLambdaLeavesEvidence(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	d := deploy(t, "SNS_TOPIC={topic}", "REPORT=file:"+folder)
+	d := deploy(t, "SNS_TOPIC={topic}", "SLEUTH_EVIDENCE=file:"+folder)
 	d.aws.Home().AddUser(awsfake.User{Name: "ann", Keys: []awsfake.Key{{ID: "KEY1", Active: true, Created: daysAgo(85)}}})
 	if _, failure := d.invoke(t); failure != nil {
 		t.Fatal(failure.Message)
@@ -29,7 +29,7 @@ func TestLambdaFailsWithoutItsEvidence(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := deploy(t, "SNS_TOPIC={topic}", "REPORT=file:"+file)
+	d := deploy(t, "SNS_TOPIC={topic}", "SLEUTH_EVIDENCE=file:"+file)
 	if _, failure := d.invoke(t); failure == nil || !strings.Contains(failure.Message, "leave the evidence of the run: "+file) {
 		t.Errorf("got %+v", failure)
 	}

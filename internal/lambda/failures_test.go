@@ -33,7 +33,7 @@ func (d *deployed) failures(t *testing.T) (accounts []string) {
 // TestLambdaPublishesAFailedRun, and one that is whole has no such event.
 func TestLambdaPublishesAFailedRun(t *testing.T) {
 	t.Parallel()
-	d := deploy(t, "EVENTS=arn:aws:events:us-east-1:"+awsfake.DefaultHome+":event-bus/keys")
+	d := deploy(t, "SLEUTH_EVENT_BUS=arn:aws:events:us-east-1:"+awsfake.DefaultHome+":event-bus/keys")
 	home := d.aws.Home()
 	home.AddBus("keys")
 	home.AddUser(awsfake.User{Name: "locked", Keys: []awsfake.Key{{ID: "KEY1", Active: true, Created: daysAgo(5)}}})
@@ -60,8 +60,8 @@ func TestStepsPublishEachFailedRunOnce(t *testing.T) {
 		CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
 		t.Fatal(err)
 	}
-	d := deploy(t, "EVENTS=arn:aws:events:us-east-1:"+awsfake.DefaultHome+":event-bus/keys", "ACCOUNTS=organization", "MEMBER_ROLE=sleuth-member",
-		"RESULTS_BUCKET="+bucket, "AWS_ENDPOINT_URL_S3="+moto.URL)
+	d := deploy(t, "SLEUTH_EVENT_BUS=arn:aws:events:us-east-1:"+awsfake.DefaultHome+":event-bus/keys", "SLEUTH_ACCOUNTS=organization", "SLEUTH_MEMBER_ROLE=sleuth-member",
+		"SLEUTH_RESULTS_BUCKET="+bucket, "AWS_ENDPOINT_URL_S3="+moto.URL)
 	d.aws.Home().AddBus("keys")
 	organization := d.aws.Organize()
 	for _, id := range []string{"300000000001", "300000000002", "300000000003"} {

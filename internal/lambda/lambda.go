@@ -69,7 +69,7 @@ func (f *function) answer(ctx context.Context, payload json.RawMessage) (any, er
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.Check(settings, config.StateChoice{Kind: config.StateNone})
+	cfg, err := config.UnknownVariables(f.env).With(config.Check(settings, config.StateChoice{Kind: config.StateNone}))
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (f *function) act(ctx context.Context, cfg config.Config, e event) (any, er
 // run makes the run that a schedule asks for, or that of one account.
 func (f *function) run(ctx context.Context, cfg config.Config, e event) (any, error) {
 	if e.Account != "" && !cfg.Scope.Several() {
-		return nil, fmt.Errorf("the event names account %s, and ACCOUNTS is not set, so that the function's own is the only one; set ACCOUNTS, or leave the account out of the event", e.Account)
+		return nil, fmt.Errorf("the event names account %s, and SLEUTH_ACCOUNTS is not set, so that the function's own is the only one; set SLEUTH_ACCOUNTS, or leave the account out of the event", e.Account)
 	}
 	summary, err := f.app.Run(ctx, cfg, app.RunOptions{Only: e.Account, DryRun: e.DryRun})
 	if summary != nil { // even of a run that was not whole

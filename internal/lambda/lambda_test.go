@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -238,11 +239,26 @@ func TestLambdaAnswersWithTheSummary(t *testing.T) {
 	}
 }
 
+// TestLambdaRefusesUnknownVariables: a typo in a setting's name fails the
+// invocation, and no key is disabled.
+func TestLambdaRefusesUnknownVariables(t *testing.T) {
+	t.Parallel()
+	d := deploy(t, "ENABLE_AUTO_EXPIRE=true", "SLACK_URL={webhook}", "SLEUTH_MAX_DISABLED=1")
+	d.aws.Home().AddUser(awsfake.User{Name: "ann", Keys: []awsfake.Key{{ID: "KEY1", Active: true, Created: daysAgo(95)}}})
+	_, failure := d.invoke(t)
+	if text := fmt.Sprint(failure); !strings.Contains(text, "SLEUTH_MAX_DISABLED") || !strings.Contains(text, "did you mean SLEUTH_MAX_DISABLE?") {
+		t.Errorf("failure %v", failure)
+	}
+	if key, found := d.aws.Home().Key("KEY1"); !found || !key.Active {
+		t.Error("a key was disabled")
+	}
+}
+
 // TestLambdaAnswersOfTheLastDayThereIs: no date that a tag can hold keeps the
 // result from being written.
 func TestLambdaAnswersOfTheLastDayThereIs(t *testing.T) {
 	t.Parallel()
-	for _, settings := range [][]string{{}, {"MAX_EXEMPTION_DAYS=30", "STATE=file:" + t.TempDir() + "/state.db"}} {
+	for _, settings := range [][]string{{}, {"SLEUTH_MAX_EXEMPTION_DAYS=30", "SLEUTH_STATE=file:" + t.TempDir() + "/state.db"}} {
 		d := deploy(t, append(settings, "ENABLE_AUTO_EXPIRE=true", "SLACK_URL={webhook}")...)
 		d.aws.Home().AddUser(awsfake.User{Name: "ann", Tags: map[string]string{"KeyAutoExpire": "False until 9999-12-31"},
 			Keys: []awsfake.Key{{ID: "KEY1", Active: true, Created: daysAgo(95)}}})

@@ -40,7 +40,7 @@ func healthEvent(account string, keys ...string) string {
 // TestLambdaAnswersALeak: the released program, in Lambda, on AWS Health's word.
 func TestLambdaAnswersALeak(t *testing.T) {
 	t.Parallel()
-	d := deploy(t, "LEAK_RESPONSE=disable", "SLACK_URL={webhook}", "SNS_TOPIC={topic}")
+	d := deploy(t, "SLEUTH_LEAK_RESPONSE=disable", "SLACK_URL={webhook}", "SNS_TOPIC={topic}")
 	home := d.aws.Home()
 	home.AddUser(awsfake.User{Name: "ann", Tags: map[string]string{"Slack": "U1"}, Keys: []awsfake.Key{
 		{ID: "AKIAANN0000000000001", Active: true, Created: daysAgo(3)}, {ID: "AKIAANN0000000000002", Active: true, Created: daysAgo(3)}}})
@@ -93,7 +93,7 @@ func TestLambdaAnswersALeak(t *testing.T) {
 // more than the cap.
 func TestLambdaIsNotLedByAForgedEvent(t *testing.T) {
 	t.Parallel()
-	d := deploy(t, "LEAK_RESPONSE=disable", "ENABLE_AUTO_EXPIRE=true", "SLEUTH_LEAK_MAX_DISABLE=1", "SLACK_URL={webhook}")
+	d := deploy(t, "SLEUTH_LEAK_RESPONSE=disable", "ENABLE_AUTO_EXPIRE=true", "SLEUTH_LEAK_MAX_DISABLE=1", "SLACK_URL={webhook}")
 	home := d.aws.Home()
 	ids := []string{"AKIAANN0000000000001", "AKIAANN0000000000002"}
 	home.AddUser(awsfake.User{Name: "ann", Tags: map[string]string{"KeyAutoExpire": "False"}, Keys: []awsfake.Key{
@@ -127,7 +127,7 @@ func TestLambdaIsNotLedByAForgedEvent(t *testing.T) {
 // event again, and that finishes what was begun.
 func TestLambdaFailsWhereALeakIsNotAnswered(t *testing.T) {
 	t.Parallel()
-	d := deploy(t, "LEAK_RESPONSE=disable", "SLACK_URL={webhook}")
+	d := deploy(t, "SLEUTH_LEAK_RESPONSE=disable", "SLACK_URL={webhook}")
 	home := d.aws.Home()
 	home.AddUser(awsfake.User{Name: "ann", Keys: []awsfake.Key{{ID: "AKIAANN0000000000001", Active: true, Created: daysAgo(3)}}})
 	event := healthEvent("123456789012", "AKIAANN0000000000001")
@@ -161,7 +161,7 @@ func TestLambdaFailsWhereALeakIsNotAnswered(t *testing.T) {
 func TestLambdaAnswersForAMember(t *testing.T) {
 	t.Parallel()
 	const member = "300000000001"
-	d := deploy(t, "LEAK_RESPONSE=disable", "SLACK_URL={webhook}", "ACCOUNTS=organization", "MEMBER_ROLE=sleuth-member")
+	d := deploy(t, "SLEUTH_LEAK_RESPONSE=disable", "SLACK_URL={webhook}", "SLEUTH_ACCOUNTS=organization", "SLEUTH_MEMBER_ROLE=sleuth-member")
 	organization := d.aws.Organize()
 	account := d.aws.Account(member)
 	organization.Join(account, organization.Root(), "account")

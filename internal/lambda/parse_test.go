@@ -65,7 +65,7 @@ func TestParseEvent(t *testing.T) {
 		{`{"dry_run":true}`, "neither a schedule's"},
 
 		{`{"action":"run","enable_auto_expire":true}`, "unknown field"},
-		{`{"action":"run","MAX_DISABLE":"100%"}`, "unknown field"},
+		{`{"action":"run","SLEUTH_MAX_DISABLE":"100%"}`, "unknown field"},
 		{`{"action":"run","account":"12"}`, "12 digits"},
 		{`{"action":"run","dry_run":"yes"}`, "cannot be understood"},
 		{`{"action":"run","run":"` + runInEvents + `"}`, `has "run"`},

@@ -73,8 +73,8 @@ const steppedOne, steppedTwo, steppedOut = "300000000001", "300000000002", "3000
 func newStepped(t *testing.T) stepped {
 	t.Helper()
 	bucket, url := startBucket(t)
-	d := deploy(t, "ENABLE_AUTO_EXPIRE=true", "SLACK_URL={webhook}", "ACCOUNTS=organization", "EXCLUDE_ACCOUNTS="+steppedOut+",123456789012",
-		"MEMBER_ROLE=sleuth-member", "RESULTS_BUCKET=results", "AWS_ENDPOINT_URL_S3="+url)
+	d := deploy(t, "ENABLE_AUTO_EXPIRE=true", "SLACK_URL={webhook}", "SLEUTH_ACCOUNTS=organization", "SLEUTH_EXCLUDE_ACCOUNTS="+steppedOut+",123456789012",
+		"SLEUTH_MEMBER_ROLE=sleuth-member", "SLEUTH_RESULTS_BUCKET=results", "AWS_ENDPOINT_URL_S3="+url)
 	organization := d.aws.Organize()
 	for _, id := range []string{steppedOne, steppedTwo, steppedOut} {
 		account := d.aws.Account(id)

@@ -22,7 +22,7 @@ func (a *answering) tell(ctx context.Context) {
 	if len(pending) == 0 && said == "" {
 		return
 	}
-	bulletin := a.Config.Blank()
+	bulletin := a.Config.NewBulletin()
 	bulletin.Account, bulletin.Run, bulletin.Announcement = a.Account, a.ID, said
 	var items []outbox.Item
 	for _, record := range pending {

@@ -303,7 +303,7 @@ func (d *DynamoDB) hint(err error) string {
 	}
 	switch answer.ErrorCode() {
 	case "ResourceNotFoundException":
-		return fmt.Sprintf("; there is no table %s in this account and region: make it, with the partition key %s and the sort key %s, both strings, or set STATE to another",
+		return fmt.Sprintf("; there is no table %s in this account and region: make it, with the partition key %s and the sort key %s, both strings, or set SLEUTH_STATE to another",
 			d.table, attrAccount, attrItem)
 	case "AccessDeniedException":
 		return fmt.Sprintf("; allow dynamodb:Query, dynamodb:Scan, dynamodb:PutItem and dynamodb:DeleteItem on the table %s", d.table)

@@ -33,7 +33,7 @@ const lockTimeout = time.Second
 type InUseError struct{ Path string }
 
 func (e *InUseError) Error() string {
-	return fmt.Sprintf("the state file %s is in use by another sleuth; wait until it is done, or set STATE to another file", e.Path)
+	return fmt.Sprintf("the state file %s is in use by another sleuth; wait until it is done, or set SLEUTH_STATE to another file", e.Path)
 }
 
 // FileError says that a state file as a whole cannot be understood. It has
@@ -44,7 +44,7 @@ type FileError struct {
 }
 
 func (e *FileError) Error() string {
-	return fmt.Sprintf("the state file %s cannot be used: %v; nothing in it was changed: restore it from a copy, or set STATE to another file, and what it remembers is forgotten",
+	return fmt.Sprintf("the state file %s cannot be used: %v; nothing in it was changed: restore it from a copy, or set SLEUTH_STATE to another file, and what it remembers is forgotten",
 		e.Path, e.Err)
 }
 

@@ -14,7 +14,7 @@ import (
 type Heading struct{ Title, Text string }
 
 // LeakInstructions says what to do about a key that was found in public. It is
-// the default of LEAK_NOTIFICATION_TEXT.
+// the default of SLEUTH_LEAK_NOTIFICATION_TEXT.
 const LeakInstructions = "Anybody may have this key. Find out what it was used for since it came out (CloudTrail shows it), " +
 	"create a new key and switch to it, delete the leaked one, and remove it from wherever it was published. " +
 	"Disabling or deleting the key does not end the sessions that were made from it, which live for up to 36 hours: " +

@@ -45,7 +45,7 @@ func (l Listing) Check(run string, began, now time.Time, scope config.Scope) err
 	case age < -maxClockSkew:
 		return errors.New("it is of a time in the future")
 	case !slices.Equal(l.OUs, scope.OUs):
-		return errors.New("OUS was changed since")
+		return errors.New("SLEUTH_OUS was changed since")
 	}
 	return nil
 }

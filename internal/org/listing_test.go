@@ -30,8 +30,8 @@ func TestListingCheck(t *testing.T) {
 		"another run's":           {listing, "run-2", began, began, scope, `of run "run-1"`},
 		"another time":            {listing, "run-1", began.Add(time.Hour), began, scope, "at another time than the event"},
 		"no run and no time":      {org.Listing{}, "", time.Time{}, began, config.Scope{}, "more than a day old"},
-		"units that were changed": {listing, "run-1", began, began, config.Scope{Organization: true, OUs: []string{"ou-2"}}, "OUS was changed"},
-		"units that were dropped": {listing, "run-1", began, began, config.Scope{Organization: true}, "OUS was changed"},
+		"units that were changed": {listing, "run-1", began, began, config.Scope{Organization: true, OUs: []string{"ou-2"}}, "SLEUTH_OUS was changed"},
+		"units that were dropped": {listing, "run-1", began, began, config.Scope{Organization: true}, "SLEUTH_OUS was changed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -32,7 +32,7 @@ type Members struct {
 	// Accounts are the ids of those to be covered, in order.
 	Accounts []string `json:"accounts"`
 	// Suspended counts the accounts left out because they are not active,
-	// Excluded those that EXCLUDE_ACCOUNTS leaves out.
+	// Excluded those that SLEUTH_EXCLUDE_ACCOUNTS leaves out.
 	Suspended int `json:"suspended"`
 	Excluded  int `json:"excluded"`
 	// Alone: the account is that of the credentials, as the settings name none.
@@ -45,7 +45,7 @@ func (m Members) Only(account string) (Members, error) {
 		return m, nil
 	}
 	if !slices.Contains(m.Accounts, account) {
-		return m, fmt.Errorf("account %s is not among the accounts of the settings; check ACCOUNTS, OUS and EXCLUDE_ACCOUNTS", account)
+		return m, fmt.Errorf("account %s is not among the accounts of the settings; check SLEUTH_ACCOUNTS, SLEUTH_OUS and SLEUTH_EXCLUDE_ACCOUNTS", account)
 	}
 	return Members{Organization: m.Organization, Accounts: []string{account}, Alone: m.Alone}, nil
 }
@@ -83,7 +83,7 @@ func List(ctx context.Context, directory Directory, scope config.Scope) (Members
 		}
 	}
 	if len(found.Accounts) == 0 {
-		return found, fmt.Errorf("no active account to cover (%d suspended, %d excluded); check ACCOUNTS, OUS and EXCLUDE_ACCOUNTS", found.Suspended, found.Excluded)
+		return found, fmt.Errorf("no active account to cover (%d suspended, %d excluded); check SLEUTH_ACCOUNTS, SLEUTH_OUS and SLEUTH_EXCLUDE_ACCOUNTS", found.Suspended, found.Excluded)
 	}
 	return found, nil
 }
@@ -166,7 +166,7 @@ func withHint(err error) error {
 
 var hints = map[string]string{
 	"AccessDeniedException": "run in the management account or in a delegated administrator's, with organizations:DescribeOrganization, " +
-		"ListAccounts, ListAccountsForParent and ListOrganizationalUnitsForParent allowed, or name the accounts in ACCOUNTS",
-	"AWSOrganizationsNotInUseException": "the account of the credentials is in no organization: name the accounts in ACCOUNTS",
-	"ParentNotFoundException":           "check the ids in OUS",
+		"ListAccounts, ListAccountsForParent and ListOrganizationalUnitsForParent allowed, or name the accounts in SLEUTH_ACCOUNTS",
+	"AWSOrganizationsNotInUseException": "the account of the credentials is in no organization: name the accounts in SLEUTH_ACCOUNTS",
+	"ParentNotFoundException":           "check the ids in SLEUTH_OUS",
 }

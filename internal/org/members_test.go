@@ -67,7 +67,7 @@ func TestList(t *testing.T) {
 		want    string
 	}{
 		{"a member that asks", server.Account("200000000000"), config.Scope{Organization: true}, "management account"},
-		{"an unknown unit", server.Home(), config.Scope{Organization: true, OUs: []string{"ou-ab12-34cdefgh"}}, "check the ids in OUS"},
+		{"an unknown unit", server.Home(), config.Scope{Organization: true, OUs: []string{"ou-ab12-34cdefgh"}}, "check the ids in SLEUTH_OUS"},
 		{"nothing left", server.Home(), config.Scope{Organization: true, OUs: []string{other}}, "1 suspended"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -59,7 +59,7 @@ func (d *Door) Enter(ctx context.Context, account string) (aws.Config, error) {
 	})
 	inside.Credentials = aws.NewCredentialsCache(provider)
 	if _, err := inside.Credentials.Retrieve(ctx); err != nil {
-		return aws.Config{}, fmt.Errorf("enter account %s: assume %s: %w; check that the role is there, and that it trusts account %s with the EXTERNAL_ID that is set",
+		return aws.Config{}, fmt.Errorf("enter account %s: assume %s: %w; check that the role is there, and that it trusts account %s with the SLEUTH_EXTERNAL_ID that is set",
 			account, role, err, d.HomeID)
 	}
 	return inside, nil

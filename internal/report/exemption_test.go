@@ -45,7 +45,7 @@ func TestEveryReportListsTheExemptions(t *testing.T) {
 	if row := r.Rows[1]; row.State != audit.Expire || row.Exempt || row.DaysLeft == nil || row.AutoExpire != report.AutoExpireTrue || row.ExemptReason != "why ever" {
 		t.Errorf("the exemption that is not honoured: %+v", row)
 	}
-	const why = "it has no end, and MAX_EXEMPTION_DAYS=30 asks for one at most so many days ahead"
+	const why = "it has no end, and SLEUTH_MAX_EXEMPTION_DAYS=30 asks for one at most so many days ahead"
 	var markdown, records bytes.Buffer
 	if err := report.WriteMarkdown(&markdown, r); err != nil {
 		t.Fatal(err)

@@ -56,7 +56,7 @@ func TestMaxDisable(t *testing.T) {
 				t.Errorf("%d writes, disabled %d, held %d, warned %d; want 0, 0, %d, %d",
 					w.aws.Count("UpdateAccessKey"), s.Disabled, s.Held, s.Warned, c.due, c.due)
 			}
-			for _, word := range []string{fmt.Sprintf("%d of 20 active keys", c.due), "MAX_DISABLE=" + c.limit.Text} {
+			for _, word := range []string{fmt.Sprintf("%d of 20 active keys", c.due), "SLEUTH_MAX_DISABLE=" + c.limit.Text} {
 				if err == nil || !strings.Contains(err.Error(), word) {
 					t.Errorf("the error %v does not name %q", err, word)
 				}

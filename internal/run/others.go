@@ -38,7 +38,7 @@ func BeginOthers(ctx context.Context, from *inventory.CredentialReport) (add fun
 		const missing = "root access keys, console passwords and signing certificates are not shown"
 		switch {
 		case inventory.IsDenied(err):
-			r.Notes = append(r.Notes, missing+"; allow iam:GenerateCredentialReport and iam:GetCredentialReport, or set SCOPE=access-keys")
+			r.Notes = append(r.Notes, missing+"; allow iam:GenerateCredentialReport and iam:GetCredentialReport, or set SLEUTH_CREDENTIALS=access-keys")
 			return
 		case errors.Is(err, inventory.ErrReportNotThere):
 			r.Notes = append(r.Notes, missing+": AWS was still making the credential report; it is likely to be there in some minutes")

@@ -302,8 +302,8 @@ func (p *pass) plan() {
 	if !p.Config.MaxDisable.Exceeded(disable, p.summary.Active()) {
 		return
 	}
-	p.summary.Announcement = fmt.Sprintf("No key was disabled: this run would have disabled %d of %d active keys, more than MAX_DISABLE=%s allows. "+
-		"Check the settings, then raise MAX_DISABLE for one run.", disable, p.summary.Active(), p.Config.MaxDisable.Text)
+	p.summary.Announcement = fmt.Sprintf("No key was disabled: this run would have disabled %d of %d active keys, more than SLEUTH_MAX_DISABLE=%s allows. "+
+		"Check the settings, then raise SLEUTH_MAX_DISABLE for one run.", disable, p.summary.Active(), p.Config.MaxDisable.Text)
 	p.problem(account.Problem{Text: p.summary.Announcement})
 	for _, s := range p.steps {
 		if s.decision.Action == audit.Disable {

@@ -52,7 +52,7 @@ func (p *pass) warnings() []*step {
 // deliver hands the warnings, the pending final notices and the announcement to
 // every channel, and adds the result to the summary.
 func (p *pass) deliver(ctx context.Context, deadline time.Time, warnings []*step, announcement string) outbox.Result {
-	bulletin := p.Config.Blank()
+	bulletin := p.Config.NewBulletin()
 	bulletin.Account, bulletin.Run, bulletin.Announcement = p.Account, p.ID, announcement
 	var items []outbox.Item
 	for _, s := range warnings {

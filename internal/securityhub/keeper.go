@@ -235,7 +235,7 @@ func hinted(err error) error {
 	}
 	switch api.ErrorCode() {
 	case "InvalidAccessException":
-		return fmt.Errorf("%w; enable Security Hub in this account and region, or unset FINDINGS", err)
+		return fmt.Errorf("%w; enable Security Hub in this account and region, or unset SLEUTH_SECURITY_HUB", err)
 	case "AccessDenied", "AccessDeniedException":
 		return fmt.Errorf("%w; allow securityhub:GetFindings and securityhub:BatchImportFindings to the role that Sleuth has in the account", err)
 	}

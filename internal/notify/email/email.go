@@ -177,9 +177,9 @@ func overQuota(e smithy.APIError) bool {
 
 const (
 	quotaHint  = "SES takes no more mail from this account today: ask AWS for a larger sending quota"
-	needsSend  = "allow ses:SendEmail on the identity of EMAIL_FROM to the role that Sleuth runs as"
+	needsSend  = "allow ses:SendEmail on the identity of SLEUTH_EMAIL_FROM to the role that Sleuth runs as"
 	notPaused  = "SES has paused this account's sending: its console says why"
-	unverified = "verify the address or the domain of EMAIL_FROM in SES, in the region that Sleuth runs in; in SES's sandbox, the address written to as well"
+	unverified = "verify the address or the domain of SLEUTH_EMAIL_FROM in SES, in the region that Sleuth runs in; in SES's sandbox, the address written to as well"
 )
 
 // hints say what to do about SES's errors, see
@@ -187,7 +187,7 @@ const (
 var hints = map[string]string{
 	"AccessDenied":                       needsSend,
 	"AccessDeniedException":              needsSend,
-	"MailFromDomainNotVerifiedException": "the MAIL FROM domain of EMAIL_FROM's identity is not verified: its MX record is missing or wrong",
+	"MailFromDomainNotVerifiedException": "the MAIL FROM domain of SLEUTH_EMAIL_FROM's identity is not verified: its MX record is missing or wrong",
 	"SendingPausedException":             notPaused,
 	"AccountSuspendedException":          notPaused,
 	"BadRequestException":                "SES does not take the address or the message as it is: check the Email tag",

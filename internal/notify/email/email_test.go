@@ -110,7 +110,7 @@ func TestLongLetterIsSplit(t *testing.T) {
 func TestHints(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ code, message, want string }{
-		"not verified": {"MessageRejected", "Email address is not verified. The following identities failed the check in region EU-WEST-1: keys@example.com", "verify the address or the domain of EMAIL_FROM"},
+		"not verified": {"MessageRejected", "Email address is not verified. The following identities failed the check in region EU-WEST-1: keys@example.com", "verify the address or the domain of SLEUTH_EMAIL_FROM"},
 		"rejected":     {"MessageRejected", "Content of this message is a virus", "a virus"},
 		"no leave":     {"AccessDeniedException", "not authorized", "allow ses:SendEmail"},
 		"mail from":    {"MailFromDomainNotVerifiedException", "no", "MX record"},

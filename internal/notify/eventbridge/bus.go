@@ -212,7 +212,7 @@ const needsPutEvents = "allow events:PutEvents on the bus to the role that Sleut
 var hints = map[string]string{
 	"AccessDenied":              needsPutEvents,
 	"AccessDeniedException":     needsPutEvents,
-	"ResourceNotFoundException": "there is no such bus: check the ARN in EVENTS",
+	"ResourceNotFoundException": "there is no such bus: check the ARN in SLEUTH_EVENT_BUS",
 }
 
 func hintOn(e smithy.APIError) string { return hints[e.ErrorCode()] }

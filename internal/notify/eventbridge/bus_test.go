@@ -176,7 +176,7 @@ func TestAnEventThatIsRefusedFailsItsMessage(t *testing.T) {
 		"one, another later":  {[][]string{{"InvalidArgument", "ThrottlingException"}}, 2, []string{"1 of 3 events: InvalidArgument"}},
 		"again and again":     {slices.Repeat([][]string{{"ThrottlingException"}}, 9), 5, []string{"after 5 attempts", "1 of 3 events: ThrottlingException"}},
 		"by what is unknown":  {[][]string{{"Whatever"}}, 2, nil},
-		"of a bus that's not": {[][]string{{"ResourceNotFoundException"}}, 1, []string{"check the ARN in EVENTS"}},
+		"of a bus that's not": {[][]string{{"ResourceNotFoundException"}}, 1, []string{"check the ARN in SLEUTH_EVENT_BUS"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

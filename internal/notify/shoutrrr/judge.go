@@ -28,7 +28,7 @@ func (s *Service) judge(a answer) error {
 	case status >= 200 && status < 300:
 		return nil
 	case status >= 300 && status < 400:
-		return retry.Permanent(fmt.Errorf("answered %d, a redirect, which is not followed; check the URL in NOTIFY_URLS", status))
+		return retry.Permanent(fmt.Errorf("answered %d, a redirect, which is not followed; check the URL in SLEUTH_NOTIFY_URLS", status))
 	}
 	text := fmt.Sprintf("answered %d%s", status, reason)
 	if hint, known := hints[status]; known {
@@ -66,7 +66,7 @@ func isOK(body []byte) bool {
 
 // hints say what to do about the usual refusals.
 var hints = map[int]string{
-	http.StatusBadRequest:            "check the URL in NOTIFY_URLS",
+	http.StatusBadRequest:            "check the URL in SLEUTH_NOTIFY_URLS",
 	http.StatusUnauthorized:          "the token or password in its URL is wrong or was revoked: make a new one",
 	http.StatusForbidden:             "the token in its URL is not allowed to post there",
 	http.StatusNotFound:              "the webhook or the room is gone, or its URL is wrong",

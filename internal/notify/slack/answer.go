@@ -81,7 +81,7 @@ var hints = map[string]string{
 	"channel_not_found":                 "the webhook's channel is gone: make a new webhook",
 	"invalid_payload":                   "Slack could not read the message: check the texts and templates of the settings",
 	"invalid_token":                     "the webhook URL is wrong or was revoked: make a new one",
-	"no_active_hooks":                   "the workspace has turned incoming webhooks off: have them turned on, or set SLACK_TOKEN instead",
+	"no_active_hooks":                   "the workspace has turned incoming webhooks off: have them turned on, or set SLEUTH_SLACK_TOKEN instead",
 	"no_service":                        "the webhook was revoked or removed: make a new one",
 	"no_service_id":                     "the webhook URL is incomplete: copy it again",
 	"no_team":                           "the webhook's workspace is gone, or the URL is incomplete: copy it again",

@@ -109,7 +109,7 @@ func (r *referee) Do(request *http.Request) (*http.Response, error) {
 func (r *referee) answer(request *http.Request) (*http.Response, error) {
 	w := r.api
 	request.Header.Set("User-Agent", "sleuth")
-	response, err := w.client.Do(request) //nolint:gosec // G704: the URL is Slack's, or the setting SLACK_API_URL
+	response, err := w.client.Do(request) //nolint:gosec // G704: the URL is Slack's, or the setting SLEUTH_SLACK_API_URL
 	if err != nil {
 		return nil, httpclient.Conceal(err, w.hidden...)
 	}
@@ -119,7 +119,7 @@ func (r *referee) answer(request *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("read the answer: %w", httpclient.Conceal(err, w.hidden...))
 	}
 	if len(body) > maxReply {
-		return nil, retry.Permanent(fmt.Errorf("slack's answer to %s is longer than %d MB; does SLACK_API_URL, or a proxy before it, lead to Slack?",
+		return nil, retry.Permanent(fmt.Errorf("slack's answer to %s is longer than %d MB; does SLEUTH_SLACK_API_URL, or a proxy before it, lead to Slack?",
 			r.method, maxReply>>20))
 	}
 	text := w.scrub(string(body))

@@ -76,7 +76,7 @@ func NewApp(token secret.Value, options AppOptions) (*App, error) {
 		return nil, errors.New("the slack token is empty")
 	}
 	a := &App{
-		api:           newWebAPI(token, "SLACK_TOKEN", options.APIURL, options.HTTP, options.Retry, options.Now),
+		api:           newWebAPI(token, "SLEUTH_SLACK_TOKEN", options.APIURL, options.HTTP, options.Retry, options.Now),
 		log:           options.Log,
 		echo:          options.Echo,
 		conversations: map[string]*retry.Pacer{},

@@ -90,7 +90,7 @@ func TestChannelContract(t *testing.T) {
 func TestRefusalsHaveHints(t *testing.T) {
 	t.Parallel()
 	for reason, hint := range map[string]string{
-		"invalid_auth":          "SLACK_TOKEN again",
+		"invalid_auth":          "SLEUTH_SLACK_TOKEN again",
 		"not_authed":            "did not arrive",
 		"token_revoked":         "install the app again",
 		"not_in_channel":        "/invite",
@@ -140,9 +140,9 @@ func TestAnswersThatAreNotTheAPIs(t *testing.T) {
 		status     int
 		body, want string
 	}{
-		"a login page":   {200, "<html>Log in", "SLACK_API_URL"},
-		"nothing":        {200, "", "SLACK_API_URL"},
-		"other json":     {200, `{"fine":true}`, "SLACK_API_URL"},
+		"a login page":   {200, "<html>Log in", "SLEUTH_SLACK_API_URL"},
+		"nothing":        {200, "", "SLEUTH_SLACK_API_URL"},
+		"other json":     {200, `{"fine":true}`, "SLEUTH_SLACK_API_URL"},
 		"not found":      {404, "no", "404"},
 		"ok, but not so": {418, `{"ok":true}`, "418"},
 		"no reason":      {200, `{"ok":false}`, "not why"},

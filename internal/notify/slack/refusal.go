@@ -18,7 +18,7 @@ type Refusal struct {
 	Reason string
 	// Scope is what the token lacks, where that is the reason and is known.
 	Scope string
-	// Setting is the variable that the token is set in, such as SLACK_TOKEN.
+	// Setting is the variable that the token is set in, such as SLEUTH_SLACK_TOKEN.
 	Setting string
 	// Details are what Slack says beyond that; empty mostly.
 	Details string
@@ -81,9 +81,9 @@ func (w *webAPI) judge(method string, a answer) error {
 	case a.status >= 500:
 		return patiently(a, now, fmt.Errorf("slack answered %d%s", a.status, quoted(reason)))
 	case a.status >= 300 && a.status < 400:
-		return retry.Permanent(fmt.Errorf("slack answered %d, a redirect, which is not followed; check SLACK_API_URL", a.status))
+		return retry.Permanent(fmt.Errorf("slack answered %d, a redirect, which is not followed; check SLEUTH_SLACK_API_URL", a.status))
 	case unreadable:
-		return retry.Permanent(fmt.Errorf("slack answered %d%s, which is no answer of its API; does SLACK_API_URL, or a proxy before it, lead to Slack?",
+		return retry.Permanent(fmt.Errorf("slack answered %d%s, which is no answer of its API; does SLEUTH_SLACK_API_URL, or a proxy before it, lead to Slack?",
 			a.status, quoted(reasonIn(a.text))))
 	case passing[reason]:
 		return patiently(a, now, errors.New("slack answered "+reason))
@@ -120,12 +120,12 @@ const theSetting = "THE_SETTING"
 var callHints = map[string]string{ //nolint:gosec // what is said of tokens is no token
 	"access_denied":                       "the workspace's administrators do not allow it",
 	"account_inactive":                    "the app, or the user whose token it is, was removed from the workspace: install the app again",
-	"channel_not_found":                   "check the id in SLACK_CHANNEL; a private channel is found only once the app is invited to it (/invite)",
+	"channel_not_found":                   "check the id in SLEUTH_SLACK_CHANNEL; a private channel is found only once the app is invited to it (/invite)",
 	"ekm_access_denied":                   "the workspace's administrators have suspended access",
 	"enterprise_is_restricted":            "install the app in a workspace of the organization, and use that token",
 	"invalid_auth":                        theSetting + " is not a token of Slack's, or this address may not use it",
 	"invalid_blocks":                      "Slack could not read the message: check the texts and templates of the settings",
-	"is_archived":                         "unarchive the channel, or put another into SLACK_CHANNEL",
+	"is_archived":                         "unarchive the channel, or put another into SLEUTH_SLACK_CHANNEL",
 	"messages_tab_disabled":               "switch the Messages Tab on under the app's App Home",
 	"msg_too_long":                        "Slack found the message too long",
 	"no_permission":                       "the app may not do this: install it again with the scopes in docs/slack.md",
@@ -135,7 +135,7 @@ var callHints = map[string]string{ //nolint:gosec // what is said of tokens is n
 	"not_in_channel":                      "invite the app to the channel (/invite)",
 	"org_login_required":                  "the workspace is moving to an organization: try later",
 	"restricted_action":                   "the workspace's settings do not let the app post there",
-	"restricted_action_read_only_channel": "the channel is read-only: let the app post there, or put another into SLACK_CHANNEL",
+	"restricted_action_read_only_channel": "the channel is read-only: let the app post there, or put another into SLEUTH_SLACK_CHANNEL",
 	"team_access_not_granted":             "install the app in this workspace too",
 	"token_expired":                       "the token has expired: make a new one",
 	"token_revoked":                       "the token was revoked: install the app again",

@@ -78,7 +78,7 @@ type Users struct{ api *webAPI }
 // NewUsers returns the users of the workspace that the token, with the
 // scopes users:read and usergroups:read, belongs to.
 func NewUsers(token secret.Value, options UsersOptions) *Users {
-	return &Users{newWebAPI(token, "SLACK_API_TOKEN", options.APIURL, options.HTTP, options.Retry, nil)}
+	return &Users{newWebAPI(token, "SLEUTH_SLACK_API_TOKEN", options.APIURL, options.HTTP, options.Retry, nil)}
 }
 
 // Format keeps the token out of whatever prints a Users.

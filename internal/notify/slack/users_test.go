@@ -228,7 +228,7 @@ func TestUsersWithoutAScope(t *testing.T) {
 
 func TestUsersErrors(t *testing.T) {
 	t.Parallel()
-	if _, _, err := list(t, workspace(), "xoxb-wrong", slack.Filter{}); err == nil || !strings.Contains(err.Error(), "invalid_auth; SLACK_API_TOKEN is not a token") {
+	if _, _, err := list(t, workspace(), "xoxb-wrong", slack.Filter{}); err == nil || !strings.Contains(err.Error(), "invalid_auth; SLEUTH_SLACK_API_TOKEN is not a token") {
 		t.Errorf("a wrong token: %v", err)
 	}
 
@@ -307,12 +307,12 @@ func TestUsersReadsLongPages(t *testing.T) {
 func TestUsersSharesTheAppsReading(t *testing.T) {
 	t.Parallel()
 	for want, fault := range map[string]func(http.ResponseWriter){
-		"list users: slack answered token_revoked; the token was revoked: install the app again; copy the Bot User OAuth Token from the app's OAuth & Permissions into SLACK_API_TOKEN again": refuse(`"error":"token_revoked"`),
-		"is SLACK_API_TOKEN set":                refuse(`"error":"not_authed"`),
+		"list users: slack answered token_revoked; the token was revoked: install the app again; copy the Bot User OAuth Token from the app's OAuth & Permissions into SLEUTH_SLACK_API_TOKEN again": refuse(`"error":"token_revoked"`),
+		"is SLEUTH_SLACK_API_TOKEN set":                refuse(`"error":"not_authed"`),
 		"list users: slack answered new_to_us":  refuse(`"error":"new_to_us"`),
 		"slack answered no, and not why":        refuse(`"error":""`),
 		"slack answered " + secret.Redacted:     refuse(`"error":"\u0078oxb-stand-in-hidden"`),
-		"does SLACK_API_URL, or a proxy before": func(w http.ResponseWriter) { _, _ = fmt.Fprint(w, "<html>Log in") },
+		"does SLEUTH_SLACK_API_URL, or a proxy before": func(w http.ResponseWriter) { _, _ = fmt.Fprint(w, "<html>Log in") },
 		"404":                                   func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
 		"read slack's answer to users.list":     func(w http.ResponseWriter) { _, _ = fmt.Fprint(w, `{"ok":true,"members":{}}`) },
 	} {

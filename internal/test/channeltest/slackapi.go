@@ -112,7 +112,7 @@ func StartSlackAPI(ctx context.Context, options SlackAPIOptions) (*SlackAPI, err
 	return s, nil
 }
 
-// URL is what SLACK_API_URL is to be.
+// URL is what SLEUTH_SLACK_API_URL is to be.
 func (s *SlackAPI) URL() string { return s.url }
 
 // Token is the one that the API takes.

@@ -605,7 +605,7 @@ func (p *process) send(ctx context.Context, runs []run.Summary) (org.Delivered, 
 	}
 	defer func() { _ = made.store.Close() }()
 	digest := org.Digest{
-		Run: p.id, Holder: p.lastID, Organization: "o-example", Blank: made.settings.Blank(),
+		Run: p.id, Holder: p.lastID, Organization: "o-example", Blank: made.settings.NewBulletin(),
 		Channels: made.channels, Store: made.store, Log: quietLog(), Lease: lease, Now: p.now, Budget: budget.Sending(p.now(), p.deadline()),
 	}
 	if p.digest {

@@ -82,7 +82,7 @@ type schedule struct {
 	leftOut  float64 // of an account
 	digest   bool
 	deadline time.Duration
-	cap      int // MAX_DISABLE; zero is none
+	cap      int // SLEUTH_MAX_DISABLE; zero is none
 
 	machines []time.Duration // how far the clock of each is ahead
 	back     time.Duration   // how far all of them were set back
@@ -367,7 +367,7 @@ func (s *schedule) checkEnd(t *testing.T, p *process, began time.Time, said stri
 		s.judge.object("%s took %s, and its deadline was after %s: %s", p.name, took, p.lasts, said)
 	}
 	if n := s.disabledBy(p); s.cap > 0 && n > s.cap && p.change != nil {
-		s.judge.object("%s disabled %d keys, and MAX_DISABLE is %d", p.name, n, s.cap)
+		s.judge.object("%s disabled %d keys, and SLEUTH_MAX_DISABLE is %d", p.name, n, s.cap)
 	}
 	if p.bad() > 0 || p.heldUp && p.lasts > 0 || strings.Contains(said, "give back the lease") {
 		return // the call that gives the lease back was hit, or was too slow

@@ -187,7 +187,7 @@ func (p place) runDeployed(t *testing.T, e example, outputs, variables map[strin
 		t.Errorf("the metrics say %v calls", m["APICalls"])
 	}
 
-	_, table, _ := strings.Cut(variables["STATE"], ":")
+	_, table, _ := strings.Cut(variables["SLEUTH_STATE"], ":")
 	items, err := dynamodb.NewFromConfig(p.config(t)).Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
 	check(t, err)
 	records := map[string]bool{}

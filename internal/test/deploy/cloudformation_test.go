@@ -41,8 +41,8 @@ func TestTemplateIsClean(t *testing.T) {
 // singleAccountSettings are the settings but for those of several accounts,
 // which the template does not cover.
 func singleAccountSettings() []string {
-	several := []string{"NOTIFY", "RESULTS_BUCKET"}
-	for _, s := range settingsOf(reflect.TypeFor[config.Estate]()) {
+	several := []string{"SLEUTH_NOTIFY_MODE", "SLEUTH_RESULTS_BUCKET"}
+	for _, s := range settingsOf(reflect.TypeFor[config.Accounts]()) {
 		several = append(several, s.variable)
 	}
 	return slices.DeleteFunc(settingNames(), func(name string) bool { return slices.Contains(several, name) })
@@ -71,7 +71,7 @@ func TestEverySettingIsInTheTemplate(t *testing.T) {
 	for _, s := range settings() {
 		byVariable[s.variable] = s.byDefault
 	}
-	described := []string{"STATE"} // the template makes the table itself
+	described := []string{"SLEUTH_STATE"} // the template makes the table itself
 	for _, p := range templateParameter.FindAllStringSubmatch(text, -1) {
 		name, variable, byDefault := p[1], p[2], strings.Trim(p[3], `"`)
 		described = append(described, variable)
@@ -146,8 +146,8 @@ func TestTemplateIsDeployed(t *testing.T) {
 	variables := environment(t, p.function(t, outputs["FunctionName"]))
 	cfg, err := checked(variables)
 	check(t, err)
-	if variables["STATE"] != outputs["State"] {
-		t.Errorf("STATE = %q, the output says %q", variables["STATE"], outputs["State"])
+	if variables["SLEUTH_STATE"] != outputs["State"] {
+		t.Errorf("SLEUTH_STATE = %q, the output says %q", variables["SLEUTH_STATE"], outputs["State"])
 	}
 	want := iampolicy.ForRun(cfg, iampolicy.Place{Partition: "aws", Account: p.ID, Region: p.region})
 	if diff := cmp.Diff(inOrder(want), inOrder(p.policiesOf(t, outputs["RoleName"]))); diff != "" {

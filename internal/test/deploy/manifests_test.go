@@ -63,7 +63,7 @@ func TestCronJob(t *testing.T) {
 	checkSettings(t, given)
 	cfg, err := checked(given)
 	check(t, err)
-	if cfg.State.Kind != config.StateDynamoDB || cfg.SlackURL.Keeper == "" {
+	if cfg.State.Kind != config.StateDynamoDB || cfg.SlackURL.Source == "" {
 		t.Errorf("state is %v, and the webhook %v", cfg.State, cfg.SlackURL)
 	}
 }

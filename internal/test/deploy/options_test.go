@@ -23,7 +23,7 @@ module "sleuth" {
 
   kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/ours"
   secret_kms_key_arn   = "arn:aws:kms:us-east-1:123456789012:key/secrets"
-  report_kms_key_arn   = "arn:aws:kms:us-east-1:123456789012:key/proof"
+  evidence_kms_key_arn   = "arn:aws:kms:us-east-1:123456789012:key/proof"
   permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
   tags                 = { Team = "infra" }
   vpc                  = { subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
@@ -36,9 +36,9 @@ module "sleuth" {
   notify_urls            = "secretsmanager:sleuth/urls"
   sns_topic              = "arn:aws:sns:us-east-1:123456789012:keys"
   email_from             = "Sleuth <keys@example.com>"
-  events                 = "arn:aws:events:us-east-1:123456789012:event-bus/keys"
-  report                 = "s3://proof/iam/keys/"
-  findings               = "securityhub"
+  event_bus              = "arn:aws:events:us-east-1:123456789012:event-bus/keys"
+  evidence               = "s3://proof/iam/keys/"
+  security_hub           = "securityhub"
   leak_response          = "disable"
   accounts               = ["111122223333", "444455556666"]
   member_role            = "path/sleuth"
@@ -95,11 +95,11 @@ func TestEveryOption(t *testing.T) {
 	}
 
 	cfg, err := checked(map[string]string{
-		"STATE": "dynamodb:shared", "SLACK_URL": "ssm:arn:aws:ssm:us-west-2:444455556666:parameter/slack-url:prod",
-		"SLACK_TOKEN": "ssm:/sleuth/token", "SLACK_CHANNEL": "C0123456789", "SLEUTH_TEAMS_URL": "secretsmanager:sleuth/teams-url", "NOTIFY_URLS": "secretsmanager:sleuth/urls",
-		"SNS_TOPIC": "arn:aws:sns:us-east-1:123456789012:keys", "EMAIL_FROM": "Sleuth <keys@example.com>",
-		"EVENTS": "arn:aws:events:us-east-1:123456789012:event-bus/keys", "REPORT": "s3://proof/iam/keys/", "FINDINGS": "securityhub", "LEAK_RESPONSE": "disable",
-		"ACCOUNTS": "111122223333,444455556666", "MEMBER_ROLE": "path/sleuth",
+		"SLEUTH_STATE": "dynamodb:shared", "SLACK_URL": "ssm:arn:aws:ssm:us-west-2:444455556666:parameter/slack-url:prod",
+		"SLEUTH_SLACK_TOKEN": "ssm:/sleuth/token", "SLEUTH_SLACK_CHANNEL": "C0123456789", "SLEUTH_TEAMS_URL": "secretsmanager:sleuth/teams-url", "SLEUTH_NOTIFY_URLS": "secretsmanager:sleuth/urls",
+		"SNS_TOPIC": "arn:aws:sns:us-east-1:123456789012:keys", "SLEUTH_EMAIL_FROM": "Sleuth <keys@example.com>",
+		"SLEUTH_EVENT_BUS": "arn:aws:events:us-east-1:123456789012:event-bus/keys", "SLEUTH_EVIDENCE": "s3://proof/iam/keys/", "SLEUTH_SECURITY_HUB": "securityhub", "SLEUTH_LEAK_RESPONSE": "disable",
+		"SLEUTH_ACCOUNTS": "111122223333,444455556666", "SLEUTH_MEMBER_ROLE": "path/sleuth",
 	})
 	check(t, err)
 	want := iampolicy.ForRun(cfg, iampolicy.Place{

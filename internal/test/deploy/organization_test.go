@@ -269,8 +269,8 @@ func (e *estate) oneProcess(binary string) (status int, stdout string) {
 	e.t.Helper()
 	var out, log bytes.Buffer
 	command := exec.CommandContext(e.t.Context(), binary, "run")
-	command.Env = append(e.env(), "HOME="+e.t.TempDir(), "ACCOUNTS=organization", "OUS="+e.unit, "MEMBER_ROLE=sleuth-member", "EXTERNAL_ID=handshake",
-		"NOTIFY=digest", "ENABLE_AUTO_EXPIRE=true", "SLACK_URL=ssm:/sleuth/slack-url")
+	command.Env = append(e.env(), "HOME="+e.t.TempDir(), "SLEUTH_ACCOUNTS=organization", "SLEUTH_OUS="+e.unit, "SLEUTH_MEMBER_ROLE=sleuth-member", "SLEUTH_EXTERNAL_ID=handshake",
+		"SLEUTH_NOTIFY_MODE=digest", "ENABLE_AUTO_EXPIRE=true", "SLACK_URL=ssm:/sleuth/slack-url")
 	command.Stdout, command.Stderr = &out, &log
 	_ = command.Run() // the status says it
 	if status = command.ProcessState.ExitCode(); status > 1 {
@@ -302,7 +302,7 @@ func TestStateMachineOverAnOrganization(t *testing.T) {
 	w := newWorkspace(t, ".", append(p.env(), "AWS_ENDPOINT_URL="+e.url))
 	variables := []string{
 		"-var=zip_file=" + lambdaZip(t), `-var=accounts=["organization"]`, fmt.Sprintf(`-var=ous=["%s"]`, e.unit),
-		"-var=member_role=sleuth-member", "-var=external_id=handshake", "-var=notify=digest", "-var=enable_auto_expire=true",
+		"-var=member_role=sleuth-member", "-var=external_id=handshake", "-var=notify_mode=digest", "-var=enable_auto_expire=true",
 		"-var=slack_url=ssm:/sleuth/slack-url", "-var=step_functions=true", "-var=lease_seconds=1", "-var=invocations_at_once=4",
 	}
 	providers := "provider \"aws\" {\n  s3_use_path_style = true\n}\n"
@@ -437,14 +437,14 @@ func TestMemberRole(t *testing.T) {
 		environment, region := map[string]string{}, ""
 		if all {
 			region = "eu-west-1"
-			environment = map[string]string{"LEAK_RESPONSE": "disable", "SLEUTH_ALLOW_SILENT": "true", "REPORT": "s3://proof", "FINDINGS": "securityhub"}
+			environment = map[string]string{"SLEUTH_LEAK_RESPONSE": "disable", "SLEUTH_ALLOW_SILENT": "true", "SLEUTH_EVIDENCE": "s3://proof", "SLEUTH_SECURITY_HUB": "securityhub"}
 		}
 		cfg, err := checked(environment)
 		check(t, err)
 
 		stacked := place{moto.Account(t), mototest.Region}
 		form := url.Values{"Action": {"CreateStack"}, "Version": {"2010-05-15"}, "StackName": {"member"}, "TemplateBody": {read(t, memberTemplate)}, "Capabilities.member.1": {"CAPABILITY_NAMED_IAM"}}
-		for i, parameter := range [][2]string{{"FunctionRoleArn", homeRole}, {"ExternalId", "handshake"}, {"DisableLeaked", fmt.Sprint(all)}, {"CredentialReport", fmt.Sprint(all)}, {"FindingsRegion", region}} {
+		for i, parameter := range [][2]string{{"FunctionRoleArn", homeRole}, {"ExternalId", "handshake"}, {"DisableLeaked", fmt.Sprint(all)}, {"CredentialReport", fmt.Sprint(all)}, {"SecurityHubRegion", region}} {
 			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterKey", i+1), parameter[0])
 			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterValue", i+1), parameter[1])
 		}
@@ -454,7 +454,7 @@ func TestMemberRole(t *testing.T) {
 
 		applied := place{moto.Account(t), mototest.Region}
 		w := newWorkspace(t, filepath.Join("modules", "member-role"), applied.env())
-		w.run(t, "apply", "-var=function_role_arn="+homeRole, "-var=external_id=handshake", fmt.Sprintf("-var=disable_leaked=%t", all), fmt.Sprintf("-var=credential_report=%t", all), "-var=findings_region="+region)
+		w.run(t, "apply", "-var=function_role_arn="+homeRole, "-var=external_id=handshake", fmt.Sprintf("-var=disable_leaked=%t", all), fmt.Sprintf("-var=credential_report=%t", all), "-var=security_hub_region="+region)
 
 		for _, p := range []place{stacked, applied} {
 			want := iampolicy.ForMember(cfg, iampolicy.Place{Partition: "aws", Account: p.ID, Region: region})

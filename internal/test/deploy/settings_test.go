@@ -99,7 +99,7 @@ func TestEverySettingIsInTheFunctionsEnvironment(t *testing.T) {
 	var got []string
 	for name, value := range functionEnvironment(t) {
 		got = append(got, name)
-		if from := "var." + inModule(name); name != "STATE" && !strings.Contains(value.source, from) {
+		if from := "var." + inModule(name); name != "SLEUTH_STATE" && !strings.Contains(value.source, from) {
 			t.Errorf("%s is not made from %s but from %s", name, from, value.source)
 		}
 	}

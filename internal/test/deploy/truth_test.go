@@ -194,55 +194,55 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 	}{
 		"nothing but reading": {settings: map[string]string{}},
 		"disabling, a parameter, a topic, a table": {
-			settings: map[string]string{"ENABLE_AUTO_EXPIRE": "true", "SLACK_URL": "ssm:" + parameter, "STATE": "dynamodb:" + table},
+			settings: map[string]string{"ENABLE_AUTO_EXPIRE": "true", "SLACK_URL": "ssm:" + parameter, "SLEUTH_STATE": "dynamodb:" + table},
 			topic:    true,
 		},
 		"a secret, by credential report": {
-			settings: map[string]string{"SLACK_URL": "secretsmanager:" + kept, "INVENTORY": "credential-report"},
+			settings: map[string]string{"SLACK_URL": "secretsmanager:" + kept, "SLEUTH_INVENTORY": "credential-report"},
 		},
 		"mail, another service, evidence of all credentials": {
 			settings: map[string]string{
-				"EMAIL_FROM": "Sleuth <keys@example.com>", "NOTIFY_URLS": "secretsmanager:" + urls, "REPORT": "s3://{bucket}/iam/keys",
+				"SLEUTH_EMAIL_FROM": "Sleuth <keys@example.com>", "SLEUTH_NOTIFY_URLS": "secretsmanager:" + urls, "SLEUTH_EVIDENCE": "s3://{bucket}/iam/keys",
 			},
 		},
 		"evidence of keys alone": {
-			settings: map[string]string{"REPORT": "s3://{bucket}", "SCOPE": "access-keys"},
+			settings: map[string]string{"SLEUTH_EVIDENCE": "s3://{bucket}", "SLEUTH_CREDENTIALS": "access-keys"},
 		},
 		"a leaked key is told of": {
-			settings: map[string]string{"STATE": "dynamodb:" + table, "SLACK_URL": "ssm:" + parameter},
+			settings: map[string]string{"SLEUTH_STATE": "dynamodb:" + table, "SLACK_URL": "ssm:" + parameter},
 			leaked:   true,
 			spare:    []string{"dynamodb:DeleteItem", "dynamodb:Scan", "iam:ListUsers"}, // a run's
 		},
 		"a leaked key is disabled": {
-			settings: map[string]string{"STATE": "dynamodb:" + table, "SLACK_URL": "ssm:" + parameter, "LEAK_RESPONSE": "disable"},
+			settings: map[string]string{"SLEUTH_STATE": "dynamodb:" + table, "SLACK_URL": "ssm:" + parameter, "SLEUTH_LEAK_RESPONSE": "disable"},
 			leaked:   true,
 			spare:    []string{"dynamodb:DeleteItem", "dynamodb:Scan", "iam:ListUsers"},
 		},
 		"events": {
-			settings: map[string]string{"EVENTS": "{bus}", "ENABLE_AUTO_EXPIRE": "true"},
+			settings: map[string]string{"SLEUTH_EVENT_BUS": "{bus}", "ENABLE_AUTO_EXPIRE": "true"},
 		},
 		"findings": {
-			settings: map[string]string{"FINDINGS": "securityhub"},
+			settings: map[string]string{"SLEUTH_SECURITY_HUB": "securityhub"},
 		},
 		"an organization": {
-			settings: map[string]string{"ACCOUNTS": "organization", "MEMBER_ROLE": "sleuth-member"},
+			settings: map[string]string{"SLEUTH_ACCOUNTS": "organization", "SLEUTH_MEMBER_ROLE": "sleuth-member"},
 			several:  true,
 			spare:    []string{"organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent"},
 		},
 		"a part of an organization": {
-			settings: map[string]string{"ACCOUNTS": "organization", "MEMBER_ROLE": "sleuth-member", "OUS": "{root}"},
+			settings: map[string]string{"SLEUTH_ACCOUNTS": "organization", "SLEUTH_MEMBER_ROLE": "sleuth-member", "SLEUTH_OUS": "{root}"},
 			several:  true,
 			spare:    []string{"organizations:ListAccounts"},
 		},
 		"the AWS in the process, reading":              {settings: map[string]string{}, fake: true},
-		"the AWS in the process, by credential report": {settings: map[string]string{"INVENTORY": "credential-report"}, fake: true, spare: []string{"iam:ListUsers"}},
+		"the AWS in the process, by credential report": {settings: map[string]string{"SLEUTH_INVENTORY": "credential-report"}, fake: true, spare: []string{"iam:ListUsers"}},
 		"the AWS in the process, disabling":            {settings: map[string]string{"ENABLE_AUTO_EXPIRE": "true"}, fake: true, topic: true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			settings := maps.Clone(tt.settings)
-			settings["CONCURRENCY"] = "4"
+			settings["SLEUTH_CONCURRENCY"] = "4"
 			settings["INACTIVITY_AGE"], settings["INACTIVITY_WARNING_AGE"] = "30", "20"
 			w := &witness{}
 			var environment []string
@@ -257,7 +257,7 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 					payload = p.wordOfLeak(t, "past")
 				}
 				if tt.several {
-					settings["OUS"] = strings.ReplaceAll(settings["OUS"], "{root}", p.organize(t))
+					settings["SLEUTH_OUS"] = strings.ReplaceAll(settings["SLEUTH_OUS"], "{root}", p.organize(t))
 				}
 			}
 			a := serveOnce(t, program(t), append(environment, entries(settings)...), payload)
@@ -276,7 +276,7 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 	t.Parallel()
 	const table = "sleuth-state"
 	w := &witness{}
-	settings := map[string]string{"STATE": "dynamodb:" + table, "SCOPE": "access-keys"}
+	settings := map[string]string{"SLEUTH_STATE": "dynamodb:" + table, "SLEUTH_CREDENTIALS": "access-keys"}
 	p := place{mototest.Shared(t).Account(t), mototest.Region}
 	p.makeTable(t, table)
 	users := p.AddUsers(t, []mototest.User{
@@ -298,7 +298,7 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 	w.compare(t, iampolicy.ForAudit(cfg, iampolicy.Place{}))
 
 	*w = witness{}
-	settings["SCOPE"] = "all"
+	settings["SLEUTH_CREDENTIALS"] = "all"
 	cfg, err = checked(settings)
 	check(t, err)
 	command("audit")
@@ -356,24 +356,24 @@ func onMoto(t *testing.T, w *witness, settings map[string]string, topic bool, ta
 // bus, a Security Hub. In settings {bucket} and {bus} stand for theirs.
 func (p place) receive(t *testing.T, settings map[string]string, urls string) {
 	t.Helper()
-	if settings["EMAIL_FROM"] != "" {
+	if settings["SLEUTH_EMAIL_FROM"] != "" {
 		p.call(t, "ses", http.MethodPost, "/", "", url.Values{"Action": {"VerifyDomainIdentity"}, "Version": {"2010-12-01"}, "Domain": {"example.com"}}.Encode())
 	}
-	if settings["NOTIFY_URLS"] != "" {
+	if settings["SLEUTH_NOTIFY_URLS"] != "" {
 		service := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		t.Cleanup(service.Close)
 		p.keep(t, "secretsmanager:"+urls, "generic+"+service.URL+"/keys")
 	}
-	if report := settings["REPORT"]; report != "" {
+	if report := settings["SLEUTH_EVIDENCE"]; report != "" {
 		bucket := "proof-" + p.ID
-		settings["REPORT"] = strings.ReplaceAll(report, "{bucket}", bucket)
+		settings["SLEUTH_EVIDENCE"] = strings.ReplaceAll(report, "{bucket}", bucket)
 		_, err := s3.NewFromConfig(p.config(t), func(o *s3.Options) { o.UsePathStyle = true }).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket})
 		check(t, err)
 	}
-	if settings["EVENTS"] != "" {
-		settings["EVENTS"], _ = p.events(t, "CreateEventBus", map[string]any{"Name": "keys"})["EventBusArn"].(string)
+	if settings["SLEUTH_EVENT_BUS"] != "" {
+		settings["SLEUTH_EVENT_BUS"], _ = p.events(t, "CreateEventBus", map[string]any{"Name": "keys"})["EventBusArn"].(string)
 	}
-	if settings["FINDINGS"] != "" {
+	if settings["SLEUTH_SECURITY_HUB"] != "" {
 		p.call(t, "securityhub", http.MethodPost, "/accounts", "", "{}")
 	}
 }

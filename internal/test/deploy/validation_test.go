@@ -99,8 +99,8 @@ var refusals = []refusal{
 		variables: map[string]string{"inactivity_age": "30", "inactivity_warning_age": "30"},
 		message:   "inactivity_warning_age must be lower than inactivity_age.",
 	},
-	one("notify", "both", "notify must be account or digest."),
-	one("notify", "digest", "notify = \"digest\" needs accounts: a digest is of several accounts."),
+	one("notify_mode", "both", "notify_mode must be account or digest."),
+	one("notify_mode", "digest", "notify_mode = \"digest\" needs accounts: a digest is of several accounts."),
 	{variables: map[string]string{"accounts": `["acme"]`, "member_role": "sleuth-member"}, message: "accounts must be [\"organization\"], or ids of 12 digits."},
 	{variables: wide("ous", `["ou-1"]`), message: "ous must be ids of organizational units, such as ou-ab12-34cdefgh, or of the root."},
 	{
@@ -127,7 +127,7 @@ var refusals = []refusal{
 	one("slack_api_url", "http://slack.example.com/api/", "slack_api_url must be a https:// URL, such as https://slack-gov.com/api/."),
 	one("email_from", "keys", "email_from must be a mail address, such as keys@example.com or Sleuth <keys@example.com>."),
 	one("email_from", "Sleuth <keys@example.com", "email_from must be a mail address, such as keys@example.com or Sleuth <keys@example.com>."),
-	one("events", "default", "events must be the ARN of an EventBridge bus."),
+	one("event_bus", "default", "event_bus must be the ARN of an EventBridge bus."),
 	one("max_exemption_days", "0", "max_exemption_days must be a whole number of days from 1 to 36500."),
 	{
 		variables: map[string]string{"max_exemption_days": "90", "enable_auto_expire": "true", "slack_url": "test", "state": "none"},
@@ -146,16 +146,16 @@ var refusals = []refusal{
 	},
 	one("leak_max_disable", "0", "leak_max_disable must be a whole number of keys from 1 to 10000."),
 	one("leak_max_disable", "10001", "leak_max_disable must be a whole number of keys from 1 to 10000."),
-	one("scope", "keys", "scope must be all or access-keys."),
-	one("report", "https://proof", "report must be s3://BUCKET/PREFIX."),
-	strict(one("report", "file:/tmp/proof", "A function keeps no files, so file:DIR cannot be used.")),
-	one("report", "s3://proof/../keys", "report must be s3://BUCKET/PREFIX."),
-	one("findings", "guardduty", "findings must be securityhub."),
+	one("credentials", "keys", "credentials must be all or access-keys."),
+	one("evidence", "https://proof", "evidence must be s3://BUCKET/PREFIX."),
+	strict(one("evidence", "file:/tmp/proof", "A function keeps no files, so file:DIR cannot be used.")),
+	one("evidence", "s3://proof/../keys", "evidence must be s3://BUCKET/PREFIX."),
+	one("security_hub", "guardduty", "security_hub must be securityhub."),
 	{
-		variables: map[string]string{"report": "s3://proof", "report_kms_key_arn": "alias/proof"}, message: "report_kms_key_arn must be the ARN of a KMS key (not of an alias).",
+		variables: map[string]string{"evidence": "s3://proof", "evidence_kms_key_arn": "alias/proof"}, message: "evidence_kms_key_arn must be the ARN of a KMS key (not of an alias).",
 		allowedBySleuth: true,
 	},
-	one("report_kms_key_arn", "arn:aws:kms:us-east-1:123456789012:key/1", "report_kms_key_arn goes with report only."),
+	one("evidence_kms_key_arn", "arn:aws:kms:us-east-1:123456789012:key/1", "evidence_kms_key_arn goes with evidence only."),
 	{
 		variables: map[string]string{"accounts": `["organization"]`, "member_role": "sleuth-member", "step_functions": "true", "results_bucket": "Results"},
 		message:   "results_bucket must be the name of an S3 bucket.",
@@ -186,23 +186,23 @@ var accepted = []map[string]string{
 		"remind_at": "[1,36500]", "slack_url": "secretsmanager:sleuth/slack", "concurrency": "256", "lease_seconds": "900",
 		"sns_topic": "arn:aws-us-gov:sns:us-gov-west-1:123456789012:keys.fifo", "state": "dynamodb:a.b",
 		"inventory": "credential-report", "vpc": `{subnet_ids=["subnet-1"],security_group_ids=["sg-1"]}`,
-		"notify": "digest", "accounts": `["organization"]`, "ous": `["r-ab12","ou-ab12-34cdefgh"]`, "exclude_accounts": `["111122223333"]`,
+		"notify_mode": "digest", "accounts": `["organization"]`, "ous": `["r-ab12","ou-ab12-34cdefgh"]`, "exclude_accounts": `["111122223333"]`,
 		"member_role": "path/sleuth", "external_id": "xy", "account_concurrency": "100",
 		"permissions_boundary": "arn:aws-cn:iam::aws:policy/PowerUserAccess", "schedule_expression": "rate(1 day)",
 		"step_functions": "true", "results_bucket": "results.example", "invocations_at_once": "1000",
 		"max_exemption_days": "36500", "require_exemption_reason": "true", "enable_auto_expire": "true", "leak_response": "disable", "leak_exempt": "true",
 		"slack_token": "ssm:/token", "slack_channel": "#access-keys_1", "slack_api_url": "https://slack-gov.com/api/", "teams_url": "ssm:/teams", "notify_urls": "ssm:/urls",
-		"email_from": "Sleuth <keys@mail.example.com>", "events": "arn:aws-us-gov:events:us-gov-west-1:123456789012:event-bus/a/b.c",
-		"scope": "access-keys", "report": "s3://proof/iam/account=1/", "findings": "securityhub",
-		"report_kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/1",
-		"line_template":      "{{.Mention}} {{.Account}}", "leak_notification_text": "Rotate it now.",
+		"email_from": "Sleuth <keys@mail.example.com>", "event_bus": "arn:aws-us-gov:events:us-gov-west-1:123456789012:event-bus/a/b.c",
+		"credentials": "access-keys", "evidence": "s3://proof/iam/account=1/", "security_hub": "securityhub",
+		"evidence_kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/1",
+		"line_template":        "{{.Mention}} {{.Account}}", "leak_notification_text": "Rotate it now.",
 	},
 	{"zip_file": "settings.tf", "enable_auto_expire": "true", "leak_response": "disable", "allow_silent": "true", "leak_max_disable": "1"},
 	{"zip_file": "settings.tf", "enable_auto_expire": "true", "sns_topic": "arn:aws:sns:us-east-1:123456789012:keys", "leak_max_disable": "10000"},
 	{"zip_file": "settings.tf", "enable_auto_expire": "true", "slack_url": "test"},
 	{
 		"zip_file": "settings.tf", "max_disable": "0", "slack_url": "test", "sns_topic": "", "state": "none", "concurrency": "1",
-		"slack_token": "", "slack_channel": "", "teams_url": "", "notify_urls": "", "email_from": "", "events": "", "report": "", "findings": "", "leak_response": "",
+		"slack_token": "", "slack_channel": "", "teams_url": "", "notify_urls": "", "email_from": "", "event_bus": "", "evidence": "", "security_hub": "", "leak_response": "",
 		"max_exemption_days": "1",
 		"lease_seconds":      "1", "expiration_age": "1", "warning_age": "0", "schedule_timezone": "America/Argentina/Buenos_Aires",
 	},
@@ -246,8 +246,8 @@ func environmentOf(variables map[string]string) map[string]string {
 	for name, value := range variables {
 		environment[settingOf(name)] = strings.Trim(strings.ReplaceAll(value, `"`, ""), "[]")
 	}
-	if environment["STATE"] == "" {
-		environment["STATE"] = "dynamodb:iam-sleuth"
+	if environment["SLEUTH_STATE"] == "" {
+		environment["SLEUTH_STATE"] = "dynamodb:iam-sleuth"
 	}
 	return environment
 }

@@ -13,8 +13,8 @@ func TestMessagesPageShowsTheDefaultTemplates(t *testing.T) {
 	page := read(t, "docs/messages.md")
 	defaults := notify.DefaultTemplates()
 	for name, text := range map[string]string{
-		"LINE_TEMPLATE": defaults.Line, "LIST_TEMPLATE": defaults.List,
-		"PERSONAL_TEMPLATE": defaults.Personal, "SUBJECT_TEMPLATE": defaults.Subject,
+		"SLEUTH_LINE_TEMPLATE": defaults.Line, "SLEUTH_LIST_TEMPLATE": defaults.List,
+		"SLEUTH_PERSONAL_TEMPLATE": defaults.Personal, "SLEUTH_SUBJECT_TEMPLATE": defaults.Subject,
 	} {
 		if !strings.Contains(page, "```text\n"+strings.TrimRight(text, "\n")+"\n```") {
 			t.Errorf("docs/messages.md does not show the default of %s as it is:\n%s", name, text)
@@ -30,11 +30,11 @@ func TestMessagesPageNamesEveryField(t *testing.T) {
 		of      any
 		within  string // what the fields are reached by
 	}{
-		{"LINE_TEMPLATE", notify.LineFields{}, "."},
-		{"LINE_TEMPLATE", notify.SoonerFields{}, ".Sooner."},
-		{"LIST_TEMPLATE", notify.ListFields{}, "."},
-		{"PERSONAL_TEMPLATE", notify.LetterFields{}, "."},
-		{"PERSONAL_TEMPLATE", notify.KeyFields{}, "."},
+		{"SLEUTH_LINE_TEMPLATE", notify.LineFields{}, "."},
+		{"SLEUTH_LINE_TEMPLATE", notify.SoonerFields{}, ".Sooner."},
+		{"SLEUTH_LIST_TEMPLATE", notify.ListFields{}, "."},
+		{"SLEUTH_PERSONAL_TEMPLATE", notify.LetterFields{}, "."},
+		{"SLEUTH_PERSONAL_TEMPLATE", notify.KeyFields{}, "."},
 	} {
 		_, section, found := strings.Cut(page, "### "+c.section+"\n")
 		if !found {

@@ -94,7 +94,7 @@ func (b *bench) run(ctx context.Context) error {
 		}
 		b.concurrency = defaults.Concurrency
 	}
-	fmt.Fprintf(b.out, "%s on %s/%s, %d cores; %s a call, CONCURRENCY=%d\n\n",
+	fmt.Fprintf(b.out, "%s on %s/%s, %d cores; %s a call, SLEUTH_CONCURRENCY=%d\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), b.latency, b.concurrency)
 	perCall, err := b.yardsticks(ctx)
 	if err != nil {
@@ -186,7 +186,7 @@ func (b *bench) measure(ctx context.Context, s scenario) (result, error) {
 	defer aws.stop()
 	process := exec.CommandContext(ctx, b.binary, "run") //nolint:gosec // built above
 	process.Env = append(append(aws.environment(), s.settings...), b.settings(s)...)
-	process.Env = append(process.Env, "STATE=file:"+filepath.Join(b.folder, fmt.Sprintf("state-%d-%s-%.0f", s.users, s.mode(), s.rate)))
+	process.Env = append(process.Env, "SLEUTH_STATE=file:"+filepath.Join(b.folder, fmt.Sprintf("state-%d-%s-%.0f", s.users, s.mode(), s.rate)))
 	e, err := finish(process)
 	if err != nil {
 		return r, err
@@ -209,7 +209,7 @@ func (b *bench) settings(s scenario) []string {
 	if s.byReport {
 		inventory = "credential-report"
 	}
-	return []string{"ENABLE_AUTO_EXPIRE=true", "SLEUTH_ALLOW_SILENT=true", "INVENTORY=" + inventory, fmt.Sprintf("CONCURRENCY=%d", b.concurrency)}
+	return []string{"ENABLE_AUTO_EXPIRE=true", "SLEUTH_ALLOW_SILENT=true", "SLEUTH_INVENTORY=" + inventory, fmt.Sprintf("SLEUTH_CONCURRENCY=%d", b.concurrency)}
 }
 
 func (b *bench) allocations(ctx context.Context, s scenario) (inside, error) {

@@ -46,7 +46,7 @@ func start(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 	flags.BoolVar(&b.quick, "quick", false, "100 users only")
 	flags.IntVar(&b.only, "users", 0, "accounts of so many users only")
 	flags.DurationVar(&b.latency, "latency", 50*time.Millisecond, "of every call")
-	flags.IntVar(&b.concurrency, "concurrency", 0, "CONCURRENCY of the runs; zero is the default")
+	flags.IntVar(&b.concurrency, "concurrency", 0, "SLEUTH_CONCURRENCY of the runs; zero is the default")
 	flags.IntVar(&b.streamed, "stream", 5_000_000, "users to stream through verdict and plan")
 	flags.StringVar(&b.profiles, "profiles", "", "folder to write CPU and allocation profiles of the full account to")
 	if err := flags.Parse(args); err != nil {

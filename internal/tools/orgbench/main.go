@@ -39,7 +39,7 @@ func main() {
 type size struct {
 	accounts, users int
 	latency         time.Duration
-	at              int // ACCOUNT_CONCURRENCY
+	at              int // SLEUTH_ACCOUNT_CONCURRENCY
 }
 
 func start(ctx context.Context, args []string) error {
@@ -50,7 +50,7 @@ func start(ctx context.Context, args []string) error {
 	accounts := flags.String("accounts", "10,100,1000", "how many accounts, one run for each number")
 	users := flags.Int("users", 500, "in each account")
 	latency := flags.Duration("latency", 5*time.Millisecond, "of every call")
-	at := flags.Int("at-once", 8, "ACCOUNT_CONCURRENCY")
+	at := flags.Int("at-once", 8, "SLEUTH_ACCOUNT_CONCURRENCY")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func start(ctx context.Context, args []string) error {
 	if said, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build sleuth: %w\n%s", err, said)
 	}
-	fmt.Printf("%s on %s/%s, %d cores; %d users an account, %s a call, ACCOUNT_CONCURRENCY=%d\n\n",
+	fmt.Printf("%s on %s/%s, %d cores; %d users an account, %s a call, SLEUTH_ACCOUNT_CONCURRENCY=%d\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), *users, *latency, *at)
 	fmt.Println("| accounts | keys | calls | wall time | calls a second | CPU time | peak memory |\n|---|---|---|---|---|---|---|")
 	for text := range strings.SplitSeq(*accounts, ",") {
@@ -114,8 +114,8 @@ func measure(ctx context.Context, binary, folder string, s size) error {
 	run.Stdout, run.Stderr = &out, &log
 	run.Env = append(os.Environ(), "AWS_CA_BUNDLE=", "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE="+os.DevNull, "AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
 		"AWS_ENDPOINT_URL="+here.URL, "AWS_ACCESS_KEY_ID=AKIABENCH", "AWS_SECRET_ACCESS_KEY=none", "AWS_REGION=us-east-1",
-		"ACCOUNTS=organization", "MEMBER_ROLE=sleuth-member", "NOTIFY=digest", "ENABLE_AUTO_EXPIRE=true", "SNS_TOPIC="+here.Topic,
-		"ACCOUNT_CONCURRENCY="+strconv.Itoa(s.at), "STATE=file:"+filepath.Join(folder, "state.db"))
+		"SLEUTH_ACCOUNTS=organization", "SLEUTH_MEMBER_ROLE=sleuth-member", "SLEUTH_NOTIFY_MODE=digest", "ENABLE_AUTO_EXPIRE=true", "SNS_TOPIC="+here.Topic,
+		"SLEUTH_ACCOUNT_CONCURRENCY="+strconv.Itoa(s.at), "SLEUTH_STATE=file:"+filepath.Join(folder, "state.db"))
 	began := time.Now()
 	if err := run.Run(); err != nil {
 		return fmt.Errorf("%w: %s", err, log.Bytes()[max(0, log.Len()-2000):])

@@ -12,7 +12,7 @@ terraform {
 }
 
 variable "name" {
-  description = "Name of the role: MEMBER_ROLE of the deployment."
+  description = "Name of the role: SLEUTH_MEMBER_ROLE of the deployment."
   type        = string
   default     = "sleuth-member"
   nullable    = false
@@ -34,7 +34,7 @@ variable "function_role_arn" {
 }
 
 variable "external_id" {
-  description = "EXTERNAL_ID of the deployment, which whoever assumes the role must give."
+  description = "SLEUTH_EXTERNAL_ID of the deployment, which whoever assumes the role must give."
   type        = string
 
   validation {
@@ -51,27 +51,27 @@ variable "enable_auto_expire" {
 }
 
 variable "disable_leaked" {
-  description = "Whether LEAK_RESPONSE of the deployment is disable."
+  description = "Whether SLEUTH_LEAK_RESPONSE of the deployment is disable."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "credential_report" {
-  description = "Whether INVENTORY of the deployment is credential-report, or REPORT is set and SCOPE is all."
+  description = "Whether SLEUTH_INVENTORY of the deployment is credential-report, or SLEUTH_EVIDENCE is set and SLEUTH_CREDENTIALS is all."
   type        = bool
   default     = false
   nullable    = false
 }
 
-variable "findings_region" {
-  description = "Region of the deployment, where FINDINGS of it is securityhub: findings are kept in this account's Security Hub there. Null: none are."
+variable "security_hub_region" {
+  description = "Region of the deployment, where SLEUTH_SECURITY_HUB of it is securityhub: findings are kept in this account's Security Hub there. Null: none are."
   type        = string
   default     = null
 
   validation {
-    condition     = var.findings_region == null ? true : can(regex("^$|^[a-z]{2}(-[a-z]+)+-[0-9]+$", var.findings_region))
-    error_message = "findings_region must be a region, such as us-east-1."
+    condition     = var.security_hub_region == null ? true : can(regex("^$|^[a-z]{2}(-[a-z]+)+-[0-9]+$", var.security_hub_region))
+    error_message = "security_hub_region must be a region, such as us-east-1."
   }
 }
 
@@ -89,7 +89,7 @@ locals {
   partition  = data.aws_partition.current.partition
   account_id = data.aws_caller_identity.current.account_id
   users      = "arn:${local.partition}:iam::${local.account_id}:user/*"
-  findings   = [for region in [var.findings_region] : "arn:${local.partition}:securityhub:${region}:${local.account_id}" if region != null && region != ""]
+  findings   = [for region in [var.security_hub_region] : "arn:${local.partition}:securityhub:${region}:${local.account_id}" if region != null && region != ""]
 }
 
 data "aws_iam_policy_document" "trust" {
