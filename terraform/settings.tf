@@ -14,7 +14,7 @@ variable "expiration_age" {
 }
 
 variable "warning_age" {
-  description = "WARNING_AGE: age since creation, in days, from which the owner is warned. Lower than expiration_age."
+  description = "WARNING_AGE: age since creation, in days, from which the owner is warned. Must be lower than expiration_age."
   type        = number
   default     = 80
   nullable    = false
@@ -31,7 +31,7 @@ variable "warning_age" {
 }
 
 variable "inactivity_age" {
-  description = "INACTIVITY_AGE: age since last use, in days, at which a key is disabled. At most expiration_age, which is also its default. Goes together with inactivity_warning_age."
+  description = "INACTIVITY_AGE: age since last use, in days, at which a key is disabled. At most expiration_age, which is also its default. Requires inactivity_warning_age."
   type        = number
   default     = null
 
@@ -47,7 +47,7 @@ variable "inactivity_age" {
 }
 
 variable "inactivity_warning_age" {
-  description = "INACTIVITY_WARNING_AGE: age since last use, in days, from which the owner is warned. Lower than inactivity_age. Defaults to warning_age where inactivity_age is not set."
+  description = "INACTIVITY_WARNING_AGE: age since last use, in days, from which the owner is warned. Must be lower than inactivity_age. Default: warning_age if inactivity_age is not set."
   type        = number
   default     = null
 
@@ -68,7 +68,7 @@ variable "inactivity_warning_age" {
 }
 
 variable "enable_auto_expire" {
-  description = "ENABLE_AUTO_EXPIRE: disable keys past a limit. Without it people are only notified, and the role cannot change a key. Needs a channel, or allow_silent."
+  description = "ENABLE_AUTO_EXPIRE: disable keys past a limit. Otherwise owners are notified and no key is disabled, and the role cannot change a key. Requires a channel, or allow_silent."
   type        = bool
   default     = false
   nullable    = false
@@ -80,14 +80,14 @@ variable "enable_auto_expire" {
 }
 
 variable "allow_silent" {
-  description = "SLEUTH_ALLOW_SILENT: allow disabling keys although no channel is set, so that nobody is notified."
+  description = "SLEUTH_ALLOW_SILENT: allow disabling keys although no channel is configured, so that nobody is notified."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "max_disable" {
-  description = "SLEUTH_MAX_DISABLE: disable nothing, tell the channels and fail where one run would disable more than this many keys (\"25\"), or this share of the active ones (\"10%\"). Null: no limit."
+  description = "SLEUTH_MAX_DISABLE: the most keys that one run may disable, as a number (\"25\") or as a share of the active keys (\"10%\"). A run that would exceed it disables none, reports that to the channels, and fails. Null: no limit."
   type        = string
   default     = null
 
@@ -98,7 +98,7 @@ variable "max_disable" {
 }
 
 variable "min_notice_days" {
-  description = "SLEUTH_MIN_NOTICE_DAYS: disable no key until so many days after its owner's first delivered warning, however old it is."
+  description = "SLEUTH_MIN_NOTICE_DAYS: disable a key, however old, only if its owner's first warning was delivered at least this many days ago."
   type        = number
   default     = 0
   nullable    = false
@@ -115,7 +115,7 @@ variable "min_notice_days" {
 }
 
 variable "max_exemption_days" {
-  description = "SLEUTH_MAX_EXEMPTION_DAYS: honour no exemption that has no end, or one more than this many days ahead. Null: any."
+  description = "SLEUTH_MAX_EXEMPTION_DAYS: ignore exemptions without an end date, and those that end more than this many days from now. Null: no limit."
   type        = number
   default     = null
 
@@ -131,7 +131,7 @@ variable "max_exemption_days" {
 }
 
 variable "require_exemption_reason" {
-  description = "SLEUTH_REQUIRE_EXEMPTION_REASON: honour no exemption without a KeyAutoExpireReason tag."
+  description = "SLEUTH_REQUIRE_EXEMPTION_REASON: ignore exemptions without a KeyAutoExpireReason tag."
   type        = bool
   default     = false
   nullable    = false
@@ -143,7 +143,7 @@ variable "require_exemption_reason" {
 }
 
 variable "leak_response" {
-  description = "SLEUTH_LEAK_RESPONSE: what to do about a key that AWS has found in public: tell at once (notify), or disable it and tell (disable), whatever its age and exemption. Null: AWS's events do not start the function. They come in one region: see docs/deploy.md."
+  description = "SLEUTH_LEAK_RESPONSE: what to do about a key that AWS found in public: notify its owner at once (notify), or disable it and notify (disable). Applies whatever the key's age and exemption. Null: AWS's events do not start the function. They come in one region: see docs/deploy.md."
   type        = string
   default     = "notify"
 
@@ -159,14 +159,14 @@ variable "leak_response" {
 }
 
 variable "leak_exempt" {
-  description = "SLEUTH_LEAK_EXEMPT: with leak_response = \"disable\", only tell of the leaked keys of exempt users, and leave them active."
+  description = "SLEUTH_LEAK_EXEMPT: with leak_response = \"disable\", do not disable the leaked keys of exempt users; only notify."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "leak_max_disable" {
-  description = "SLEUTH_LEAK_MAX_DISABLE: with leak_response = \"disable\", the most leaked keys that one event, and one hour in one account, may disable, 1 to 10000. Beyond it owners are notified, nothing more is disabled, and the event fails."
+  description = "SLEUTH_LEAK_MAX_DISABLE: with leak_response = \"disable\", the most leaked keys to disable for one event, and in one hour in one account, from 1 to 10000. Beyond it owners are notified, no further key is disabled, and the event fails."
   type        = number
   default     = 10
   nullable    = false
@@ -178,7 +178,7 @@ variable "leak_max_disable" {
 }
 
 variable "remind_at" {
-  description = "SLEUTH_REMIND_AT: warn only as a key passes each of these days left, such as [30, 14, 7, 3, 1], rather than on every run."
+  description = "SLEUTH_REMIND_AT: warn only as a key passes each of these numbers of days left, such as [30, 14, 7, 3, 1]. Empty: warn on every run."
   type        = list(number)
   default     = []
   nullable    = false
@@ -195,7 +195,7 @@ variable "remind_at" {
 }
 
 variable "accounts" {
-  description = "SLEUTH_ACCOUNTS: cover these accounts: [\"organization\"] for every active one of the organization, or their ids. Empty: the function's own account alone."
+  description = "SLEUTH_ACCOUNTS: accounts to cover: [\"organization\"] for every active account of the organization, or a list of ids. Empty: only the function's own account."
   type        = list(string)
   default     = []
   nullable    = false
@@ -207,7 +207,7 @@ variable "accounts" {
 }
 
 variable "ous" {
-  description = "SLEUTH_OUS: with accounts = [\"organization\"], only the accounts in these organizational units, and in those nested in them."
+  description = "SLEUTH_OUS: with accounts = [\"organization\"], cover only the accounts in these organizational units, and in those nested in them."
   type        = list(string)
   default     = []
   nullable    = false
@@ -262,7 +262,7 @@ variable "member_role" {
 }
 
 variable "external_id" {
-  description = "SLEUTH_EXTERNAL_ID: external id that the role in each account asks for."
+  description = "SLEUTH_EXTERNAL_ID: external id that the role in each account requires."
   type        = string
   default     = null
 
@@ -278,7 +278,7 @@ variable "external_id" {
 }
 
 variable "account_concurrency" {
-  description = "SLEUTH_ACCOUNT_CONCURRENCY: how many accounts are worked on at once, 1 to 100; each makes up to concurrency calls."
+  description = "SLEUTH_ACCOUNT_CONCURRENCY: the most accounts to process at once, from 1 to 100. Each makes up to concurrency calls."
   type        = number
   default     = 8
   nullable    = false
@@ -290,7 +290,7 @@ variable "account_concurrency" {
 }
 
 variable "inventory" {
-  description = "SLEUTH_INVENTORY: how a run finds the users to look at. live asks for every user's keys, credential-report only for those whom the account's report shows to matter."
+  description = "SLEUTH_INVENTORY: how a run finds the users to read: live reads every user's keys, credential-report only those of the users whose keys may be due according to the account's credential report."
   type        = string
   default     = "live"
   nullable    = false
@@ -302,7 +302,7 @@ variable "inventory" {
 }
 
 variable "credentials" {
-  description = "SLEUTH_CREDENTIALS: what audit and the reports name. all also names root access keys, old console passwords and signing certificates, as the account's credential report shows them; access-keys does not. Nothing is done about them."
+  description = "SLEUTH_CREDENTIALS: which credentials audit and the reports show: access-keys only, or all, which adds root access keys, old console passwords and signing certificates from the account's credential report. Those are only shown, never changed."
   type        = string
   default     = "all"
   nullable    = false
@@ -314,7 +314,7 @@ variable "credentials" {
 }
 
 variable "evidence" {
-  description = "SLEUTH_EVIDENCE: where each run leaves its evidence, as \"s3://BUCKET/PREFIX\": what it found and did, as JSON and as a page of HTML, by account and date. The bucket is yours; the function's role can add to the prefix, and not read it."
+  description = "SLEUTH_EVIDENCE: where each run writes evidence of what it found and did, as JSON and HTML, by account and date: \"s3://BUCKET/PREFIX\". The bucket is yours. The function's role can write to the prefix but not read it."
   type        = string
   default     = null
 
@@ -325,7 +325,7 @@ variable "evidence" {
 }
 
 variable "security_hub" {
-  description = "SLEUTH_SECURITY_HUB: \"securityhub\" keeps a finding in AWS Security Hub for each key past a warning or a limit, archived once that is settled. Null: none."
+  description = "SLEUTH_SECURITY_HUB: \"securityhub\" keeps a finding in AWS Security Hub for each key past a warning or a limit. A finding is archived when its key is resolved. Null: none."
   type        = string
   default     = null
 
@@ -336,7 +336,7 @@ variable "security_hub" {
 }
 
 variable "concurrency" {
-  description = "SLEUTH_CONCURRENCY: how many IAM calls may be under way at once, 1 to 256."
+  description = "SLEUTH_CONCURRENCY: the most IAM calls to make at once, from 1 to 256."
   type        = number
   default     = 32
   nullable    = false
@@ -348,7 +348,7 @@ variable "concurrency" {
 }
 
 variable "results_bucket" {
-  description = "SLEUTH_RESULTS_BUCKET: with step_functions, the S3 bucket for the list of accounts and for what became of each. Null makes one."
+  description = "SLEUTH_RESULTS_BUCKET: with step_functions, the S3 bucket for the list of accounts and the result of each. Null: the module creates one."
   type        = string
   default     = null
 
@@ -364,7 +364,7 @@ variable "results_bucket" {
 }
 
 variable "state" {
-  description = "SLEUTH_STATE: where to remember who was warned, what was disabled and which notices are still owed. Null makes a DynamoDB table for it; \"dynamodb:TABLE\" uses one that you have, in this account and region; \"none\" remembers nothing."
+  description = "SLEUTH_STATE: where to record which owners were warned, which keys were disabled, and which notices are pending. Null: the module creates a DynamoDB table. \"dynamodb:TABLE\" uses an existing table in this account and region; \"none\" keeps no state."
   type        = string
   default     = null
 
@@ -375,7 +375,7 @@ variable "state" {
 }
 
 variable "lease_seconds" {
-  description = "SLEUTH_LEASE_SECONDS: how long a run that died keeps others off its account, 1 to 900."
+  description = "SLEUTH_LEASE_SECONDS: how long the lease of a run that crashed keeps other runs off its account, from 1 to 900."
   type        = number
   default     = 60
   nullable    = false
@@ -387,7 +387,7 @@ variable "lease_seconds" {
 }
 
 variable "debug" {
-  description = "DEBUG: log more, and print the key table and the Slack and SNS messages."
+  description = "DEBUG: log more, and print the table of keys and the Slack and SNS messages."
   type        = bool
   default     = false
   nullable    = false

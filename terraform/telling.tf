@@ -1,7 +1,7 @@
 # What people are told, and where: settings of Sleuth as in settings.tf.
 
 variable "expire_notification_title" {
-  description = "EXPIRE_NOTIFICATION_TITLE: title above the keys that are due by creation age."
+  description = "EXPIRE_NOTIFICATION_TITLE: title above the keys that expire due to creation age."
   type        = string
   default     = "AWS IAM Key Expiration Report"
 }
@@ -13,7 +13,7 @@ variable "expire_notification_text" {
 }
 
 variable "inactive_notification_title" {
-  description = "INACTIVE_NOTIFICATION_TITLE: title above the keys that are due by inactivity."
+  description = "INACTIVE_NOTIFICATION_TITLE: title above the keys that expire due to inactivity."
   type        = string
   default     = "AWS IAM Key Inactivity Report"
 }
@@ -31,25 +31,25 @@ variable "leak_notification_title" {
 }
 
 variable "leak_notification_text" {
-  description = "SLEUTH_LEAK_NOTIFICATION_TEXT: instructions on what to do about a key that was found in public. Null: Sleuth's own."
+  description = "SLEUTH_LEAK_NOTIFICATION_TEXT: instructions on what to do about a key that was found in public. Null: a built-in text."
   type        = string
   default     = null
 }
 
 variable "line_template" {
-  description = "SLEUTH_LINE_TEMPLATE: Go template of the line about one key in a list. Null: the line of the Python original, which other programs read."
+  description = "SLEUTH_LINE_TEMPLATE: Go template of the line about one key in a list. Null: the line of aws-iam-sleuth, which other programs may read."
   type        = string
   default     = null
 }
 
 variable "list_template" {
-  description = "SLEUTH_LIST_TEMPLATE: Go template of what stands above a list of keys."
+  description = "SLEUTH_LIST_TEMPLATE: Go template of the text above a list of keys."
   type        = string
   default     = null
 }
 
 variable "personal_template" {
-  description = "SLEUTH_PERSONAL_TEMPLATE: Go template of the message to one person about their own keys, by Slack or by mail."
+  description = "SLEUTH_PERSONAL_TEMPLATE: Go template of the message to one person about their own keys, in Slack or by mail."
   type        = string
   default     = null
 }
@@ -83,7 +83,7 @@ variable "slack_token" {
 }
 
 variable "slack_channel" {
-  description = "SLEUTH_SLACK_CHANNEL: with slack_token, id or #name of the channel for the list of all keys, for groups, and for people who can't be reached directly."
+  description = "SLEUTH_SLACK_CHANNEL: with slack_token, id or #name of the channel for the list of all keys, for groups, and for people who cannot be reached directly."
   type        = string
   default     = null
 
@@ -99,7 +99,7 @@ variable "slack_channel" {
 }
 
 variable "slack_api_url" {
-  description = "SLEUTH_SLACK_API_URL: where Slack's API is, for GovSlack or a proxy."
+  description = "SLEUTH_SLACK_API_URL: URL of Slack's API, for GovSlack or a proxy."
   type        = string
   default     = "https://slack.com/api/"
 
@@ -132,7 +132,7 @@ variable "sns_topic" {
 }
 
 variable "email_from" {
-  description = "SLEUTH_EMAIL_FROM: send each person mail about their own keys through SES from this address, to the Email tag or to a user name that is an address. SES must have verified the address or its domain, in this account and region."
+  description = "SLEUTH_EMAIL_FROM: address from which SES sends each person mail about their own keys. It goes to the address in the Email tag, or to the user name if that is an address. SES must have verified the address or its domain, in this account and region."
   type        = string
   default     = null
 
@@ -143,7 +143,7 @@ variable "email_from" {
 }
 
 variable "notify_urls" {
-  description = "SLEUTH_NOTIFY_URLS: where the URLs of further services are kept, as \"ssm:/parameter/name\" or \"secretsmanager:secret-id\": shoutrrr URLs, separated by spaces or commas. The URLs themselves are refused, as they hold secrets."
+  description = "SLEUTH_NOTIFY_URLS: where the URLs of other services are kept, as \"ssm:/parameter/name\" or \"secretsmanager:secret-id\": shoutrrr URLs, separated by spaces or commas. The URLs themselves are refused, as they hold secrets."
   type        = string
   default     = null
 
@@ -165,7 +165,7 @@ variable "event_bus" {
 }
 
 variable "notify_mode" {
-  description = "SLEUTH_NOTIFY_MODE: with accounts, a message for each account (account), or one of all of them (digest)."
+  description = "SLEUTH_NOTIFY_MODE: with accounts, send a message for each account (account), or one digest of all accounts (digest)."
   type        = string
   default     = "account"
   nullable    = false

@@ -39,6 +39,7 @@ func TestCronJob(t *testing.T) {
 		{job, []any{"spec", "concurrencyPolicy"}, "Forbid"},
 		{job, []any{"spec", "jobTemplate", "spec", "backoffLimit"}, 0},
 		{pod, []any{"restartPolicy"}, "Never"},
+		{pod, []any{"enableServiceLinks"}, false}, // else a service's name could make an unknown setting
 		{pod, []any{"securityContext", "runAsNonRoot"}, true},
 		{pod, []any{"securityContext", "runAsUser"}, 65532},
 		{pod, []any{"securityContext", "runAsGroup"}, 65532},

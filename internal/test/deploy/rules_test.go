@@ -76,7 +76,7 @@ func TestTemplateRefusesSilence(t *testing.T) {
 	t.Parallel()
 	channels := map[string]string{
 		"SlackUrl": "test", "SlackToken": "ssm:/token", "SnsTopic": "arn:aws:sns:us-east-1:123456789012:keys", "EmailFrom": "keys@example.com",
-		"TeamsUrl": "ssm:/teams", "NotifyUrls": "ssm:/urls", "Events": "arn:aws:events:us-east-1:123456789012:event-bus/keys",
+		"TeamsUrl": "ssm:/teams", "NotifyUrls": "ssm:/urls", "EventBus": "arn:aws:events:us-east-1:123456789012:event-bus/keys",
 	}
 	if refusedByRules(t, nil) {
 		t.Error("the defaults are refused, which disable nothing")

@@ -65,7 +65,7 @@ variable "credential_report" {
 }
 
 variable "security_hub_region" {
-  description = "Region of the deployment, where SLEUTH_SECURITY_HUB of it is securityhub: findings are kept in this account's Security Hub there. Null: none are."
+  description = "Region of the deployment, if its SLEUTH_SECURITY_HUB is securityhub: findings are kept in this account's Security Hub there. Null: none are."
   type        = string
   default     = null
 
