@@ -16,8 +16,9 @@ import (
 // checker collects the problems of a set of settings.
 type checker struct{ problems Problems }
 
-// newChecker also gives every empty setting its default, so that a flag given
-// as "" counts as unset, as an empty variable does.
+// newChecker returns a checker without problems. It also gives every empty
+// setting its default, so that a flag given as "" counts as unset, as an empty
+// variable does.
 func newChecker(s *Settings) *checker {
 	fillDefaults(reflect.ValueOf(s).Elem())
 	return &checker{}
@@ -70,8 +71,8 @@ func (c *checker) autoExpire(text string) bool {
 	return false
 }
 
-// days is an age that was given, to be compared with others. One that could
-// not be read was reported, and is compared with none.
+// days is an age that was given, to be compared with others. One that is not
+// readable was reported, and is not compared.
 type days struct {
 	variable string
 	n        int
@@ -165,8 +166,8 @@ func (c *checker) slackURL(given SecretText) Secret {
 	return Secret{Value: secret.New(text)}
 }
 
-// CheckSlackURL reports whether a text, given as a setting or fetched from
-// where the setting pointed to, can be a webhook. The error does not hold it.
+// CheckSlackURL returns an error if a text, given as a setting or fetched from
+// where the setting points to, cannot be a webhook. The error does not hold it.
 func CheckSlackURL(text string) error {
 	if text == SlackTest {
 		return nil
@@ -177,8 +178,8 @@ func CheckSlackURL(text string) error {
 	return nil
 }
 
-// isWebURL takes plain http for this machine only, as what is sent there must
-// not be read on the way.
+// isWebURL allows plain http for this machine only, so that nothing sent can be
+// read on the way.
 func isWebURL(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {

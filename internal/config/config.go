@@ -21,7 +21,7 @@ type Config struct {
 	Rules      audit.Rules
 	Policy     audit.Policy // OwnKeys is not a setting, and left empty
 	MaxDisable Cap
-	// Exemptions says which exemptions are honoured.
+	// Exemptions says which exemptions are valid.
 	Exemptions audit.ExemptionRules
 	// LeakDisables is set if leaked keys are disabled, LeakSparesExempt if those
 	// of exempt users are not.
@@ -282,8 +282,8 @@ func (c *checker) needsChannel(variable, value string, disables bool) {
 	}
 }
 
-// debugging follows the original, where any value turned DEBUG on, but for
-// the values that say no.
+// debugging follows aws-iam-sleuth, where any value turned DEBUG on, except for
+// the values that mean no.
 func debugging(text string) bool {
 	switch strings.ToLower(strings.TrimSpace(text)) {
 	case "", "0", "f", "false", "n", "no", "off":

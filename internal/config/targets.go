@@ -13,15 +13,15 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
-// Evidence is where each run leaves what it found and did. The zero Evidence
-// is nowhere.
+// Evidence is where each run writes what it found and did. The zero Evidence is
+// nowhere.
 type Evidence struct {
 	Dir    string // a folder, for file:DIR
 	Bucket string // a bucket and a prefix without slashes around it, for s3://BUCKET/PREFIX
 	Prefix string
 }
 
-// IsSet reports whether evidence is to be left at all.
+// IsSet reports whether evidence is to be written.
 func (e Evidence) IsSet() bool { return e.Dir != "" || e.Bucket != "" }
 
 // String is the setting as it is given.
@@ -60,8 +60,8 @@ func (c *checker) evidence(text string) Evidence {
 	return Evidence{}
 }
 
-// secretText reads a secret that is given as it is, or as the place it is kept
-// in; check judges one that is given, and never quotes it.
+// secretText reads a secret that is given as its value, or as a reference to
+// where it is kept. check judges a value, and never quotes it.
 func (c *checker) secretText(variable string, given SecretText, check func(string) error) Secret {
 	text := strings.TrimSpace(given.Reveal())
 	s, isReference, err := parseReference(text)
@@ -74,8 +74,8 @@ func (c *checker) secretText(variable string, given SecretText, check func(strin
 	return s
 }
 
-// CheckSlackToken reports whether a text can be the token of a Slack app. The
-// error does not hold it. https://docs.slack.dev/authentication/tokens
+// CheckSlackToken returns an error if a text cannot be the token of a Slack app.
+// The error does not hold it. https://docs.slack.dev/authentication/tokens
 func CheckSlackToken(text string) error {
 	if !strings.HasPrefix(text, "xox") || strings.ContainsAny(text, " \t\r\n") {
 		return fmt.Errorf("must be the token of a Slack app, which begins with xoxb-, ssm:/parameter/name or secretsmanager:secret-id")
@@ -83,8 +83,8 @@ func CheckSlackToken(text string) error {
 	return nil
 }
 
-// SplitURLs takes a list of URLs apart at white space, and at commas that
-// another URL follows: a URL may hold commas of its own.
+// SplitURLs splits a list of URLs at white space, and at commas that another URL
+// follows, as a URL may itself contain commas.
 func SplitURLs(text string) []string {
 	var urls []string
 	for _, word := range strings.Fields(text) {
@@ -100,15 +100,15 @@ func SplitURLs(text string) []string {
 	return slices.DeleteFunc(urls, func(u string) bool { return u == "" })
 }
 
-// CheckNotifyURLs reports whether a text can be a list of shoutrrr URLs. Each
-// is read completely once it is used. The error does not hold any.
+// CheckNotifyURLs returns an error if a text cannot be a list of shoutrrr URLs.
+// Each is parsed completely when it is used. The error does not hold any.
 func CheckNotifyURLs(text string) error {
 	for i, one := range SplitURLs(text) {
 		if teams.IsRetired(one) {
 			return fmt.Errorf("number %d is the URL of an Office 365 connector of Microsoft Teams, which Microsoft has retired; create a workflow in Teams and set SLEUTH_TEAMS_URL to its URL, see docs/teams.md", i+1)
 		}
 		if !serviceURL.MatchString(one) {
-			return fmt.Errorf("must be shoutrrr URLs separated by spaces or commas, such as discord://..., or ssm:/parameter/name or secretsmanager:secret-id; number %d is none", i+1)
+			return fmt.Errorf("must be shoutrrr URLs separated by spaces or commas, such as discord://..., or ssm:/parameter/name or secretsmanager:secret-id; number %d is not one", i+1)
 		}
 	}
 	return nil
