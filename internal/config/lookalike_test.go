@@ -113,7 +113,7 @@ func TestProblemsAreJoined(t *testing.T) {
 	if err := config.Problems(nil).Join(nil); err != nil {
 		t.Errorf("got %v", err)
 	}
-	if err := config.Problems(nil).Join(other); err != other {
+	if err := config.Problems(nil).Join(other); !errors.Is(err, other) {
 		t.Errorf("got %v", err)
 	}
 }
