@@ -13,7 +13,7 @@ const day = 24 * time.Hour
 // now is the moment that the tests judge at.
 var now = time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
 
-// seed are the limits of SEED.txt's sample deployment.
+// seed are the limits of the sample deployment in aws-iam-sleuth's README.
 var seed = audit.Rules{ExpirationAge: 90, WarningAge: 50, InactivityAge: 30, InactivityWarningAge: 20}
 
 // never stands for a key that was never used.
@@ -262,7 +262,7 @@ func TestBothDeadlinesTravelWithTheVerdict(t *testing.T) {
 	}
 }
 
-// TestTheWalks are the two walks of SEED.txt: a key made today, for a user
+// TestTheWalks checks the two examples in aws-iam-sleuth's README: a key made today, for a user
 // who is exempt and one who is not.
 func TestTheWalks(t *testing.T) {
 	t.Parallel()

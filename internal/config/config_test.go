@@ -83,7 +83,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestSampleDeployment is the one in SEED.txt.
+// TestSampleDeployment checks the sample deployment in aws-iam-sleuth's README.
 func TestSampleDeployment(t *testing.T) {
 	t.Parallel()
 	got, err := config.Check(settings(t,

@@ -1,6 +1,6 @@
 package notify
 
-// The default templates. docs/words.md has the rules that they keep.
+// The default templates. docs/style.md has the rules that they keep.
 //
 // Other programs read the lines, so their wording is a contract: it is the
 // original's, "in 1 days" included.

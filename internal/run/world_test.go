@@ -29,7 +29,7 @@ import (
 
 const day = 24 * time.Hour
 
-// seed are the limits of SEED.txt's sample deployment.
+// seed are the limits of the sample deployment in aws-iam-sleuth's README.
 var seed = audit.Rules{ExpirationAge: 90, WarningAge: 50, InactivityAge: 30, InactivityWarningAge: 20}
 
 // world is an account, two channels and what is remembered, with a clock that

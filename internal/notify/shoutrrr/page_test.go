@@ -13,10 +13,10 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify/shoutrrr"
 )
 
-// docs/services.md names every service, with the length of its messages.
+// docs/shoutrrr.md names every service, with the length of its messages.
 func TestPageNamesEveryKind(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../../docs/services.md")
+	page, err := os.ReadFile("../../../docs/shoutrrr.md")
 	if err != nil {
 		t.Fatal(err)
 	}

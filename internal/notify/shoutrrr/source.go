@@ -25,7 +25,7 @@ var (
 	errNoURL   = errors.New("not a URL, such as discord://TOKEN@WEBHOOK_ID")
 	errSlack   = errors.New("set SLACK_URL or SLEUTH_SLACK_TOKEN for Slack: they mention people")
 	errTeams   = errors.New("set SLEUTH_TEAMS_URL for Microsoft Teams, to the URL of a workflow: Microsoft has retired the connectors that teams:// is for")
-	errUnknown = errors.New("no service of this kind is known; docs/services.md lists those that are")
+	errUnknown = errors.New("no service of this kind is known; docs/shoutrrr.md lists those that are")
 	errCustom  = errors.New("this service has no URL that begins with KIND+https://")
 )
 

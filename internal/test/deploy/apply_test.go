@@ -124,7 +124,7 @@ func checkPolicy(t *testing.T, p place, function map[string]any, variables map[s
 	}
 }
 
-// people are the users of a deployment: the one of the original's sample, and
+// people are the users of a deployment: the one of aws-iam-sleuth's sample, and
 // a group's.
 var people = map[string]string{"tfunke": "UPML12345", "jenkins": "subteam-SP12345"}
 

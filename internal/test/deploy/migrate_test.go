@@ -49,7 +49,7 @@ func TestTheOriginalsEnvironmentIsTakenAsItStands(t *testing.T) {
 	}
 }
 
-// The example that translates the sample gives the function what the original
+// The example that translates the sample gives the function what aws-iam-sleuth
 // gave it, but for the webhook, which is named.
 func TestSingleAccountExampleIsTheOriginalsSample(t *testing.T) {
 	t.Parallel()
@@ -77,7 +77,7 @@ func TestSingleAccountExampleIsTheOriginalsSample(t *testing.T) {
 	}
 }
 
-// The page tells of each of the original's variables.
+// The page explains each of aws-iam-sleuth's variables.
 func TestMigrationPageNamesEveryVariable(t *testing.T) {
 	t.Parallel()
 	page := read(t, "docs/migrate.md")
@@ -86,13 +86,13 @@ func TestMigrationPageNamesEveryVariable(t *testing.T) {
 		told = append(told, row[1])
 	}
 	slices.Sort(told)
-	want := []string{"DEBUG"} // in the original's table, not in its sample
+	want := []string{"DEBUG"} // in aws-iam-sleuth's table, not in its sample
 	for variable := range original {
 		want = append(want, variable)
 	}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, told); diff != "" {
-		t.Errorf("docs/migrate.md (-original's variables +rows):\n%s", diff)
+		t.Errorf("docs/migrate.md (-variables of aws-iam-sleuth +rows):\n%s", diff)
 	}
 }
 

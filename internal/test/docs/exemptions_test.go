@@ -7,12 +7,12 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
 
-func TestExemptionsPageShowsWhichTagSpeaks(t *testing.T) {
+func TestExemptionsPageShowsWhichTagApplies(t *testing.T) {
 	t.Parallel()
 	rules := audit.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 90, InactivityWarningAge: 80}
 	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 	key := audit.Key{ID: "AKIAEXAMPLE", Status: audit.Active, Created: now.AddDate(0, 0, -400)}
-	for _, row := range rowsOf(t, read(t, "docs/exemptions.md"), "Which tag speaks for a key", 3) {
+	for _, row := range rowsOf(t, read(t, "docs/exemptions.md"), "Which tag applies", 3) {
 		user := audit.User{Name: "tfunke"}
 		for i, name := range []string{"KeyAutoExpire", "KeyAutoExpire:" + key.ID} {
 			if row[i] != "none" {
@@ -23,7 +23,7 @@ func TestExemptionsPageShowsWhichTagSpeaks(t *testing.T) {
 		got := "not exempt"
 		switch {
 		case verdict.Doubt:
-			got = "in doubt"
+			got = "unreadable"
 		case verdict.Exempt:
 			got = "exempt"
 		}

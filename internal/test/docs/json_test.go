@@ -188,13 +188,20 @@ func sectionOf(t *testing.T, page, heading string) string {
 	return section
 }
 
-var firstCell = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
+var (
+	firstCell = regexp.MustCompile("(?m)^\\| (`[^|]+`) \\|")
+	code      = regexp.MustCompile("`([^`]+)`")
+)
 
+// firstColumn returns what the first column of a section's tables names; a cell
+// may name several.
 func firstColumn(t *testing.T, page, heading string) []string {
 	t.Helper()
 	var cells []string
 	for _, row := range firstCell.FindAllStringSubmatch(sectionOf(t, page, heading), -1) {
-		cells = append(cells, row[1])
+		for _, cell := range code.FindAllStringSubmatch(row[1], -1) {
+			cells = append(cells, cell[1])
+		}
 	}
 	return cells
 }

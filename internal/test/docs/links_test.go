@@ -53,6 +53,34 @@ func hasAnchor(page, anchor string) bool {
 	return false
 }
 
+var pageName = regexp.MustCompile(`\bdocs/[a-z0-9/-]+\.(?:md|json|tmpl)\b`)
+
+func TestPagesNamedInTheCodeExist(t *testing.T) {
+	t.Parallel()
+	named := 0
+	for _, folder := range []string{"cmd", "internal", "terraform", "deploy", ".ci", ".github"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(file string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			content, err := os.ReadFile(file) //nolint:gosec // our own files
+			for _, name := range pageName.FindAllString(string(content), -1) {
+				named++
+				if _, missing := os.Stat(filepath.Join(root, name)); missing != nil {
+					t.Errorf("%s names %s, which does not exist", file, name)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if named < 20 {
+		t.Errorf("found only %d names of pages", named)
+	}
+}
+
 func TestContributingShowsTheLayoutAsItIs(t *testing.T) {
 	t.Parallel()
 	named := firstColumn(t, read(t, "CONTRIBUTING.md"), "Layout")

@@ -5,19 +5,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/test/docs"
 )
 
-func TestMessagesPageShowsTheDefaultTemplates(t *testing.T) {
+func TestTemplatesAreShownAsTheyAre(t *testing.T) {
 	t.Parallel()
 	page := read(t, "docs/messages.md")
-	defaults := notify.DefaultTemplates()
-	for name, text := range map[string]string{
-		"SLEUTH_LINE_TEMPLATE": defaults.Line, "SLEUTH_LIST_TEMPLATE": defaults.List,
-		"SLEUTH_PERSONAL_TEMPLATE": defaults.Personal, "SLEUTH_SUBJECT_TEMPLATE": defaults.Subject,
-	} {
-		if !strings.Contains(page, "```text\n"+strings.TrimRight(text, "\n")+"\n```") {
-			t.Errorf("docs/messages.md does not show the default of %s as it is:\n%s", name, text)
+	for file, text := range docs.Templates() {
+		if diff := cmp.Diff(text, read(t, file)); diff != "" {
+			t.Errorf("%s is not the default; run 'make docs' (-want +got):\n%s", file, diff)
+		}
+		if link := "(" + strings.TrimPrefix(file, "docs/") + ")"; !strings.Contains(page, link) {
+			t.Errorf("docs/messages.md does not link to %s", file)
 		}
 	}
 }

@@ -34,11 +34,10 @@ func TestMigratePageGivesTheOldTitles(t *testing.T) {
 	}
 }
 
-// Whoever comes from aws-iam-sleuth finds every difference that a comparison of
-// both has shown.
-func TestDifferencesPageNamesWhatAComparisonShowed(t *testing.T) {
+// The page lists every difference that a comparison of both has shown.
+func TestMigratePageNamesWhatAComparisonShowed(t *testing.T) {
 	t.Parallel()
-	_, section, _ := strings.Cut(read(t, "docs/differences.md"), "\n## What a program that reads the output sees\n")
+	_, section, _ := strings.Cut(read(t, "docs/migrate.md"), "\n## What a program that reads the output sees\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	for _, want := range []string{
 		"titles of the lists", "INACTIVE_NOTIFICATION_TITLE", "IAM Sleuth Bot", "quoted JSON string", "sns message: SUBJECT",
@@ -46,7 +45,7 @@ func TestDifferencesPageNamesWhatAComparisonShowed(t *testing.T) {
 		"`subteam-T...`", "user_hash_dump.py", "schedule_expression",
 	} {
 		if !strings.Contains(section, want) {
-			t.Errorf("docs/differences.md does not speak of %q", want)
+			t.Errorf("docs/migrate.md does not mention %q", want)
 		}
 	}
 	for line := range strings.SplitSeq(section, "\n") {

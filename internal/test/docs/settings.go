@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
 // ConfigurationPage is the page that holds the settings, from the root of the
@@ -67,6 +68,22 @@ func row(flag *kong.Flag) string {
 		usage += "=" + flag.PlaceHolder
 	}
 	return fmt.Sprintf("| `%s` | `%s` | %s | %s |\n", flag.Tag.Get("setting"), inTable(usage), byDefault, inTable(flag.Help))
+}
+
+// Templates returns the default templates of messages by the files that show
+// them, from the root of the repository.
+func Templates() map[string]string {
+	defaults := notify.DefaultTemplates()
+	files := map[string]string{
+		"docs/templates/line.tmpl":     defaults.Line,
+		"docs/templates/list.tmpl":     defaults.List,
+		"docs/templates/personal.tmpl": defaults.Personal,
+		"docs/templates/subject.tmpl":  defaults.Subject,
+	}
+	for file, text := range files {
+		files[file] = strings.TrimRight(text, "\n") + "\n"
+	}
+	return files
 }
 
 // inTable keeps a text within its cell.

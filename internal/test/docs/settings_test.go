@@ -45,7 +45,7 @@ func TestConfigurationPageIsUpToDate(t *testing.T) {
 	}
 }
 
-// A struct of settings that the generator was not told of is found by its
+// A struct of settings that the generator does not know is found by its
 // tags.
 func TestEveryDeclaredSettingIsInTheTables(t *testing.T) {
 	t.Parallel()
@@ -59,13 +59,13 @@ func TestEveryDeclaredSettingIsInTheTables(t *testing.T) {
 	}
 	for _, variable := range variables {
 		if !strings.Contains(settings, "| `"+variable+"` |") {
-			t.Errorf("%s is declared in internal/config, and in no table: add its struct to docscheck's", variable)
+			t.Errorf("%s is declared in internal/config, and in no table: add its struct to those in settings.go", variable)
 		}
 	}
 }
 
-// The original's table of variables is a contract.
-func TestEverySettingOfTheOriginalIsInTheTables(t *testing.T) {
+// The table of variables in aws-iam-sleuth's README is a contract.
+func TestEverySettingOfAWSIAMSleuthIsInTheTables(t *testing.T) {
 	t.Parallel()
 	settings, err := docs.Settings()
 	if err != nil {
@@ -77,10 +77,10 @@ func TestEverySettingOfTheOriginalIsInTheTables(t *testing.T) {
 		"INACTIVE_NOTIFICATION_TEXT", "SLACK_URL", "SNS_TOPIC", "DEBUG",
 	} {
 		if !strings.Contains(settings, "| `"+variable+"` |") {
-			t.Errorf("%s is a setting of the original, and in no table", variable)
+			t.Errorf("%s is a setting of aws-iam-sleuth, and in no table", variable)
 		}
 		if !strings.Contains(read(t, "README.md"), "`"+variable+"`") {
-			t.Errorf("%s is a setting of the original, and not in README.md", variable)
+			t.Errorf("%s is a setting of aws-iam-sleuth, and not in README.md", variable)
 		}
 	}
 }

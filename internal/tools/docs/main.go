@@ -1,5 +1,5 @@
-// Command generate writes the generated parts of docs/ anew. It is run from
-// the root of the repository, by 'make docs'.
+// Command docs writes the generated parts of docs/. It is run from the root of
+// the repository, by 'make docs'.
 package main
 
 import (
@@ -10,14 +10,19 @@ import (
 )
 
 func main() {
-	if err := generate(docs.ConfigurationPage); err != nil {
-		fmt.Fprintln(os.Stderr, "generate:", err)
+	if err := generate(docs.ConfigurationPage, docs.Templates()); err != nil {
+		fmt.Fprintln(os.Stderr, "docs:", err)
 		os.Exit(1)
 	}
 }
 
-func generate(path string) error {
-	page, err := os.ReadFile(path) //nolint:gosec // a constant
+func generate(page string, templates map[string]string) error {
+	for file, text := range templates {
+		if err := write(file, text); err != nil {
+			return err
+		}
+	}
+	content, err := os.ReadFile(page) //nolint:gosec // a constant
 	if err != nil {
 		return err
 	}
@@ -25,9 +30,13 @@ func generate(path string) error {
 	if err != nil {
 		return err
 	}
-	anew, err := docs.Regenerate(string(page), settings)
+	updated, err := docs.Regenerate(string(content), settings)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", page, err)
 	}
-	return os.WriteFile(path, []byte(anew), 0o644) //nolint:gosec // a page for everybody
+	return write(page, updated)
+}
+
+func write(file, text string) error {
+	return os.WriteFile(file, []byte(text), 0o644) //nolint:gosec // documentation is for everybody to read
 }

@@ -1,6 +1,6 @@
 // Command bench measures a run over an organization: wall time, calls and
 // memory, against an AWS in another process. Its output is the tables of
-// docs/scale.md.
+// docs/performance.md.
 package main
 
 import (

@@ -54,7 +54,7 @@ module "iam_sleuth" {
   inactive_notification_title = "Key Usage Instructions to prevent key auto-disable"
   inactive_notification_text  = "Please run.\n ```aws-vault login AWS-PROFILE```"
 
-  # The parameter's name, where the original read its value into the state:
+  # The parameter's name, where aws-iam-sleuth read its value into the state:
   #   aws ssm put-parameter --name /iam_sleuth/slack_url --type SecureString --value file://webhook.txt
   slack_url = "ssm:/iam_sleuth/slack_url"
   sns_topic = ""
