@@ -116,7 +116,7 @@ func TestTheNoticeOfARefusedExemption(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		key    audit.Key
-		notice int // MIN_NOTICE_DAYS
+		notice int // SLEUTH_MIN_NOTICE_DAYS
 		want   int
 	}{
 		{"past its age", keyOf(95, 1), 0, 40},
