@@ -176,18 +176,18 @@ func holdsClause(stored tableItem, clause string, names map[string]string, value
 		return strings.HasPrefix(text(stored[nameOf(name, names)]), text(valueOf(prefix, values)))
 	}
 	words := strings.Fields(clause)
-	order, comparable := compared(stored[nameOf(words[0], names)], valueOf(words[2], values))
+	order, alike := compared(stored[nameOf(words[0], names)], valueOf(words[2], values))
 	switch words[1] {
 	case "=":
-		return comparable && order == 0
+		return alike && order == 0
 	case "<=":
-		return comparable && order <= 0
+		return alike && order <= 0
 	}
 	panic("the stand-in does not know the clause " + clause)
 }
 
 // compared orders two values of one type.
-func compared(a, b types.AttributeValue) (order int, comparable bool) {
+func compared(a, b types.AttributeValue) (order int, alike bool) {
 	switch a := a.(type) {
 	case *types.AttributeValueMemberS:
 		b, ok := b.(*types.AttributeValueMemberS)
