@@ -2,19 +2,27 @@
 // account, which key, and what went wrong there.
 package account
 
+import "cmp"
+
 // Account is an AWS account.
 type Account struct {
-	ID    string `json:"id"`
+	ID string `json:"id"`
+	// Name is what AWS Organizations calls the account; empty outside of it.
+	Name  string `json:"name,omitempty"`
 	Alias string `json:"alias,omitempty"`
 }
 
-// String names the account as every message's header does.
+// String names the account as every message does: by its id, and its name or,
+// for lack of one, its alias.
 func (a Account) String() string {
-	if a.Alias == "" {
+	if a.Called() == "" {
 		return "AWS account " + a.ID
 	}
-	return "AWS account " + a.ID + " (" + a.Alias + ")"
+	return "AWS account " + a.ID + " (" + a.Called() + ")"
 }
+
+// Called is the account's name or, for lack of one, its alias; it may be empty.
+func (a Account) Called() string { return cmp.Or(a.Name, a.Alias) }
 
 // Problem is something that could not be read or done.
 type Problem struct {

@@ -48,7 +48,7 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 		func(ctx context.Context, account string) audited {
 			m, err := e.enter(ctx, account, log)
 			if err != nil {
-				return audited{org.NotAudited(account, report.Rules(cfg.Rules), began, err), false}
+				return audited{org.NotAudited(e.account(account), report.Rules(cfg.Rules), began, err), false}
 			}
 			return audited{a.auditOf(ctx, m, cfg, o), true}
 		},

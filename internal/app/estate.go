@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -22,6 +23,9 @@ type estate struct {
 	scope config.Scope
 	home  member
 	door  *org.Door
+	// names are what Organizations calls the accounts, by id. They are known once
+	// members was called, or taken from a listing.
+	names map[string]string
 }
 
 // member is a connection to one account.
@@ -52,7 +56,14 @@ func (a *App) connectHome(ctx context.Context, cfg config.Config, session string
 
 // members finds out which accounts there are to cover.
 func (e *estate) members(ctx context.Context) (org.Members, error) {
-	return org.List(ctx, organizations.NewFromConfig(e.home.aws), e.scope)
+	members, err := org.List(ctx, organizations.NewFromConfig(e.home.aws), e.scope)
+	e.names = members.Names
+	return members, err
+}
+
+// account is an account with its name.
+func (e *estate) account(id string) account.Account {
+	return account.Account{ID: id, Name: e.names[id]}
 }
 
 // covers reports whether the settings cover an account. AWS is asked only if
@@ -69,7 +80,9 @@ func (e *estate) covers(ctx context.Context, account string) (bool, error) {
 func (e *estate) enter(ctx context.Context, account string, log *slog.Logger) (member, error) {
 	if account == e.home.Account.ID {
 		e.home.logAlias(ctx, log)
-		return e.home, nil
+		home := e.home
+		home.Account.Name = e.names[account]
+		return home, nil
 	}
 	inside, err := e.door.Enter(ctx, account)
 	if err != nil {
@@ -81,6 +94,7 @@ func (e *estate) enter(ctx context.Context, account string, log *slog.Logger) (m
 		return member{}, err
 	}
 	m.logAlias(ctx, log)
+	m.Account.Name = e.names[account]
 	if m.Account.ID != account {
 		return m, fmt.Errorf("the credentials for account %s are for account %s; check AWS_ENDPOINT_URL", account, m.Account.ID)
 	}

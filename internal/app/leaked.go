@@ -62,7 +62,7 @@ func withWayOut(err error) error {
 func (s *session) respondToLeak(ctx context.Context, e leak.Event) (*leak.Answer, error) {
 	log := s.log.With("account", e.Account)
 	responder := leak.Responder{
-		ID: s.id, Account: account.Account{ID: e.Account}, Config: s.cfg, Channels: s.channels, Store: s.store,
+		ID: s.id, Account: s.estate.account(e.Account), Config: s.cfg, Channels: s.channels, Store: s.store,
 		Log: log, Now: s.Now, DryRun: s.dryRun, Budget: budget.Leak(s.Now(), s.endOf(budget.Work)),
 	}
 	covers, err := s.estate.covers(ctx, e.Account)

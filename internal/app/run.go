@@ -83,6 +83,7 @@ func (s *session) finish(ctx context.Context, members org.Members, summary *org.
 // accounts that these did not cover.
 func (s *session) deliverPending(ctx context.Context, organization string, runs []sleuth.Summary) org.Delivered {
 	digest := s.digest(organization)
+	digest.Names = s.estate.names
 	switch {
 	case s.cfg.Digest:
 		return digest.Send(ctx, runs)
@@ -131,7 +132,7 @@ func (s *session) runOn(ctx context.Context, b budget.Budget, account string) (s
 
 // notEntered is the summary of an account that no run was made on.
 func (s *session) notEntered(account string, why error) sleuth.Summary {
-	return org.NotEntered(account, s.id, s.Now(), s.dryRun, why)
+	return org.NotEntered(s.estate.account(account), s.id, s.Now(), s.dryRun, why)
 }
 
 // runIn makes one run in an account that we are connected to. Its log carries

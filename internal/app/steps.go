@@ -132,6 +132,7 @@ func (s *session) resume(ctx context.Context, step Step) (listing org.Listing, s
 	if err := listing.Check(step.Run, step.Began, s.Now(), s.cfg.Scope); err != nil {
 		return listing, shelf, fmt.Errorf("the list of run %s cannot be used, and nothing was done: %w; start a new run", step.Run, err)
 	}
+	s.estate.names = listing.Names
 	s.began, s.dryRun = listing.Began, s.dryRun || listing.DryRun
 	return listing, shelf, s.open(ctx)
 }

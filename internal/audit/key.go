@@ -27,6 +27,11 @@ type Key struct {
 	// LastUsed is zero for a key that was never used, or whose last use was
 	// not read because it cannot change the verdict.
 	LastUsed time.Time
+	// UseRead reports that the last use was read, so that a zero LastUsed means
+	// never. Service and Region are what the key was last used with; empty if
+	// not known.
+	UseRead         bool
+	Service, Region string
 }
 
 // lastUse is the moment inactivity is counted from: a key that was never used
@@ -83,6 +88,22 @@ func sameName(a, b string) bool {
 	word, rest, colon := cutName(a)
 	wantWord, wantRest, wantColon := cutName(b)
 	return strings.EqualFold(word, wantWord) && strings.EqualFold(rest, wantRest) && colon == wantColon
+}
+
+// Description is what the IAM console calls the description of a key: the
+// user's tag that is named by the key's id.
+func (u User) Description(keyID string) string {
+	description, _ := u.Tags.Value(keyID)
+	return strings.TrimSpace(description)
+}
+
+// Partition is the partition of AWS that the user is in: aws, aws-us-gov or
+// aws-cn; empty if the ARN is not known.
+func (u User) Partition() string {
+	if parts := strings.SplitN(u.ARN, ":", 3); len(parts) == 3 && parts[0] == "arn" {
+		return parts[1]
+	}
+	return ""
 }
 
 // DisplayName is the Name tag, or the user name where there is none.

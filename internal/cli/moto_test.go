@@ -67,22 +67,22 @@ var estate = []struct {
 	{"old", map[string]string{"Slack": "subteam-S1OLD"}, 1, []estateKey{
 		{age: 80, used: 1, calls: 1, wantLine: "@'s key expires in 10 days due to creation age."}}},
 	{"last-day", nil, 1, []estateKey{
-		{age: 89, used: 1, calls: 1, wantLine: "@'s key expires in 1 days due to creation age."}}},
+		{age: 89, used: 1, calls: 1, wantLine: "@'s key expires in 1 day due to creation age."}}},
 	{"too-idle", map[string]string{"Slack": "W1TOOIDLE"}, 1, []estateKey{
 		{age: 60, used: 45, calls: 5, wantInactive: true, wantLine: "@'s key is disabled due to inactivity."}}},
 	{"too-old", map[string]string{"Slack": "U1TOOOLD"}, 1, []estateKey{
-		{age: 90, used: 1, calls: 4, wantInactive: true, wantLine: "@'s key is disabled due to creation age."}}},
+		{age: 90, used: 1, calls: 5, wantInactive: true, wantLine: "@'s key is disabled due to creation age."}}},
 	{"exempt", map[string]string{"KeyAutoExpire": "False"}, 1, []estateKey{{age: 300}}},
 	{"exempt-for-now", map[string]string{"KeyAutoExpire": "false until 2999-01-01"}, 1, []estateKey{{age: 300}}},
 	{"exempt-no-more", map[string]string{"KeyAutoExpire": "False until 2020-01-01"}, 1, []estateKey{
-		{age: 300, calls: 4, wantInactive: true, wantLine: "@'s key is disabled due to creation age."}}},
+		{age: 300, calls: 5, wantInactive: true, wantLine: "@'s key is disabled due to creation age."}}},
 	{"in-doubt", map[string]string{"KeyAutoExpire": "maybe"}, 1, []estateKey{
-		{age: 300, wantLine: "@'s key is past its limit due to creation age. It was not disabled: its KeyAutoExpire tag is unreadable."}}},
+		{age: 300, calls: 1, wantLine: "@'s key is past its limit due to creation age. It was not disabled: its KeyAutoExpire tag is unreadable."}}},
 	{"rotating", map[string]string{"Slack": "U1ROTATING"}, 1, []estateKey{
-		{age: 120, used: 3, calls: 4, wantInactive: true, wantLine: "@'s key KEY is disabled due to creation age."}, {age: 2}}},
+		{age: 120, used: 3, calls: 5, wantInactive: true, wantLine: "@'s key is disabled due to creation age. It is key KEY."}, {age: 2}}},
 	{"careless", map[string]string{"Slack": "U1CARELESS"}, 1, []estateKey{
-		{age: 120, calls: 4, wantInactive: true, wantLine: "@'s key KEY is disabled due to creation age."},
-		{age: 70, used: 70, calls: 5, wantInactive: true, wantLine: "@'s key KEY is disabled due to inactivity."}}},
+		{age: 120, calls: 5, wantInactive: true, wantLine: "@'s key is disabled due to creation age. It is key KEY."},
+		{age: 70, used: 70, calls: 5, wantInactive: true, wantLine: "@'s key is disabled due to inactivity. It is key KEY."}}},
 }
 
 // TestRunAgainstMoto runs the released binary against an account of 300 users
@@ -121,7 +121,7 @@ func TestRunAgainstMoto(t *testing.T) {
 	process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(), []string{
 		"AWS_ENDPOINT_URL=" + tap.url,
 		"ENABLE_AUTO_EXPIRE=true", "EXPIRATION_AGE=90", "WARNING_AGE=80", "INACTIVITY_AGE=45", "INACTIVITY_WARNING_AGE=30",
-		"SLACK_URL=ssm:/sleuth/slack-url", "SNS_TOPIC=" + topic,
+		"SLACK_URL=ssm:/sleuth/slack-url", "SNS_TOPIC=" + topic, "LINE_TEMPLATE=original",
 	})
 	var stdout, stderr bytes.Buffer
 	process.Stdout, process.Stderr = &stdout, &stderr
@@ -186,7 +186,7 @@ func expectations(made []mototest.User) (status map[string]string, inSlack, inSN
 			if k.wantLine == "" {
 				continue
 			}
-			line := strings.ReplaceAll(k.wantLine, "KEY ", id+" ")
+			line := strings.ReplaceAll(k.wantLine, "key KEY.", "key "+id+".")
 			mention := user.Name
 			if slack := kind.tags["Slack"]; strings.HasPrefix(slack, "subteam-") {
 				mention += " (<!subteam^" + strings.TrimPrefix(slack, "subteam-") + ">)"

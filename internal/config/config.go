@@ -70,7 +70,7 @@ type Config struct {
 // NewBulletin returns a bulletin without notices, with the configured wording.
 func (c Config) NewBulletin() notify.Bulletin {
 	return notify.Bulletin{
-		Creation: c.Creation, Inactivity: c.Inactivity, Leak: c.Leak, Words: c.Words, Disables: c.Policy.AutoExpire,
+		Creation: c.Creation, Inactivity: c.Inactivity, Leak: c.Leak, Words: c.Words,
 	}
 }
 

@@ -108,23 +108,37 @@ var errAnotherUser = errors.New("the key is that of another user")
 // never used.
 const neverUsed = "N/A"
 
-// lastUseOf reads when the key of that user was last used; zero for never.
-func lastUseOf(out *iam.GetAccessKeyLastUsedOutput, userName string, now time.Time) (time.Time, error) {
+// lastUse is when a key was last used, and with what; zero for never.
+type lastUse struct {
+	at              time.Time
+	service, region string
+}
+
+// lastUseOf reads the last use of the key of that user.
+func lastUseOf(out *iam.GetAccessKeyLastUsedOutput, userName string, now time.Time) (lastUse, error) {
 	last := out.AccessKeyLastUsed
 	switch {
 	case last == nil:
-		return time.Time{}, errors.New("the answer has none")
+		return lastUse{}, errors.New("the answer has none")
 	case aws.ToString(out.UserName) == "":
-		return time.Time{}, errors.New("the answer does not name the user")
+		return lastUse{}, errors.New("the answer does not name the user")
 	case *out.UserName != userName:
-		return time.Time{}, fmt.Errorf("%w: %s", errAnotherUser, *out.UserName)
+		return lastUse{}, fmt.Errorf("%w: %s", errAnotherUser, *out.UserName)
 	case last.LastUsedDate != nil:
-		used := last.LastUsedDate.UTC()
-		return used, checkDate(used, now)
+		used := lastUse{at: last.LastUsedDate.UTC(), service: named(last.ServiceName), region: named(last.Region)}
+		return used, checkDate(used.at, now)
 	case aws.ToString(last.ServiceName) != neverUsed || aws.ToString(last.Region) != neverUsed:
-		return time.Time{}, fmt.Errorf("the answer has no date, and names service %q and region %q", aws.ToString(last.ServiceName), aws.ToString(last.Region))
+		return lastUse{}, fmt.Errorf("the answer has no date, and names service %q and region %q", aws.ToString(last.ServiceName), aws.ToString(last.Region))
 	}
-	return time.Time{}, nil
+	return lastUse{}, nil
+}
+
+// named is a service or a region; empty if IAM does not know it.
+func named(word *string) string {
+	if aws.ToString(word) == neverUsed {
+		return ""
+	}
+	return aws.ToString(word)
 }
 
 // tagOf reads one tag of a user.

@@ -51,7 +51,7 @@ func (r Reader) freshOf(ctx context.Context, user audit.User, keyID string) (aud
 		if key.ID != keyID {
 			continue
 		}
-		if key.LastUsed, err = r.lastUsed(ctx, user.Name, keyID); err != nil {
+		if err = r.readLastUse(ctx, user.Name, &key.Key); err != nil {
 			return user, audit.Key{}, err
 		}
 		user.Tags = tags

@@ -39,6 +39,7 @@ type Reader struct {
 	// Concurrency is how many users are read side by side.
 	Concurrency int
 	Rules       audit.Rules
+	Exemptions  audit.ExemptionRules
 	// Now (UTC) is the moment that keys are judged at.
 	Now time.Time
 	// Everything reads last use and tags of all, for showing them, rather than
@@ -79,7 +80,8 @@ type Subject struct {
 // Key is one key of a subject.
 type Key struct {
 	audit.Key
-	// Err is set where the key could not be read fully enough to judge it.
+	// Err is set if the key's last use could not be read. Without it the key can
+	// be evaluated unless audit.NeedsLastUse.
 	Err error
 }
 
@@ -171,7 +173,7 @@ func (r Reader) subject(ctx context.Context, user audit.User) Subject {
 	for i := range s.Keys {
 		key := &s.Keys[i]
 		if r.Everything || audit.NeedsLastUse(key.Key, r.Rules, r.Now) {
-			key.LastUsed, key.Err = r.lastUsed(ctx, user.Name, key.ID)
+			key.Err = r.readLastUse(ctx, user.Name, &key.Key)
 		}
 		tagsMatter = tagsMatter || audit.NeedsTags(audit.Judge(key.Key, audit.Exemption{}, r.Rules, r.Now))
 	}
@@ -181,7 +183,22 @@ func (r Reader) subject(ctx context.Context, user audit.User) Subject {
 	if s.Err != nil {
 		s.Keys = nil
 	}
+	for i := range s.Keys {
+		r.showLastUse(ctx, s.User, &s.Keys[i])
+	}
 	return s
+}
+
+// showLastUse reads the last use of a key whose owner may be notified, for the
+// message, if it was not read to evaluate the key.
+func (r Reader) showLastUse(ctx context.Context, user audit.User, key *Key) {
+	exemption := audit.ExemptionOf(user, key.ID).Under(r.Exemptions, r.Now)
+	if key.UseRead || key.Err != nil || !audit.NeedsTags(audit.Judge(key.Key, exemption, r.Rules, r.Now)) {
+		return
+	}
+	if err := r.readLastUse(ctx, user.Name, &key.Key); !IsGone(err) {
+		key.Err = err
+	}
 }
 
 // ErrKeyGone says that a key no longer exists.
@@ -233,16 +250,19 @@ func (r Reader) addKeys(keys []Key, page []types.AccessKeyMetadata, userName str
 	return keys, nil
 }
 
-func (r Reader) lastUsed(ctx context.Context, userName, keyID string) (time.Time, error) {
-	out, err := r.IAM.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(keyID)})
+// readLastUse sets when and with what a key was last used. On an error the key
+// stays as it was.
+func (r Reader) readLastUse(ctx context.Context, userName string, key *audit.Key) error {
+	out, err := r.IAM.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(key.ID)})
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read the last use of key %s: %w", keyID, err)
+		return fmt.Errorf("read the last use of key %s: %w", key.ID, err)
 	}
 	used, err := lastUseOf(out, userName, r.Now)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read the last use of key %s of user %s: %w", keyID, userName, err)
+		return fmt.Errorf("read the last use of key %s of user %s: %w", key.ID, userName, err)
 	}
-	return used, nil
+	key.LastUsed, key.Service, key.Region, key.UseRead = used.at, used.service, used.region, true
+	return nil
 }
 
 func (r Reader) tags(ctx context.Context, userName string) (audit.Tags, error) {

@@ -52,8 +52,8 @@ func TestWhatIsReadOfAUser(t *testing.T) {
 		t.Errorf("user %+v, want %+v", u, wantUser)
 	}
 	wantKeys := []inventory.Key{
-		{Key: audit.Key{ID: "AKIA1", Status: audit.Active, Created: daysAgo(60), LastUsed: daysAgo(3)}},
-		{Key: audit.Key{ID: "AKIA2", Status: audit.Inactive, Created: daysAgo(300)}},
+		{Key: audit.Key{ID: "AKIA1", Status: audit.Active, Created: daysAgo(60), LastUsed: daysAgo(3), UseRead: true, Service: "s3", Region: "us-east-1"}},
+		{Key: audit.Key{ID: "AKIA2", Status: audit.Inactive, Created: daysAgo(300), UseRead: true}},
 	}
 	if !slices.Equal(got.Keys, wantKeys) || got.Err != nil {
 		t.Errorf("keys %+v, error %v; want %+v", got.Keys, got.Err, wantKeys)
@@ -308,7 +308,7 @@ func TestFresh(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (audit.Key{ID: "AKIA1", Status: audit.Active, Created: daysAgo(60), LastUsed: daysAgo(3)}); key != want {
+	if want := (audit.Key{ID: "AKIA1", Status: audit.Active, Created: daysAgo(60), LastUsed: daysAgo(3), UseRead: true, Service: "s3", Region: "us-east-1"}); key != want {
 		t.Errorf("key %+v, want %+v", key, want)
 	}
 	if !slices.Equal(user.Tags, audit.Tags{{Key: "Slack", Value: "UNEW"}}) || user.Name != "tfunke" || user.ARN != "arn" {

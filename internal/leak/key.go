@@ -360,8 +360,7 @@ func (a *answering) put(ctx context.Context, record *ledger.Record) error {
 }
 
 func (a *answering) notice(kind notify.Kind, user audit.User, key audit.Key, aside string) notify.Notice {
-	return notify.Notice{
-		KeyID: key.ID, User: user.Name, SlackTag: user.Slack(), Name: user.NameTag(), Email: user.Email(),
-		Created: key.Created, LastUsed: key.LastUsed, NameKey: true, Kind: kind, Reason: audit.Exposure, Aside: aside,
-	}
+	n := notify.About(user, key)
+	n.NameKey, n.Kind, n.Reason, n.Aside = true, kind, audit.Exposure, aside
+	return n
 }

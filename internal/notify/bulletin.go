@@ -36,8 +36,6 @@ type Bulletin struct {
 	Leak       Heading
 	// Words puts the notices into text.
 	Words Words
-	// Disables: keys are disabled at their limit; else people are only told.
-	Disables bool
 	// Announcement is something to be said about the run as a whole.
 	Announcement string
 	Notices      []Notice
@@ -68,13 +66,17 @@ type List struct {
 	Notices []Notice
 }
 
-// Preface is what stands before all sections: in a digest the headings of the
-// reasons that there are notices of, as they would else stand in every account.
+// Preface is what stands before all sections: in a digest the totals, and the
+// headings of the reasons that there are notices of, as they would else stand in
+// every account.
 func (b Bulletin) Preface() []Heading {
 	if b.Digest == "" {
 		return nil
 	}
 	var headings []Heading
+	if len(b.Notices) > 0 {
+		headings = append(headings, b.totals())
+	}
 	for _, s := range b.byReason() {
 		headings = append(headings, s.Heading)
 	}
@@ -107,13 +109,16 @@ func (b Bulletin) Sections() []Section {
 func (b Bulletin) byReason() []Section {
 	var sections []Section
 	for _, reason := range []audit.Reason{audit.Exposure, audit.CreationAge, audit.Inactivity} {
-		s := Section{Reason: reason, Heading: b.heading(reason)}
+		s := Section{Reason: reason}
+		var notices []Notice
 		for _, kind := range []Kind{Exposed, Leaked, Expiring, PastLimit, Disabled} {
 			if list := b.list(s.Reason, kind); len(list.Notices) > 0 {
 				s.Lists = append(s.Lists, list)
+				notices = append(notices, list.Notices...)
 			}
 		}
 		if len(s.Lists) > 0 {
+			s.Heading = b.headingOf(reason, notices)
 			sections = append(sections, s)
 		}
 	}
@@ -131,6 +136,15 @@ func (b Bulletin) heading(r audit.Reason) Heading {
 		return b.Inactivity
 	}
 	return Heading{}
+}
+
+// Line is the notice in one line, about the person as the channel mentions them.
+// Clean is applied to everything but the mention.
+func (b Bulletin) Line(n Notice, mention string, clean Clean) string {
+	if n.Account == (account.Account{}) {
+		n.Account = b.Account
+	}
+	return b.Words.Line(n, mention, clean)
 }
 
 func (b Bulletin) list(reason audit.Reason, kind Kind) List {

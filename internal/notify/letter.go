@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
-	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
@@ -49,8 +48,8 @@ func (b Bulletin) Letters(address func(Notice) string) []Letter {
 	return letters
 }
 
-// Personal is the text of a letter. The bulletin's headings are its
-// instructions, and the administrator's own words: clean is not applied to them.
+// Personal is the text of a letter. Clean is not applied to its instructions:
+// they are the administrator's own words, or the default ones.
 func (w Words) Personal(b Bulletin, letter Letter, clean Clean) string {
 	return strings.TrimSpace(render(w.personal, defaults().personal, b.letterFields(letter, clean))) + "\n"
 }
@@ -61,20 +60,13 @@ func (w Words) Subject(b Bulletin, letter Letter, clean Clean) string {
 }
 
 func (b Bulletin) letterFields(letter Letter, clean Clean) LetterFields {
-	fields := LetterFields{Name: clean(letter.Name), Disables: b.Disables}
-	reasons := map[audit.Reason]bool{}
+	fields := LetterFields{Name: clean(letter.Name), Instructions: b.instructionsTo(letter.Notices)}
 	for _, n := range letter.Notices {
 		fields.Keys = append(fields.Keys, KeyFields{
 			LineFields: n.fields(clean(n.DisplayName()), clean),
 			Created:    text.Date(n.Created),
-			LastUsed:   text.Date(n.LastUsed),
 		})
-		if !reasons[n.Reason] {
-			reasons[n.Reason] = true
-			if h := b.heading(n.Reason); strings.TrimSpace(h.Text) != "" {
-				fields.Instructions = append(fields.Instructions, h)
-			}
-		}
+		fields.Disables = fields.Disables || n.Kind == Expiring && n.Disables
 	}
 	return fields
 }

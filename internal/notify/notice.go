@@ -15,7 +15,7 @@ type Kind string
 
 // The kinds of notice.
 const (
-	Expiring  Kind = "expiring"   // a warning: the key will be disabled
+	Expiring  Kind = "expiring"   // a warning: the key reaches its limit soon
 	PastLimit Kind = "past_limit" // a warning: the key is past its limit, and was not disabled
 	Disabled  Kind = "disabled"   // the final notice
 	Leaked    Kind = "leaked"     // the final notice of a key that was found in public
@@ -45,9 +45,19 @@ type Notice struct {
 	// where there is none.
 	Name  string `json:"name,omitempty"`
 	Email string `json:"email,omitempty"`
-	// Created and LastUsed are the key's (UTC); zero where not known.
+	// Created and LastUsed are the key's (UTC); zero if not known, or never.
 	Created  time.Time `json:"created,omitzero"`
 	LastUsed time.Time `json:"last_used,omitzero"`
+	// NeverUsed tells a key that was never used from one whose last use is not
+	// known. Service and Region are those of the last use, if known.
+	NeverUsed bool   `json:"never_used,omitempty"`
+	Service   string `json:"service,omitempty"`
+	Region    string `json:"region,omitempty"`
+	// Description is the key's, as the IAM console shows it; it may be empty.
+	Description string `json:"description,omitempty"`
+	// Partition is the one of AWS that the account is in, for links to the
+	// console; empty is aws.
+	Partition string `json:"partition,omitempty"`
 	// NameKey: the user has several keys, so the line must say which.
 	NameKey bool         `json:"name_key,omitempty"`
 	Kind    Kind         `json:"kind"`
@@ -56,8 +66,11 @@ type Notice struct {
 	DaysLeft int `json:"days_left,omitempty"`
 	// Sooner is set where the other of the two limits comes first.
 	Sooner *Sooner `json:"sooner,omitempty"`
-	// At is when the key will be, or was, disabled (UTC).
+	// At is when the key will reach its limit, or was disabled (UTC).
 	At time.Time `json:"at,omitzero"`
+	// Disables: an Expiring key is disabled at its limit. Without it, Sleuth only
+	// warns.
+	Disables bool `json:"disables,omitempty"`
 	// Aside is one more sentence, for what the reader cannot know otherwise.
 	Aside string `json:"aside,omitempty"`
 }
@@ -66,6 +79,15 @@ type Notice struct {
 type Sooner struct {
 	Reason   audit.Reason `json:"reason"`
 	DaysLeft int          `json:"days_left"`
+}
+
+// About returns a notice with what its reader is shown of a user and a key.
+func About(user audit.User, key audit.Key) Notice {
+	return Notice{
+		KeyID: key.ID, User: user.Name, SlackTag: user.Slack(), Name: user.NameTag(), Email: user.Email(),
+		Created: key.Created, LastUsed: key.LastUsed, NeverUsed: key.UseRead && key.LastUsed.IsZero(),
+		Service: key.Service, Region: key.Region, Description: user.Description(key.ID), Partition: user.Partition(),
+	}
 }
 
 // DisplayName is the person's name, or the user's where that is not known.

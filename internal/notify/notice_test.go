@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/text"
@@ -14,23 +15,67 @@ import (
 
 func TestLine(t *testing.T) {
 	t.Parallel()
+	at := time.Date(2026, 11, 30, 15, 0, 0, 0, time.FixedZone("", 3600))
+	prod := account.Account{ID: "123456789012", Name: "Production", Alias: "acme"}
 	for want, n := range map[string]notify.Notice{
-		"<@U1>'s key expires in 8 days due to creation age.":  {Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 8},
-		"<@U1>'s key expires in 30 days due to inactivity.":   {Kind: notify.Expiring, Reason: audit.Inactivity, DaysLeft: 30},
-		"<@U1>'s key is disabled due to creation age.":        {Kind: notify.Disabled, Reason: audit.CreationAge},
-		"<@U1>'s key is disabled due to inactivity.":          {Kind: notify.Disabled, Reason: audit.Inactivity},
-		"<@U1>'s key is past its limit due to inactivity.":    {Kind: notify.PastLimit, Reason: audit.Inactivity},
-		"<@U1>'s key AKIA1 is disabled due to creation age.":  {Kind: notify.Disabled, Reason: audit.CreationAge, KeyID: "AKIA1", NameKey: true},
-		"<@U1>'s key expires in 0 days due to creation age.":  {Kind: notify.Expiring, Reason: audit.CreationAge, KeyID: "AKIA1"},
-		"<@U1>'s key is disabled due to inactivity. Call us.": {Kind: notify.Disabled, Reason: audit.Inactivity, Aside: "Call us."},
-		"<@U1>'s key expires in 9 days due to creation age. It expires sooner, in 2 days, due to inactivity. Hm.": {
+		"<@U1>'s key expires in 8 days due to creation age. Key AKIA1 is in AWS account 123456789012 (Production).": {Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 8},
+		"<@U1>'s key expires in 30 days due to inactivity. Key AKIA1 is in AWS account 123456789012 (Production).":  {Kind: notify.Expiring, Reason: audit.Inactivity, DaysLeft: 30},
+		"<@U1>'s key expires in 1 day due to inactivity. Key AKIA1 is in AWS account 123456789012 (Production).":    {Kind: notify.Expiring, Reason: audit.Inactivity, DaysLeft: 1},
+		"<@U1>'s key is disabled due to creation age. Key AKIA1 is in AWS account 123456789012 (Production).":       {Kind: notify.Disabled, Reason: audit.CreationAge},
+		"<@U1>'s key is disabled due to inactivity. Call us. Key AKIA1 is in AWS account 123456789012 (Production).": {
+			Kind: notify.Disabled, Reason: audit.Inactivity, Aside: "Call us.", NameKey: true,
+		},
+		"<@U1>'s key expires in 8 days due to creation age. Key AKIA1 (\"laptop\") in AWS account 123456789012 (Production) will be disabled on Monday 30 November 2026, 14:00 UTC; " +
+			"it was last used on Monday 30 November 2026, 14:00 UTC (s3, eu-west-1).": {
+			Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 8, At: at, Disables: true, LastUsed: at, Service: "s3", Region: "eu-west-1", Description: "laptop",
+		},
+		"<@U1>'s key expires in 0 days due to creation age. Key AKIA1 in AWS account 123456789012 (Production) reaches its limit on Monday 30 November 2026, 14:00 UTC; it was never used.": {
+			Kind: notify.Expiring, Reason: audit.CreationAge, At: at, NeverUsed: true,
+		},
+		"<@U1>'s key is disabled due to inactivity. Key AKIA1 in AWS account 123456789012 (Production) was disabled on Monday 30 November 2026, 14:00 UTC; it was last used on Monday 30 November 2026, 14:00 UTC.": {
+			Kind: notify.Disabled, Reason: audit.Inactivity, At: at, LastUsed: at,
+		},
+		"<@U1>'s key is past its limit due to inactivity. Key AKIA1 in AWS account 123456789012 (Production) was never used.": {
+			Kind: notify.PastLimit, Reason: audit.Inactivity, At: at, NeverUsed: true,
+		},
+		"<@U1>'s key expires in 9 days due to creation age. It expires sooner, in 1 day, due to inactivity. Hm. Key AKIA1 is in AWS account 123456789012 (Production).": {
 			Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 9, Aside: "Hm.",
-			Sooner: &notify.Sooner{Reason: audit.Inactivity, DaysLeft: 2},
+			Sooner: &notify.Sooner{Reason: audit.Inactivity, DaysLeft: 1},
 		},
 	} {
+		n.KeyID, n.Account = "AKIA1", prod
 		if got := n.Line("<@U1>"); got != want {
 			t.Errorf("line is %q, want %q", got, want)
 		}
+	}
+}
+
+// LINE_TEMPLATE=original gives aws-iam-sleuth's sentence, and one more only if
+// that would mislead.
+func TestOriginalLine(t *testing.T) {
+	t.Parallel()
+	words := parsed(t, notify.Templates{Line: " original\n"})
+	for want, n := range map[string]notify.Notice{
+		"<@U1>'s key expires in 8 days due to creation age.":            {Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 8, NeverUsed: true, Disables: true},
+		"<@U1>'s key expires in 1 day due to inactivity.":               {Kind: notify.Expiring, Reason: audit.Inactivity, DaysLeft: 1},
+		"<@U1>'s key is disabled due to creation age.":                  {Kind: notify.Disabled, Reason: audit.CreationAge},
+		"<@U1>'s key is disabled due to inactivity.":                    {Kind: notify.Disabled, Reason: audit.Inactivity},
+		"<@U1>'s key is past its limit due to inactivity.":              {Kind: notify.PastLimit, Reason: audit.Inactivity},
+		"<@U1>'s key is disabled due to creation age. It is key AKIA1.": {Kind: notify.Disabled, Reason: audit.CreationAge, NameKey: true},
+		"<@U1>'s key AKIA1 was found in public and is still active.":    {Kind: notify.Exposed, Reason: audit.Exposure, NameKey: true},
+		"<@U1>'s key expires in 0 days due to creation age. Hm.":        {Kind: notify.Expiring, Reason: audit.CreationAge, Aside: "Hm."},
+		"<@U1>'s key expires in 9 days due to creation age. It expires sooner, in 2 days, due to inactivity.": {
+			Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 9, Sooner: &notify.Sooner{Reason: audit.Inactivity, DaysLeft: 2},
+		},
+	} {
+		n.KeyID, n.LastUsed = "AKIA1", time.Date(2026, 11, 30, 15, 0, 0, 0, time.UTC)
+		if got := words.Line(n, "<@U1>", unchanged); got != want {
+			t.Errorf("line is %q, want %q", got, want)
+		}
+	}
+	b := notify.Bulletin{Words: words, Notices: []notify.Notice{{KeyID: "AKIA1", Kind: notify.Disabled, Reason: audit.CreationAge}}}
+	if text := b.Sections()[0].Heading.Text; text != "" {
+		t.Errorf("instructions %q above the original's list", text)
 	}
 }
 

@@ -13,10 +13,14 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
+// Original is the Line of Templates that keeps lists as aws-iam-sleuth writes
+// them: a line is its sentence alone, and no default instructions stand above.
+const Original = "original"
+
 // Templates are the texts of the messages as Go templates; an empty one is the
 // default. docs/messages.md shows each with its fields.
 type Templates struct {
-	Line     string // of LineFields: the line about one key in a list
+	Line     string // of LineFields: the line about one key in a list; or Original
 	List     string // of ListFields: what stands above a list
 	Personal string // of LetterFields: the message to one person
 	Subject  string // of LetterFields: the subject of a mail to one person
@@ -41,17 +45,27 @@ type LineFields struct {
 	// IAM user.
 	Mention, User string
 	Key           string // the key's id
+	// Description is the key's, as the IAM console shows it; it may be empty.
+	Description string
 	// NamedKey is the key's id where the line must say which of the user's keys
 	// it is about, and empty elsewhere.
 	NamedKey string
-	Account  string // as in the messages' header
+	Account  string // its id, and its name or alias
 	Kind     Kind
-	// Days is the whole days until the key is disabled, of a Kind Expiring.
+	// Disables: an Expiring key is disabled at its limit.
+	Disables bool
+	// Days is the whole days until the key reaches its limit, of a Kind Expiring.
 	Days   int
 	Reason audit.Reason
-	// Date is the day and time (UTC) at which the key will be, or was, disabled;
-	// empty where that is not known.
+	// Date is the day and time (UTC) at which the key reaches its limit, or was
+	// disabled; empty if not known.
 	Date string
+	// LastUsed is the day and time (UTC) of the last use; Used says so in words,
+	// with the service and the region: "was last used on ..." or "was never
+	// used". They are empty if not known.
+	LastUsed, Used string
+	// Console is the address of the user's keys in the IAM console.
+	Console string
 	// Sooner is set where the other limit comes first.
 	Sooner *SoonerFields
 	// Aside is one more sentence, or empty.
@@ -75,10 +89,10 @@ type ListFields struct {
 type LetterFields struct {
 	Name string // the person's, as far as it is known
 	Keys []KeyFields
-	// Instructions are those of the reasons that the keys are there for, each
-	// once.
+	// Instructions are the administrator's for the reasons that the keys are there
+	// for, each once, or the default ones.
 	Instructions []Heading
-	// Disables: keys are disabled at their limit; else people are only told.
+	// Disables: one of the keys is disabled at its limit.
 	Disables bool
 }
 
@@ -90,13 +104,15 @@ func (f LetterFields) Has(kind Kind) bool {
 // KeyFields are what a message to one person may say of one key.
 type KeyFields struct {
 	LineFields
-	Created, LastUsed string // day and time (UTC); empty where not known
+	Created string // day and time (UTC); empty if not known
 }
 
 // Words puts what is to be told into text. The zero Words has the default
 // texts. It is safe for use by several goroutines.
 type Words struct {
 	line, list, personal, subject *template.Template
+	// original: lists are kept as aws-iam-sleuth writes them.
+	original bool
 }
 
 // TemplateProblem is a template that cannot be used.
@@ -111,6 +127,9 @@ type TemplateProblem struct {
 func ParseWords(t Templates) (Words, []TemplateProblem) {
 	var w Words
 	var problems []TemplateProblem
+	if w.original = strings.TrimSpace(t.Line) == Original; w.original {
+		t.Line = originalLine
+	}
 	for _, one := range []struct {
 		name, text string
 		into       **template.Template
@@ -228,7 +247,9 @@ func examples() []LineFields {
 			lines = append(lines, LineFields{
 				Mention: "tfunke", User: "tfunke", Key: exampleKey, NamedKey: exampleKey,
 				Account: "AWS account 123456789012", Kind: kind, Days: 8, Reason: reason, Date: text.Date(exampleTime),
-				Sooner: &SoonerFields{2, audit.Inactivity}, Aside: "An aside.",
+				Description: "laptop", Disables: true, LastUsed: text.Date(exampleTime), Used: "was last used on " + text.Date(exampleTime),
+				Console: Notice{User: "tfunke"}.consoleURL(),
+				Sooner:  &SoonerFields{2, audit.Inactivity}, Aside: "An aside.",
 			}, LineFields{
 				Mention: "tfunke", User: "tfunke", Key: exampleKey,
 				Account: "AWS account 123456789012", Kind: kind, Reason: reason,
@@ -247,13 +268,13 @@ var defaults = sync.OnceValue(func() Words {
 		return template.Must(template.New(name).Parse(text))
 	}
 	return Words{
-		parsed(LineTemplate, defaultLine), parsed(ListTemplate, defaultList),
-		parsed(PersonalTemplate, defaultPersonal), parsed(SubjectTemplate, defaultSubject),
+		line: parsed(LineTemplate, defaultLine), list: parsed(ListTemplate, defaultList),
+		personal: parsed(PersonalTemplate, defaultPersonal), subject: parsed(SubjectTemplate, defaultSubject),
 	}
 })
 
-// render carries out a template, and the default in its place where that fails on
-// what its trial did not show: no word is lost for want of its form.
+// render executes a template, or the default one if that fails on what its trial
+// did not show.
 func render(chosen, byDefault *template.Template, fields any) string {
 	if chosen != nil {
 		if text, err := execute(chosen, fields); err == nil {
@@ -279,7 +300,9 @@ func (w Words) Line(n Notice, mention string, clean Clean) string {
 func (n Notice) fields(mention string, clean Clean) LineFields {
 	f := LineFields{
 		Mention: mention, User: clean(n.User), Key: clean(n.KeyID), Account: clean(n.Account.String()), Kind: n.Kind,
-		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Aside: clean(n.Aside),
+		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Aside: clean(n.Aside), Disables: n.Disables,
+		Description: clean(text.Shorten(text.OneLine(n.Description), maxDescription)),
+		LastUsed:    text.Date(n.LastUsed), Used: n.used(clean), Console: n.consoleURL(),
 	}
 	if n.NameKey {
 		f.NamedKey = f.Key
@@ -288,6 +311,25 @@ func (n Notice) fields(mention string, clean Clean) LineFields {
 		f.Sooner = &SoonerFields{n.Sooner.DaysLeft, n.Sooner.Reason}
 	}
 	return f
+}
+
+// maxDescription is how many bytes of a key's description are shown.
+const maxDescription = 80
+
+// used says in words when the key was last used, and with what; empty if that is
+// not known.
+func (n Notice) used(clean Clean) string {
+	if n.NeverUsed {
+		return "was never used"
+	}
+	if n.LastUsed.IsZero() {
+		return ""
+	}
+	with := strings.Join(slices.DeleteFunc([]string{clean(n.Service), clean(n.Region)}, func(s string) bool { return s == "" }), ", ")
+	if with != "" {
+		with = " (" + with + ")"
+	}
+	return "was last used on " + text.Date(n.LastUsed) + with
 }
 
 // ListTitle is what stands above a list.

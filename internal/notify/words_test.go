@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -188,7 +189,7 @@ func TestPersonal(t *testing.T) {
 			},
 			[]string{"an administrator can enable it again", "1 days"},
 		},
-		"a warning where nothing is disabled": {[]notify.Notice{warned}, false, "Your AWS access key AKIA1 expires in 1 day", []string{rotate}, []string{"disabled"}},
+		"a warning where nothing is disabled": {[]notify.Notice{warned}, false, "Your AWS access key AKIA1 reaches its limit in 1 day", []string{rotate, "stays active, and you are reminded"}, []string{"disabled", "expires"}},
 		"a final notice": {
 			[]notify.Notice{gone}, true, "Your AWS access key AKIA2 was disabled",
 			[]string{"AKIA2 was disabled on Monday 30 November 2026, 14:00 UTC, due to inactivity", "final notice", "an administrator can enable it again", "log in"},
@@ -203,8 +204,11 @@ func TestPersonal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := notify.Bulletin{
-				Account: account.Account{ID: "123456789012", Alias: "acme"}, Disables: test.disables, Notices: test.notices,
+				Account: account.Account{ID: "123456789012", Alias: "acme"}, Notices: slices.Clone(test.notices),
 				Creation: notify.Heading{Title: "Key Rotation", Text: rotate}, Inactivity: notify.Heading{Text: "log in"},
+			}
+			for i := range b.Notices {
+				b.Notices[i].Disables = test.disables
 			}
 			letter := b.Letters(func(n notify.Notice) string { return n.User })[0]
 			if got := (notify.Words{}).Subject(b, letter, unchanged); got != test.subject {

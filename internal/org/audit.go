@@ -71,8 +71,8 @@ func (t AuditTotals) String() string {
 }
 
 // NotAudited is the report of an account that could not be entered.
-func NotAudited(acct string, rules report.Rules, at time.Time, why error) report.Report {
-	none := report.New(account.Account{ID: acct}, at, rules)
+func NotAudited(acct account.Account, rules report.Rules, at time.Time, why error) report.Report {
+	none := report.New(acct, at, rules)
 	none.Problems = append(none.Problems, account.Problem{Text: awserr.Message(why)})
 	return none
 }

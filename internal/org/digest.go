@@ -31,6 +31,8 @@ type Digest struct {
 	Run          string // the id of the runs, or what theirs begin with before a dot
 	Holder       string // names this attempt at the digest in leases
 	Organization string // its id; empty for a list of accounts
+	// Names are what Organizations calls the accounts, by id.
+	Names map[string]string
 	// Blank is a bulletin with nothing in it yet but the words to say it in.
 	Blank    notify.Bulletin
 	Channels []notify.Channel
@@ -99,7 +101,7 @@ func (d Digest) SendLeftOut(ctx context.Context, runs []run.Summary) Delivered {
 	}
 	for _, acct := range slices.Sorted(maps.Keys(byAccount)) {
 		bulletin := d.Blank
-		bulletin.Account, bulletin.Run = account.Account{ID: acct}, d.Run
+		bulletin.Account, bulletin.Run = p.account(acct), d.Run
 		p.handOver(working, bulletin, byAccount[acct])
 	}
 	p.release(ctx, held)
@@ -232,12 +234,17 @@ func (p *digestRun) loadAccount(ctx context.Context, account string) error {
 	return nil
 }
 
+// account is an account as the runs name it, or as Organizations does.
+func (p *digestRun) account(id string) account.Account {
+	if acct, known := p.accounts[id]; known {
+		return acct
+	}
+	return account.Account{ID: id, Name: p.Names[id]}
+}
+
 // takeRecord takes in what one record has for the digest. The lock is held.
 func (p *digestRun) takeRecord(record *ledger.Record) {
-	acct, known := p.accounts[record.Account()]
-	if !known {
-		acct = account.Account{ID: record.Account()}
-	}
+	acct := p.account(record.Account())
 	if record.FinalPending() {
 		p.items = append(p.items, outbox.Final(record, acct))
 	}

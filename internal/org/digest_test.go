@@ -336,7 +336,7 @@ func TestNoticesOfAccountsThatRunsLeaveOut(t *testing.T) {
 			w.slack.err = nil
 
 			w.wantLines(w.sns, "2: bot's key is disabled due to creation age.", "3: bob's key is disabled due to creation age.")
-			runs := []run.Summary{{Account: account.Account{ID: w.accounts[0]}, Begun: true}, org.NotEntered(w.accounts[1], "run-2", w.now, false, errDown)}
+			runs := []run.Summary{{Account: account.Account{ID: w.accounts[0]}, Begun: true}, org.NotEntered(account.Account{ID: w.accounts[1]}, "run-2", w.now, false, errDown)}
 			d := send(w.digest(), runs)
 			w.wantLines(w.slack, "2: bot's key is disabled due to creation age.", "3: bob's key is disabled due to creation age.")
 			if len(d.Problems) > 0 || d.NoticesSent != 2 {
@@ -359,7 +359,7 @@ func TestARunWithoutAResultLosesNothing(t *testing.T) {
 	populate(w)
 	runs := w.runAll()
 	for i, r := range runs {
-		runs[i] = org.NotEntered(r.Account.ID, "run-1", w.now, false, errDown)
+		runs[i] = org.NotEntered(r.Account, "run-1", w.now, false, errDown)
 	}
 	w.digest().Send(t.Context(), runs)
 	w.wantLines(w.slack, allOfIt...)

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/config"
 )
 
@@ -31,6 +32,9 @@ type Members struct {
 	Organization string `json:"organization,omitempty"`
 	// Accounts are the ids of those to be covered, in order.
 	Accounts []string `json:"accounts"`
+	// Names are what Organizations calls the accounts, by id; it knows none for a
+	// list of accounts.
+	Names map[string]string `json:"names,omitempty"`
 	// Suspended counts the accounts left out because they are not active,
 	// Excluded those that SLEUTH_EXCLUDE_ACCOUNTS leaves out.
 	Suspended int `json:"suspended"`
@@ -47,7 +51,12 @@ func (m Members) Only(account string) (Members, error) {
 	if !slices.Contains(m.Accounts, account) {
 		return m, fmt.Errorf("account %s is not among the accounts of the settings; check SLEUTH_ACCOUNTS, SLEUTH_OUS and SLEUTH_EXCLUDE_ACCOUNTS", account)
 	}
-	return Members{Organization: m.Organization, Accounts: []string{account}, Alone: m.Alone}, nil
+	return Members{Organization: m.Organization, Accounts: []string{account}, Names: m.Names, Alone: m.Alone}, nil
+}
+
+// Account is one of the accounts, with its name.
+func (m Members) Account(id string) account.Account {
+	return account.Account{ID: id, Name: m.Names[id]}
 }
 
 // List finds out which accounts a scope covers. AWS is asked for those of an
@@ -63,7 +72,7 @@ func List(ctx context.Context, directory Directory, scope config.Scope) (Members
 	if err != nil {
 		return Members{}, fmt.Errorf("find the organization: %w", withHint(err))
 	}
-	found := Members{Accounts: []string{}}
+	found := Members{Accounts: []string{}, Names: map[string]string{}}
 	if described.Organization != nil {
 		found.Organization = aws.ToString(described.Organization.Id)
 	}
@@ -80,6 +89,7 @@ func List(ctx context.Context, directory Directory, scope config.Scope) (Members
 			found.Suspended++
 		default:
 			found.Accounts = append(found.Accounts, id)
+			found.Names[id] = aws.ToString(account.Name)
 		}
 	}
 	if len(found.Accounts) == 0 {

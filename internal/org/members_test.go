@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/org"
@@ -55,6 +56,16 @@ func TestList(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			for _, id := range got.Accounts {
+				want := "account"
+				if id == home {
+					want = "home"
+				}
+				if c.scope.Organization && got.Account(id) != (account.Account{ID: id, Name: want}) {
+					t.Errorf("account %s is %+v, want the name %q", id, got.Account(id), want)
+				}
+			}
+			got.Names = nil
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}

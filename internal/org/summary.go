@@ -106,9 +106,9 @@ func (s *Summary) Deliver(d Delivered) {
 }
 
 // NotEntered is the summary of an account that could not be entered.
-func NotEntered(acct, runID string, at time.Time, dryRun bool, why error) run.Summary {
+func NotEntered(acct account.Account, runID string, at time.Time, dryRun bool, why error) run.Summary {
 	return run.Summary{
-		Schema: report.Schema, Run: runID, Account: account.Account{ID: acct}, At: at.UTC(), Finished: at.UTC(), DryRun: dryRun,
+		Schema: report.Schema, Run: runID, Account: acct, At: at.UTC(), Finished: at.UTC(), DryRun: dryRun,
 		Tally: report.NewTally(), Counts: account.Counts{Failed: 1},
 		DisabledKeys: []account.KeyRef{}, UnreadableTags: []string{},
 		Problems: []account.Problem{{Text: awserr.Message(why)}},
@@ -173,7 +173,7 @@ func (s Summary) String() string {
 	if s.DryRun {
 		warned, disabled = "Would Warn", "Would Disable"
 	}
-	_ = report.WriteColumns(&b, []string{"Account", "Alias", "Users", "Keys", "Warn", "Past Limit", warned, disabled, "Failed"}, rows) // a Builder takes all
+	_ = report.WriteColumns(&b, []string{"Account", "Name", "Users", "Keys", "Warn", "Past Limit", warned, disabled, "Failed"}, rows) // a Builder takes all
 	t := s.Totals
 	fmt.Fprintf(&b, "\n%s", text.Count(t.Accounts, "account"))
 	for _, c := range []struct {
@@ -213,7 +213,7 @@ func (s Summary) String() string {
 }
 
 func cells(one run.Summary) []string {
-	row := []string{one.Account.ID, one.Account.Alias}
+	row := []string{one.Account.ID, one.Account.Called()}
 	for _, n := range []int{
 		one.Users, one.Keys,
 		one.States[audit.Old] + one.States[audit.Stagnant],

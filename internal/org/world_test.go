@@ -23,6 +23,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/org"
 	"github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 const day = 24 * time.Hour
@@ -185,7 +186,7 @@ func (c *channel) lines() []string {
 	defer c.mu.Unlock()
 	var lines []string
 	for _, n := range c.told {
-		lines = append(lines, n.Account.ID[11:]+": "+n.Line(n.User))
+		lines = append(lines, n.Account.ID[11:]+": "+channeltest.Sentence(n))
 	}
 	c.told, c.bulletins = nil, nil
 	return lines

@@ -73,7 +73,7 @@ func accountInMarkdown(r Report) string {
 	if r.Account.ID == "" {
 		return "an AWS account"
 	}
-	return "AWS account " + codeSpan(strings.TrimSuffix(r.Account.ID+" "+r.Account.Alias, " "))
+	return "AWS account " + codeSpan(strings.TrimSuffix(r.Account.ID+" "+r.Account.Called(), " "))
 }
 
 func dueInMarkdown(out io.Writer, past []due, weeks []week) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
@@ -43,7 +44,7 @@ func merge(reports []Report) (Report, []accountLine) {
 	if len(reports) > 0 {
 		first := reports[0]
 		all = New(first.Account, first.At, first.Rules)
-		all.Account.ID, all.Account.Alias = "", ""
+		all.Account = account.Account{}
 	}
 	lines := make([]accountLine, 0, len(reports))
 	for _, r := range reports {
@@ -77,7 +78,7 @@ func merge(reports []Report) (Report, []accountLine) {
 		}
 		f := figuresOf(r)
 		lines = append(lines, accountLine{
-			ID: r.Account.ID, Alias: r.Account.Alias, Active: f.Active, Past: f.Past, Warned: f.Warned,
+			ID: r.Account.ID, Alias: r.Account.Called(), Active: f.Active, Past: f.Past, Warned: f.Warned,
 			Exempt: f.Exempt, Disabled: f.Disabled, Problems: len(r.Problems),
 		})
 	}

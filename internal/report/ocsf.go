@@ -114,7 +114,7 @@ func ocsfOf(f finding, tool Tool) ocsfFinding {
 		Compliance:  ocsfCompliance{Control: f.rule.name, Standards: []string{"Sleuth's rules for credentials"}, StatusID: 3, Status: "Fail", Code: f.state.String(), Detail: f.message},
 		Remediation: ocsfText{Desc: f.rule.help},
 		Resources:   []ocsfResource{{UID: f.resource, Type: f.kind, Owner: ocsfUser{Name: f.user}}},
-		Cloud:       ocsfCloud{Provider: "AWS", Account: ocsfAccount{UID: f.account.ID, Name: f.account.Alias, TypeID: 10, Type: "AWS Account"}},
+		Cloud:       ocsfCloud{Provider: "AWS", Account: ocsfAccount{UID: f.account.ID, Name: f.account.Called(), TypeID: 10, Type: "AWS Account"}},
 		Unmapped:    f.details,
 	}
 	switch {

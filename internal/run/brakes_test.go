@@ -14,6 +14,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 // TestMaxDisable: one key too many, and none is disabled.
@@ -114,7 +115,7 @@ func TestMinNotice(t *testing.T) {
 	wantDiary(t, w.diary(5, settings),
 		"day 0: ancient's key expires in 3 days due to creation age.",
 		"day 1: ancient's key expires in 2 days due to creation age.",
-		"day 2: ancient's key expires in 1 days due to creation age.",
+		"day 2: ancient's key expires in 1 day due to creation age.",
 		"day 3: ancient's key is disabled due to creation age.",
 	)
 	if r, _ := w.record("AKIAANCIENT"); r.Disabled() == nil || !r.Disabled().At.Equal(first.Add(3*day)) {
@@ -155,7 +156,7 @@ func TestMinNoticeCountsFromADeliveredWarning(t *testing.T) {
 	w.sleep(day)
 	wantDiary(t, w.diary(4, settings),
 		"day 0: ancient's key expires in 2 days due to creation age.",
-		"day 1: ancient's key expires in 1 days due to creation age.",
+		"day 1: ancient's key expires in 1 day due to creation age.",
 		"day 2: ancient's key is disabled due to creation age.",
 	)
 }
@@ -170,7 +171,7 @@ func TestRemindAt(t *testing.T) {
 		"day 1: owner's key expires in 14 days due to creation age.",
 		"day 8: owner's key expires in 7 days due to creation age.",
 		"day 12: owner's key expires in 3 days due to creation age.",
-		"day 14: owner's key expires in 1 days due to creation age.",
+		"day 14: owner's key expires in 1 day due to creation age.",
 		"day 15: owner's key is disabled due to creation age.",
 	)
 }
@@ -202,7 +203,7 @@ func TestRemindAtPastTheLimit(t *testing.T) {
 	}
 	wantDiary(t, w.diary(6, settings),
 		"day 0: owner's key expires in 2 days due to creation age.",
-		"day 1: owner's key expires in 1 days due to creation age.",
+		"day 1: owner's key expires in 1 day due to creation age.",
 		"day 2: owner's key is past its limit due to creation age.",
 	)
 }
@@ -254,7 +255,7 @@ func TestDryRun(t *testing.T) {
 	}
 	var would []string
 	for _, n := range w.slack.bulletins[0].Notices {
-		would = append(would, n.Line(n.User))
+		would = append(would, channeltest.Sentence(n))
 	}
 	for _, line := range []string{"bot's key is disabled due to creation age.", "sleepy's key expires in 5 days due to inactivity."} {
 		if !slices.Contains(would, line) {

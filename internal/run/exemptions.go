@@ -258,8 +258,7 @@ func aboutRefusal(v audit.Verdict, at time.Time, disables bool) string {
 // idleAge is a key's age since last use; null where its last use was not read,
 // as it decides nothing.
 func (p *pass) idleAge(key inventory.Key, v audit.Verdict) *int {
-	read := key.Err == nil && (p.reader.Everything || audit.NeedsLastUse(key.Key, p.Config.Rules, p.started))
-	if !read && key.LastUsed.IsZero() {
+	if !key.UseRead {
 		return nil
 	}
 	return &v.IdleAge

@@ -64,7 +64,7 @@ func TestExemptionsOnMoto(t *testing.T) {
 	wantActive("two", spared, true)
 	wantActive("two", due, false)
 	if said := told(w.slack); !strings.Contains(said, "endless's key expires in 40 days") || !strings.Contains(said, "Its exemption is not honoured: it has no end") ||
-		!strings.Contains(said, "two's key "+due+" is disabled") || strings.Contains(said, spared) {
+		!strings.Contains(said, "two's key is disabled due to creation age. It is key "+due+".") || strings.Contains(said, spared) {
 		t.Errorf("told %q", said)
 	}
 	day(10)

@@ -136,6 +136,7 @@ func (r Runner) newPass() *pass {
 			Report:      r.Report,
 			Concurrency: r.Config.Concurrency,
 			Rules:       r.Config.Rules,
+			Exemptions:  r.Config.Exemptions,
 			Now:         now,
 			Everything:  r.Table,
 		},

@@ -52,8 +52,8 @@ func TestAWholeRun(t *testing.T) {
 		"doubtful's key is past its limit due to creation age. It was not disabled: its KeyAutoExpire tag is unreadable.",
 		"idle's key is disabled due to inactivity.",
 		"sleepy's key expires in 5 days due to inactivity.",
-		"two's key AKIATWO1 expires in 30 days due to creation age. It expires sooner, in 29 days, due to inactivity.",
-		"two's key AKIATWO2 expires in 20 days due to creation age. It expires sooner, in 5 days, due to inactivity.",
+		"two's key expires in 20 days due to creation age. It is key AKIATWO2. It expires sooner, in 5 days, due to inactivity.",
+		"two's key expires in 30 days due to creation age. It is key AKIATWO1. It expires sooner, in 29 days, due to inactivity.",
 	}
 	wantLines(t, w.slack, told...)
 	wantLines(t, w.sns, told...)
@@ -97,8 +97,8 @@ func TestAWholeRun(t *testing.T) {
 	wantLines(t, w.slack,
 		"doubtful's key is past its limit due to creation age. It was not disabled: its KeyAutoExpire tag is unreadable.",
 		"sleepy's key expires in 4 days due to inactivity.",
-		"two's key AKIATWO1 expires in 29 days due to creation age. It expires sooner, in 28 days, due to inactivity.",
-		"two's key AKIATWO2 expires in 19 days due to creation age. It expires sooner, in 4 days, due to inactivity.",
+		"two's key expires in 19 days due to creation age. It is key AKIATWO2. It expires sooner, in 4 days, due to inactivity.",
+		"two's key expires in 29 days due to creation age. It is key AKIATWO1. It expires sooner, in 28 days, due to inactivity.",
 	)
 	if s.Disabled != 0 || s.States[audit.Disabled] != 3 {
 		t.Errorf("the second run disabled %d; %d keys are Inactive, want 3", s.Disabled, s.States[audit.Disabled])

@@ -112,6 +112,7 @@ func (p *pass) warning(s *step) notify.Notice {
 	case s.decision.OtherDaysLeft < n.DaysLeft:
 		n.Sooner = &notify.Sooner{Reason: otherReason(n.Reason), DaysLeft: s.decision.OtherDaysLeft}
 	}
+	n.Disables = n.Kind == notify.Expiring && p.policy.AutoExpire && !s.verdict.Doubt
 	if s.verdict.Doubt && n.Kind == notify.Expiring && p.policy.AutoExpire {
 		n.Aside = aboutDoubt(s.verdict)
 	}
@@ -148,14 +149,7 @@ func (p *pass) notice(s *step, user audit.User, v audit.Verdict) notify.Notice {
 }
 
 func (p *pass) noticeOf(user audit.User, key audit.Key, v audit.Verdict) notify.Notice {
-	return notify.Notice{
-		KeyID:    key.ID,
-		User:     user.Name,
-		SlackTag: user.Slack(),
-		Name:     user.NameTag(),
-		Email:    user.Email(),
-		Created:  key.Created,
-		LastUsed: key.LastUsed,
-		Reason:   v.State.Reason(),
-	}
+	n := notify.About(user, key)
+	n.Reason = v.State.Reason()
+	return n
 }

@@ -168,7 +168,7 @@ func TestAKeyEnabledAgainGetsItsNoticeAgain(t *testing.T) {
 	w := newWorld(t)
 	w.user("bot", nil, w.key("AKIAEXPIRE", 4000, 1))
 	settings := func(r *run.Runner) { r.Config.Policy.MinNoticeDays, r.Config.Rules = 1, creationOnly }
-	want := []string{"day 0: bot's key expires in 1 days due to creation age.", "day 1: bot's key is disabled due to creation age."}
+	want := []string{"day 0: bot's key expires in 1 day due to creation age.", "day 1: bot's key is disabled due to creation age."}
 	wantDiary(t, w.diary(3, settings), want...)
 	w.home.SetKeyStatus("AKIAEXPIRE", true)
 	wantDiary(t, w.diary(3, settings), want...)

@@ -25,6 +25,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 )
 
 const day = 24 * time.Hour
@@ -240,7 +241,7 @@ func (c *channel) lines() []string {
 	defer c.mu.Unlock()
 	var lines []string
 	for _, n := range c.told {
-		lines = append(lines, n.Line(n.User))
+		lines = append(lines, channeltest.Sentence(n))
 	}
 	slices.Sort(lines)
 	return lines

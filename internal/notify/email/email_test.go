@@ -30,10 +30,10 @@ func TestOneMailAPerson(t *testing.T) {
 		Digest:   "2 AWS accounts",
 		Creation: notify.Heading{Title: "Key Rotation", Text: "Run aws-vault rotate."},
 		Notices: []notify.Notice{
-			{KeyID: "K1", User: "ann", Name: "Ann Perkins", Email: "ann@example.com", Account: one, Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 8, At: at},
+			{KeyID: "K1", User: "ann", Name: "Ann Perkins", Email: "ann@example.com", Account: one, Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge, DaysLeft: 8, At: at},
 			{KeyID: "K2", User: "ann-ci", Email: "ann@example.com", Account: two, Kind: notify.Disabled, Reason: audit.CreationAge},
-			{KeyID: "K3", User: "bob@example.com", Email: "bob@example.com", Account: two, Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 3},
-			{KeyID: "K4", User: "carol", Account: two, Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 3},
+			{KeyID: "K3", User: "bob@example.com", Email: "bob@example.com", Account: two, Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge, DaysLeft: 3},
+			{KeyID: "K4", User: "carol", Account: two, Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge, DaysLeft: 3},
 		},
 	}
 	delivery := notify.Deliver(t.Context(), []notify.Post{{Channel: mailer, Bulletin: bulletin}},
@@ -72,7 +72,7 @@ func TestSubjectIsOneShortLine(t *testing.T) {
 	}
 	subject := newMailer(t, nil, email.Options{}).Compose(notify.Bulletin{
 		Words:   words,
-		Notices: []notify.Notice{{KeyID: "K1", User: "ann", Name: "A\r\nCc: b@example.com", Email: "a@example.com", Kind: notify.Expiring, Reason: audit.CreationAge}},
+		Notices: []notify.Notice{{KeyID: "K1", User: "ann", Name: "A\r\nCc: b@example.com", Email: "a@example.com", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge}},
 	})[0].Subject
 	if strings.ContainsAny(subject, "\r\n") || len(subject) > 200 || !strings.HasSuffix(subject, "ä...") || !strings.HasPrefix(subject, "A  Cc: b@example.com") {
 		t.Errorf("subject is %q", subject)
@@ -86,7 +86,7 @@ func TestLongLetterIsSplit(t *testing.T) {
 	b := notify.Bulletin{Account: account.Account{ID: "123456789012"}}
 	for i := range 4_000 {
 		b.Notices = append(b.Notices, notify.Notice{
-			KeyID: fmt.Sprintf("AKIA%016d", i), User: strings.Repeat("u", 64), Email: "a@example.com", Kind: notify.Expiring, Reason: audit.CreationAge,
+			KeyID: fmt.Sprintf("AKIA%016d", i), User: strings.Repeat("u", 64), Email: "a@example.com", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge,
 		})
 	}
 	messages := newMailer(t, nil, email.Options{}).Compose(b)

@@ -170,7 +170,7 @@ func cleanLines(content string) string {
 }
 
 func oneLineAccount(a account.Account) account.Account {
-	return account.Account{ID: text.OneLine(a.ID), Alias: text.OneLine(a.Alias)}
+	return account.Account{ID: text.OneLine(a.ID), Name: text.OneLine(a.Name), Alias: text.OneLine(a.Alias)}
 }
 
 func newEntry(detailType string, detail any) entry {

@@ -34,7 +34,7 @@ func (l Layout) Compose(b notify.Bulletin) []notify.Message {
 	}
 	title := text.Shorten(l.Clean(b.Title()), l.MaxBytes/4)
 	maxBody := l.MaxBytes - len(title) - maxPartNumber - len("\n\n\n")
-	c := composer{words: b.Words, clean: l.Clean, maxBody: maxBody, maxRepeated: maxBody / 4}
+	c := composer{bulletin: b, clean: l.Clean, maxBody: maxBody, maxRepeated: maxBody / 4}
 	if b.Announcement != "" {
 		c.text(c.lines(b.Announcement))
 		c.text("")
@@ -72,9 +72,9 @@ type part struct {
 
 // composer fills one part after the other, line by line.
 type composer struct {
-	words   notify.Words
-	clean   notify.Clean
-	maxBody int
+	bulletin notify.Bulletin
+	clean    notify.Clean
+	maxBody  int
 	// maxRepeated is how many bytes of a heading, and of a list's title, stand
 	// in a part that continues them, so that there is room for a line below.
 	maxRepeated int
@@ -136,10 +136,14 @@ func (c *composer) section(s notify.Section) {
 	}
 	for _, list := range s.Lists {
 		title := c.listTitle(list)
+		c.above = c.repeated(s.Heading)
+		if c.body.Len()+len(title)+1 > c.maxBody && c.body.Len() > c.fresh {
+			c.end() // rather than the beginning of a title in one part and its end in the next
+		}
 		c.text(title)
 		c.above = c.repeated(s.Heading) + text.Shorten(title, c.maxRepeated) + "\n"
 		for _, n := range list.Notices {
-			c.line(c.words.Line(n, c.clean(n.User), c.clean))
+			c.line(c.bulletin.Line(n, c.clean(n.User), c.clean))
 			c.notices = append(c.notices, n)
 		}
 		c.above = ""

@@ -34,6 +34,7 @@ func TestEveryMessageIsWithinTheLimit(t *testing.T) {
 						t.Errorf("a message of %d bytes, at most %d are allowed", len(m.Body), limit)
 					}
 					for _, n := range m.Notices {
+						n.Account = b.Account
 						if line := n.Line(n.User); !strings.Contains(m.Body, line+"\n") {
 							t.Errorf("no line %q in the message that tells it", line)
 						}

@@ -136,7 +136,7 @@ func TestContract(t *testing.T) {
 					return one(t, test.url(h), options), h
 				},
 				Line: func(n notify.Notice) string {
-					n.Aside = test.clean(n.Aside)
+					n.Aside, n.Account.Alias = test.clean(n.Aside), test.clean(n.Account.Alias)
 					return n.Line(test.clean(n.User))
 				},
 				Mentions: kind != "generic",

@@ -27,7 +27,7 @@ func compose(b notify.Bulletin) []notify.Message {
 }
 
 func (c composer) compose(b notify.Bulletin) []notify.Message {
-	c.words, c.account = b.Words, split(Escape(b.Title()), maxAccount)[0]
+	c.bulletin, c.account = b, split(Escape(b.Title()), maxAccount)[0]
 	c.begin(nil)
 	if b.Announcement != "" {
 		for _, piece := range split(escapeLines(b.Announcement), maxValue) {
@@ -53,7 +53,7 @@ type composer struct {
 	// named says whose owner is named rather than mentioned; nil is nobody's.
 	named func(notify.Notice) bool
 
-	words    notify.Words
+	bulletin notify.Bulletin
 	account  string
 	messages []notify.Message
 
@@ -190,7 +190,7 @@ func (c *composer) lineOf(n notify.Notice) string {
 		mention = Escape(n.User)
 	}
 	// A template may use markup, but it cannot wake a channel.
-	return instructions(c.words.Line(n, mention, Escape))
+	return instructions(c.bulletin.Line(n, mention, Escape))
 }
 
 // opening is the least that a section's first list shows.

@@ -63,6 +63,7 @@ func TestTheOriginalsMessage(t *testing.T) {
 	t.Parallel()
 	sent, _ := composed(t, notify.Bulletin{
 		Account:    acct,
+		Words:      original(t),
 		Creation:   notify.Heading{Title: "AWS IAM Key Report"},
 		Inactivity: notify.Heading{Title: "AWS IAM Key Inactivity Report"},
 		Notices:    []notify.Notice{expiring("sleuth-test2", "sleuth-test2", 30, audit.Inactivity)},
@@ -107,14 +108,14 @@ func TestEverySection(t *testing.T) {
 		 "text": "Run <https://wiki/?a=1&amp;b=2|this> &amp; &lt;!channel&gt;\n `+"```aws-vault rotate```"+`"},
 		{"title": "IAM users with access keys expiring due to creation age. \n Please rotate the key to prevent key from being disabled",
 		 "color": "#ffff00",
-		 "fields": [{"title": "Users", "value": "a (<!subteam^SA1>)'s key expires in 5 days due to creation age.\n<@UB1>'s key expires in 3 days due to creation age."}]},
+		 "fields": [{"title": "Users", "value": "a (<!subteam^SA1>)'s key expires in 5 days due to creation age. Key AKIAA is in AWS account 123456789012 (acme).\n<@UB1>'s key expires in 3 days due to creation age. Key AKIAB is in AWS account 123456789012 (acme)."}]},
 		{"title": "IAM users with access keys disabled due to creation age. \n This is the final notice",
 		 "color": "#ff0000",
-		 "fields": [{"title": "Users", "value": "c's key AKIA1 is disabled due to creation age."}]},
+		 "fields": [{"title": "Users", "value": "c's key is disabled due to creation age. Key AKIA1 is in AWS account 123456789012 (acme)."}]},
 		{"title": "Unused", "text": "Ask <@U1>"},
 		{"title": "IAM users with access keys past their limit due to inactivity. \n Please login to AWS; the key is still active",
 		 "color": "#ff0000",
-		 "fields": [{"title": "Users", "value": "d's key is past its limit due to inactivity. Tag &lt;!here&gt; &amp; co. "}]}
+		 "fields": [{"title": "Users", "value": "d's key is past its limit due to inactivity. Tag &lt;!here&gt; &amp; co.  Key AKIA2 is in AWS account 123456789012 (acme)."}]}
 	]}`)
 	if diff := cmp.Diff(want, unordered(t, sent[0].Body)); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
@@ -124,6 +125,27 @@ func TestEverySection(t *testing.T) {
 	}
 	if strings.Contains(sent[0].Body, `\u0026`) || strings.Contains(sent[0].Body, `\u003c`) {
 		t.Errorf("& and < are not readable: %s", sent[0].Body)
+	}
+}
+
+// original are the texts of LINE_TEMPLATE=original.
+func original(t testing.TB) notify.Words {
+	t.Helper()
+	words, problems := notify.ParseWords(notify.Templates{Line: notify.Original})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return words
+}
+
+// Without instructions of the administrator's, the list says what to do.
+func TestDefaultInstructions(t *testing.T) {
+	t.Parallel()
+	_, read := composed(t, notify.Bulletin{
+		Account: acct, Creation: notify.Heading{Title: "Keys"}, Notices: []notify.Notice{expiring("a", "", 1, audit.CreationAge)},
+	})
+	if len(read) != 1 || len(read[0].Attachments) != 2 || !strings.Contains(*read[0].Attachments[0].Text, "Create a new key, switch to it, then delete the old one.") {
+		t.Errorf("the list says nothing of what to do: %+v", read)
 	}
 }
 
@@ -141,7 +163,7 @@ func TestNothingToSay(t *testing.T) {
 func TestNoHeading(t *testing.T) {
 	t.Parallel()
 	_, read := composed(t, notify.Bulletin{
-		Account: acct, Notices: []notify.Notice{expiring("a", "", 1, audit.CreationAge)},
+		Account: acct, Notices: []notify.Notice{expiring("a", "", 1, audit.CreationAge)}, Words: original(t),
 	})
 	if len(read) != 1 || len(read[0].Attachments) != 1 || len(read[0].Attachments[0].Fields) != 1 {
 		t.Errorf("without a heading there is more than the list: %+v", read)
@@ -209,6 +231,7 @@ func TestFiveThousandLines(t *testing.T) {
 		for j, n := range sent[i].Notices {
 			told[n.KeyID]++
 			mention, _ := slack.Mention(n.User, n.SlackTag)
+			n.Account = b.Account
 			if want := n.Line(mention); shown[j] != want {
 				t.Fatalf("message %d shows %q where it tells %q", i, shown[j], want)
 			}
@@ -219,7 +242,7 @@ func TestFiveThousandLines(t *testing.T) {
 			t.Errorf("%s is told %d times, want once", n.KeyID, told[n.KeyID])
 		}
 	}
-	if len(sent) > 45 { // some 380 KB of lines at 12,000 a message
+	if len(sent) > 65 { // some 680 KB of lines at 12,000 a message
 		t.Errorf("%d messages for 5,000 lines", len(sent))
 	}
 }
@@ -287,6 +310,7 @@ func TestALineLongerThanAField(t *testing.T) {
 		expiring(strings.Repeat("<", 5_000), "", 1, audit.CreationAge),
 		expiring("next", "", 1, audit.CreationAge),
 	}}
+	b.Notices[0].KeyID = "AKIA1"
 	sent, read := composed(t, b)
 	notices := 0
 	for i, m := range read {

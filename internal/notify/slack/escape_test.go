@@ -91,6 +91,7 @@ func shownText(t testing.TB, text string) string {
 	t.Helper()
 	_, read := composed(t, notify.Bulletin{
 		Account:  acct,
+		Words:    original(t),
 		Creation: notify.Heading{Title: "title", Text: text},
 		Notices:  []notify.Notice{expiring("a", "", 1, audit.CreationAge)},
 	})

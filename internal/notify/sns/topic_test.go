@@ -27,8 +27,8 @@ func TestPublished(t *testing.T) {
 		Creation:     notify.Heading{Title: "Key Rotation", Text: "Please run.\n ```aws-vault rotate```"},
 		Inactivity:   notify.Heading{Title: "AWS IAM Key Inactivity Report"},
 		Notices: []notify.Notice{
-			{KeyID: "K2", User: "bob", SlackTag: "UB0B", Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 5},
-			{KeyID: "K1", User: "al&<ice>", SlackTag: "subteam-S1", Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 3},
+			{KeyID: "K2", User: "bob", SlackTag: "UB0B", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge, DaysLeft: 5},
+			{KeyID: "K1", User: "al&<ice>", SlackTag: "subteam-S1", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge, DaysLeft: 3},
 			{KeyID: "K3", User: "carol", NameKey: true, Kind: notify.Disabled, Reason: audit.CreationAge},
 			{KeyID: "K4", User: "dan", Kind: notify.PastLimit, Reason: audit.Inactivity, Aside: "Two\nlines."},
 		},
@@ -49,18 +49,20 @@ Please run.
 
 IAM users with access keys expiring due to creation age.
 Please rotate the key to prevent key from being disabled
-al&<ice>'s key expires in 3 days due to creation age.
-bob's key expires in 5 days due to creation age.
+al&<ice>'s key expires in 3 days due to creation age. Key K1 is in AWS account 123456789012 (acme).
+bob's key expires in 5 days due to creation age. Key K2 is in AWS account 123456789012 (acme).
 
 IAM users with access keys disabled due to creation age.
 This is the final notice
-carol's key K3 is disabled due to creation age.
+carol's key is disabled due to creation age. Key K3 is in AWS account 123456789012 (acme).
 
 AWS IAM Key Inactivity Report
+Use a key that is still needed, and delete one that is not.
+IAM console: https://console.aws.amazon.com/iam/home#/users
 
 IAM users with access keys past their limit due to inactivity.
 Please login to AWS; the key is still active
-dan's key is past its limit due to inactivity. Two lines.
+dan's key is past its limit due to inactivity. Two lines. Key K4 is in AWS account 123456789012 (acme).
 `
 	taken := s.taken()
 	if len(taken) != 1 {
@@ -85,7 +87,7 @@ func TestSubject(t *testing.T) {
 	notices := func(expiring, past, disabled int) (all []notify.Notice) {
 		for kind, n := range map[notify.Kind]int{notify.Expiring: expiring, notify.PastLimit: past, notify.Disabled: disabled} {
 			for range n {
-				all = append(all, notify.Notice{User: "u", Kind: kind, Reason: audit.CreationAge})
+				all = append(all, notify.Notice{User: "u", Kind: kind, Reason: audit.CreationAge, Disables: kind == notify.Expiring})
 			}
 		}
 		return all
@@ -96,7 +98,7 @@ func TestSubject(t *testing.T) {
 		"Sleuth: 2 keys past their limit, 2 disabled in AWS account 1":         {Account: account.Account{ID: "1"}, Notices: notices(0, 2, 2)},
 		"Sleuth: 1 key disabled in AWS account 1 (caf? ??)":                    {Account: account.Account{ID: "1", Alias: "café 名前"}, Notices: notices(0, 0, 1)},
 		"Sleuth: 1 key disabled in AWS account 1 (a b)":                        {Account: account.Account{ID: "1", Alias: "a\nb"}, Notices: notices(0, 0, 1)},
-		"Sleuth: a word on AWS account 123456789012 (acme)":                    {Account: acct, Announcement: "x"},
+		"Sleuth: notice for AWS account 123456789012 (acme)":                   {Account: acct, Announcement: "x"},
 		"Sleuth: 5000 keys expire, 5000 past their limit, 5000 disabled in AWS account 123456789012 (aaaaa...": {
 			Account: account.Account{ID: "123456789012", Alias: strings.Repeat("a", 63)}, Notices: notices(5000, 5000, 5000),
 		},
@@ -148,8 +150,8 @@ func TestTextsLongerThanAPart(t *testing.T) {
 		Announcement: strings.Repeat("é", size/2),
 		Creation:     notify.Heading{Title: strings.Repeat("T", size), Text: strings.Repeat("字\n", size/4)},
 		Notices: []notify.Notice{
-			{KeyID: "K1", User: strings.Repeat("u", size), Kind: notify.Expiring, Reason: audit.CreationAge},
-			{KeyID: "K2", User: "v", Kind: notify.Expiring, Reason: audit.CreationAge},
+			{KeyID: "K1", User: strings.Repeat("u", size), Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge},
+			{KeyID: "K2", User: "v", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge},
 		},
 	})
 	counts, notices := map[rune]int{}, 0

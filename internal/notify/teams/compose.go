@@ -132,7 +132,7 @@ func instructions(content string) []json.RawMessage {
 
 // compose writes a bulletin as cards within the limits, in order.
 func compose(b notify.Bulletin) []notify.Message {
-	c := composer{words: b.Words}
+	c := composer{bulletin: b}
 	if b.Announcement != "" {
 		for line := range strings.SplitSeq(text.Lines(b.Announcement), "\n") {
 			c.add(lineElements(textRun{}, line, small)...)
@@ -177,8 +177,8 @@ type part struct {
 
 // composer fills one card after the other.
 type composer struct {
-	words notify.Words
-	parts []part
+	bulletin notify.Bulletin
+	parts    []part
 
 	current part
 	size    int // of the current elements, as JSON
@@ -231,7 +231,7 @@ func (c *composer) section(s notify.Section) {
 }
 
 func (c *composer) lineOf(n notify.Notice) []json.RawMessage {
-	line := text.OneLine(c.words.Line(n, text.OneLine(n.User), text.OneLine))
+	line := text.OneLine(c.bulletin.Line(n, text.OneLine(n.User), text.OneLine))
 	return lineElements(textRun{}, line, small)
 }
 

@@ -92,7 +92,7 @@ func TestCard(t *testing.T) {
 		Announcement: "First of two.\nSecond *of* two.",
 		Creation:     notify.Heading{Title: "Rotate *your* key", Text: "Please run.\n ```aws-vault rotate AWS_PROFILE```\n\nSee [the page](https://example.com/?a=1&b=2)."},
 		Notices: []notify.Notice{
-			{KeyID: "AKIA1", User: "_ann_", Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 5},
+			{KeyID: "AKIA1", User: "_ann_", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge, DaysLeft: 5},
 			{KeyID: "AKIA2", User: "[x](https://evil.example)", Kind: notify.Disabled, Reason: audit.CreationAge, Aside: "<at>all</at>"},
 		},
 	}
@@ -109,9 +109,9 @@ func TestCard(t *testing.T) {
 		"First of two.", "Second *of* two.",
 		"Rotate *your* key", "Please run.", "aws-vault rotate AWS_PROFILE", "See [the page](https://example.com/?a=1&b=2).",
 		"IAM users with access keys expiring due to creation age. Please rotate the key to prevent key from being disabled",
-		"_ann_'s key expires in 5 days due to creation age.",
+		"_ann_'s key expires in 5 days due to creation age. Key AKIA1 is in AWS account 123456789012 (acme).",
 		"IAM users with access keys disabled due to creation age. This is the final notice",
-		"[x](https://evil.example)'s key is disabled due to creation age. <at>all</at>",
+		"[x](https://evil.example)'s key is disabled due to creation age. <at>all</at> Key AKIA2 is in AWS account 123456789012 (acme).",
 	}
 	if diff := cmp.Diff(want, card.Elements); diff != "" {
 		t.Errorf("elements (-want +got):\n%s", diff)

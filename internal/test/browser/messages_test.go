@@ -20,17 +20,16 @@ func newsOfTheDay() notify.Bulletin {
 	at := func(days int) time.Time { return today.AddDate(0, 0, days) }
 	return notify.Bulletin{
 		Account:  account.Account{ID: "123456789012", Alias: "acme-production"},
-		Disables: true,
 		Creation: notify.Heading{Title: "Key Rotation Instructions", Text: "Please run `aws-vault rotate PROFILE`."},
 		Inactivity: notify.Heading{
 			Title: "Key Usage Instructions to prevent key auto-disable", Text: "Please run `aws-vault login PROFILE`.",
 		},
 		Leak: notify.Heading{Title: "AWS IAM Key Leak", Text: notify.LeakInstructions},
 		Notices: []notify.Notice{
-			{KeyID: "AKIAMPAZEZBVY5CRPWHQ", User: "bjorn.lindqvist", Name: "Björn Lindqvist", Email: "bjorn@example.com", SlackTag: "U02BJORN", Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 7, At: at(7), Created: at(-83), LastUsed: at(-1)},
-			{KeyID: "AKIA2SWFOW4EMV6WHJ6A", User: "ci-deploy", Name: "Deployment", SlackTag: "subteam-S09PLATFORM", Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 4, At: at(4), Created: at(-86)},
+			{KeyID: "AKIAMPAZEZBVY5CRPWHQ", User: "bjorn.lindqvist", Name: "Björn Lindqvist", Email: "bjorn@example.com", SlackTag: "U02BJORN", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge, DaysLeft: 7, At: at(7), Created: at(-83), LastUsed: at(-1)},
+			{KeyID: "AKIA2SWFOW4EMV6WHJ6A", User: "ci-deploy", Name: "Deployment", SlackTag: "subteam-S09PLATFORM", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge, DaysLeft: 4, At: at(4), Created: at(-86)},
 			{KeyID: "AKIAKXI5H2RB74SHFVLU", User: "chen.wei", Name: "Chen Wei", Email: "chen@example.com", SlackTag: "U03CHENWEI", Kind: notify.Disabled, Reason: audit.CreationAge, At: at(0), Created: at(-97), LastUsed: at(-2)},
-			{KeyID: "AKIA4ZKNRELHTABLM6MV", User: "dolores.reyes", Name: "Dolores Reyes", SlackTag: "U04DOLORES", Kind: notify.Expiring, Reason: audit.Inactivity, DaysLeft: 7, At: at(7), Created: at(-60), LastUsed: at(-38)},
+			{KeyID: "AKIA4ZKNRELHTABLM6MV", User: "dolores.reyes", Name: "Dolores Reyes", SlackTag: "U04DOLORES", Kind: notify.Expiring, Disables: true, Reason: audit.Inactivity, DaysLeft: 7, At: at(7), Created: at(-60), LastUsed: at(-38)},
 			{KeyID: "AKIAGFMZI3QRICOHPTCW", User: "emeka.nwosu", Name: "Emeka Nwosu", SlackTag: "U05EMEKA", Kind: notify.Disabled, Reason: audit.Inactivity, At: at(0), Created: at(-70), LastUsed: at(-52)},
 		},
 	}

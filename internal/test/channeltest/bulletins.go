@@ -29,6 +29,7 @@ func Crowd(n int) notify.Bulletin {
 			Kind:     kinds[i%3],
 			Reason:   audit.CreationAge,
 			DaysLeft: i % 30,
+			Disables: kinds[i%3] == notify.Expiring,
 		}
 		if i%2 == 0 {
 			notice.Reason = audit.Inactivity

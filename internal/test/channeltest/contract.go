@@ -40,7 +40,7 @@ type Setup struct {
 type Harness struct {
 	// Start makes a channel that talks to a new service, which ends with t.
 	Start func(t *testing.T, setup Setup) (notify.Channel, Service)
-	// Line is the line in which people read a notice.
+	// Line is the line in which people read a notice, which has its account.
 	Line func(notify.Notice) string
 	// About is what every line about a key holds, and no other line; "'s key"
 	// where it is empty, as in the default line.
@@ -268,7 +268,7 @@ func splitting(t *testing.T, h Harness) {
 		for _, n := range m.Notices {
 			told[n.KeyID]++
 		}
-		wantLines(t, h, received[i], m.Notices)
+		wantLines(t, h, received[i], bulletin.Account, m.Notices)
 	}
 	for _, n := range bulletin.Notices {
 		if told[n.KeyID] != 1 {
@@ -278,7 +278,7 @@ func splitting(t *testing.T, h Harness) {
 }
 
 // wantLines demands a line of its own for each notice, and no line for others.
-func wantLines(t *testing.T, h Harness, text string, notices []notify.Notice) {
+func wantLines(t *testing.T, h Harness, text string, of account.Account, notices []notify.Notice) {
 	t.Helper()
 	lines := map[string]int{}
 	about := 0
@@ -289,6 +289,7 @@ func wantLines(t *testing.T, h Harness, text string, notices []notify.Notice) {
 		}
 	}
 	for _, n := range notices {
+		n.Account = of
 		if line := h.Line(n); lines[line] == 0 {
 			t.Errorf("no line %q in a message that is to tell it", line)
 		}
@@ -322,6 +323,7 @@ func hostile(t *testing.T, h Harness) {
 			}
 			received := strings.Join(service.Received(), "\n")
 			for _, n := range bulletin.Notices {
+				n.Account = bulletin.Account
 				if !slices.Contains(strings.Split(received, "\n"), h.Line(n)) {
 					t.Errorf("no line %q", h.Line(n))
 				}

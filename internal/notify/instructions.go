@@ -1,0 +1,105 @@
+package notify
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/iam-sleuth/sleuth/internal/audit"
+)
+
+// headingOf is the heading above a list of notices of one reason. If the
+// administrator gave no instructions, it has the default ones.
+func (b Bulletin) headingOf(reason audit.Reason, notices []Notice) Heading {
+	h := b.heading(reason)
+	if strings.TrimSpace(h.Text) == "" && !b.Words.original && len(notices) > 0 {
+		h.Text = instructionsToMany(reason, notices)
+	}
+	return h
+}
+
+// instructionsToMany says what the owners of keys can do about them. It names no
+// key, as it stands above a list of many.
+func instructionsToMany(reason audit.Reason, notices []Notice) string {
+	if reason == audit.Exposure {
+		return ""
+	}
+	advice := "Create a new key, switch to it, then delete the old one."
+	if reason == audit.Inactivity {
+		advice = "Use a key that is still needed, and delete one that is not."
+	}
+	if slices.ContainsFunc(notices, func(n Notice) bool { return n.NeverUsed }) {
+		advice += " Delete a key that was never used."
+	}
+	if slices.ContainsFunc(notices, func(n Notice) bool { return n.Kind == Disabled }) {
+		advice += " A disabled key is not deleted: an administrator can enable it again for a week with sleuth reactivate KEY --grace 7d."
+	}
+	return advice + "\nIAM console: " + consoleOf(notices[0].Partition) + "#/users"
+}
+
+// instructionsTo are the instructions for one person: the administrator's for
+// the reasons of the notices, and the default ones for reasons without. Notices
+// have at least one element.
+func (b Bulletin) instructionsTo(notices []Notice) []Heading {
+	var given []Heading
+	var without []Notice
+	seen := map[audit.Reason]bool{}
+	for _, n := range notices {
+		h := b.heading(n.Reason)
+		if strings.TrimSpace(h.Text) == "" {
+			without = append(without, n)
+		} else if !seen[n.Reason] {
+			given = append(given, h)
+		}
+		seen[n.Reason] = true
+	}
+	if steps := stepsFor(without); steps != "" {
+		given = append(given, Heading{Title: "What to do:", Text: steps})
+	}
+	return given
+}
+
+// stepsFor are the steps to take about one person's keys, a line each, with
+// links to the keys in the IAM console.
+func stepsFor(notices []Notice) string {
+	var steps, links []string
+	for _, n := range notices {
+		if step := stepFor(n); step != "" {
+			steps = append(steps, "- "+step)
+			links = append(links, "- Your keys in the IAM console: "+n.consoleURL())
+		}
+	}
+	slices.Sort(links)
+	return strings.Join(append(steps, slices.Compact(links)...), "\n")
+}
+
+func stepFor(n Notice) string {
+	switch {
+	case n.Reason == audit.Exposure: // LeakInstructions has them
+		return ""
+	case n.NeverUsed:
+		return "Delete " + n.KeyID + ": it was never used."
+	case n.Kind == Disabled:
+		return "If you still need the access of " + n.KeyID + ", create a new key and switch to it. Then delete " + n.KeyID + "."
+	case n.Reason == audit.Inactivity:
+		return "Use " + n.KeyID + " if you still need it. If you do not, delete it."
+	}
+	return "Create a new key, switch to it wherever " + n.KeyID + " is used, then delete " + n.KeyID + "."
+}
+
+// consoleOf is the IAM console's address in a partition of AWS.
+func consoleOf(partition string) string {
+	switch partition {
+	case "aws-us-gov":
+		return "https://console.amazonaws-us-gov.com/iam/home"
+	case "aws-cn":
+		return "https://console.amazonaws.cn/iam/home"
+	}
+	return "https://console.aws.amazon.com/iam/home"
+}
+
+// consoleURL is the page of the IAM console with the user's access keys. It has
+// no character that a channel has to escape.
+func (n Notice) consoleURL() string {
+	return consoleOf(n.Partition) + "#/users/details/" + url.QueryEscape(n.User) + "?section=security_credentials"
+}
