@@ -116,7 +116,7 @@ func newVictim(t *testing.T, store string, seed uint64) *victim {
 	v.env = slices.Concat(program.Environment(t.TempDir()), v.account.Env(), []string{
 		"AWS_ENDPOINT_URL=" + v.gallows(t, moto.URL, ""),
 		"SLACK_URL=" + v.gallows(t, v.slack.URL(), v.slack.URL()[strings.LastIndex(v.slack.URL(), "/services/"):]),
-		"SNS_TOPIC=" + topic, "SLEUTH_STATE=" + where, "SLEUTH_LEASE_SECONDS=1", "SLEUTH_CONCURRENCY=2",
+		"SNS_TOPIC=" + topic, "SLEUTH_STATE=" + where, "SLEUTH_LEASE_SECONDS=1", "SLEUTH_CONCURRENCY=2", "SLEUTH_LINE_TEMPLATE=original",
 		"ENABLE_AUTO_EXPIRE=true", "INACTIVITY_AGE=45", "INACTIVITY_WARNING_AGE=30",
 	})
 	v.addUser(t, "idle", nil, 60, 50, "inactivity")

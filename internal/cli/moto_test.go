@@ -121,7 +121,7 @@ func TestRunAgainstMoto(t *testing.T) {
 	process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(), []string{
 		"AWS_ENDPOINT_URL=" + tap.url,
 		"ENABLE_AUTO_EXPIRE=true", "EXPIRATION_AGE=90", "WARNING_AGE=80", "INACTIVITY_AGE=45", "INACTIVITY_WARNING_AGE=30",
-		"SLACK_URL=ssm:/sleuth/slack-url", "SNS_TOPIC=" + topic, "LINE_TEMPLATE=original",
+		"SLACK_URL=ssm:/sleuth/slack-url", "SNS_TOPIC=" + topic, "SLEUTH_LINE_TEMPLATE=original",
 	})
 	var stdout, stderr bytes.Buffer
 	process.Stdout, process.Stderr = &stdout, &stderr

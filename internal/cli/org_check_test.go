@@ -24,8 +24,8 @@ func TestCheckOverAnOrganization(t *testing.T) {
 		"FAIL  300000000005: permissions: iam:UpdateAccessKey on arn:aws:iam::300000000005:user/sleuth-check (implicitDeny) is not allowed",
 		"ok    300000000007: reading users and keys: 2 users, 2 keys\n",
 		"note  tags: not known of users who could not be read\n",
-		"      AWS account 300000000008 (alias-8):\n        aws iam tag-user --user-name user8-85 --tags Key=Slack,Value=U...\n",
-		"      AWS account 300000000009 (alias-9):\n        aws iam tag-user --user-name user9-95 --tags Key=Name,Value=...\n",
+		"      AWS account 300000000008 (name-8):\n        aws iam tag-user --user-name user8-85 --tags Key=Slack,Value=U...\n",
+		"      AWS account 300000000009 (name-9):\n        aws iam tag-user --user-name user9-95 --tags Key=Name,Value=...\n",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in:\n%s", want, stdout)

@@ -15,6 +15,15 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
+// nameOf is what the organization of these tests calls its accounts, whatever
+// their aliases.
+func nameOf(i int) string {
+	if i == 0 {
+		return "home"
+	}
+	return fmt.Sprintf("name-%d", i)
+}
+
 // manyAccounts is an organization of the home account and nine others, each
 // with a key to disable and one to warn of: the second wants an external id,
 // the third denies the role, the fourth is suspended, the fifth is in a unit
@@ -48,7 +57,7 @@ func newManyAccounts(t *testing.T) *manyAccounts {
 		if i+1 == 5 {
 			unit = elsewhere
 		}
-		organization.Join(account, unit, "account")
+		organization.Join(account, unit, nameOf(i+1))
 		m.accounts = append(m.accounts, account)
 	}
 	for i, account := range m.accounts {
@@ -115,7 +124,7 @@ func TestRunOverAnOrganization(t *testing.T) {
 	for _, want := range []string{
 		"\n8 accounts, 1 not entered, 1 suspended, 1 excluded\n", "\nwarned 7, disabled 7, notices sent 14, failed 1\n",
 		"failed: 300000000003: enter account 300000000003: assume arn:aws:iam::300000000003:role/sleuth-member:",
-		"\n300000000002  alias-2",
+		"\n300000000002  name-2",
 	} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("it did not print %q:\n%s", want, stdout)
@@ -127,7 +136,7 @@ func TestRunOverAnOrganization(t *testing.T) {
 		t.Errorf("%d messages, want %d", len(published), len(covered))
 	}
 	for i, account := range m.accounts {
-		head := fmt.Sprintf("AWS account %s (alias-%d)\n", account.ID(), i)
+		head := fmt.Sprintf("AWS account %s (%s)\n", account.ID(), nameOf(i))
 		said := slices.ContainsFunc(published, func(p awsfake.Published) bool {
 			return strings.HasPrefix(p.Message, head) && strings.Contains(p.Message, fmt.Sprintf("user%d-95's key is disabled", i))
 		})
@@ -162,7 +171,7 @@ func TestDigestOfAnOrganization(t *testing.T) {
 	}
 	text, last := published[0].Message, 0
 	for _, i := range []int{0, 1, 2, 5, 7, 8, 9} { // the home account's id comes first as well
-		for _, next := range []string{fmt.Sprintf("AWS account %s (alias-%d)", m.accounts[i].ID(), i), fmt.Sprintf("user%d-85's key expires in 5 days", i), fmt.Sprintf("user%d-95's key is disabled", i)} {
+		for _, next := range []string{fmt.Sprintf("AWS account %s (%s)", m.accounts[i].ID(), nameOf(i)), fmt.Sprintf("user%d-85's key expires in 5 days", i), fmt.Sprintf("user%d-95's key is disabled", i)} {
 			at := strings.Index(text[last:], next)
 			if at < 0 {
 				t.Fatalf("no %q after %d characters:\n%s", next, last, text)
@@ -287,12 +296,12 @@ func TestAuditOfAnOrganization(t *testing.T) {
 		output string
 		wants  map[string]int // how often each stands in what is printed
 	}{
-		{"table", map[string]int{"AKIA95OF": 7, "\nAWS account 300000000002 (alias-2)\n": 1, "\n8 accounts, 1 not entered, 1 suspended, 1 excluded\n14 users, 14 keys: 7 old, 7 expire\n": 1}},
+		{"table", map[string]int{"AKIA95OF": 7, "\nAWS account 300000000002 (name-2)\n": 1, "\n8 accounts, 1 not entered, 1 suspended, 1 excluded\n14 users, 14 keys: 7 old, 7 expire\n": 1}},
 		{"markdown", map[string]int{"AKIA95OF": 7, "# Access keys of": 8}},
 		{"csv", map[string]int{"\n300000000002,user2-95,U1,AKIA95OF2,": 1, "AKIA95OF": 7}},
 		{"json", map[string]int{`"not_entered": 1`: 1, `"key_id": "AKIA95OF`: 7}},
-		{"html", map[string]int{">AKIA95OF": 7, "<h1>8 AWS accounts</h1>": 1, `<th scope="row">300000000002</th><td><bdi>alias-2</bdi></td>`: 1, ">not whole<": 1, `<td class="account">300000000002</td></tr>`: 2}},
-		{"ocsf", map[string]int{`"severity": "High"`: 7, `"uid": "300000000002"`: 2, `"name": "alias-2"`: 2}},
+		{"html", map[string]int{">AKIA95OF": 7, "<h1>8 AWS accounts</h1>": 1, `<th scope="row">300000000002</th><td><bdi>name-2</bdi></td>`: 1, ">not whole<": 1, `<td class="account">300000000002</td></tr>`: 2}},
+		{"ocsf", map[string]int{`"severity": "High"`: 7, `"uid": "300000000002"`: 2, `"name": "name-2"`: 2}},
 		{"sarif", map[string]int{`"version": "2.1.0"`: 1, `"uri": "aws/300000000002/iam/users/user2-95"`: 1, `"executionSuccessful": false`: 1, `"executionSuccessful": true`: 7}},
 	} {
 		status, stdout, stderr := m.run("audit", "--output="+c.output)

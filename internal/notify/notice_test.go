@@ -50,7 +50,7 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// LINE_TEMPLATE=original gives aws-iam-sleuth's sentence, and one more only if
+// SLEUTH_LINE_TEMPLATE=original gives aws-iam-sleuth's sentence, and one more only if
 // that would mislead.
 func TestOriginalLine(t *testing.T) {
 	t.Parallel()

@@ -128,7 +128,7 @@ func TestEverySection(t *testing.T) {
 	}
 }
 
-// original are the texts of LINE_TEMPLATE=original.
+// original are the texts of SLEUTH_LINE_TEMPLATE=original.
 func original(t testing.TB) notify.Words {
 	t.Helper()
 	words, problems := notify.ParseWords(notify.Templates{Line: notify.Original})

@@ -2,7 +2,7 @@ package channeltest
 
 import "github.com/iam-sleuth/sleuth/internal/notify"
 
-// Sentence is a notice in one line of LINE_TEMPLATE=original, for tests of what
+// Sentence is a notice in one line of SLEUTH_LINE_TEMPLATE=original, for tests of what
 // is decided rather than of how it is put. The owner is named.
 func Sentence(n notify.Notice) string {
 	words, problems := notify.ParseWords(notify.Templates{Line: notify.Original})

@@ -30,8 +30,8 @@ var (
 			onSNS:   "TEAM's key is disabled due to creation age.",
 		},
 		"AKIATWIN000000000001": {
-			onSlack: "TWIN's key AKIATWIN000000000001 is disabled due to creation age.",
-			onSNS:   "TWIN's key AKIATWIN000000000001 is disabled due to creation age.",
+			onSlack: "TWIN's key is disabled due to creation age. It is key AKIATWIN000000000001.",
+			onSNS:   "TWIN's key is disabled due to creation age. It is key AKIATWIN000000000001.",
 		},
 	}
 	// lateKey comes to its limit a day after the others.

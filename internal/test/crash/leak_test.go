@@ -22,7 +22,7 @@ const (
 const (
 	isOff = "LEAK's key " + leakedKey + " was found in public and is disabled."
 	isOn  = "LEAK's key " + leakedKey + " was found in public and is still active."
-	isOld = "LEAK's key " + leakedKey + " is disabled due to creation age."
+	isOld = "LEAK's key is disabled due to creation age. It is key " + leakedKey + "."
 )
 
 func leakEvent(w *world) leak.Event {

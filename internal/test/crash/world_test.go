@@ -131,6 +131,10 @@ func newWorld(t *testing.T, accountID string, open func(*testing.T, *world) open
 }
 
 func (w *world) config() config.Config {
+	words := w.words
+	if words == (notify.Words{}) {
+		words, _ = notify.ParseWords(notify.Templates{Line: notify.Original})
+	}
 	return config.Config{
 		Rules:  rules,
 		Policy: audit.Policy{AutoExpire: true, MinNoticeDays: w.warnings.minNotice, RemindAt: w.warnings.remindAt},
@@ -138,7 +142,7 @@ func (w *world) config() config.Config {
 		LeakDisables: w.disablesLeaked, LeakMaxDisable: 10_000,
 		Creation:    notify.Heading{Title: "Rotate"},
 		Inactivity:  notify.Heading{Title: "Log in"},
-		Words:       w.words,
+		Words:       words,
 		Concurrency: 1,
 		Lease:       lease,
 	}
@@ -175,7 +179,7 @@ func (w *world) history() []event {
 
 // finalLine is a final notice. Users in these tests have no Slack tag, or one
 // that ends in their name.
-var finalLine = regexp.MustCompile(`^(\S+)(?: \(\S+\))?'s key(?: (AKIA\w+))? (?:is disabled due to |was found in public )`)
+var finalLine = regexp.MustCompile(`^(\S+)(?: \(\S+\))?'s key(?: (AKIA\w+))? (?:is disabled due to [a-z ]+\.(?: It is key (AKIA\w+)\.)?|was found in public )`)
 
 // plainLine is the template of lines that name all that the oracle wants to
 // know, and plainText such a line.
@@ -204,7 +208,7 @@ func (w *world) hear(p *process, channel, text string) {
 			}
 			w.heard(p, channel, notify.Kind(said[1]), said[2], said[3], line, days)
 		} else if said := finalLine.FindStringSubmatch(line); said != nil {
-			w.happened(event{what: "notified", user: said[1], keyID: said[2], channel: channel, line: line, by: p})
+			w.happened(event{what: "notified", user: said[1], keyID: said[2] + said[3], channel: channel, line: line, by: p})
 		}
 	}
 }
