@@ -81,8 +81,8 @@ type cycle struct {
 func (c cycle) live(t *testing.T, w *world, digest bool) (first, end *process, said error) {
 	t.Helper()
 	var runs []run.Summary
-	for i, account := range w.accounts[:2] {
-		p := &process{w: w, id: fmt.Sprintf("%s.%d", c.id, i), account: account, digest: digest, fate: peaceful}
+	for i, member := range w.accounts[:2] {
+		p := &process{w: w, id: fmt.Sprintf("%s.%d", c.id, i), account: member, digest: digest, fate: peaceful}
 		if i == 0 && c.ofFirst != nil {
 			p.fate = c.ofFirst
 		}
@@ -92,7 +92,7 @@ func (c cycle) live(t *testing.T, w *world, digest bool) (first, end *process, s
 			first = p
 		}
 		if p.died() || i == 0 && c.missing {
-			summary = org.NotEntered(account.Account{ID: account.ID()}, p.id, w.Now(), false, errors.New("no result"))
+			summary = org.NotEntered(account.Account{ID: member.ID()}, p.id, w.Now(), false, errors.New("no result"))
 		}
 		runs = append(runs, carried(t, summary))
 	}
