@@ -100,7 +100,7 @@ func TestClean(t *testing.T) {
 		Creation:     notify.Heading{Title: "a title", Text: "a text"},
 		Notices:      []notify.Notice{{User: "a user", Aside: "an aside", Kind: notify.Expiring, Reason: audit.CreationAge}},
 	})[0].Body
-	for _, want := range []string{"AWS ACCOUNT 1 (ALIAS)\n", "AN ANNOUNCEMENT\nIN TWO\n", "A TITLE\nA TEXT\n", "A USER's key", "AN ASIDE\n"} {
+	for _, want := range []string{"AWS ACCOUNT 1 (ALIAS)\n", "AN ANNOUNCEMENT\nIN TWO\n", "A TITLE\nA TEXT\n", "A USER's key", "AN ASIDE"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q in\n%s", want, body)
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/org"
 	"github.com/iam-sleuth/sleuth/internal/run"
