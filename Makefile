@@ -49,6 +49,10 @@ test: ## Run the tests; those whose parts this machine lacks are skipped
 		echo "skipped: the tests against moto (no Python with moto[server] here)"
 	@command -v terraform >/dev/null 2>&1 || [ ! -d terraform ] || \
 		echo "skipped: the tests of the Terraform module (no terraform here)"
+	@command -v npm >/dev/null 2>&1 || \
+		echo "skipped: the tests with dynalite, axe-core and the Nu HTML checker (no npm here; Debian's package is npm)"
+	@command -v java >/dev/null 2>&1 || \
+		echo "skipped: the tests with the Nu HTML checker (no Java here; Debian's package is default-jre-headless)"
 	go test $(TESTFLAGS) ./...
 
 race: ## Run the tests with the race detector (needs a C compiler)

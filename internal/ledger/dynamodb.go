@@ -61,22 +61,31 @@ func (d *DynamoDB) Load(ctx context.Context, account string) ([]Record, error) {
 	return c.result()
 }
 
-// Get implements Store. It is a query of one item, so that it needs no other
-// permission than Load.
+// Get implements Store.
 func (d *DynamoDB) Get(ctx context.Context, account, keyID string) (Record, bool, error) {
-	out, err := d.client.Query(ctx, &dynamodb.QueryInput{
-		TableName:                 &d.table,
-		ConsistentRead:            aws.Bool(true),
-		KeyConditionExpression:    aws.String("#account = :account AND #item = :key"),
-		ExpressionAttributeNames:  names(attrAccount, attrItem),
-		ExpressionAttributeValues: item{":account": stringValue(account), ":key": stringValue(keyPrefix + keyID)},
-	})
+	items, err := d.readItem(ctx, account, keyPrefix+keyID)
 	if err != nil {
 		return Record{}, false, d.failed("read the record of key "+keyID, err)
 	}
 	c := d.collector()
-	c.addItems(out.Items)
+	c.addItems(items)
 	return only(c.result())
+}
+
+// readItem returns the one item of a name, or none. It is a query, so that it
+// needs no other permission than Load.
+func (d *DynamoDB) readItem(ctx context.Context, account, name string) ([]item, error) {
+	out, err := d.client.Query(ctx, &dynamodb.QueryInput{
+		TableName:                 &d.table,
+		ConsistentRead:            aws.Bool(true),
+		KeyConditionExpression:    aws.String("#account = :account AND #item = :name"),
+		ExpressionAttributeNames:  names(attrAccount, attrItem),
+		ExpressionAttributeValues: item{":account": stringValue(account), ":name": stringValue(name)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.Items, nil
 }
 
 // List implements Store. It reads the whole table, with the permission
@@ -194,7 +203,7 @@ func (d *DynamoDB) put(ctx context.Context, r *Record) error {
 }
 
 // putAfter writes next over what has the revision before it, or over nothing
-// where that is zero. Where something else is there, it is returned beside the
+// if that is zero. If something else is there, it is returned beside the
 // error.
 func (d *DynamoDB) putAfter(ctx context.Context, r Record, next revised, before int64) (item, error) {
 	in := &dynamodb.PutItemInput{
@@ -210,7 +219,7 @@ func (d *DynamoDB) putAfter(ctx context.Context, r Record, next revised, before 
 		in.ExpressionAttributeValues = item{":before": number(before)}
 	}
 	_, err := d.client.PutItem(ctx, in)
-	return inTheWay(err), err
+	return d.inTheWay(ctx, err, r.d.Account, keyPrefix+r.d.KeyID)
 }
 
 // Delete implements Store.
@@ -225,28 +234,47 @@ func (d *DynamoDB) Delete(ctx context.Context, account, keyID string) error {
 	return d.failed(doing, err)
 }
 
+// acquireAttempts is how often a lease is tried for that was held when it was
+// written and free when it was read.
+const acquireAttempts = 3
+
 // Acquire implements Store.
 func (d *DynamoDB) Acquire(ctx context.Context, account, holder string, now time.Time, ttl time.Duration) error {
 	doing := "take the lease on account " + account
 	if d.readOnly {
 		return d.failed(doing, ErrReadOnly)
 	}
+	for range acquireAttempts {
+		stored, err := d.putLease(ctx, account, lease{holder, now.Add(ttl)}, now)
+		if !isConditionFailed(err) {
+			return d.failed(doing, err)
+		}
+		if len(stored) == 0 {
+			continue // given up since
+		}
+		held, err := leaseIn(stored)
+		if err != nil {
+			return d.failed(doing, err)
+		}
+		if held.keepsOut(holder, now) {
+			return &LeasedError{Account: account, Holder: held.holder, Until: held.until}
+		}
+	}
+	return d.failed(doing, errors.New("other runs took it and gave it up meanwhile; run again"))
+}
+
+// putLease writes a lease unless another holder's is there that has not
+// expired. That one is returned beside the error.
+func (d *DynamoDB) putLease(ctx context.Context, account string, wanted lease, now time.Time) (item, error) {
 	_, err := d.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName:                           &d.table,
-		Item:                                leaseItem(account, lease{holder, now.Add(ttl)}),
+		Item:                                leaseItem(account, wanted),
 		ConditionExpression:                 aws.String("attribute_not_exists(#item) OR #holder = :holder OR #until <= :now"),
 		ExpressionAttributeNames:            names(attrItem, attrHolder, attrUntil),
-		ExpressionAttributeValues:           item{":holder": stringValue(holder), ":now": number(now.UnixNano())},
+		ExpressionAttributeValues:           item{":holder": stringValue(wanted.holder), ":now": number(now.UnixNano())},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if !isConditionFailed(err) {
-		return d.failed(doing, err)
-	}
-	held, err := leaseIn(inTheWay(err))
-	if err != nil {
-		return d.failed(doing, err)
-	}
-	return &LeasedError{Account: account, Holder: held.holder, Until: held.until}
+	return d.inTheWay(ctx, err, account, leaseName)
 }
 
 // Release implements Store.
@@ -279,16 +307,29 @@ func isConditionFailed(err error) bool {
 	return errors.As(err, &failed)
 }
 
-// inTheWay returns the item that a condition failed on; nil if there is none.
-func inTheWay(err error) item {
+// inTheWay returns the item that a condition of a write failed on, beside the
+// write's error, or an error of its own. DynamoDB answers with the item.
+// Emulators and proxies may leave it out; then it is read, and there is none if
+// it was removed meanwhile.
+func (d *DynamoDB) inTheWay(ctx context.Context, written error, account, name string) (item, error) {
 	var failed *types.ConditionalCheckFailedException
-	if errors.As(err, &failed) {
-		return failed.Item
+	if !errors.As(written, &failed) {
+		return nil, written
 	}
-	return nil
+	if len(failed.Item) > 0 {
+		return failed.Item, written
+	}
+	items, err := d.readItem(ctx, account, name)
+	if err != nil {
+		return nil, fmt.Errorf("read what the write collided with: %w", err)
+	}
+	if len(items) == 0 {
+		return nil, written
+	}
+	return items[0], written
 }
 
-// failed says what was being done, and what to do where that is known.
+// failed says what was being done, and what to do if that is known.
 func (d *DynamoDB) failed(doing string, err error) error {
 	if err == nil {
 		return nil

@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -123,13 +123,19 @@ func leaseItem(account string, l lease) item {
 	return made
 }
 
+// unnamed is the holder of a lease whose item names none.
+const unnamed = "of unknown name"
+
+// leaseIn reads the lease in an item. One that does not say when it ends may be
+// a run's at work, so nothing but its end or a person can remove it.
 func leaseIn(stored item) (lease, error) {
-	holder, known := textIn(stored, attrHolder)
 	until, timed := numberIn(stored, attrUntil)
-	if !known || !timed {
-		return lease{}, errors.New("the lease that is there cannot be understood; remove the item " + leaseName)
+	if !timed {
+		return lease{}, fmt.Errorf("the item %q of the account does not say when the lease ends (number attribute %q), so it is taken as held: find out what wrote it",
+			leaseName, attrUntil)
 	}
-	return lease{holder, time.Unix(0, until).UTC()}, nil
+	holder, _ := textIn(stored, attrHolder)
+	return lease{cmp.Or(holder, unnamed), time.Unix(0, until).UTC()}, nil
 }
 
 func stringValue(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }

@@ -90,7 +90,12 @@ func key(account, name string) map[string]types.AttributeValue {
 
 func rawItem(t *testing.T, client tableClient, account, name string) map[string]types.AttributeValue {
 	t.Helper()
-	got, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String(table), Key: key(account, name)})
+	return itemIn(t, client, table, account, name)
+}
+
+func itemIn(t *testing.T, client *dynamodb.Client, table, account, name string) map[string]types.AttributeValue {
+	t.Helper()
+	got, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: key(account, name)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,34 +110,39 @@ func TestDynamoDB(t *testing.T) {
 	})
 	testLastingContract(t, func(t *testing.T) workshop {
 		newClient, _ := newTable(t)
-		client := newClient()
-		return workshop{
-			store: onTable(client),
-			plant: func(t *testing.T, account, keyID, text string) {
-				planted := key(account, "key#"+keyID)
-				planted["record"] = &types.AttributeValueMemberS{Value: text}
-				planted["revision"] = &types.AttributeValueMemberN{Value: "1"}
-				in := &dynamodb.PutItemInput{TableName: aws.String(table), Item: planted}
-				if _, err := client.PutItem(t.Context(), in); err != nil {
-					t.Fatal(err)
-				}
-			},
-			plantRun: func(t *testing.T, account, text string) {
-				planted := key(account, "run")
-				planted["run"] = &types.AttributeValueMemberS{Value: text}
-				if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(table), Item: planted}); err != nil {
-					t.Fatal(err)
-				}
-			},
-			text: func(t *testing.T, account, keyID string) string {
-				text, _ := rawItem(t, client, account, "key#"+keyID)["record"].(*types.AttributeValueMemberS)
-				if text == nil {
-					return ""
-				}
-				return text.Value
-			},
-		}
+		return workshopIn(newClient(), table)
 	})
+}
+
+// workshopIn is a table with a way around its store.
+func workshopIn(client *dynamodb.Client, table string) workshop {
+	putItem := func(t *testing.T, planted map[string]types.AttributeValue) {
+		t.Helper()
+		if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: planted}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return workshop{
+		store: ledger.NewDynamoDB(client, table, ledger.Clock(clock)),
+		plant: func(t *testing.T, account, keyID, text string) {
+			planted := key(account, "key#"+keyID)
+			planted["record"] = &types.AttributeValueMemberS{Value: text}
+			planted["revision"] = &types.AttributeValueMemberN{Value: "1"}
+			putItem(t, planted)
+		},
+		plantRun: func(t *testing.T, account, text string) {
+			planted := key(account, "run")
+			planted["run"] = &types.AttributeValueMemberS{Value: text}
+			putItem(t, planted)
+		},
+		text: func(t *testing.T, account, keyID string) string {
+			text, _ := itemIn(t, client, table, account, "key#"+keyID)["record"].(*types.AttributeValueMemberS)
+			if text == nil {
+				return ""
+			}
+			return text.Value
+		},
+	}
 }
 
 // TestDynamoDBOfTwoProcesses: what one wrote is there for the other, and
@@ -339,8 +349,17 @@ func TestDynamoDBTamperedItems(t *testing.T) {
 			t.Errorf("Put on %s: %v", keyID, err)
 		}
 	}
-	if err := store.Acquire(t.Context(), alpha, "one", today, time.Minute); err == nil || !strings.Contains(err.Error(), "remove the item lease") {
+	if err := store.Acquire(t.Context(), alpha, "one", today, time.Minute); err == nil ||
+		!strings.Contains(err.Error(), `the item "lease" of the account does not say when the lease ends`) || strings.Contains(err.Error(), "remove") {
 		t.Errorf("Acquire: %v", err)
+	}
+	tamper("lease", "until", &types.AttributeValueMemberN{Value: strconv.FormatInt(today.Add(time.Minute).UnixNano(), 10)})
+	var leased *ledger.LeasedError
+	if err := store.Acquire(t.Context(), alpha, "one", today, time.Minute); !errors.As(err, &leased) || !leased.Until.Equal(today.Add(time.Minute)) {
+		t.Errorf("a lease without a holder: %v", err)
+	}
+	if err := store.Acquire(t.Context(), alpha, "one", today.Add(time.Minute), time.Minute); err != nil {
+		t.Errorf("a lease without a holder that has expired: %v", err)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	bolt "go.etcd.io/bbolt"
 )
@@ -67,20 +66,14 @@ func (f *File) SetLastRun(ctx context.Context, account string, run LastRun) erro
 
 // LastRun implements Runs.
 func (d *DynamoDB) LastRun(ctx context.Context, account string) (LastRun, error) {
-	out, err := d.client.Query(ctx, &dynamodb.QueryInput{
-		TableName:                 &d.table,
-		ConsistentRead:            aws.Bool(true),
-		KeyConditionExpression:    aws.String("#account = :account AND #item = :run"),
-		ExpressionAttributeNames:  names(attrAccount, attrItem),
-		ExpressionAttributeValues: item{":account": stringValue(account), ":run": stringValue(runName)},
-	})
+	items, err := d.readItem(ctx, account, runName)
 	if err != nil {
 		return LastRun{}, d.failed("read the last run on account "+account, err)
 	}
-	if len(out.Items) == 0 {
+	if len(items) == 0 {
 		return LastRun{}, nil
 	}
-	encoded, _ := textIn(out.Items[0], attrRun)
+	encoded, _ := textIn(items[0], attrRun)
 	return decodeRun([]byte(encoded), d, account)
 }
 
