@@ -2,7 +2,6 @@ package notify
 
 import (
 	"cmp"
-	"log/slog"
 	"slices"
 )
 
@@ -17,9 +16,6 @@ type TagReader interface {
 // TagProblem is a tag of a user that is missing or cannot be used.
 type TagProblem struct {
 	User, Tag, Value string
-	// Level is how severe it is: an error if nobody is notified by name, as
-	// aws-iam-sleuth had it, and less if the message merely reads worse.
-	Level slog.Level
 	// Text says what stands in the message instead, and what to set the tag to.
 	Text string
 }
@@ -52,7 +48,7 @@ func MissingName(n Notice) []TagProblem {
 		return nil
 	}
 	return []TagProblem{{
-		User: n.User, Tag: "Name", Level: slog.LevelInfo,
+		User: n.User, Tag: "Name",
 		Text: "the Name tag is missing, so messages to the person begin with the user name; set it to the person's name",
 	}}
 }

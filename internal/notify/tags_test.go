@@ -1,7 +1,6 @@
 package notify_test
 
 import (
-	"log/slog"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,7 +20,7 @@ func (mentioning) TagProblems(n notify.Notice) []notify.TagProblem {
 	if n.SlackTag != "" {
 		return nil
 	}
-	return []notify.TagProblem{{User: n.User, Tag: "Slack", Level: slog.LevelError}}
+	return []notify.TagProblem{{User: n.User, Tag: "Slack"}}
 }
 
 func TestTagProblems(t *testing.T) {
@@ -40,15 +39,15 @@ func TestTagProblems(t *testing.T) {
 		want     []string
 	}{
 		"none reads tags":             {[]notify.Channel{channel{name: "plain"}}, nil},
-		"once a user":                 {[]notify.Channel{mentions}, []string{"ann Slack ERROR"}},
-		"of those that it writes to":  {[]notify.Channel{greets}, []string{"ann Name INFO", "bob Name INFO"}},
-		"as a preview":                {[]notify.Channel{notify.Preview{Channel: greets}}, []string{"ann Name INFO", "bob Name INFO"}},
-		"once for all channels":       {[]notify.Channel{mentions, greets, mentions, greets}, []string{"ann Name INFO", "ann Slack ERROR", "bob Name INFO"}},
+		"once a user":                 {[]notify.Channel{mentions}, []string{"ann Slack"}},
+		"of those that it writes to":  {[]notify.Channel{greets}, []string{"ann Name", "bob Name"}},
+		"as a preview":                {[]notify.Channel{notify.Preview{Channel: greets}}, []string{"ann Name", "bob Name"}},
+		"once for all channels":       {[]notify.Channel{mentions, greets, mentions, greets}, []string{"ann Name", "ann Slack", "bob Name"}},
 		"no channel, so no complaint": {nil, nil},
 	} {
 		var got []string
 		for _, p := range notify.TagProblems(c.channels, notices) {
-			got = append(got, p.User+" "+p.Tag+" "+p.Level.String())
+			got = append(got, p.User+" "+p.Tag)
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -25,7 +25,7 @@ func (p *pass) checkExemptionTags(ctx context.Context, s inventory.Subject) {
 		ids[i] = key.ID
 	}
 	for _, tag := range audit.UnreadableTags(s.User, ids) {
-		p.Log.ErrorContext(ctx, "a KeyAutoExpire tag is unreadable or its name is misspelt; the user's keys are not disabled, or the key's alone if the tag names one; "+
+		p.Log.WarnContext(ctx, "a KeyAutoExpire tag is unreadable or its name is misspelt; the user's keys are not disabled, or the key's alone if the tag names one; "+
 			"call it KeyAutoExpire and set it to False, True or 'False until YYYY-MM-DD'",
 			"user", s.User.Name, "value", tag.Value, "tag", tag.Key)
 		if !slices.Contains(p.summary.UnreadableTags, s.User.Name) {

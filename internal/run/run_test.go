@@ -2,6 +2,7 @@ package run_test
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -34,7 +35,9 @@ func TestAWholeRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	populate(w)
-	s := w.mustRun()
+	s := w.mustRun(func(r *run.Runner) {
+		r.Log = slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
 
 	for id, want := range map[string]bool{
 		"AKIAGOOD": true, "AKIAEXPIRE": false, "AKIADOUBT": true, "AKIAEXEMPT": true, "AKIAINACTIVE": false,
@@ -87,8 +90,15 @@ func TestAWholeRun(t *testing.T) {
 			t.Errorf("the log does not say that a tag of %s is missing or unreadable", missing)
 		}
 	}
-	if n := strings.Count(w.log.String(), "the Name tag is missing"); n != strings.Count(w.log.String(), "tag=Name") || strings.Count(w.log.String(), "user=two tag=Name") != 1 {
+	if n := strings.Count(w.log.String(), "the Name tag is missing"); n != strings.Count(w.log.String(), " tag=Name")-1 || strings.Count(w.log.String(), "user=two tag=Name") != 1 {
 		t.Errorf("user two, who has two keys, is not named once as lacking a Name tag in\n%s", w.log.String())
+	}
+
+	if n := strings.Count(w.log.String(), "level=INFO msg=\"some users have no valid tag"); n != 1 || !strings.Contains(w.log.String(), "users=1 tag=Name") {
+		t.Errorf("missing tags are counted in %d lines:\n%s", n, w.log.String())
+	}
+	if strings.Contains(w.log.String(), "level=ERROR") {
+		t.Errorf("nothing failed, and there is an error in the log:\n%s", w.log.String())
 	}
 
 	// The final notice is the last that they hear; the warned hear every time.

@@ -1,7 +1,6 @@
 package slack
 
 import (
-	"log/slog"
 	"regexp"
 	"strings"
 
@@ -38,7 +37,7 @@ func unmentioned(n notify.Notice) []notify.TagProblem {
 		return nil
 	}
 	return []notify.TagProblem{{
-		User: n.User, Tag: "Slack", Value: n.SlackTag, Level: slog.LevelError,
+		User: n.User, Tag: "Slack", Value: n.SlackTag,
 		Text: "no valid Slack tag: the message shows the user name and mentions nobody; set the tag to U... or W... for a person, or to subteam-S... for a group",
 	}}
 }
