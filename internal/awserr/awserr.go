@@ -54,8 +54,10 @@ func callsIn(err error) []*smithy.OperationError {
 func brief(call *smithy.OperationError) string {
 	said := fmt.Sprintf("%s %s: ", call.Service(), call.Operation())
 	response, answered := errors.AsType[*awshttp.ResponseError](call.Err)
-	api, hasCode := errors.AsType[smithy.APIError](call.Err)
+	api, hasCode := coded(call.Err)
 	switch {
+	case answered && foreign(call.Err):
+		return said + fmt.Sprintf("the answer (HTTP %d) is not AWS's", response.HTTPStatusCode())
 	case hasCode && api.ErrorMessage() != "":
 		said += api.ErrorCode() + ": " + strings.TrimRight(api.ErrorMessage(), ". ")
 	case hasCode:
@@ -71,6 +73,26 @@ func brief(call *smithy.OperationError) string {
 		said += " (request " + response.ServiceRequestID() + ")"
 	}
 	return said
+}
+
+// coded is AWS's own error in an error. The SDK makes one up for an answer that
+// names none, which does not count.
+func coded(err error) (smithy.APIError, bool) {
+	api, ok := errors.AsType[smithy.APIError](err)
+	return api, ok && api.ErrorCode() != "UnknownError"
+}
+
+// foreign reports whether an error is of an answer that AWS did not give, such
+// as a proxy's login page: it has neither a request's id nor AWS's error. A 5xx
+// may be of AWS even so.
+func foreign(err error) bool {
+	response, answered := errors.AsType[*awshttp.ResponseError](err)
+	if !answered || response.ServiceRequestID() != "" {
+		return false
+	}
+	_, named := coded(err)
+	status := response.HTTPStatusCode()
+	return !named && status != 0 && status < 500
 }
 
 // hints say what to do about the errors that any service of AWS may give.
@@ -100,11 +122,12 @@ const (
 	invalid    = "the AWS credentials are not valid: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 	tooMany    = "the next run tries again; lower SLEUTH_CONCURRENCY if this lasts"
 	later      = "the next run tries again"
+	notAWS     = "check the proxy (HTTPS_PROXY) and AWS_ENDPOINT_URL"
 
 	interrupted = "it was interrupted: run it again"
 )
 
-// hintFor is what to do about an error of AWS; empty where that is not known.
+// hintFor returns what to do about an error of AWS; empty if that is not known.
 func hintFor(err error) string {
 	if api, ok := errors.AsType[smithy.APIError](err); ok && hints[api.ErrorCode()] != "" {
 		return hints[api.ErrorCode()]
@@ -119,6 +142,9 @@ func hintFor(err error) string {
 	}
 	if response, ok := errors.AsType[*awshttp.ResponseError](err); ok && response.HTTPStatusCode() >= 500 {
 		return later
+	}
+	if foreign(err) {
+		return notAWS
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return "check the network, the region and AWS_ENDPOINT_URL: there is no host " + dns.Name
