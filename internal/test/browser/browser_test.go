@@ -187,11 +187,11 @@ func call[P, R any](v *visit, command cdp.Command[P, R], parameters P) R {
 }
 
 // ask evaluates an expression in the page.
-func ask[T any](v *visit, expression string) T {
+func ask[T any](v *visit, expression string, options ...chromedp.EvaluateOption) T {
 	v.t.Helper()
-	answer, err := chromedp.Run(v, chromedp.Evaluate[T](expression))
+	answer, err := chromedp.Run(v, chromedp.Evaluate[T](expression, options...))
 	if err != nil {
-		v.t.Fatalf("in the browser: %s: %v", expression, err)
+		v.t.Fatalf("in the browser: %.200s: %v", expression, err)
 	}
 	return answer
 }
