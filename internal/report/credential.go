@@ -169,7 +169,7 @@ func writeCredentials(w io.Writer, r Report, screen Screen) error {
 		}
 		header, rows := credentialCells(r.Credentials, screen.Width)
 		paint := func(i, j int, text string) string {
-			if screen.Paint == nil || header[j] != columns[atState] {
+			if screen.Paint == nil || header[j] != auditColumns[atState].heading {
 				return text
 			}
 			return screen.Paint(r.Credentials[i].State, text)
@@ -191,14 +191,14 @@ func writeCredentials(w io.Writer, r Report, screen Screen) error {
 	return nil
 }
 
-// credentialCells fits the other credentials into a width: where they do not,
+// credentialCells fits the other credentials into a width: if they do not fit,
 // ages are left out and users' names cut.
 func credentialCells(credentials []Credential, width int) (header []string, rows [][]string) {
 	const (
 		others = 13 + gap + 15 + gap // the widest kind and state
 		ages   = gap + 4 + gap + 6
 	)
-	header = []string{columns[atUser], "Credential", columns[atState]}
+	header = []string{auditColumns[atUser].heading, "Credential", auditColumns[atState].heading}
 	withAges := width <= 0 || width >= others+ages+shortNames
 	if withAges {
 		header = append(header, "Age", "Unused")

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -39,6 +40,42 @@ func exemptThroughInNumbers(row Row) string {
 	return row.ExemptUntil.Add(-time.Nanosecond).UTC().Format(time.DateOnly)
 }
 
+// exemption says in a cell what the tags say of a key.
+func (r Row) exemption() string {
+	lastDay := func(end time.Time) string { return end.Add(-time.Nanosecond).UTC().Format(time.DateOnly) }
+	switch {
+	case r.Exempt && r.ExemptUntil == nil:
+		return "no end"
+	case r.Exempt:
+		return "until " + lastDay(*r.ExemptUntil)
+	case r.NotHonoured != "":
+		return "not honoured"
+	case r.ExemptEnded != nil:
+		return "ended " + lastDay(*r.ExemptEnded)
+	case r.AutoExpire == AutoExpireUnreadable:
+		return "unreadable"
+	}
+	return unknown
+}
+
+// writeEnded writes the exemptions that have ended as text.
+func writeEnded(w io.Writer, rows []Row, screen Screen) error {
+	ended := slices.DeleteFunc(slices.Clone(rows), func(row Row) bool { return row.ExemptEnded == nil })
+	if len(ended) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprint(w, "\nExemptions that have ended:\n\n"); err != nil {
+		return err
+	}
+	for _, row := range ended {
+		line := fmt.Sprintf("key %s of user %s (%s): exempt through %s", row.KeyID, row.User, row.State, shortDay(row.ExemptEnded.Add(-time.Nanosecond)))
+		if _, err := fmt.Fprintln(w, wrapped(onOneLine(line), screen.Width)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // writeExemptions writes the exemptions as text, below the table of keys. With
 // none it writes nothing.
 func writeExemptions(w io.Writer, r Report, screen Screen) error {
@@ -60,17 +97,17 @@ func writeExemptions(w io.Writer, r Report, screen Screen) error {
 			return err
 		}
 	}
-	return nil
+	return writeEnded(w, r.Rows, screen)
 }
 
-// exemptionCells fits the exemptions into a width: where they do not, ages are
+// exemptionCells fits the exemptions into a width: if they do not fit, ages are
 // left out, then what the key would be, and names and reasons are cut.
 func exemptionCells(rows []Row, width int) (header []string, cells [][]string) {
 	const (
 		always = 20 + gap + 10 + gap // a key's id and a day as numbers
 		named  = 5                   // more for a day with its weekday
 		state  = 15 + gap
-		ages   = 4 + gap + 6 + gap
+		ages   = 4 + gap + 5 + gap
 	)
 	room, through := width-always-gap, exemptThrough
 	if width > 0 && room < named+2*shortNames {
@@ -79,12 +116,12 @@ func exemptionCells(rows []Row, width int) (header []string, cells [][]string) {
 		room -= named
 	}
 	withState, withAges := width <= 0 || room >= state+2*shortNames, width <= 0 || room >= state+ages+2*shortNames
-	header = []string{columns[atUser], columns[atKey]}
+	header = []string{auditColumns[atUser].heading, auditColumns[atKey].heading}
 	if withState {
 		header, room = append(header, "Would Be"), room-state
 	}
 	if withAges {
-		header, room = append(header, "Age", "Unused"), room-ages
+		header, room = append(header, auditColumns[atAge].heading, auditColumns[atUsed].heading), room-ages
 	}
 	header = append(header, "Through", "Reason")
 	snip := func(s string, width int) string { return s }
@@ -92,7 +129,7 @@ func exemptionCells(rows []Row, width int) (header []string, cells [][]string) {
 	if width > 0 {
 		snip = func(s string, width int) string { return text.Snip(onOneLine(s), width, "…") }
 		for _, row := range rows {
-			names = max(names, text.StringWidth(onOneLine(row.User)), len(columns[atUser]))
+			names = max(names, text.StringWidth(onOneLine(row.User)), len(header[0]))
 		}
 		names = min(names, max(narrowest, room/2))
 	}
@@ -103,7 +140,7 @@ func exemptionCells(rows []Row, width int) (header []string, cells [][]string) {
 			line = append(line, row.Underlying.String())
 		}
 		if withAges {
-			line = append(line, strconv.Itoa(row.Age), strconv.Itoa(row.IdleAge))
+			line = append(line, strconv.Itoa(row.Age), row.used())
 		}
 		cells = append(cells, append(line, through(row), snip(row.ExemptReason, max(narrowest, room-names))))
 	}

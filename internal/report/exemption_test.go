@@ -58,8 +58,8 @@ func TestEveryReportListsTheExemptions(t *testing.T) {
 		want  []string
 	}{
 		"text": {tableOn(t, report.Screen{}, r), []string{
-			"\nExempt:\n\nUserName  Key ID                Would Be  Age  Unused  Through          Reason\n",
-			"dated     " + keyIDOf("dated") + "  expire    412       5  Tue 20 Oct 2026  moving | to `roles`\n",
+			"\nExempt:\n\nUserName  Key ID                Would Be  Age  Used  Through          Reason\n",
+			"dated     " + keyIDOf("dated") + "  expire    412     5  Tue 20 Oct 2026  moving | to `roles`\n",
 			"\nExemptions that are not honoured:\n\nkey " + keyIDOf("no-end") + " of user no-end (expire): " + why + "\n",
 		}},
 		"markdown": {markdown.String(), []string{

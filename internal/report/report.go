@@ -105,13 +105,16 @@ type Row struct {
 	// ExemptUntil is the first moment at which a dated exemption no longer
 	// holds; ExemptReason is the KeyAutoExpireReason tag. Of exempt keys, and
 	// of those whose exemption is not honoured; NotHonoured then says why.
-	ExemptUntil  *time.Time   `json:"exempt_until,omitempty"`
-	ExemptReason string       `json:"exempt_reason,omitempty"`
-	NotHonoured  string       `json:"exempt_not_honoured,omitempty"`
-	Underlying   audit.State  `json:"underlying"`
-	Reason       audit.Reason `json:"reason,omitempty"`
-	Age          int          `json:"age_days"`
-	IdleAge      int          `json:"last_access_age_days"`
+	ExemptUntil  *time.Time `json:"exempt_until,omitempty"`
+	ExemptReason string     `json:"exempt_reason,omitempty"`
+	NotHonoured  string     `json:"exempt_not_honoured,omitempty"`
+	// ExemptEnded is the first moment at which a dated exemption did not hold
+	// any more; nil if none has ended.
+	ExemptEnded *time.Time   `json:"exempt_ended,omitempty"`
+	Underlying  audit.State  `json:"underlying"`
+	Reason      audit.Reason `json:"reason,omitempty"`
+	Age         int          `json:"age_days"`
+	IdleAge     int          `json:"last_access_age_days"`
 	// DaysLeft is the days to the first of the two limits, below zero past it;
 	// null where no limit applies, as the key is exempt or disabled.
 	DaysLeft *int       `json:"days_left"`
@@ -161,6 +164,10 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 		row.ExemptReason = v.Exemption.Reason
 		row.NotHonoured = v.Exemption.Refusal.String()
 	}
+	if ended(v) {
+		end := v.Exemption.End
+		row.ExemptEnded = &end
+	}
 	if !key.LastUsed.IsZero() {
 		row.LastUsed = &key.LastUsed
 	}
@@ -171,6 +178,11 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 		row.AutoExpire = AutoExpireFalse
 	}
 	return row
+}
+
+// ended reports whether a key was exempt until a day that has passed.
+func ended(v audit.Verdict) bool {
+	return v.State != audit.Disabled && v.Exemption.Claimed && !v.ExemptionHolds && !v.Refused() && !v.Exemption.End.IsZero()
 }
 
 // Sort orders the rows by user and key.

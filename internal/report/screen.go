@@ -3,6 +3,9 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 
@@ -10,31 +13,75 @@ import (
 )
 
 // Screen is what a table is shown on. The zero Screen is a file or a pipe:
-// nothing is cut, nothing is coloured.
+// nothing is cut and nothing is coloured.
 type Screen struct {
-	// Width is how many columns there are; zero for no end of them.
+	// Width is how many characters a line holds; zero is any number.
 	Width int
 	// Paint colours a text by a key's state; may be nil.
 	Paint func(state audit.State, text string) string
 }
 
-// WriteTableOn writes the rows as text in columns that fit the screen: where
-// they do not, headings are shortened, long names are cut with an ellipsis,
-// and then columns are left out. A key's id and state are always whole.
-func WriteTableOn(w io.Writer, rows []Row, screen Screen) error {
-	all := make([]column, len(columns))
-	for i, heading := range columns {
-		all[i] = newColumn(i, heading, rows)
+// The columns of an audit's table, in their order. Each has one name at every
+// width.
+const (
+	atUser = iota
+	atSlack
+	atKey
+	atState
+	atLeft
+	atDue
+	atAge
+	atUsed
+	atExempt
+)
+
+// auditColumns are the names of the columns and, for those that need it, what
+// the legend says of them.
+var auditColumns = [...]struct{ heading, meaning string }{
+	atUser:   {heading: "UserName"},
+	atSlack:  {heading: "Slack ID"},
+	atKey:    {heading: "Key ID"},
+	atState:  {heading: "Status"},
+	atLeft:   {"Left", "days until the key reaches its first limit, below zero past it"},
+	atDue:    {"Due", "the day (UTC) on which it does, or on which its exemption ends"},
+	atAge:    {"Age", "days since the key was created"},
+	atUsed:   {"Used", "days since its last use"},
+	atExempt: {"Exempt", "whether the KeyAutoExpire tag exempts the key, and through which day"},
+}
+
+// auditCells are a row's values under the columns.
+func (r Row) auditCells() [len(auditColumns)]string {
+	return [...]string{
+		atUser: r.User, atSlack: r.SlackID, atKey: r.KeyID, atState: r.State.String(),
+		atLeft: numberOrDash(r.DaysLeft), atDue: dateOf(r), atAge: strconv.Itoa(r.Age), atUsed: r.used(), atExempt: r.exemption(),
+	}
+}
+
+// used is how many days ago a key was last used.
+func (r Row) used() string {
+	if r.LastUsed == nil {
+		return neverUsed
+	}
+	return strconv.Itoa(r.IdleAge)
+}
+
+// writeAuditTable writes the rows as text in columns that fit the screen: if
+// they do not, columns are left out and long names are cut with an ellipsis. A
+// key's id and state are always complete. It returns the columns that are shown.
+func writeAuditTable(w io.Writer, rows []Row, screen Screen) ([]column, error) {
+	all := make([]column, len(auditColumns))
+	for i := range auditColumns {
+		all[i] = newColumn(i, rows)
 	}
 	shown := fit(all, screen.Width)
 
 	header := make([]string, len(shown))
 	for j, c := range shown {
-		header[j] = text.Snip(c.heading, c.width, "…")
+		header[j] = text.Snip(c.heading(), c.width, "…")
 	}
 	cells := make([][]string, len(rows))
 	for i, row := range rows {
-		values := row.cells()
+		values := row.auditCells()
 		cells[i] = make([]string, len(shown))
 		for j, c := range shown {
 			cells[i][j] = text.Snip(onOneLine(values[c.index]), c.width, "…")
@@ -47,34 +94,23 @@ func WriteTableOn(w io.Writer, rows []Row, screen Screen) error {
 		return screen.Paint(rows[i].State, text)
 	}
 	_, err := io.WriteString(w, inColumns(header, cells, paint))
-	return err
+	return shown, err
 }
-
-// The places of the table's columns.
-const (
-	atUser = iota
-	atSlack
-	atKey
-	atAutoExpire
-	atState
-	atAge
-	atIdleAge
-)
 
 // column is one of the table's columns on a screen.
 type column struct {
-	index   int // in columns
-	heading string
-	content int // width of the widest cell
-	width   int
+	index int // in auditColumns
+	width int
 }
 
-func newColumn(index int, heading string, rows []Row) column {
-	c := column{index: index, heading: heading}
+func (c column) heading() string { return auditColumns[c.index].heading }
+
+func newColumn(index int, rows []Row) column {
+	c := column{index: index}
+	c.width = text.StringWidth(c.heading())
 	for _, row := range rows {
-		c.content = max(c.content, text.StringWidth(onOneLine(row.cells()[index])))
+		c.width = max(c.width, text.StringWidth(onOneLine(row.auditCells()[index])))
 	}
-	c.width = max(c.content, text.StringWidth(heading))
 	return c
 }
 
@@ -84,16 +120,12 @@ const (
 	narrowest  = 6  // nor below this for any reason
 )
 
-// fit makes columns fit a width, the gentlest means first.
+// fit makes columns fit a width: those that people can do without go first.
 func fit(shown []column, width int) []column {
 	if width <= 0 || excess(shown, width) <= 0 {
 		return shown
 	}
-	for i, short := range map[int]string{atAutoExpire: "Auto", atAge: "Age", atIdleAge: "Idle"} {
-		shown[i].heading = short
-		shown[i].width = max(shown[i].content, len(short))
-	}
-	for _, leaveOut := range []int{-1, atSlack, atAutoExpire, atIdleAge, atAge} {
+	for _, leaveOut := range []int{-1, atSlack, atAge, atExempt, atUsed, atDue, atLeft} {
 		shown = without(shown, leaveOut)
 		if excess(shown, width) <= spare(shown, shortNames) {
 			return shrink(shown, width, shortNames)
@@ -150,25 +182,64 @@ func shrink(shown []column, width, least int) []column {
 	return shown
 }
 
-// WriteText writes a whole report for a terminal: the table, a line that sums
-// it up, and then the exemptions and the other credentials, where there are any. What the keys are
-// not, such as a forecast, stands above them.
+// WriteText writes a report for a terminal: the table, a line that sums it up, a
+// legend, and then the exemptions and the other credentials, if there are any.
+// What distinguishes a forecast from facts stands above them.
 func WriteText(w io.Writer, r Report, screen Screen) error {
 	if r.Forecast != nil {
 		if _, err := fmt.Fprintf(w, "%s\n\n", wrapped(r.headline(), screen.Width)); err != nil {
 			return err
 		}
 	}
-	if err := WriteTableOn(w, r.Rows, screen); err != nil {
+	shown, err := writeAuditTable(w, r.Rows, screen)
+	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(w, wrapped(r.closing(), screen.Width)); err != nil {
+	if _, err := fmt.Fprintf(w, "%s\n%s", wrapped(r.closing(), screen.Width), r.legend(shown, screen.Width)); err != nil {
 		return err
 	}
 	if err := writeExemptions(w, r, screen); err != nil {
 		return err
 	}
 	return writeCredentials(w, r, screen)
+}
+
+// legend explains the columns that are shown and the states that occur, a line
+// each. A table without keys needs none.
+func (r Report) legend(shown []column, width int) string {
+	if len(r.Rows) == 0 {
+		return ""
+	}
+	var entries [][2]string
+	for _, c := range shown {
+		if about := auditColumns[c.index]; about.meaning != "" {
+			entries = append(entries, [2]string{about.heading, about.meaning})
+		}
+	}
+	for _, about := range whatStatesMean(r.Rules) {
+		if slices.ContainsFunc(r.Rows, func(row Row) bool { return row.State.String() == about[0] }) {
+			entries = append(entries, about)
+		}
+	}
+	var lines strings.Builder
+	lines.WriteByte('\n')
+	for _, entry := range entries {
+		lines.WriteString(explained(entry[0], entry[1], width))
+	}
+	return lines.String()
+}
+
+// termWidth is that of the longest term of a legend, stagnant_expire.
+const termWidth = 15
+
+// explained is one line of a legend, or several that are indented alike.
+func explained(term, meaning string, width int) string {
+	const indent = termWidth + gap
+	if width > 0 {
+		meaning = wrapped(meaning, max(width-indent, narrowest))
+	}
+	meaning = strings.ReplaceAll(meaning, "\n", "\n"+strings.Repeat(" ", indent))
+	return fmt.Sprintf("%-*s%s\n", indent, term, meaning)
 }
 
 // closing sums a report up in one line.
@@ -189,5 +260,9 @@ func wrapped(sentence string, width int) string {
 	if width <= 0 {
 		return sentence
 	}
-	return text.WrapSoft(sentence, width)
+	lines := strings.Split(text.WrapSoft(sentence, width), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
+	}
+	return strings.Join(lines, "\n")
 }

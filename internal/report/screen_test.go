@@ -55,7 +55,7 @@ func TestTableFitsTheScreen(t *testing.T) {
 func TestNothingIsCutElsewhere(t *testing.T) {
 	t.Parallel()
 	shown := tableOn(t, report.Screen{}, crowded())
-	for _, whole := range []string{"bartholomew.featherstonehaugh-cholmondeley", "subteam-S09PLATFORM0000", "Last Access Age", "AutoExpire"} {
+	for _, whole := range []string{"bartholomew.featherstonehaugh-cholmondeley", "subteam-S09PLATFORM0000", "Slack ID", "Exempt"} {
 		if !strings.Contains(shown, whole) {
 			t.Errorf("without %q:\n%s", whole, shown)
 		}
@@ -72,14 +72,113 @@ func TestColumnsGiveWayInTurn(t *testing.T) {
 		width int
 		head  string
 	}{
-		{200, "UserName Slack ID Key ID AutoExpire Status Age in Days Last Access Age"},
-		{80, "UserName Slack ID Key ID Auto Status Age Idle"},
-		{66, "UserName Key ID Auto Status Age Idle"},
-		{56, "UserName Key ID Status Age Idle"},
+		{200, "UserName Slack ID Key ID Status Left Due Age Used Exempt"},
+		{80, "UserName Key ID Status Left Due Age Used Exempt"},
+		{74, "UserName Key ID Status Left Due Used Exempt"},
+		{66, "UserName Key ID Status Left Due Used"},
+		{60, "UserName Key ID Status Left Due"},
+		{48, "UserName Key ID Status Left"},
+		{40, "UserName Key ID Status"},
 	} {
 		head, _, _ := strings.Cut(tableOn(t, report.Screen{Width: c.width}, r), "\n")
 		if got := strings.Join(strings.Fields(head), " "); got != c.head {
 			t.Errorf("on %d columns: %q, want %q", c.width, got, c.head)
+		}
+	}
+}
+
+// TestCellsOfTheAuditTable: a key that was never used is not one that was used
+// as many days ago as it is old, and an exemption that has ended is shown.
+func TestCellsOfTheAuditTable(t *testing.T) {
+	t.Parallel()
+	shown := tableOn(t, report.Screen{}, reportOf(audited,
+		one{user: "dated", age: 130, used: 0, exempt: "False until 2026-10-20"},
+		one{user: "ended", age: 95, used: 3, exempt: "False until 2026-10-04"},
+		one{user: "gone", age: 210, used: 150, inactive: true, exempt: "False until 2026-10-04"},
+		one{user: "never", age: 20, used: -1},
+		one{user: "open", age: 412, used: 0, exempt: "False"},
+		one{user: "typo", age: 55, used: 3, exempt: "flase"},
+	))
+	for _, row := range []string{
+		"dated good – 2026-10-21 130 0 until 2026-10-20",
+		"ended expire -5 2026-09-30 95 3 ended 2026-10-04",
+		"gone disabled – – 210 150 –",
+		"never good 25 2026-10-30 20 never –",
+		"open good – – 412 0 no end",
+		"typo good 35 2026-11-09 55 3 unreadable",
+	} {
+		found := false
+		for line := range strings.Lines(shown) {
+			cells := strings.Fields(line)
+			found = found || len(cells) > 3 && strings.Join(append(cells[:1], cells[3:]...), " ") == row
+		}
+		if !found {
+			t.Errorf("no row %q in\n%s", row, shown)
+		}
+	}
+	if want := "\nExemptions that have ended:\n\nkey " + keyIDOf("ended") + " of user ended (expire): exempt through Sun 4 Oct 2026\n"; !strings.HasSuffix(shown, want) {
+		t.Errorf("does not end with %q:\n%s", want, shown)
+	}
+}
+
+// TestLegend: every abbreviation of the table and every state in it is
+// explained, and nothing else is.
+func TestLegend(t *testing.T) {
+	t.Parallel()
+	r := reportOf(audited, one{user: "ann", age: 85, used: 2})
+	for width, want := range map[int]string{
+		0: `
+Left             days until the key reaches its first limit, below zero past it
+Due              the day (UTC) on which it does, or on which its exemption ends
+Age              days since the key was created
+Used             days since its last use
+Exempt           whether the KeyAutoExpire tag exempts the key, and through which day
+old              created 80 or more days ago: its owner is warned
+`,
+		45: `
+Left             days until the key reaches
+                 its first limit, below zero
+                 past it
+old              created 80 or more days ago:
+                 its owner is warned
+`,
+	} {
+		if shown := tableOn(t, report.Screen{Width: width}, r); !strings.HasSuffix(shown, "1 old\n"+want) {
+			t.Errorf("on %d columns, want\n%s\nin\n%s", width, want, shown)
+		}
+	}
+	if shown := tableOn(t, report.Screen{}, reportOf(audited)); strings.Contains(shown, "Left  ") && strings.Count(shown, "\n") != 2 {
+		t.Errorf("a table of nothing has a legend:\n%s", shown)
+	}
+}
+
+// TestNoWordIsBroken: what a screen of 80 columns shows is cut with an ellipsis
+// or put on the next line.
+func TestNoWordIsBroken(t *testing.T) {
+	t.Parallel()
+	r := reportOf(audited.AddDate(0, 0, 3),
+		one{user: "bartholomew.featherstonehaugh-cholmondeley", age: 97, used: 2, slack: "subteam-S09PLATFORM0000"},
+		one{user: "ended", age: 95, used: 3, exempt: "False until 2026-10-04"},
+		one{user: "typo", age: 70, used: 52, exempt: "flase"},
+	)
+	r.Forecast = report.NewForecast(audited)
+	r.Filter = &report.Filter{Users: []string{"bartholomew.featherstonehaugh-cholmondeley", "ended", "typo"}}
+	r.Credentials = report.CredentialsOf([]audit.Credential{{Kind: audit.RootAccessKey, User: audit.RootUser, Number: 1, Active: true}}, limits, audited)
+	r.CredentialsAsOf = &r.At
+	r.Notes = []string{"the credential report is from before the forecast, and says nothing of what has changed since then"}
+	words := map[string]bool{}
+	for word := range strings.FieldsSeq(tableOn(t, report.Screen{}, r)) {
+		words[word] = true
+	}
+	shown := tableOn(t, report.Screen{Width: 80}, r)
+	for word := range strings.FieldsSeq(shown) {
+		if !words[word] && !strings.HasSuffix(word, "…") {
+			t.Errorf("%q is a piece of a word in\n%s", word, shown)
+		}
+	}
+	for line := range strings.Lines(shown) {
+		if text.StringWidth(strings.TrimSuffix(line, "\n")) > 80 {
+			t.Errorf("too long: %q", line)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -16,7 +15,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
 
-// Columns are the table's, in the order that users of the original know.
+// columns are those of a run's table, as aws-iam-sleuth shows them.
 var columns = [...]string{"UserName", "Slack ID", "Key ID", "AutoExpire", "Status", "Age in Days", "Last Access Age"}
 
 // cells are a row's values under the columns.
@@ -27,8 +26,15 @@ func (r Row) cells() [len(columns)]string {
 	}
 }
 
-// WriteTable writes the rows as text in columns, for people and for awk.
-func WriteTable(w io.Writer, rows []Row) error { return WriteTableOn(w, rows, Screen{}) }
+// WriteTable writes the rows as aws-iam-sleuth does: the same columns, as text.
+func WriteTable(w io.Writer, rows []Row) error {
+	all := make([][]string, len(rows))
+	for i, row := range rows {
+		cells := row.cells()
+		all[i] = cells[:]
+	}
+	return WriteColumns(w, columns[:], all)
+}
 
 // WriteColumns writes a header and rows of cells as text in columns. Columns
 // of numbers are set to the right.
@@ -70,8 +76,12 @@ func tableRow(cells []string) table.Row {
 	return row
 }
 
-// unknown stands where a column has no number.
-const unknown = "–"
+const (
+	// unknown is the cell of a column that has nothing to say of a row.
+	unknown = "–"
+	// neverUsed is the cell of the last use of a key that has none.
+	neverUsed = "never"
+)
 
 func numbersToTheRight(rows [][]string) []table.ColumnConfig {
 	if len(rows) == 0 {
@@ -79,12 +89,25 @@ func numbersToTheRight(rows [][]string) []table.ColumnConfig {
 	}
 	var configs []table.ColumnConfig
 	for i := range rows[0] {
-		isNumber := func(row []string) bool { _, err := strconv.Atoi(row[i]); return err == nil || row[i] == unknown }
-		if !slices.ContainsFunc(rows, func(row []string) bool { return !isNumber(row) }) {
+		if ofNumbers(rows, i) {
 			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: colour.AlignRight, AlignHeader: colour.AlignRight})
 		}
 	}
 	return configs
+}
+
+// ofNumbers reports whether a column has numbers, and nothing else but what
+// stands for one.
+func ofNumbers(rows [][]string, column int) bool {
+	some := false
+	for _, row := range rows {
+		_, err := strconv.Atoi(row[column])
+		if err != nil && row[column] != unknown && row[column] != neverUsed {
+			return false
+		}
+		some = some || err == nil || row[column] == neverUsed
+	}
+	return some
 }
 
 // onOneLine keeps text that others wrote from breaking the table, or the
