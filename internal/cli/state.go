@@ -51,21 +51,30 @@ func (c *stateListCommand) Run(a *console) error {
 
 var stateColumns = []string{"Account", "UserName", "Key ID", "Warned", "Leaked", "Disabled", "Reason", "Run", "Acknowledged By", "Pending"}
 
+// stateCells shows records in the order of users. A cell is empty if there is
+// nothing to say.
 func stateCells(records []ledger.Record) [][]string {
+	at := func(t time.Time) string {
+		if t.IsZero() {
+			return ""
+		}
+		return stamp(t)
+	}
 	var rows [][]string
 	for _, r := range records {
-		row := []string{r.Account(), r.User(), r.KeyID(), stamp(lastWarned(r.Warnings())), "-", "-", "-", "-", "-", cmp.Or(pendingText(r), "-")}
+		row := []string{r.Account(), r.User(), r.KeyID(), at(lastWarned(r.Warnings())), "", "", "", "", "", pendingText(r)}
 		if leak := r.Leak(); leak != nil {
-			row[4] = stamp(leak.At)
+			row[4] = at(leak.At)
 		}
 		if d := r.Disabled(); d != nil {
-			row[5], row[6], row[7] = stamp(d.At), d.Reason.String(), d.Run
+			row[5], row[6], row[7] = at(d.At), d.Reason.String(), d.Run
 		}
 		if final := r.Final(); final != nil {
-			row[8] = cmp.Or(strings.Join(slices.Sorted(maps.Keys(final.Acknowledged)), ", "), "-")
+			row[8] = strings.Join(slices.Sorted(maps.Keys(final.Acknowledged)), ", ")
 		}
 		rows = append(rows, row)
 	}
+	slices.SortStableFunc(rows, func(a, b []string) int { return cmp.Or(cmp.Compare(a[1], b[1]), slices.Compare(a, b)) })
 	return rows
 }
 

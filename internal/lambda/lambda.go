@@ -189,7 +189,7 @@ func (f *function) measure(ctx context.Context, cfg config.Config, runs ...sleut
 			continue // its zeros would stand beside the figures of the run that did the work
 		}
 		if err := metrics.Write(f.metrics, summary); err != nil {
-			f.app.Logger(cfg.Debug).ErrorContext(ctx, "the metrics are lost", "error", err.Error())
+			f.app.Logger(cfg.Debug).WarnContext(ctx, "the metrics are lost", "error", err.Error())
 		}
 	}
 }
