@@ -40,7 +40,7 @@ func TestEvidenceOfAnOrganization(t *testing.T) {
 	}
 	for _, i := range covered {
 		one := found[m.accounts[i].ID()]
-		if one.Run == nil || !one.Run.Whole() || one.Run.Disabled != 1 || !one.Run.Digest || len(one.Rows) != 2 || one.Scope != report.EveryCredential {
+		if one.Run == nil || !one.Run.Complete() || one.Run.Disabled != 1 || !one.Run.Digest || len(one.Rows) != 2 || one.Scope != report.EveryCredential {
 			t.Errorf("account %d: %+v", i, one)
 		}
 	}
@@ -100,7 +100,7 @@ func TestEvidenceInABucket(t *testing.T) {
 			t.Errorf("%s does not name both keys: %v", key, err)
 		}
 		var one report.Report
-		if want == "application/json" && (json.Unmarshal(text, &one) != nil || one.Run == nil || !one.Run.Whole() || one.Run.Disabled != 1 || one.CredentialsAsOf == nil) {
+		if want == "application/json" && (json.Unmarshal(text, &one) != nil || one.Run == nil || !one.Run.Complete() || one.Run.Disabled != 1 || one.CredentialsAsOf == nil) {
 			t.Errorf("left %s", text)
 		}
 	}

@@ -300,7 +300,7 @@ func TestAuditOfAnOrganization(t *testing.T) {
 		{"markdown", map[string]int{"AKIA95OF": 7, "# Access keys of": 8}},
 		{"csv", map[string]int{"\n300000000002,user2-95,U1,AKIA95OF2,": 1, "AKIA95OF": 7}},
 		{"json", map[string]int{`"not_entered": 1`: 1, `"key_id": "AKIA95OF`: 7}},
-		{"html", map[string]int{">AKIA95OF": 7, "<h1>8 AWS accounts</h1>": 1, `<th scope="row">300000000002</th><td><bdi>name-2</bdi></td>`: 1, ">not whole<": 1, `<td class="account">300000000002</td></tr>`: 2}},
+		{"html", map[string]int{">AKIA95OF": 7, "<h1>8 AWS accounts</h1>": 1, `<th scope="row">300000000002</th><td><bdi>name-2</bdi></td>`: 1, ">with errors<": 1, `<td class="account">300000000002</td></tr>`: 2}},
 		{"ocsf", map[string]int{`"severity": "High"`: 7, `"uid": "300000000002"`: 2, `"name": "name-2"`: 2}},
 		{"sarif", map[string]int{`"version": "2.1.0"`: 1, `"uri": "aws/300000000002/iam/users/user2-95"`: 1, `"executionSuccessful": false`: 1, `"executionSuccessful": true`: 7}},
 	} {

@@ -213,7 +213,7 @@ func TestADoubledScheduleIsNoFailure(t *testing.T) {
 	if len(home.Published()) != 1 {
 		t.Errorf("the topic has %v", home.Published())
 	}
-	if found := program.Evidence(t, evidence); len(found) != 1 || !found[home.ID()].Run.Whole() {
+	if found := program.Evidence(t, evidence); len(found) != 1 || !found[home.ID()].Run.Complete() {
 		t.Errorf("the evidence is %v", found)
 	}
 }

@@ -18,7 +18,7 @@ func TestLambdaLeavesEvidence(t *testing.T) {
 	if _, failure := d.invoke(t); failure != nil {
 		t.Fatal(failure.Message)
 	}
-	if one := program.Evidence(t, folder)[d.aws.Home().ID()]; one.Run == nil || !one.Run.Whole() || len(one.Rows) != 1 {
+	if one := program.Evidence(t, folder)[d.aws.Home().ID()]; one.Run == nil || !one.Run.Complete() || len(one.Rows) != 1 {
 		t.Errorf("left %+v", one)
 	}
 }

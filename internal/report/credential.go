@@ -22,11 +22,11 @@ const (
 	AccessKeysOnly  Scope = "access-keys"
 )
 
-// Credential is one credential that is no access key of a user. It is shown,
-// and nothing is ever done about it. Ages and days left are whole days, times
+// Credential is one credential that is not an access key of a user. Sleuth shows
+// it and never changes it. Ages and days left are whole days, times
 // UTC.
 type Credential struct {
-	// Account is set where those of several accounts stand together.
+	// Account is set if credentials of several accounts are in one table.
 	Account string `json:"-"`
 
 	Kind audit.CredentialKind `json:"kind"`
@@ -40,18 +40,18 @@ type Credential struct {
 	// Urgent ones are to be removed at once.
 	Urgent bool         `json:"urgent"`
 	Reason audit.Reason `json:"reason,omitempty"`
-	// Age is since it was made or last changed; nil where the date is unknown.
+	// Age is since it was created or last changed; nil if the date is unknown.
 	Age *int `json:"age_days"`
-	// IdleAge is since its last use, or its last change where no use is known;
-	// nil where none ever is, as for certificates.
+	// IdleAge is since its last use, or its last change if no use is known; nil
+	// if none can be known, as for certificates.
 	IdleAge *int `json:"last_access_age_days"`
-	// DaysLeft is nil where no limit applies, and zero for what is urgent.
+	// DaysLeft is nil if no limit applies, and zero for what is urgent.
 	DaysLeft *int       `json:"days_left"`
 	Changed  *time.Time `json:"changed"`
 	LastUsed *time.Time `json:"last_used"`
 }
 
-// CredentialsOf judges credentials at a moment, and returns those that a report
+// CredentialsOf evaluates credentials at a moment, and returns those that a report
 // names: the urgent first, then by state, the worst first.
 func CredentialsOf(all []audit.Credential, rules audit.Rules, at time.Time) []Credential {
 	shown := []Credential{}
@@ -144,7 +144,7 @@ func numberOrDash(n *int) string {
 // rootWarning is said wherever the root user has an access key in use.
 const rootWarning = "The root user has an active access key, which nothing can limit: delete it at once."
 
-// warning is what cannot wait, or nothing.
+// warning returns what needs attention at once; "" if nothing does.
 func (r Report) warning() string {
 	if slices.ContainsFunc(r.Credentials, func(c Credential) bool { return c.Urgent }) {
 		return rootWarning
@@ -152,7 +152,7 @@ func (r Report) warning() string {
 	return ""
 }
 
-// credentialsAsOf says how old the knowledge of the other credentials is.
+// credentialsAsOf says when AWS made the credential report.
 func (r Report) credentialsAsOf() string {
 	if r.CredentialsAsOf == nil {
 		return ""
@@ -203,7 +203,7 @@ func credentialCells(credentials []Credential, width int) (header []string, rows
 	if withAges {
 		header = append(header, "Age", "Unused")
 	}
-	names := 0 // no end of them
+	names := 0 // any number
 	if width > 0 {
 		names = max(narrowest, width-others)
 		if withAges {
@@ -226,7 +226,7 @@ func credentialCells(credentials []Credential, width int) (header []string, rows
 
 func credentialsInMarkdown(out io.Writer, r Report) {
 	if len(r.Credentials) > 0 {
-		fmt.Fprintf(out, "## Other credentials\n\n%s Sleuth shows them and leaves them alone.\n\n", r.credentialsAsOf())
+		fmt.Fprintf(out, "## Other credentials\n\n%s Sleuth shows them and never changes them.\n\n", r.credentialsAsOf())
 		cells := make([][]string, len(r.Credentials))
 		for i, c := range r.Credentials {
 			state := c.State.String()

@@ -131,16 +131,16 @@ func TestCredentialsInEveryOutput(t *testing.T) {
 func TestRanSaysHowItEnded(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		ran   report.Ran
-		whole bool
-		said  string
+		ran      report.Ran
+		complete bool
+		said     string
 	}{
-		{report.Ran{Begun: true}, true, "was whole"},
-		{report.Ran{Begun: true, Counts: account.Counts{Failed: 2}}, false, "2 things"},
-		{report.Ran{Begun: true, Counts: account.Counts{Failed: 1}, Incomplete: true}, false, "Time was up"},
+		{report.Ran{Begun: true}, true, "The run completed."},
+		{report.Ran{Begun: true, Counts: account.Counts{Failed: 2}}, false, "The run completed with 2 errors."},
+		{report.Ran{Begun: true, Counts: account.Counts{Failed: 1}, Incomplete: true}, false, "ran out of time"},
 		{report.Ran{Counts: account.Counts{Failed: 1}}, false, "did not begin"},
 	} {
-		if c.ran.Whole() != c.whole || !strings.Contains(c.ran.Outcome(), c.said) {
+		if c.ran.Complete() != c.complete || !strings.Contains(c.ran.Outcome(), c.said) {
 			t.Errorf("%+v: %s", c.ran, c.ran.Outcome())
 		}
 	}
@@ -148,7 +148,7 @@ func TestRanSaysHowItEnded(t *testing.T) {
 	if err := report.WriteHTML(&page, evidence(audited)); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"What this run did", keyIDOf("chen"), "slack was not told", "be careful", "20261005T140300Z-abcdef", "final notices still owed"} {
+	for _, part := range []string{"What this run did", keyIDOf("chen"), "slack was not told", "be careful", "20261005T140300Z-abcdef", "final notice pending"} {
 		if !strings.Contains(page.String(), part) {
 			t.Errorf("the page says nothing of %q", part)
 		}

@@ -12,7 +12,7 @@ import (
 
 // Filter says which keys a report is to show. The zero Filter shows all.
 type Filter struct {
-	// Users are names or globs; a key is shown where its user matches one. As
+	// Users are names or globs; a key is shown if its user matches one. As
 	// in IAM, case does not tell two names apart.
 	Users []string `json:"users,omitempty"`
 	// States are the states to show.
@@ -28,7 +28,7 @@ func CheckUserGlob(glob string) error {
 		return fmt.Errorf("%q names no user; give a name, or a glob such as 'ci-*'", glob)
 	}
 	if _, err := path.Match(glob, ""); err != nil {
-		return fmt.Errorf("%q is no glob: a bracket is not closed, or nothing follows a backslash", glob)
+		return fmt.Errorf("%q is not a valid glob: a bracket is not closed, or nothing follows a backslash", glob)
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (f Filter) shows(user string, state audit.State, daysLeft *int) bool {
 }
 
 // Only returns the report with the keys and other credentials that the filter
-// shows, counted anew:
+// shows, counted again:
 // users are then those who are left. Problems are all kept, as what could not
 // be read might have been shown.
 func (r Report) Only(f Filter) Report {

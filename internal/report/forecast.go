@@ -37,7 +37,7 @@ func ParseAsOf(text string, now time.Time) (time.Time, error) {
 	if days, isSpan := strings.CutPrefix(text, "+"); isSpan {
 		n, err := strconv.Atoi(strings.TrimSuffix(days, "d"))
 		if err != nil || !strings.HasSuffix(days, "d") || n < 1 || n > farthest {
-			return time.Time{}, fmt.Errorf("%q is no number of days ahead; use +1d to +%dd", text, farthest)
+			return time.Time{}, fmt.Errorf("%q is not a valid number of days ahead; use +1d to +%dd", text, farthest)
 		}
 		return now.AddDate(0, 0, n), nil
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// figures are what a report comes down to.
+// figures sum a report up.
 type figures struct {
 	Active   int // keys that are not disabled
 	Past     int // past a limit
@@ -65,11 +65,10 @@ func (f figures) share() string {
 	return fmt.Sprintf("%d %%", 100*(f.Active-f.Past)/f.Active)
 }
 
-// inOneSentence is the report for those who read no further. Named writes a
-// user's name.
+// inOneSentence sums the report up. named writes a user's name.
 func inOneSentence(f figures, weeks []week, r Report, named func(user string) string) string {
 	if f.Active == 0 {
-		return "There is no active access key."
+		return "There are no active access keys."
 	}
 	is := func(n int) string {
 		switch {
@@ -112,6 +111,6 @@ func whatStatesMean(r Rules) [][2]string {
 		{"old", fmt.Sprintf("created %s or more days ago: its owner is warned", text.Grouped(r.WarningAge))},
 		{"stagnant", fmt.Sprintf("not used for %s or more days: its owner is warned", text.Grouped(r.InactivityWarningAge))},
 		{"good", "within policy, or exempt by the KeyAutoExpire tag of its user"},
-		{"disabled", "Inactive in IAM; it opens nothing"},
+		{"disabled", "Inactive in IAM: it cannot be used"},
 	}
 }

@@ -116,7 +116,7 @@ func TestPageOfAForecast(t *testing.T) {
 func TestPageOfNothing(t *testing.T) {
 	t.Parallel()
 	page := htmlOf(t, reportOf(audited))
-	for _, said := range []string{"There is no active access key.", "There is no key."} {
+	for _, said := range []string{"There are no active access keys.", "There are no keys."} {
 		if !strings.Contains(page, said) {
 			t.Errorf("the page does not say %q", said)
 		}

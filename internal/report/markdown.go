@@ -27,7 +27,7 @@ func WriteMarkdown(w io.Writer, r Report) error {
 		line("As of %s.\n", inWords(r.At))
 	}
 	if r.Filter != nil {
-		line("Shown are only some keys: %s.\n", codeSpan(r.Filter.String()))
+		line("Only some keys are shown: %s.\n", codeSpan(r.Filter.String()))
 	}
 	line("%s\n", inOneSentence(f, weeks, r, codeSpan))
 	if warning := r.warning(); warning != "" {
@@ -39,7 +39,7 @@ func WriteMarkdown(w io.Writer, r Report) error {
 
 	if len(r.Problems) > 0 {
 		line("## Could not be read\n")
-		line("The audit is not whole:\n")
+		line("The audit completed with %s:\n", text.Count(len(r.Problems), "error"))
 		for _, problem := range r.Problems {
 			line("- %s", codeSpan(problem.Text))
 		}
@@ -169,7 +169,7 @@ func markdownTable(out io.Writer, header []string, align string, rows [][]string
 	fmt.Fprintln(out)
 }
 
-// codeSpan sets text as code, where Markdown has no meaning: no backtick in it
+// codeSpan writes text as code, in which Markdown has no meaning: no backtick in it
 // can end the span, and no bar a table's cell. (A bar can't be written in a
 // table so that every reader of Markdown understands it. No name in AWS holds
 // one.)

@@ -40,7 +40,7 @@ As of Monday 5 October 2026, 14:03 UTC.
 
 ## Could not be read
 
-The audit is not whole:
+The audit completed with 1 error:
 
 - §read zoe: AccessDenied§
 
@@ -87,8 +87,8 @@ func TestMarkdownOfAForecastAndAFilter(t *testing.T) {
 	got := markdownOf(t, r)
 	for _, said := range []string{
 		"> **FORECAST for Wednesday 4 November 2026, 14:03 UTC**, from keys read on Monday 5 October 2026, 14:03 UTC. It assumes that no key is used, rotated",
-		"Shown are only some keys: `user nobody`.",
-		"There is no active access key.",
+		"Only some keys are shown: `user nobody`.",
+		"There are no active access keys.",
 		"## Keys\n\nNone.\n",
 	} {
 		if !strings.Contains(got, said) {

@@ -9,7 +9,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// accountLine is what one account comes to, on a page of several.
+// accountLine sums one account up, on a page of several.
 type accountLine struct {
 	ID, Alias                              string
 	Active, Past, Warned, Exempt, Disabled int

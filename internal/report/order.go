@@ -18,7 +18,7 @@ type Order struct {
 // first, and keys without a limit last.
 func MostUrgent() Order { return Order{by: "days-left"} }
 
-// orders compare two rows each. Where they are equal, user and key decide.
+// orders compare two rows each. If they are equal, user and key decide.
 func orders() map[string]func(a, b Row) int {
 	return map[string]func(a, b Row) int{
 		"user":      func(a, b Row) int { return cmp.Compare(a.User, b.User) },
@@ -36,7 +36,7 @@ const OrderNames = "user, age, last-used, days-left or state"
 func ParseOrder(text string) (Order, error) {
 	name, reversed := strings.CutPrefix(strings.TrimSpace(text), "-")
 	if _, known := orders()[name]; !known {
-		return Order{}, fmt.Errorf("%q is no order; use %s, with - before it for the reverse", text, OrderNames)
+		return Order{}, fmt.Errorf("%q is not a valid order; use %s, with - before it for the reverse", text, OrderNames)
 	}
 	return Order{by: name, reversed: reversed}, nil
 }

@@ -9,18 +9,18 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// Ran is what a run did about what it found. Times are UTC.
+// Ran is what a run did about the keys that it found. Times are UTC.
 type Ran struct {
 	ID       string    `json:"id"`
 	Finished time.Time `json:"finished"`
 	DryRun   bool      `json:"dry_run"`
-	// Begun: the account was entered, and no other run kept this one off it.
+	// Begun reports whether the account was entered, with no other run at work on it.
 	Begun bool `json:"begun"`
-	// Incomplete: time was up before everything was read or done.
+	// Incomplete reports whether time was up before everything was read or done.
 	Incomplete bool `json:"incomplete"`
-	// AutoExpire: keys past a limit are to be disabled, and not only told of.
+	// AutoExpire reports whether keys past a limit are disabled, and not only reported.
 	AutoExpire bool `json:"auto_expire"`
-	// Digest: people are told afterwards, in one digest of all accounts.
+	// Digest reports whether people are notified afterwards, in one digest of all accounts.
 	Digest bool `json:"digest"`
 
 	account.Counts
@@ -30,23 +30,23 @@ type Ran struct {
 	Announcement   string           `json:"announcement,omitempty"`
 }
 
-// Whole reports whether the run did all it should.
-func (r Ran) Whole() bool { return r.Begun && !r.Incomplete && r.Failed == 0 }
+// Complete reports whether the run read and did everything.
+func (r Ran) Complete() bool { return r.Begun && !r.Incomplete && r.Failed == 0 }
 
-// Outcome says in one sentence how the run ended.
+// Outcome returns how the run ended, in one or two sentences.
 func (r Ran) Outcome() string {
 	switch {
 	case !r.Begun:
 		return "The run did not begin on this account: nothing was read, and nothing was changed."
 	case r.Incomplete:
-		return "Time was up before everything was read or done. What is missing is left to the next run."
+		return "The run ran out of time before it completed. The next run continues."
 	case r.Failed > 0:
-		return "The run was not whole: " + text.Count(r.Failed, "thing") + " could not be read or done."
+		return "The run completed with " + text.Count(r.Failed, "error") + "."
 	}
-	return "The run was whole: everything was read, and all that was due was done."
+	return "The run completed."
 }
 
-// Deeds says what was done, each with its number.
+// Deeds returns what was done, each with a number.
 func (r Ran) Deeds() [][2]string {
 	would := ""
 	if r.DryRun {
@@ -62,9 +62,9 @@ func (r Ran) Deeds() [][2]string {
 	}{
 		{r.Held, "held back", "key"},
 		{r.Changed, "no longer due when read again", "key"},
-		{r.NoticesSent, "told", "notice"},
-		{r.NoticesFailed, "not taken by a channel", "notice"},
-		{r.NoticesPending, "final notices still owed", "key"},
+		{r.NoticesSent, "sent", "notice"},
+		{r.NoticesFailed, "not delivered", "notice"},
+		{r.NoticesPending, "final notice pending", "key"},
 	} {
 		if d.n > 0 {
 			deeds = append(deeds, [2]string{d.what, text.Count(d.n, d.noun)})
@@ -76,10 +76,11 @@ func (r Ran) Deeds() [][2]string {
 	return deeds
 }
 
-// Told says when people are told, where it is not by the run itself.
-func (r Ran) Told() string {
+// NotifiedLater returns who notifies people if it is not the run itself; otherwise
+// "".
+func (r Ran) NotifiedLater() string {
 	if !r.Digest {
 		return ""
 	}
-	return fmt.Sprintf("People are told of this afterwards, in the digest of all accounts of run %s.", r.ID)
+	return fmt.Sprintf("People are notified afterwards, in the digest of all accounts of run %s.", r.ID)
 }

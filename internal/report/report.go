@@ -22,9 +22,9 @@ type Report struct {
 	Schema  int             `json:"schema"`
 	Account account.Account `json:"account"`
 	At      time.Time       `json:"at"`
-	// Forecast is set where At lies ahead, and nil for what is so now.
+	// Forecast is set if At is in the future, and nil otherwise.
 	Forecast *Forecast `json:"forecast,omitempty"`
-	// Filter is set where some keys were left out on purpose.
+	// Filter is set if it left keys out.
 	Filter *Filter `json:"filter,omitempty"`
 	// Run is what was done about it, in the evidence that a run leaves; nil
 	// for an audit.
@@ -32,13 +32,13 @@ type Report struct {
 	Rules Rules `json:"rules"`
 	Tally
 	Rows []Row `json:"rows"`
-	// Scope says whether Credentials were looked for.
+	// Scope says whether Credentials were read.
 	Scope Scope `json:"scope"`
 	// Credentials are those that are no user's access key, as the credential
 	// report of CredentialsAsOf shows them.
 	Credentials     []Credential `json:"credentials"`
 	CredentialsAsOf *time.Time   `json:"credentials_as_of,omitempty"`
-	// Notes are what a reader should know and what is no failure.
+	// Notes are what a reader should know and that is not a failure.
 	Notes    []string          `json:"notes"`
 	Problems []account.Problem `json:"problems"`
 }
@@ -90,11 +90,11 @@ func (t Tally) Active() int { return t.Keys - t.States[audit.Disabled] }
 
 // Row is one key.
 type Row struct {
-	// Account is set where rows of several accounts stand together.
+	// Account is set if rows of several accounts are in one table.
 	Account     string `json:"-"`
 	User        string `json:"user"`
 	DisplayName string `json:"display_name"`
-	// SlackID is the Slack tag, or the user name where there is none, as the
+	// SlackID is the Slack tag, or the user name if there is none, as the
 	// original shows it.
 	SlackID    string      `json:"slack_id"`
 	KeyID      string      `json:"key_id"`
@@ -116,7 +116,7 @@ type Row struct {
 	Age         int          `json:"age_days"`
 	IdleAge     int          `json:"last_access_age_days"`
 	// DaysLeft is the days to the first of the two limits, below zero past it;
-	// null where no limit applies, as the key is exempt or disabled.
+	// null if no limit applies, as the key is exempt or disabled.
 	DaysLeft *int       `json:"days_left"`
 	Created  time.Time  `json:"created"`
 	LastUsed *time.Time `json:"last_used"` // null for a key never used
@@ -200,7 +200,7 @@ func (r Report) Err() error {
 	if len(r.Problems) == 0 {
 		return nil
 	}
-	return errors.New("the audit is not whole; mend what is named as failed, and audit again")
+	return errors.New("the audit completed with errors; fix the failures listed above and run the audit again")
 }
 
 // HasState reports whether some key or other credential has one of the states.

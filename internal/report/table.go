@@ -77,7 +77,7 @@ func tableRow(cells []string) table.Row {
 }
 
 const (
-	// unknown is the cell of a column that has nothing to say of a row.
+	// unknown is the cell of a column that has no value for a row.
 	unknown = "–"
 	// neverUsed is the cell of the last use of a key that has none.
 	neverUsed = "never"

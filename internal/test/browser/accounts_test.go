@@ -38,7 +38,7 @@ func TestAccountsShareAPage(t *testing.T) {
 	if got := ask[string](v, status); got != "81 keys" {
 		t.Errorf("says %q of the table", got)
 	}
-	if lines := ask[[]string](v, `[...document.querySelectorAll("[aria-labelledby=accounts] tbody tr")].map(e => e.innerText)`); len(lines) != 3 || !strings.Contains(lines[2], "not whole") {
+	if lines := ask[[]string](v, `[...document.querySelectorAll("[aria-labelledby=accounts] tbody tr")].map(e => e.innerText)`); len(lines) != 3 || !strings.Contains(lines[2], "with errors") {
 		t.Errorf("of the accounts it shows %q", lines)
 	}
 	ask[bool](v, `([...document.querySelectorAll("#table thead button")].find(b => b.textContent === "Account").click(), true)`)
