@@ -1,7 +1,7 @@
 # What one does with Sleuth's source. 'make' alone lists the targets.
 
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS  := -s -w -X github.com/iam-sleuth/sleuth/internal/cli.version=$(VERSION)
+LDFLAGS  := -s -w -X github.com/iam-sleuth/sleuth/internal/app.version=$(VERSION)
 # Where 'make lambda' writes to, and for which architectures, in Lambda's words.
 LAMBDA_OUT  ?= build/lambda
 LAMBDA_ARCH ?= arm64 x86_64
@@ -34,7 +34,7 @@ lambda: ## Build the Lambda zips and their checksums in build/lambda
 	for arch in $(LAMBDA_ARCH); do \
 		case $$arch in x86_64) goarch=amd64 ;; *) goarch=$$arch ;; esac; \
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$goarch GOFLAGS= GOAMD64= GOARM64= GOEXPERIMENT= \
-			go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '-s -w -buildid=' \
+			go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags '$(LDFLAGS) -buildid=' \
 			-o '$(LAMBDA_OUT)/bootstrap' ./cmd/sleuth-lambda; \
 		go tool build-lambda-zip -o "$(LAMBDA_OUT)/sleuth-lambda-$$arch.zip" '$(LAMBDA_OUT)/bootstrap'; \
 		rm '$(LAMBDA_OUT)/bootstrap'; \

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/iam-sleuth/sleuth/internal/app"
 	"github.com/iam-sleuth/sleuth/internal/org"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/text"
@@ -100,4 +101,4 @@ func (a *console) show(found report.Report, output string) error {
 }
 
 // thisTool is what findings name as their source.
-func thisTool() report.Tool { return report.Tool{Version: versionText()} }
+func thisTool() report.Tool { return report.Tool{Version: app.Version()} }

@@ -26,6 +26,8 @@ import (
 // than the process's, so that they are reported and not a crash loop.
 func Serve(ctx context.Context, env []string, stdout, stderr io.Writer) {
 	f := &function{env: env, metrics: stdout, app: &app.App{Out: stdout, Log: stderr, Now: time.Now}}
+	log := f.app.Logger(false)
+	log.InfoContext(ctx, "the function starts", "version", app.Version())
 	lambda.StartWithOptions(f.onEvent, lambda.WithContext(ctx))
 }
 

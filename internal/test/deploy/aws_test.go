@@ -32,6 +32,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/iampolicy"
 	"github.com/iam-sleuth/sleuth/internal/test/lambdaruntime"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
 // place is an account of moto's, in one region.
@@ -281,6 +282,7 @@ func TestMain(m *testing.M) {
 	if zipForHere.folder != "" {
 		_ = os.RemoveAll(zipForHere.folder)
 	}
+	program.Remove()
 	os.Exit(status)
 }
 

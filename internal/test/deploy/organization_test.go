@@ -31,6 +31,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 	"github.com/iam-sleuth/sleuth/internal/test/lambdaruntime"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
 // Of the accounts of the organization, by their numbers: one denies the role,
@@ -282,7 +283,7 @@ func (e *estate) oneProcess(binary string) (status int, stdout string) {
 func TestOneProcessOverAnOrganization(t *testing.T) {
 	t.Parallel()
 	e := newEstate(t)
-	status, stdout := e.oneProcess(unpacked(t, readFile(t, lambdaZip(t))))
+	status, stdout := e.oneProcess(program.Build(t, "sleuth"))
 	if status != 1 || !strings.Contains(stdout, "\n18 accounts, 1 not entered, 1 suspended\n") {
 		t.Errorf("exit status %d:\n%s", status, stdout)
 	}

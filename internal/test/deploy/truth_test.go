@@ -30,6 +30,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
 // witness stands before an AWS and writes down which actions are called on
@@ -260,7 +261,7 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 					settings["SLEUTH_OUS"] = strings.ReplaceAll(settings["SLEUTH_OUS"], "{root}", p.organize(t))
 				}
 			}
-			a := serveOnce(t, program(t), append(environment, entries(settings)...), payload)
+			a := serveOnce(t, function(t), append(environment, entries(settings)...), payload)
 			if a.err != nil {
 				t.Fatalf("the run failed: %v\n%v", a.err, a.log)
 			}
@@ -286,7 +287,7 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 	environment := append(p.env(), "AWS_ENDPOINT_URL="+w.serve(t, *p.config(t).BaseEndpoint), "HOME="+t.TempDir())
 	command := func(arguments ...string) {
 		t.Helper()
-		c := exec.CommandContext(t.Context(), program(t), arguments...)
+		c := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), arguments...)
 		c.Env = append(environment, entries(settings)...)
 		if said, err := c.CombinedOutput(); err != nil {
 			t.Fatalf("sleuth %v: %v\n%s", arguments, err, said)
@@ -314,8 +315,8 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 	w.compare(t, iampolicy.ForReactivate(cfg.State, iampolicy.Place{}))
 }
 
-// program is what is in the zip.
-func program(t *testing.T) string {
+// function is what is in the zip.
+func function(t *testing.T) string {
 	t.Helper()
 	zipped, err := os.ReadFile(lambdaZip(t))
 	check(t, err)
