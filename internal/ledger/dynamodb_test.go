@@ -93,7 +93,7 @@ func rawItem(t *testing.T, client tableClient, account, name string) map[string]
 	return itemIn(t, client, table, account, name)
 }
 
-func itemIn(t *testing.T, client *dynamodb.Client, table, account, name string) map[string]types.AttributeValue {
+func itemIn(t *testing.T, client tableClient, table, account, name string) map[string]types.AttributeValue {
 	t.Helper()
 	got, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: key(account, name)})
 	if err != nil {
@@ -115,7 +115,7 @@ func TestDynamoDB(t *testing.T) {
 }
 
 // workshopIn is a table with a way around its store.
-func workshopIn(client *dynamodb.Client, table string) workshop {
+func workshopIn(client tableClient, table string) workshop {
 	putItem := func(t *testing.T, planted map[string]types.AttributeValue) {
 		t.Helper()
 		if _, err := client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &table, Item: planted}); err != nil {
