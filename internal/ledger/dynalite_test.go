@@ -82,6 +82,9 @@ func newDynaliteTable(t *testing.T, client *dynamodb.Client, name string) {
 // that says nothing of the item that a condition failed on.
 func TestDynalite(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("skipped: dynalite, as the tests are to be short")
+	}
 	client := startDynalite(t)
 	var tables atomic.Int32
 	open := func(t *testing.T) workshop {
