@@ -70,7 +70,7 @@ func TestPictures(t *testing.T) {
 		})
 	}
 	t.Run("terminal", func(t *testing.T) {
-		v := openPage(t, terminal(t, unread.Only(report.Filter{DaysLeft: &soon}), 96), seen(860, 420, false, "screen", "dark"))
+		v := openPage(t, terminal(t, unread.Only(report.Filter{DaysLeft: &soon}), 96), seen(860, 610, false, "screen", "dark"))
 		v.capture(filepath.Join(folder, "terminal.png"))
 	})
 }
