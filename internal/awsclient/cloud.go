@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/ratelimit"
@@ -42,6 +43,7 @@ func Connect(ctx context.Context, concurrency int) (aws.Config, error) {
 		awsconfig.WithDefaultRegion(fallbackRegion),
 		// What the SDK has to say of its own comes back in its errors.
 		awsconfig.WithLogger(logging.Nop{}),
+		awsconfig.WithAPIOptions([]func(*middleware.Stack) error{refuseForeignAnswers}),
 	)
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("load the AWS settings: %w; check AWS_PROFILE, and the files of the AWS CLI", err)
@@ -58,6 +60,7 @@ func ConnectTo(endpoint, accessKeyID, secretAccessKey string, concurrency int) a
 		Region:       fallbackRegion,
 		HTTPClient:   httpClient(concurrency),
 		Retryer:      newRetryer,
+		APIOptions:   []func(*middleware.Stack) error{refuseForeignAnswers},
 	}
 }
 
