@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"io"
 	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -21,8 +22,9 @@ type RunOptions struct {
 	// DryRun: nothing is written and nothing is sent.
 	DryRun bool
 	// Each is called with the summary of each account, with its rows, in the
-	// order of the accounts and one at a time; may be nil.
-	Each func(sleuth.Summary)
+	// order of the accounts and one at a time, and with Out, which runs on other
+	// accounts print to meanwhile; may be nil.
+	Each func(io.Writer, sleuth.Summary)
 }
 
 // Run makes a run on every account that the settings cover. Without a summary
@@ -48,10 +50,11 @@ func (a *App) Run(ctx context.Context, cfg config.Config, o RunOptions) (*org.Su
 	summary := org.NewSummary(s.id, members, began, s.dryRun)
 	org.Each(working, members.Accounts, cfg.Scope.Concurrency, s.runAndReport, func(_ string, one sleuth.Summary) {
 		if o.Each != nil {
-			o.Each(one)
+			o.Each(s.Out, one)
 		}
 		summary.Add(one)
 	})
+	summary.Deliver(s.deliverPending(ctx, members.Organization, summary.Accounts))
 	s.finish(ctx, members, summary)
 	return summary, summary.Err()
 }
@@ -68,10 +71,8 @@ func (s *session) begin(ctx context.Context) (members org.Members, err error) {
 	return members, s.open(ctx)
 }
 
-// finish delivers what is pending after the runs on all accounts, and ends
-// their summary.
+// finish ends the summary of the runs on all accounts.
 func (s *session) finish(ctx context.Context, members org.Members, summary *org.Summary) {
-	summary.Deliver(s.deliverPending(ctx, members.Organization, summary.Accounts))
 	s.reportFailures(ctx, summary)
 	summary.Finish(s.Now())
 	if !members.Alone {

@@ -168,6 +168,9 @@ func (a *App) Summarize(ctx context.Context, cfg config.Config, step Step) (summ
 		}
 		summary.Add(one)
 	}
+	if !s.dryRun { // else nothing is pending, and each account's invocation showed what would be
+		summary.Deliver(s.deliverPending(ctx, listing.Organization, summary.Accounts))
+	}
 	s.finish(ctx, listing.Members, summary)
 	putting, stop := s.during(ctx, budget.Result)
 	defer stop()

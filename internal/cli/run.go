@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/iam-sleuth/sleuth/internal/app"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -27,11 +28,11 @@ func (c *runCommand) Run(a *console) error {
 	options := app.RunOptions{DryRun: c.DryRun}
 	var printing error
 	if cfg.Debug {
-		options.Each = func(one sleuth.Summary) {
+		options.Each = func(out io.Writer, one sleuth.Summary) {
 			if cfg.Scope.Several() {
-				fmt.Fprintln(a.stdout, one.Account)
+				fmt.Fprintln(out, one.Account)
 			}
-			printing = errors.Join(printing, report.WriteTable(a.stdout, one.Rows))
+			printing = errors.Join(printing, report.WriteTable(out, one.Rows))
 		}
 	}
 	summary, err := sleuthApp.Run(a.ctx, cfg, options)
