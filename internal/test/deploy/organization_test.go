@@ -32,6 +32,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/test/lambdaruntime"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
 	"github.com/iam-sleuth/sleuth/internal/test/program"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // Of the accounts of the organization, by their numbers: one denies the role,
@@ -200,7 +201,7 @@ type found struct {
 	Mentions int // of ann
 }
 
-var toldLine = regexp.MustCompile(`(?:<@)?([A-Za-z0-9-]+)>?'s key (is disabled|expires in [0-9]+ days) due to [a-z ]+\.`)
+var toldLine = regexp.MustCompile(`(?:<@)?([A-Za-z0-9-]+)>?'s key (is disabled|expires in [0-9]+ days?) due to [a-z ]+\.`)
 
 func (e *estate) found() found {
 	e.t.Helper()
@@ -256,7 +257,7 @@ func (e *estate) wanted() found {
 				f.Disabled = append(f.Disabled, fmt.Sprintf("%02d %s", i, who))
 				f.Told = append(f.Told, shown+"'s key is disabled due to creation age.")
 			case age >= 80:
-				f.Told = append(f.Told, fmt.Sprintf("%s's key expires in %d days due to creation age.", shown, 90-age))
+				f.Told = append(f.Told, fmt.Sprintf("%s's key expires in %s due to creation age.", shown, text.Count(90-age, "day")))
 			}
 		}
 	}
