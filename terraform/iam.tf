@@ -44,8 +44,10 @@ locals {
   # Of the evidence, what its objects' ARNs begin with.
   evidence = [for place in [var.evidence] : trimsuffix(trimprefix(place, "s3://"), "/") if place != null && place != ""]
 
-  # Reports also name what only the credential report shows.
-  reads_report = var.inventory == "credential-report" || var.credentials == "all" && length(local.evidence) > 0
+  # The credential report spares the reading of last uses, which limits for
+  # inactivity, the table of debug and evidence take.
+  limits_inactivity = coalesce(var.inactivity_age, var.expiration_age) < var.expiration_age || coalesce(var.inactivity_warning_age, var.warning_age) < var.warning_age
+  reads_report      = var.inventory == "credential-report" || local.limits_inactivity || var.debug || length(local.evidence) > 0
 
   keeps_findings = var.security_hub == "securityhub"
 
@@ -63,7 +65,7 @@ locals {
 data "aws_iam_policy_document" "sleuth" {
   statement {
     sid       = "ListUsers"
-    actions   = ["iam:ListAccountAliases", "iam:ListUsers", "sts:GetCallerIdentity"]
+    actions   = ["iam:GetAccountAuthorizationDetails", "iam:ListAccountAliases", "iam:ListUsers", "sts:GetCallerIdentity"]
     resources = ["*"] # these take no resource
   }
 

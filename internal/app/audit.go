@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -67,6 +68,8 @@ func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditO
 		Others:     otherCredentials(cfg, client),
 		Reader: inventory.Reader{
 			IAM:         client,
+			Bulk:        client,
+			LastUses:    lastUses(client, slog.New(slog.DiscardHandler)),
 			Concurrency: cfg.Concurrency,
 			Rules:       cfg.Rules,
 			Now:         cmp.Or(o.AsOf, now),

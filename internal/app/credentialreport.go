@@ -28,3 +28,9 @@ func credentialReport(cfg config.Config, client inventory.ReportIAM, log *slog.L
 	}
 	return &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: log}
 }
+
+// lastUses is the credential report as an aid to live reading: it is asked for
+// only if the last uses of many keys are to be read.
+func lastUses(client inventory.ReportIAM, log *slog.Logger) *inventory.CredentialReport {
+	return &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: log}
+}

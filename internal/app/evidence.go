@@ -92,6 +92,7 @@ func (s *session) evidenceOf(summary sleuth.Summary) report.Report {
 	found := report.New(summary.Account, summary.At, report.Rules(s.cfg.Rules))
 	found.Tally = summary.Tally
 	found.Rows = append(found.Rows, summary.Rows...)
+	found.NoteLastUses()
 	found.Problems = append(found.Problems, summary.Problems...)
 	found.Run = &report.Ran{
 		ID: summary.Run, Finished: summary.Finished, DryRun: summary.DryRun, Begun: summary.Begun, Incomplete: summary.Incomplete,

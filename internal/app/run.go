@@ -152,6 +152,7 @@ func (s *session) runIn(ctx context.Context, b budget.Budget, m member, log *slo
 		Config:   cfg,
 		IAM:      client,
 		Report:   credentialReport(cfg, client, log),
+		LastUses: lastUses(client, log),
 		Channels: s.channels,
 		Store:    s.store,
 		Breaker:  &s.breaker,

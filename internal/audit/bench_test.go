@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
@@ -78,7 +79,7 @@ func TestJudgeAllocatesNothing(t *testing.T) {
 		for _, key := range keys {
 			v := audit.Judge(key, exemption, seed, now)
 			w := audit.Judge(key, audit.Exemption{}, seed, now)
-			if v.Exempt && w.State.PastLimit() && audit.NeedsTags(w) && !audit.NeedsLastUse(key, seed, now) {
+			if v.Exempt && w.State.PastLimit() && audit.NeedsTags(w) && !audit.NeedsLastUse(key, time.Time{}, seed, now) {
 				due++
 			}
 		}

@@ -7,18 +7,28 @@ import "time"
 // warned about, nothing can have happened, as no key was used before it was
 // made; from the creation limit on, nothing can change; and where inactivity
 // has no limits of its own, creation always gets there first.
-func NeedsLastUse(key Key, rules Rules, now time.Time) bool {
+//
+// Known is a use of the key that is known already, if only from a report of
+// some hours ago; zero is none. The last use is no earlier, so a key that is
+// good by the known one is good. A key that is warned about by its creation is
+// read even so, as its owner is told the last use.
+func NeedsLastUse(key Key, known time.Time, rules Rules, now time.Time) bool {
 	if key.Status != Active {
 		return false
 	}
 	age := wholeDays(key.Created, now)
-	if age >= rules.ExpirationAge {
+	if age >= rules.ExpirationAge || !rules.LimitInactivity() {
 		return false
 	}
-	if rules.InactivityAge >= rules.ExpirationAge && rules.InactivityWarningAge >= rules.WarningAge {
-		return false
-	}
-	return age >= min(rules.WarningAge, rules.InactivityWarningAge)
+	key.LastUsed = known
+	idleAge := wholeDays(key.lastUse(), now)
+	return age >= rules.WarningAge || idleAge >= rules.InactivityWarningAge
+}
+
+// LimitInactivity reports whether a key's last use can decide anything: whether
+// one of the two limits for inactivity can be reached before that for creation.
+func (rules Rules) LimitInactivity() bool {
+	return rules.InactivityAge < rules.ExpirationAge || rules.InactivityWarningAge < rules.WarningAge
 }
 
 // NeedsTags reports whether reading a user's tags can change anything for a

@@ -100,20 +100,21 @@ func anyHistory(v audit.Verdict) *rapid.Generator[audit.History] {
 	})
 }
 
-// TestLazinessNeverChangesAVerdict: where NeedsLastUse says that a key's last
-// use can be left unread, no last use that there can be makes a difference to
-// the key's state or to the days that its owner is told.
+// TestLazinessNeverChangesAVerdict: if NeedsLastUse says that a key's last use
+// can be left unread, no last use that there can be makes a difference to the
+// key's state or to the days that its owner is told, whatever was known of it.
 func TestLazinessNeverChangesAVerdict(t *testing.T) {
 	t.Parallel()
 	unread := 0
 	rapid.Check(t, func(t *rapid.T) {
 		rules, key, exemption := anyRules().Draw(t, "rules"), anyKey().Draw(t, "key"), anyExemption().Draw(t, "exemption")
-		if audit.NeedsLastUse(key, rules, now) {
+		known := knownUse(key).Draw(t, "known")
+		if audit.NeedsLastUse(key, known, rules, now) {
 			return
 		}
 		unread++
 		lazy := key
-		lazy.LastUsed = time.Time{}
+		lazy.LastUsed = known
 		a, b := audit.Judge(lazy, exemption, rules, now), audit.Judge(key, exemption, rules, now)
 		if a.State != b.State || a.Underlying != b.Underlying || a.Exempt != b.Exempt {
 			t.Errorf("unread: %s (%s), read: %s (%s)", a.State, a.Underlying, b.State, b.Underlying)
@@ -139,6 +140,48 @@ func TestLazinessNeverChangesAVerdict(t *testing.T) {
 	}
 }
 
+// TestAKnownUseNeverChangesAVerdict draws keys whose last use would be read if
+// none was known, so that the known one makes the difference.
+func TestAKnownUseNeverChangesAVerdict(t *testing.T) {
+	t.Parallel()
+	spared := 0
+	rapid.Check(t, func(t *rapid.T) {
+		rules := audit.Rules{ExpirationAge: 181, WarningAge: 181 - rapid.IntRange(1, 20).Draw(t, "warned before")}
+		rules.InactivityAge = rapid.IntRange(2, 100).Draw(t, "INACTIVITY_AGE")
+		rules.InactivityWarningAge = rapid.IntRange(1, rules.InactivityAge-1).Draw(t, "INACTIVITY_WARNING_AGE")
+		isOpen := func(key audit.Key) bool { return audit.NeedsLastUse(key, time.Time{}, rules, now) }
+		key, exemption := anyKey().Filter(isOpen).Draw(t, "key"), anyExemption().Draw(t, "exemption")
+		known := knownUse(key).Draw(t, "known")
+		if audit.NeedsLastUse(key, known, rules, now) {
+			return
+		}
+		spared++
+		lazy := key
+		lazy.LastUsed = known
+		a, b := audit.Judge(lazy, exemption, rules, now), audit.Judge(key, exemption, rules, now)
+		if a.State != audit.Good || b.State != audit.Good || a.Underlying != b.Underlying || a.Exempt != b.Exempt {
+			t.Errorf("by the known use: %s (%s), by the last: %s (%s)", a.State, a.Underlying, b.State, b.Underlying)
+		}
+	})
+	if spared == 0 {
+		t.Error("a known use spared no read, so nothing was shown")
+	}
+}
+
+// knownUse is what may be known of a key's last use: none, an earlier one, or
+// the last one itself.
+func knownUse(key audit.Key) *rapid.Generator[time.Time] {
+	return rapid.Custom(func(t *rapid.T) time.Time {
+		if rapid.IntRange(0, 3).Draw(t, "nothing known") == 0 || key.LastUsed.IsZero() {
+			return time.Time{}
+		}
+		if rapid.Bool().Draw(t, "exactly known") {
+			return key.LastUsed
+		}
+		return key.LastUsed.Add(-anySpan(key.LastUsed.Sub(key.Created)).Draw(t, "known before"))
+	})
+}
+
 // first is the days to the first of the limits.
 func first(d audit.Decision) int { return min(d.DaysLeft, d.OtherDaysLeft) }
 
@@ -160,9 +203,9 @@ func TestLazinessNeverChangesAMessage(t *testing.T) {
 			if rapid.IntRange(0, 9).Draw(t, "used today") == 0 {
 				key.LastUsed = at.Add(-min(time.Hour, at.Sub(key.Created)))
 			}
-			seen := key
-			if !audit.NeedsLastUse(key, rules, at) {
-				seen.LastUsed = time.Time{}
+			seen, known := key, knownUse(key).Draw(t, "known")
+			if !audit.NeedsLastUse(key, known, rules, at) {
+				seen.LastUsed = known
 			}
 			a, b := audit.Judge(seen, audit.Exemption{}, rules, at), audit.Judge(key, audit.Exemption{}, rules, at)
 			c, d := audit.Decide(seen, a, rules, lazy, policy, at), audit.Decide(key, b, rules, full, policy, at)

@@ -13,6 +13,7 @@ type User struct {
 	Path             string            // "/" where empty
 	Created          time.Time         // where zero, when the oldest key was made, else now
 	Tags             map[string]string // listed in the order of their keys
+	Policies         map[string]string // inline ones: the documents by name
 	Keys             []Key             // listed in this order
 	PasswordLastUsed time.Time         // zero is never; implies Password
 	Password         bool              // can sign in to the console
@@ -127,6 +128,9 @@ func (a *Account) AddUser(u User) User {
 		for _, k := range slices.Sorted(maps.Keys(u.Tags)) {
 			added.tags = append(added.tags, tag{k, u.Tags[k]})
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(u.Policies)) {
+		added.policies = append(added.policies, tag{name, u.Policies[name]})
 	}
 	if len(u.Keys) > 0 {
 		added.keys = make([]key, 0, len(u.Keys))

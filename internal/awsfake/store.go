@@ -22,6 +22,7 @@ type user struct {
 	certificates     []Certificate
 	password, mfa    bool
 	tags             []tag // by key
+	policies         []tag // inline, by name
 	keys             []key
 }
 
@@ -100,6 +101,12 @@ func (u *user) export() User {
 		for _, t := range u.tags {
 			out.Tags[t.key] = t.value
 		}
+	}
+	for _, p := range u.policies {
+		if out.Policies == nil {
+			out.Policies = map[string]string{}
+		}
+		out.Policies[p.key] = p.value
 	}
 	for i := range u.keys {
 		out.Keys = append(out.Keys, u.keys[i].export())

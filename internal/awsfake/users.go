@@ -56,7 +56,10 @@ func iamActions() map[string]action {
 
 		"GenerateCredentialReport": generateCredentialReport,
 		"GetCredentialReport":      getCredentialReport,
-		"SimulatePrincipalPolicy":  simulatePrincipalPolicy,
+
+		"GetAccountAuthorizationDetails": getAccountAuthorizationDetails,
+
+		"SimulatePrincipalPolicy": simulatePrincipalPolicy,
 	}
 }
 

@@ -33,7 +33,7 @@ func (c *iamPolicyCommand) Run(a *console) error {
 	doc := iampolicy.ForRun(cfg, place)
 	switch c.For {
 	case "audit":
-		doc = iampolicy.ForAudit(cfg, place)
+		doc = iampolicy.ForAudit(place)
 	case "member":
 		doc = iampolicy.ForMember(cfg, place)
 	case "reactivate":

@@ -79,8 +79,7 @@ func ForMember(cfg config.Config, place Place) Document {
 // acting is all that is done in an account whose keys are covered.
 func acting(cfg config.Config, place Place) Document {
 	doc := reading(place)
-	// What a run says of other credentials stands in its evidence only.
-	doc.byReport(cfg.UseCredentialReport || cfg.OtherCredentials && cfg.Evidence.IsSet())
+	doc.byReport(cfg.UseCredentialReport || readsLastUses(cfg))
 	if cfg.Policy.AutoExpire || cfg.LeakDisables {
 		doc.allow("DisableKeys", place.users(), "iam:UpdateAccessKey")
 	}
@@ -90,6 +89,13 @@ func acting(cfg config.Config, place Place) Document {
 		doc.allow("KeepFindings", place.arn("securityhub", "product/"+place.Account+"/default"), "securityhub:BatchImportFindings")
 	}
 	return doc
+}
+
+// readsLastUses reports whether a run reads last uses that its account's
+// credential report can spare. Every key is shown with its last use in DEBUG and
+// in evidence, which also shows other credentials from the report.
+func readsLastUses(cfg config.Config) bool {
+	return cfg.Rules.LimitInactivity() || cfg.Debug || cfg.Evidence.IsSet()
 }
 
 func (d *Document) byReport(asked bool) {
@@ -119,9 +125,9 @@ func (d *Document) covering(place Place, scope config.Scope) {
 }
 
 // ForAudit allows what 'sleuth audit' calls, which writes nothing.
-func ForAudit(cfg config.Config, place Place) Document {
+func ForAudit(place Place) Document {
 	doc := reading(place.settled(""))
-	doc.byReport(cfg.OtherCredentials)
+	doc.byReport(true) // every key is shown with its last use
 	return doc
 }
 
@@ -145,7 +151,7 @@ func reading(place Place) Document {
 	doc := Document{Version: version}
 	// These take no resource, and GetCallerIdentity no permission either: it
 	// stands here so that the policy names every call.
-	doc.allow("ListUsers", "*", "iam:ListAccountAliases", "iam:ListUsers", "sts:GetCallerIdentity")
+	doc.allow("ListUsers", "*", "iam:GetAccountAuthorizationDetails", "iam:ListAccountAliases", "iam:ListUsers", "sts:GetCallerIdentity")
 	doc.allow("ReadKeys", place.users(), "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:ListUserTags")
 	return doc
 }

@@ -25,12 +25,16 @@ var (
 // always is what every run needs.
 var always = []string{
 	"iam:GetAccessKeyLastUsed arn:aws:iam::123456789012:user/*",
+	"iam:GetAccountAuthorizationDetails *",
 	"iam:ListAccessKeys arn:aws:iam::123456789012:user/*",
 	"iam:ListAccountAliases *",
 	"iam:ListUserTags arn:aws:iam::123456789012:user/*",
 	"iam:ListUsers *",
 	"sts:GetCallerIdentity *",
 }
+
+// byReport is what the credential report takes.
+var byReport = []string{"iam:GenerateCredentialReport *", "iam:GetCredentialReport *"}
 
 // grants is a policy as "action resource", in order.
 func grants(doc iampolicy.Document) []string {
@@ -169,23 +173,35 @@ func TestForRun(t *testing.T) {
 		},
 		"evidence is added to a prefix": {
 			cfg:  config.Config{Evidence: config.Evidence{Bucket: "proof", Prefix: "iam/keys"}},
-			want: []string{"s3:PutObject arn:aws:s3:::proof/iam/keys/*"},
+			want: append(slices.Clone(byReport), "s3:PutObject arn:aws:s3:::proof/iam/keys/*"),
 		},
 		"evidence in a whole bucket, encrypted": {
 			cfg:         config.Config{Evidence: config.Evidence{Bucket: "proof"}},
 			evidenceKey: key,
-			want:        []string{"kms:GenerateDataKey " + key, "s3:PutObject arn:aws:s3:::proof/*"},
+			want:        append(slices.Clone(byReport), "kms:GenerateDataKey "+key, "s3:PutObject arn:aws:s3:::proof/*"),
 		},
-		"evidence in a folder takes no permission": {
+		"evidence in a folder takes no permission of its own": {
 			cfg:         config.Config{Evidence: config.Evidence{Dir: "/var/lib/sleuth"}},
 			evidenceKey: key,
+			want:        byReport, // as it shows every key with its last use
+		},
+		"limits for inactivity of their own": {
+			cfg:  config.Config{Rules: audit.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 30, InactivityWarningAge: 20}},
+			want: byReport,
+		},
+		"limits for inactivity that creation always reaches first": {
+			cfg: config.Config{Rules: audit.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 90, InactivityWarningAge: 80}},
+		},
+		"the table of every key": {
+			cfg:  config.Config{Debug: true},
+			want: byReport,
 		},
 		"other credentials are of no use to a run without evidence": {
 			cfg: config.Config{OtherCredentials: true},
 		},
 		"other credentials are in the evidence": {
 			cfg:  config.Config{OtherCredentials: true, UseCredentialReport: true, Evidence: config.Evidence{Dir: "/var/lib/sleuth"}},
-			want: []string{"iam:GenerateCredentialReport *", "iam:GetCredentialReport *"},
+			want: byReport,
 		},
 	}
 	for name, tt := range tests {
@@ -236,18 +252,10 @@ func TestPlaceLeftOpen(t *testing.T) {
 
 func TestForAuditWritesNothing(t *testing.T) {
 	t.Parallel()
-	// What only a run does is left out, whatever the settings are.
-	settings := config.Config{
-		Policy: audit.Policy{AutoExpire: true}, LeakDisables: true, SecurityHub: true, EventBus: bus, SNSTopic: topic,
-		EmailFrom: "keys@example.com", Evidence: config.Evidence{Bucket: "proof"}, State: table,
-	}
-	if diff := cmp.Diff(always, grants(iampolicy.ForAudit(settings, place))); diff != "" {
+	// It takes no settings, so that what only a run does is left out.
+	want := slices.Sorted(slices.Values(slices.Concat(always, byReport)))
+	if diff := cmp.Diff(want, grants(iampolicy.ForAudit(place))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
-	}
-	settings.OtherCredentials = true
-	want := slices.Sorted(slices.Values(slices.Concat(always, []string{"iam:GenerateCredentialReport *", "iam:GetCredentialReport *"})))
-	if diff := cmp.Diff(want, grants(iampolicy.ForAudit(settings, place))); diff != "" {
-		t.Errorf("with every credential, allowed (-want +got):\n%s", diff)
 	}
 }
 
@@ -259,7 +267,8 @@ func TestForMember(t *testing.T) {
 		EventBus: bus, SNSTopic: topic, EmailFrom: "keys@example.com", Evidence: config.Evidence{Bucket: "proof"}, State: table,
 		SlackToken: config.Secret{Source: config.ParameterStore, Name: "/token"},
 	}
-	if diff := cmp.Diff(always, grants(iampolicy.ForMember(settings, place))); diff != "" {
+	withReport := slices.Sorted(slices.Values(slices.Concat(always, byReport))) // evidence shows every key
+	if diff := cmp.Diff(withReport, grants(iampolicy.ForMember(settings, place))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 	settings.OtherCredentials, settings.LeakDisables, settings.SecurityHub = true, true, true

@@ -35,6 +35,9 @@ func (r Reader) candidates(ctx context.Context) iter.Seq2[candidate, error] {
 	if err == nil {
 		return r.reportedUsers(text)
 	}
+	if !r.Everything {
+		r.uses.giveUp()
+	}
 	if ctx.Err() == nil {
 		r.Report.Log.WarnContext(ctx, "every user is read live rather than by the credential report", "because", awserr.Message(err))
 	}
@@ -118,7 +121,7 @@ func (r Reader) listUsers(ctx context.Context) iter.Seq2[candidate, error] {
 
 func (r Reader) listPages(ctx context.Context, out chan<- []types.User) error {
 	pages := iam.NewListUsersPaginator(r.IAM, &iam.ListUsersInput{MaxItems: aws.Int32(pageSize)})
-	ends := pageEnds{}
+	ends, first := pageEnds{}, true
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -126,6 +129,10 @@ func (r Reader) listPages(ctx context.Context, out chan<- []types.User) error {
 		}
 		if page.Users == nil {
 			return fmt.Errorf("list users: %w", errNoList)
+		}
+		if first {
+			r.uses.settle(len(page.Users), page.IsTruncated)
+			first = false
 		}
 		select {
 		case out <- page.Users:
@@ -147,6 +154,8 @@ func (r Reader) reportedUsers(text reportText) iter.Seq2[candidate, error] {
 			c := candidate{user: audit.User{Name: row.User, ARN: row.ARN, Created: row.Created}, reported: true}
 			if err == nil && !row.Matters(r.Rules, r.Now) {
 				c.passed = row.passed()
+			} else if err == nil {
+				r.uses.keep(row, text.made)
 			}
 			if !yield(c, err) {
 				return

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,11 @@ type IAM interface {
 	GetAccessKeyLastUsed(context.Context, *iam.GetAccessKeyLastUsedInput, ...func(*iam.Options)) (*iam.GetAccessKeyLastUsedOutput, error)
 }
 
+// BulkIAM is the call that reads the tags of many users.
+type BulkIAM interface {
+	GetAccountAuthorizationDetails(context.Context, *iam.GetAccountAuthorizationDetailsInput, ...func(*iam.Options)) (*iam.GetAccountAuthorizationDetailsOutput, error)
+}
+
 // pageSize is the most that IAM returns at once:
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html
 const pageSize = 1000
@@ -48,12 +54,25 @@ type Reader struct {
 	// Report narrows the reading to the users whom the account's credential
 	// report shows to matter; nil reads every user.
 	Report *CredentialReport
+	// Bulk reads the tags of many users at once, if that is fewer calls; nil
+	// reads those of each user on their own.
+	Bulk BulkIAM
+	// LastUses is the account's credential report as an aid: the last use of a
+	// key that is good by it is not read live. Nil reads every one that can
+	// change a verdict, or that is to be shown.
+	LastUses *CredentialReport
+	// Log is told what could have spared calls and did not; nil is nowhere.
+	Log *slog.Logger
 	// After is the user that an unfinished reading came to: the users behind
 	// it, in IAM's order, are read first.
 	After string
 	// MayStart is asked before each user is begun; on false the reading ends
 	// with an *UnfinishedError, once what was begun is done. Nil never ends it.
 	MayStart func() bool
+
+	// What the account says in bulk, of one reading.
+	uses *reportedUses
+	bulk *bulkTags
 }
 
 // UnfinishedError says that time was up before every user was read.
@@ -80,6 +99,10 @@ type Subject struct {
 // Key is one key of a subject.
 type Key struct {
 	audit.Key
+	// AsOf is when the credential report was made that LastUsed is from; zero if
+	// it was read live. The last use may be later than it says, and the key is
+	// good, or Inactive, in either case.
+	AsOf time.Time
 	// Err is set if the key's last use could not be read. Without it the key can
 	// be evaluated unless audit.NeedsLastUse.
 	Err error
@@ -93,6 +116,7 @@ type Key struct {
 // Each key is handed over once, by its first user, even if pages repeat a user
 // or a user is renamed while the list is read.
 func (r Reader) Read(ctx context.Context, visit func(Subject)) error {
+	r.begin()
 	subjects := make(chan Subject)
 	visited := make(chan struct{})
 	go func() {
@@ -115,6 +139,15 @@ func (r Reader) Read(ctx context.Context, visit func(Subject)) error {
 	close(subjects)
 	<-visited
 	return err
+}
+
+// begin sets up what is read in bulk.
+func (r *Reader) begin() {
+	if r.Log == nil {
+		r.Log = slog.New(slog.DiscardHandler)
+	}
+	r.uses = &reportedUses{report: r.LastUses, now: r.Now}
+	r.bulk = &bulkTags{iam: r.Bulk, ended: r.Bulk == nil, log: r.Log, ends: pageEnds{}}
 }
 
 // taken reports whether a name was taken already, and takes it.
@@ -169,16 +202,9 @@ func (r Reader) subject(ctx context.Context, user audit.User) Subject {
 	if s.Err != nil {
 		return s
 	}
-	tagsMatter := r.Everything
-	for i := range s.Keys {
-		key := &s.Keys[i]
-		if r.Everything || audit.NeedsLastUse(key.Key, r.Rules, r.Now) {
-			key.Err = r.readLastUse(ctx, user.Name, &key.Key)
-		}
-		tagsMatter = tagsMatter || audit.NeedsTags(audit.Judge(key.Key, audit.Exemption{}, r.Rules, r.Now))
-	}
-	if tagsMatter {
-		s.User.Tags, s.Err = r.tags(ctx, user.Name)
+	r.lastUses(ctx, user, s.Keys)
+	if r.tagsMatter(s.Keys) {
+		s.User.Tags, s.Err = r.tagsInBulk(ctx, user)
 	}
 	if s.Err != nil {
 		s.Keys = nil
@@ -199,6 +225,54 @@ func (r Reader) showLastUse(ctx context.Context, user audit.User, key *Key) {
 	if err := r.readLastUse(ctx, user.Name, &key.Key); !IsGone(err) {
 		key.Err = err
 	}
+}
+
+// lastUses reads the last uses of a user's keys, from the credential report if
+// that is enough.
+func (r Reader) lastUses(ctx context.Context, user audit.User, keys []Key) {
+	matters := func(key Key) bool {
+		return r.Everything || audit.NeedsLastUse(key.Key, time.Time{}, r.Rules, r.Now)
+	}
+	if !slices.ContainsFunc(keys, matters) {
+		return
+	}
+	reported, made := r.uses.of(ctx, user, keys)
+	for i := range keys {
+		key := &keys[i]
+		if !matters(*key) {
+			continue
+		}
+		if known, found := reported[key.ID]; found && r.sparedBy(key.Key, known.LastUsed) {
+			key.LastUsed, key.UseRead, key.AsOf = known.LastUsed, true, made
+			continue
+		}
+		key.Err = r.readLastUse(ctx, user.Name, &key.Key)
+	}
+}
+
+// sparedBy reports whether a key's last use need not be read, as a use that is
+// known shows that nobody hears of the key.
+func (r Reader) sparedBy(key audit.Key, known time.Time) bool {
+	if audit.NeedsLastUse(key, known, r.Rules, r.Now) {
+		return false
+	}
+	key.LastUsed = known
+	return !audit.NeedsTags(audit.Judge(key, audit.Exemption{}, r.Rules, r.Now))
+}
+
+func (r Reader) tagsMatter(keys []Key) bool {
+	return r.Everything || slices.ContainsFunc(keys, func(key Key) bool {
+		return audit.NeedsTags(audit.Judge(key.Key, audit.Exemption{}, r.Rules, r.Now))
+	})
+}
+
+// tagsInBulk reads a user's tags, with those of other users if that is fewer
+// calls.
+func (r Reader) tagsInBulk(ctx context.Context, user audit.User) (audit.Tags, error) {
+	if tags, known := r.bulk.of(ctx, user); known {
+		return tags, nil
+	}
+	return r.tags(ctx, user.Name)
 }
 
 // ErrKeyGone says that a key no longer exists.

@@ -120,6 +120,9 @@ type Row struct {
 	DaysLeft *int       `json:"days_left"`
 	Created  time.Time  `json:"created"`
 	LastUsed *time.Time `json:"last_used"` // null for a key never used
+	// LastUsedAsOf is when the credential report was made that LastUsed and
+	// what follows from it is from; nil if it was read live.
+	LastUsedAsOf *time.Time `json:"last_used_as_of,omitempty"`
 	// ExpiresAt and StagnatesAt are the limits by creation and by last use.
 	ExpiresAt   time.Time `json:"expires_at"`
 	StagnatesAt time.Time `json:"stagnates_at"`

@@ -42,7 +42,7 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 			}
 			v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Under(a.Exemptions, a.Reader.Now), rules, a.Reader.Now)
 			found.Count(v)
-			found.Rows = append(found.Rows, report.RowOf(s.User, key.Key, v))
+			found.Rows = append(found.Rows, report.RowOf(s.User, key.Key, v).AsOf(key.AsOf))
 		}
 		if a.Progress != nil {
 			a.Progress(found.Users)
@@ -51,6 +51,7 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 	if err != nil {
 		found.Problems = append(found.Problems, account.Problem{Text: fmt.Sprintf("%s; users after the first %d were not seen", awserr.Message(err), found.Users)})
 	}
+	found.NoteLastUses()
 	addOthers(&found)
 	found.Sort()
 	return found, found.Err()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
@@ -65,7 +66,7 @@ func (p *pass) know(s inventory.Subject) {
 	}
 	p.known.users[s.User.Name] = s.Err == nil
 	for _, key := range s.Keys {
-		if key.Err != nil && audit.NeedsLastUse(key.Key, p.Config.Rules, p.started) {
+		if key.Err != nil && audit.NeedsLastUse(key.Key, time.Time{}, p.Config.Rules, p.started) {
 			p.known.doubtful[key.ID] = true
 		}
 	}

@@ -30,6 +30,7 @@ import (
 // IAM is the calls a run makes to IAM.
 type IAM interface {
 	inventory.IAM
+	inventory.BulkIAM
 	enforce.IAM
 }
 
@@ -40,7 +41,9 @@ type Runner struct {
 	Config  config.Config // Policy.OwnKeys set
 	IAM     IAM
 	// Report narrows the reading; nil reads every user.
-	Report   *inventory.CredentialReport
+	Report *inventory.CredentialReport
+	// LastUses spares the reading of last uses; nil reads each live.
+	LastUses *inventory.CredentialReport
 	Channels []notify.Channel
 	Store    ledger.Store
 	// Breaker gives up channels that do not answer; nil is one of the run's own.
@@ -133,7 +136,10 @@ func (r Runner) newPass() *pass {
 		policy:  r.Config.Policy,
 		reader: inventory.Reader{
 			IAM:         r.IAM,
+			Bulk:        r.IAM,
 			Report:      r.Report,
+			LastUses:    r.LastUses,
+			Log:         r.Log,
 			Concurrency: r.Config.Concurrency,
 			Rules:       r.Config.Rules,
 			Exemptions:  r.Config.Exemptions,
@@ -266,7 +272,7 @@ func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 		if key.Err != nil {
 			p.problemLocked(account.Problem{User: s.User.Name, KeyID: key.ID, Text: awserr.Message(key.Err)})
 		}
-		if key.Err != nil && audit.NeedsLastUse(key.Key, p.Config.Rules, p.started) {
+		if key.Err != nil && audit.NeedsLastUse(key.Key, time.Time{}, p.Config.Rules, p.started) {
 			continue
 		}
 		v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Under(p.Config.Exemptions, p.started), p.Config.Rules, p.started)
@@ -275,7 +281,7 @@ func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 		p.Log.DebugContext(ctx, "judged a key", "user", s.User.Name, "key", key.ID, "verdict", v.State.String(),
 			"exempt", v.Exempt, "age_days", v.Age, "last_access_age_days", p.idleAge(key, v))
 		if p.Table {
-			p.summary.Rows = append(p.summary.Rows, report.RowOf(s.User, key.Key, v))
+			p.summary.Rows = append(p.summary.Rows, report.RowOf(s.User, key.Key, v).AsOf(key.AsOf))
 		}
 		if !p.damaged[key.ID] && audit.NeedsTags(v) {
 			p.steps = append(p.steps, &step{user: s.User, key: key.Key, keys: len(s.Keys), verdict: v})

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -189,6 +190,7 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 		fake     bool // the AWS in the process, which has IAM, STS and SNS, instead of moto
 		several  bool // an organization of two accounts; {root} in settings is its root
 		leaked   bool // the event says that a key was found in public
+		crowd    int  // so many more users, in the AWS in the process
 		// spare is what is allowed for when something goes wrong, and was not
 		// needed.
 		spare []string
@@ -237,6 +239,7 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 		},
 		"the AWS in the process, reading":              {settings: map[string]string{}, fake: true},
 		"the AWS in the process, by credential report": {settings: map[string]string{"SLEUTH_INVENTORY": "credential-report"}, fake: true, spare: []string{"iam:ListUsers"}},
+		"the AWS in the process, many users":           {settings: map[string]string{}, fake: true, crowd: 150},
 		"the AWS in the process, disabling":            {settings: map[string]string{"ENABLE_AUTO_EXPIRE": "true"}, fake: true, topic: true},
 	}
 	for name, tt := range tests {
@@ -249,7 +252,7 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 			var environment []string
 			payload := []byte("{}")
 			if tt.fake {
-				environment = inProcess(t, w, settings, tt.topic)
+				environment = inProcess(t, w, settings, tt.topic, tt.crowd)
 			} else {
 				var p place
 				p, environment = onMoto(t, w, settings, tt.topic, table, parameter, kept)
@@ -267,10 +270,17 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 			}
 			cfg, err := checked(settings)
 			check(t, err)
-			w.compare(t, iampolicy.ForRun(cfg, iampolicy.Place{}), tt.spare...)
+			spare := tt.spare
+			if tt.crowd == 0 {
+				spare = append(spare, inBulk...)
+			}
+			w.compare(t, iampolicy.ForRun(cfg, iampolicy.Place{}), spare...)
 		})
 	}
 }
+
+// inBulk is what is called only where it saves calls: in a larger account.
+var inBulk = []string{"iam:GetAccountAuthorizationDetails", "iam:GenerateCredentialReport", "iam:GetCredentialReport"}
 
 // The commands that people run have policies of their own.
 func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
@@ -296,14 +306,14 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 	cfg, err := checked(settings)
 	check(t, err)
 	command("audit")
-	w.compare(t, iampolicy.ForAudit(cfg, iampolicy.Place{}))
+	w.compare(t, iampolicy.ForAudit(iampolicy.Place{}), inBulk...)
 
 	*w = witness{}
 	settings["SLEUTH_CREDENTIALS"] = "all"
 	cfg, err = checked(settings)
 	check(t, err)
 	command("audit")
-	w.compare(t, iampolicy.ForAudit(cfg, iampolicy.Place{}))
+	w.compare(t, iampolicy.ForAudit(iampolicy.Place{}), inBulk[0])
 
 	*w = witness{}
 	statePutter := ledger.NewDynamoDB(dynamodb.NewFromConfig(p.config(t)), table)
@@ -408,7 +418,7 @@ func (p place) organize(t *testing.T) string {
 }
 
 // inProcess is the same in the AWS in the process.
-func inProcess(t *testing.T, w *witness, settings map[string]string, topic bool) []string {
+func inProcess(t *testing.T, w *witness, settings map[string]string, topic bool, crowd int) []string {
 	t.Helper()
 	server, err := awsfake.Start()
 	check(t, err)
@@ -419,6 +429,9 @@ func inProcess(t *testing.T, w *witness, settings map[string]string, topic bool)
 	now := time.Now()
 	for name, age := range map[string]time.Duration{"past": 200, "soon": 85, "idle": 60} {
 		server.Home().AddUser(awsfake.User{Name: name, Keys: []awsfake.Key{{Active: true, Created: now.Add(-age * day), LastUsed: now.Add(-25 * day)}}})
+	}
+	for i := range crowd {
+		server.Home().AddUser(awsfake.User{Name: fmt.Sprintf("user-%03d", i), Keys: []awsfake.Key{{Active: true, Created: now.Add(-85 * day), LastUsed: now.Add(-day)}}})
 	}
 	id, secret := server.Home().Credentials()
 	return []string{

@@ -63,14 +63,15 @@ func runInside(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	client := iam.NewFromConfig(awsclient.ConnectTo(*url, *id, *secret, *concurrency))
 	log := slog.New(slog.DiscardHandler)
+	report := &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: log}
 	runner := run.Runner{
-		ID: "bench", Account: account.Account{ID: awsfake.DefaultHome}, IAM: client, Store: ledger.NewMemory(), Log: log, Now: time.Now,
+		LastUses: report, ID: "bench", Account: account.Account{ID: awsfake.DefaultHome}, IAM: client, Store: ledger.NewMemory(), Log: log, Now: time.Now,
 		Config: config.Config{
 			Rules: defaults(), Policy: audit.Policy{AutoExpire: true}, Concurrency: *concurrency, Lease: time.Minute,
 		},
 	}
 	if *byReport {
-		runner.Report = &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: log}
+		runner.Report = report
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -58,7 +58,7 @@ variable "disable_leaked" {
 }
 
 variable "credential_report" {
-  description = "Whether SLEUTH_INVENTORY of the deployment is credential-report, or SLEUTH_EVIDENCE is set and SLEUTH_CREDENTIALS is all."
+  description = "Whether SLEUTH_INVENTORY of the deployment is credential-report, or INACTIVITY_AGE, DEBUG or SLEUTH_EVIDENCE is set."
   type        = bool
   default     = false
   nullable    = false
@@ -111,7 +111,7 @@ data "aws_iam_policy_document" "trust" {
 data "aws_iam_policy_document" "sleuth" {
   statement {
     sid       = "ListUsers"
-    actions   = ["iam:ListAccountAliases", "iam:ListUsers", "sts:GetCallerIdentity"]
+    actions   = ["iam:GetAccountAuthorizationDetails", "iam:ListAccountAliases", "iam:ListUsers", "sts:GetCallerIdentity"]
     resources = ["*"] # these take no resource
   }
 

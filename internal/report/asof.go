@@ -1,0 +1,35 @@
+package report
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/text"
+)
+
+// AsOf marks the row's last use as that of a credential report made then, so
+// that the key may have been used since; zero is none.
+func (row Row) AsOf(made time.Time) Row {
+	if !made.IsZero() {
+		row.LastUsedAsOf = &made
+	}
+	return row
+}
+
+// NoteLastUses adds a note if last uses are those of the credential report.
+func (r *Report) NoteLastUses() {
+	keys, earliest := 0, time.Time{}
+	for _, row := range r.Rows {
+		if row.LastUsedAsOf == nil {
+			continue
+		}
+		keys++
+		if earliest.IsZero() || row.LastUsedAsOf.Before(earliest) {
+			earliest = *row.LastUsedAsOf
+		}
+	}
+	if keys > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("the last use of %s is as of %s, by the account's credential report; these keys are good or disabled in any case",
+			text.Count(keys, "key"), text.Date(earliest)))
+	}
+}
