@@ -22,6 +22,7 @@ type bench struct {
 	folder      string // for what is built and kept
 	binary      string
 	full, quick bool
+	account     bool // the full account only, without a limit
 	latency     time.Duration
 	concurrency int
 	streamed    int
@@ -39,6 +40,15 @@ type scenario struct {
 	rate     float64 // calls a second; zero: no limit
 	settings []string
 	note     string
+	audits   bool // 'sleuth audit' rather than 'sleuth run'
+}
+
+// args are those of the command.
+func (s scenario) args() []string {
+	if s.audits {
+		return []string{"audit", "--output=json"}
+	}
+	return []string{"run"}
 }
 
 func (s scenario) mode() string {
@@ -59,6 +69,9 @@ type result struct {
 }
 
 func (b *bench) scenarios() []scenario {
+	if b.account {
+		return fullAccount()
+	}
 	sizes := []int{100, 1000, 5000}
 	switch {
 	case b.only > 0:
@@ -78,12 +91,25 @@ func (b *bench) scenarios() []scenario {
 		}
 	}
 	if slices.Contains(sizes, 5000) {
-		inactivity := []string{"INACTIVITY_AGE=30", "INACTIVITY_WARNING_AGE=20"}
-		for _, byReport := range []bool{false, true} {
-			all = append(all, scenario{users: 5000, byReport: byReport, settings: inactivity, note: ", inactivity"})
+		for _, s := range fullAccount() {
+			if s.audits || s.settings != nil { // the others are there
+				all = append(all, s)
+			}
 		}
 	}
 	return all
+}
+
+// fullAccount is everything that is read of a full account, without a limit.
+func fullAccount() []scenario {
+	inactivity := []string{"INACTIVITY_AGE=30", "INACTIVITY_WARNING_AGE=20"}
+	return []scenario{
+		{users: 5000, audits: true, note: ", audit"},
+		{users: 5000, settings: inactivity, note: ", inactivity"},
+		{users: 5000},
+		{users: 5000, byReport: true},
+		{users: 5000, byReport: true, settings: inactivity, note: ", inactivity"},
+	}
 }
 
 func (b *bench) run(ctx context.Context) error {
@@ -100,7 +126,7 @@ func (b *bench) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.table(ctx, perCall); err != nil {
+	if err := b.table(ctx, perCall); err != nil || b.account {
 		return err
 	}
 	if err := b.stream(ctx); err != nil {
@@ -184,7 +210,7 @@ func (b *bench) measure(ctx context.Context, s scenario) (result, error) {
 		return r, err
 	}
 	defer aws.stop()
-	process := exec.CommandContext(ctx, b.binary, "run") //nolint:gosec // built above
+	process := exec.CommandContext(ctx, b.binary, s.args()...) //nolint:gosec // built above, or named by whoever measures
 	process.Env = append(append(aws.environment(), s.settings...), b.settings(s)...)
 	process.Env = append(process.Env, "SLEUTH_STATE=file:"+filepath.Join(b.folder, fmt.Sprintf("state-%d-%s-%.0f", s.users, s.mode(), s.rate)))
 	e, err := finish(process)
@@ -195,10 +221,10 @@ func (b *bench) measure(ctx context.Context, s scenario) (result, error) {
 	if r.traffic, err = aws.traffic(); err != nil {
 		return r, err
 	}
-	if want := (s.users + everyPastLimit - 1) / everyPastLimit * keysPerUser; r.Disabled != want {
+	if want := (s.users + everyPastLimit - 1) / everyPastLimit * keysPerUser; r.Disabled != want && !s.audits {
 		return r, fmt.Errorf("%d keys were disabled, want %d: somebody was lost", r.Disabled, want)
 	}
-	if s.settings == nil { // counted with the default limits
+	if s.settings == nil && !s.audits { // counted with the default limits
 		r.inside, err = b.allocations(ctx, s)
 	}
 	return r, err

@@ -44,6 +44,8 @@ func start(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.BoolVar(&b.full, "full", false, "the long ones as well: 5,000 users at 20 calls a second, and 1,000 users read serially")
 	flags.BoolVar(&b.quick, "quick", false, "100 users only")
+	flags.BoolVar(&b.account, "account", false, "the full account only, without a limit of calls")
+	flags.StringVar(&b.binary, "binary", "", "sleuth to measure; built from here if empty")
 	flags.IntVar(&b.only, "users", 0, "accounts of so many users only")
 	flags.DurationVar(&b.latency, "latency", 50*time.Millisecond, "of every call")
 	flags.IntVar(&b.concurrency, "concurrency", 0, "SLEUTH_CONCURRENCY of the runs; zero is the default")
@@ -57,7 +59,11 @@ func start(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 		return err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	b.folder, b.binary = folder, filepath.Join(folder, "sleuth")
+	b.folder = folder
+	if b.binary != "" {
+		return b.run(ctx)
+	}
+	b.binary = filepath.Join(folder, "sleuth")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.binary, "./cmd/sleuth")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := build.CombinedOutput(); err != nil {
