@@ -7,9 +7,8 @@ import (
 )
 
 // mostDetails is how long a page of GetAccountAuthorizationDetails gets, in
-// bytes. IAM does not say where it ends a page that would be large: "IAM might
-// return fewer than the MaxItems number of results, even when there are more
-// results available."
+// bytes. "IAM might return fewer than the MaxItems number of results, even when
+// there are more results available." It does not say where it ends a page.
 const mostDetails = 1 << 20
 
 // getAccountAuthorizationDetails knows users only: the account has no groups,

@@ -9,11 +9,11 @@ import (
 
 // AsOf marks the row's last use as that of a credential report made then, so
 // that the key may have been used since; zero is none.
-func (row Row) AsOf(made time.Time) Row {
+func (r Row) AsOf(made time.Time) Row {
 	if !made.IsZero() {
-		row.LastUsedAsOf = &made
+		r.LastUsedAsOf = &made
 	}
-	return row
+	return r
 }
 
 // NoteLastUses adds a note if last uses are those of the credential report.
