@@ -37,7 +37,7 @@ variable "leak_notification_text" {
 }
 
 variable "line_template" {
-  description = "SLEUTH_LINE_TEMPLATE: Go template of the line about one key in a list. Null: the line of aws-iam-sleuth, which other programs may read."
+  description = "SLEUTH_LINE_TEMPLATE: Go template of the line about one key in a list. Null: aws-iam-sleuth's sentence, and one more with the key's id, account, date and last use; original is the sentence alone."
   type        = string
   default     = null
 }

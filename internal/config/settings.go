@@ -81,7 +81,7 @@ type Wording struct {
 // Templates are Go templates that replace the built-in texts of messages.
 // docs/messages.md lists the fields of each.
 type Templates struct {
-	LineTemplate     string `setting:"SLEUTH_LINE_TEMPLATE" placeholder:"TEMPLATE" help:"Go template of the line about one key in a list. Default: the line of aws-iam-sleuth, which other programs may read."`
+	LineTemplate     string `setting:"SLEUTH_LINE_TEMPLATE" placeholder:"TEMPLATE" help:"Go template of the line about one key in a list. Default: aws-iam-sleuth's sentence, and one more with the key's id, account, date and last use; original is the sentence alone."`
 	ListTemplate     string `setting:"SLEUTH_LIST_TEMPLATE" placeholder:"TEMPLATE" help:"Go template of the text above a list of keys."`
 	PersonalTemplate string `setting:"SLEUTH_PERSONAL_TEMPLATE" placeholder:"TEMPLATE" help:"Go template of the message to one person about their own keys, in Slack or by mail."`
 	SubjectTemplate  string `setting:"SLEUTH_SUBJECT_TEMPLATE" placeholder:"TEMPLATE" help:"Go template of the subject of a mail to one person."`

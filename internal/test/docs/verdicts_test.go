@@ -122,7 +122,8 @@ func TestSlackPageShowsTheMessage(t *testing.T) {
 		Inactivity: notify.Heading{Title: "AWS IAM Key Inactivity Report"},
 		Notices: []notify.Notice{{
 			KeyID: "AKIAEXAMPLE", User: "tfunke", SlackTag: "UPML12345",
-			Kind: notify.Expiring, Reason: audit.Inactivity, DaysLeft: 30,
+			Kind: notify.Expiring, Reason: audit.Inactivity, DaysLeft: 30, Disables: true,
+			At: time.Date(2026, 11, 30, 14, 0, 0, 0, time.UTC), LastUsed: time.Date(2026, 10, 1, 14, 0, 0, 0, time.UTC), Service: "s3", Region: "eu-west-1",
 		}},
 	})
 	if len(messages) != 1 {
