@@ -130,7 +130,11 @@ func heardLines(w *world) map[string]map[string]int {
 	heard := map[string]map[string]int{onSlack: {}, onSNS: {}}
 	for _, e := range w.history() {
 		if e.what == "notified" {
-			heard[e.channel][strings.SplitAfter(e.line, ".")[0]]++
+			line := strings.SplitAfter(e.line, ".")[0]
+			if which := " It is key " + e.keyID + "."; strings.HasPrefix(e.line, line+which) {
+				line += which
+			}
+			heard[e.channel][line]++
 		}
 	}
 	return heard
