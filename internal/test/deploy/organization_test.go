@@ -502,10 +502,3 @@ func asJSON(t *testing.T, document string) string {
 	}
 	return text
 }
-
-func readFile(t *testing.T, path string) []byte {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	check(t, err)
-	return content
-}
