@@ -191,6 +191,23 @@ func TestABulkThatCannotBeReliedOn(t *testing.T) {
 	}
 }
 
+// TestAPageThatNeverComes is not waited for as long as there is time.
+func TestAPageThatNeverComes(t *testing.T) {
+	t.Parallel()
+	a := newLiveAccount(t)
+	a.reader.Bulk = a.reader.IAM.(inventory.BulkIAM)
+	a.reader.Everything = true
+	a.crowd(30)
+	a.Inject(awsfake.Fault{Action: "GetAccountAuthorizationDetails", Hang: true})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	subjects := map[string]inventory.Subject{}
+	if err := a.reader.Read(ctx, func(s inventory.Subject) { subjects[s.User.Name] = s }); err != nil {
+		t.Fatal(err)
+	}
+	wantCrowd(t, subjects, 30)
+}
+
 // TestReportSparesLastUses: of the keys old enough to be idle, those that the
 // report shows in use are not asked for, and what is idle, or may be, is read
 // live.

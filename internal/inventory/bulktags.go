@@ -79,7 +79,11 @@ func (b *bulkTags) of(ctx context.Context, user audit.User) (audit.Tags, bool) {
 	}
 }
 
+// readPage reads the next page. The lock is held, so a page that does not come
+// is given up before it holds up those who wait for it.
 func (b *bulkTags) readPage(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, waitFor(ctx))
+	defer cancel()
 	b.pages++
 	page, err := b.iam.GetAccountAuthorizationDetails(ctx, &iam.GetAccountAuthorizationDetailsInput{
 		Filter: []types.EntityType{types.EntityTypeUser}, MaxItems: aws.Int32(pageSize), Marker: b.marker,

@@ -18,12 +18,12 @@ const (
 	// report is to spare calls: reading the last uses of fewer takes no longer
 	// than waiting for the report.
 	worthAReport = 100
-	// reportWait is how long the reading of last uses waits for the report at
-	// most. Reading those of a full account takes longer.
-	reportWait = 10 * time.Second
-	// reportShare is the part of the time that is left for reading that the
-	// wait may take at most: one in so many.
-	reportShare = 10
+	// bulkWait is how long what is read in bulk is waited for at most. Reading
+	// the last uses of a full account takes longer.
+	bulkWait = 10 * time.Second
+	// bulkShare is the part of the time that is left for reading that the wait
+	// may take at most: one in so many.
+	bulkShare = 10
 	// oldestReport is how old a report may be whose last uses are shown, so
 	// that ages in whole days are right within a day.
 	oldestReport = 24 * time.Hour
@@ -93,7 +93,7 @@ func (u *reportedUses) fetch(ctx context.Context) {
 	waiting, cancel := context.WithTimeout(ctx, waitFor(ctx))
 	defer cancel()
 	report := *u.report
-	report.Patience = reportWait
+	report.Patience = bulkWait
 	text, err := report.get(waiting)
 	if err == nil {
 		err = u.understand(text)
@@ -103,12 +103,12 @@ func (u *reportedUses) fetch(ctx context.Context) {
 	}
 }
 
-// waitFor is how long to wait for the report.
+// waitFor is how long to wait for something that is read in bulk.
 func waitFor(ctx context.Context) time.Duration {
 	if deadline, limited := ctx.Deadline(); limited {
-		return min(reportWait, time.Until(deadline)/reportShare)
+		return min(bulkWait, time.Until(deadline)/bulkShare)
 	}
-	return reportWait
+	return bulkWait
 }
 
 // understand takes over the rows of a report: all of them, or none.
