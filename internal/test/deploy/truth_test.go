@@ -303,14 +303,12 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 			t.Fatalf("sleuth %v: %v\n%s", arguments, err, said)
 		}
 	}
-	cfg, err := checked(settings)
-	check(t, err)
 	command("audit")
 	w.compare(t, iampolicy.ForAudit(iampolicy.Place{}), inBulk...)
 
 	*w = witness{}
 	settings["SLEUTH_CREDENTIALS"] = "all"
-	cfg, err = checked(settings)
+	cfg, err := checked(settings)
 	check(t, err)
 	command("audit")
 	w.compare(t, iampolicy.ForAudit(iampolicy.Place{}), inBulk[0])
