@@ -76,7 +76,7 @@ func (s *Summary) Add(one run.Summary) {
 		t.NotWhole++
 	}
 	addTally(&t.Tally, one.Tally)
-	t.Counts.Add(one.Counts)
+	t.Add(one.Counts)
 	t.APICalls += one.APICalls
 	t.Throttles += one.Throttles
 	one.Rows = nil
