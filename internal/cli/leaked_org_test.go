@@ -39,7 +39,7 @@ func TestLeakedInAnOrganization(t *testing.T) {
 		account, status int
 		says, heard     string
 	}{
-		{1, exitWhole, "AWS account 300000000001 (alias-1)\nkey AKIALEAKED0000000001 of user leaker: disabled\n", "AKIALEAKED0000000001 was found in public and is disabled."},
+		{1, exitWhole, "AWS account 300000000001 (name-1)\nkey AKIALEAKED0000000001 of user leaker: disabled\n", "AKIALEAKED0000000001 was found in public and is disabled."},
 		{3, exitNotWhole, "assume arn:aws:iam::300000000003:role/sleuth-member", "account 300000000003\n"},
 		{4, exitUsage, "the settings do not cover the account", ""}, // suspended
 		{5, exitUsage, "the settings do not cover the account", ""}, // in another unit
