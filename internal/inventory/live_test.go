@@ -383,3 +383,20 @@ func TestIsGone(t *testing.T) {
 		}
 	}
 }
+
+// A last use that only a message would show leaves the key to be evaluated if it
+// cannot be read, and the failure is not lost.
+func TestALastUseForAMessageThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	a := newAccount(t)
+	a.add("due", 95)
+	a.reader.Report = nil
+	a.Inject(awsfake.Fault{Action: "GetAccessKeyLastUsed", Code: "AccessDenied"})
+	got := a.read(t)["due"]
+	if got.Err != nil || len(got.Keys) != 1 {
+		t.Fatalf("subject: %+v", got)
+	}
+	if key := got.Keys[0]; key.Err == nil || key.UseRead || audit.NeedsLastUse(key.Key, a.reader.Rules, a.reader.Now) {
+		t.Errorf("key %+v: want one without a last use, the error, and no need of it", key)
+	}
+}
