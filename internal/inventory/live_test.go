@@ -396,7 +396,7 @@ func TestALastUseForAMessageThatCannotBeRead(t *testing.T) {
 	if got.Err != nil || len(got.Keys) != 1 {
 		t.Fatalf("subject: %+v", got)
 	}
-	if key := got.Keys[0]; key.Err == nil || key.UseRead || audit.NeedsLastUse(key.Key, a.reader.Rules, a.reader.Now) {
+	if key := got.Keys[0]; key.Err == nil || key.UseRead || audit.NeedsLastUse(key.Key, time.Time{}, a.reader.Rules, a.reader.Now) {
 		t.Errorf("key %+v: want one without a last use, the error, and no need of it", key)
 	}
 }
