@@ -19,7 +19,7 @@ locals {
     "Runtime.Unknown",
     "Sandbox.Timedout",
     "States.Timeout",
-    "busyError",
+    "BusyError",
   ]
   try_again = [{
     ErrorEquals     = local.passing_errors

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"github.com/iam-sleuth/sleuth/internal/app"
-	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/leak"
@@ -45,10 +44,7 @@ func (f *function) onEvent(ctx context.Context, payload json.RawMessage) (any, e
 	if err == nil {
 		return result, nil
 	}
-	if text := awserr.Message(err); text != err.Error() {
-		return nil, errors.New(text)
-	}
-	return nil, err // as it is: Step Functions goes by its type
+	return nil, asResult(err)
 }
 
 // answer does what an event asks for, as far as the settings allow it. If either
@@ -60,11 +56,11 @@ func (f *function) answer(ctx context.Context, payload json.RawMessage) (any, er
 	defer cancel()
 	e, err := parseEvent(payload)
 	if other, isOther := errors.AsType[*leak.OtherEventError](err); isOther {
-		f.app.Logger(false).InfoContext(ctx, "an event is passed over", "because", other.Error())
+		f.app.Logger(false).InfoContext(ctx, "ignored an event", "because", other.Error())
 		return &ignored{other.Error()}, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, badEventError{err}
 	}
 	f.app.WarnOfLookAlikes(ctx, f.env)
 	settings, err := config.FromEnvironment(config.LookupIn(f.env))
@@ -97,14 +93,15 @@ func (f *function) act(ctx context.Context, cfg config.Config, e event) (any, er
 // run makes the run that a schedule asks for, or that of one account.
 func (f *function) run(ctx context.Context, cfg config.Config, e event) (any, error) {
 	if e.Account != "" && !cfg.Scope.Several() {
-		return nil, fmt.Errorf("the event names account %s, and SLEUTH_ACCOUNTS is not set, so that the function's own is the only one; set SLEUTH_ACCOUNTS, or leave the account out of the event", e.Account)
+		return nil, badEventError{fmt.Errorf("the event names account %s, and SLEUTH_ACCOUNTS is not set, so that the function's own is the only one; set SLEUTH_ACCOUNTS, or leave the account out of the event", e.Account)}
 	}
 	summary, err := f.app.Run(ctx, cfg, app.RunOptions{Only: e.Account, DryRun: e.DryRun})
-	if summary != nil { // even of a run that was not whole
-		f.measure(ctx, cfg, summary.Accounts...)
-	}
-	if err != nil {
+	if summary == nil {
 		return nil, err
+	}
+	f.measure(ctx, cfg, summary.Accounts...) // even of a run that completed with errors
+	if err != nil {
+		return nil, incomplete{err}
 	}
 	return summary.Shown(), nil
 }
@@ -122,7 +119,7 @@ func (f *function) leaked(ctx context.Context, cfg config.Config, e event) (any,
 		return nil, err
 	}
 	if err := answer.Err(); err != nil {
-		return nil, err
+		return nil, incomplete{err}
 	}
 	return answer, nil
 }
