@@ -158,6 +158,16 @@ func Decide(key Key, v Verdict, rules Rules, history History, policy Policy, now
 	return d
 }
 
+// Held is the decision for a key that is due, and is not to be disabled after
+// all: its owner is warned if a reminder is due.
+func (d Decision) Held(because Hold, v Verdict, rules Rules, history History, policy Policy) Decision {
+	d.Action, d.Hold, d.DaysLeft = Warn, because, 0
+	if !due(v, rules, history, policy, d) {
+		d.Action = Nothing
+	}
+	return d
+}
+
 func hold(key Key, v Verdict, policy Policy, at, now time.Time) Hold {
 	switch {
 	case !policy.AutoExpire:

@@ -164,8 +164,9 @@ func (p *digestRun) withItems(runs []run.Summary) []string {
 // pending are the accounts with something pending in the ledger that no run
 // began on, and, if the covered ones are wanted as well, those that a run did: it
 // cannot know what another process, such as the answer to a leak, left there
-// meanwhile. A run on one account leaves other accounts alone whose notices are
-// due on channels which it does not have: their own runs deliver them.
+// meanwhile. A run on one account, which makes no digest, leaves other accounts
+// alone whose notices are due on channels which it does not have: their own runs
+// deliver them.
 func (p *digestRun) pending(ctx context.Context, covered bool) []string {
 	records, err := p.Store.ListPending(ctx)
 	if _, others := ledger.SplitDamaged(err); others != nil {
@@ -177,7 +178,7 @@ func (p *digestRun) pending(ctx context.Context, covered bool) []string {
 		if !records[i].FinalPending() {
 			continue
 		}
-		leftOut := !p.begun[account] && (len(p.begun) != 1 || p.isDueHere(records[i]))
+		leftOut := !p.begun[account] && (covered || len(p.begun) != 1 || p.isDueHere(records[i]))
 		if leftOut || covered && p.begun[account] {
 			accounts[account] = true
 		}

@@ -313,3 +313,22 @@ func TestTimeIsUp(t *testing.T) {
 		}
 	}
 }
+
+// TestACappedKeyIsNotRemindedOfDaily: with SLEUTH_REMIND_AT the owner of a key
+// that the cap holds is warned once, not on each run.
+func TestACappedKeyIsNotRemindedOfDaily(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user("bot", nil, w.key("AKIAEXPIRE", 95, 1))
+	w.user("bob", nil, w.key("AKIABOB", 95, 1))
+	capped := func(r *run.Runner) {
+		r.Config.MaxDisable.Set = true // nothing
+		r.Config.Policy.RemindAt = []int{7}
+	}
+	for d, want := range []int{2, 0, 0} {
+		if s, err := w.run(capped); err == nil || s.Warned != want || s.Held != 2 {
+			t.Errorf("day %d: warned %d, held %d, %v; want %d warned", d, s.Warned, s.Held, err, want)
+		}
+		w.sleep(day)
+	}
+}

@@ -314,7 +314,7 @@ func (p *pass) plan() {
 	p.problem(account.Problem{Text: p.summary.Announcement})
 	for _, s := range p.steps {
 		if s.decision.Action == audit.Disable {
-			s.decision.Action, s.decision.Hold = audit.Warn, audit.HeldByCap
+			s.decision = s.decision.Held(audit.HeldByCap, s.verdict, p.Config.Rules, p.warningsOf(s.key), p.policy)
 			p.summary.Held++
 		}
 	}
@@ -329,6 +329,14 @@ func (p *pass) decide(user audit.User, key audit.Key, v audit.Verdict, now time.
 		return audit.Decision{Hold: audit.HeldAsUnreachable}
 	}
 	return d
+}
+
+// warningsOf is which warnings the owner of an Active key received.
+func (p *pass) warningsOf(key audit.Key) audit.History {
+	if record := p.records[key.ID]; record != nil {
+		return p.historyOf(*record)
+	}
+	return audit.History{}
 }
 
 func (p *pass) decideByHistory(key audit.Key, v audit.Verdict, now time.Time) audit.Decision {

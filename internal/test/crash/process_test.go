@@ -148,7 +148,7 @@ type process struct {
 	// holes counts the answers that were changed on their way, and spoilt the
 	// calls that met anything that may have a thing said once more.
 	holes, spoilt int
-	heldUp        bool // others lived within one of its calls
+	heldUp        atomic.Bool // others lived within one of its calls
 	// channelIDs are the identities of the channels, by their names here.
 	channelIDs map[string]string
 }

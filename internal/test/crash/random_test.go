@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -309,7 +310,7 @@ func (s *schedule) process(t *testing.T, name string) *process {
 	if s.cap > 0 {
 		p.change = func(c *config.Config) { c.MaxDisable = config.Cap{Set: true, Keys: s.cap, Text: strconv.Itoa(s.cap)} }
 	}
-	moved := new(time.Duration)
+	moved := new(atomic.Int64)
 	p.fate = func(c call) fate { return s.fate(t, p, c, hanging, moved) }
 	return p
 }
@@ -332,7 +333,7 @@ func (s *schedule) run(t *testing.T, p *process) run.Summary {
 	summary, err := p.run(t.Context())
 	s.log("%s (channels %v): died %t, disabled %d, sent %d: %v", p.name, p.has, p.died(), summary.Disabled, summary.NoticesSent, err)
 	s.checkEnd(t, p, began, fmt.Sprint(err))
-	if err == nil && !p.died() && !p.heldUp && !p.digest && summary.Begun {
+	if err == nil && !p.died() && !p.heldUp.Load() && !p.digest && summary.Begun {
 		s.checkPending(t, p, p.home())
 	}
 	if p.holes > 0 && err == nil && !p.died() {
@@ -348,7 +349,7 @@ func (s *schedule) send(t *testing.T, p *process, runs []run.Summary) org.Delive
 	delivered, err := p.send(t.Context(), runs)
 	s.log("%s (channels %v): died %t, sent %d: %v %v", p.name, p.has, p.died(), delivered.NoticesSent, delivered.Problems, err)
 	s.checkEnd(t, p, began, fmt.Sprint(err, delivered.Problems))
-	if err == nil && len(delivered.Problems) == 0 && !p.died() && !p.heldUp && p.digest {
+	if err == nil && len(delivered.Problems) == 0 && !p.died() && !p.heldUp.Load() && p.digest {
 		// A run that failed has said so, and may not know what is pending.
 		s.checkPending(t, p, slices.DeleteFunc(slices.Clone(s.w.accounts), func(a *awsfake.Account) bool {
 			return slices.ContainsFunc(runs, func(r run.Summary) bool { return r.Account.ID == a.ID() && r.Begun && r.Failed > 0 })
@@ -364,13 +365,13 @@ func (s *schedule) checkEnd(t *testing.T, p *process, began time.Time, said stri
 	if p.died() {
 		return
 	}
-	if took := s.w.Now().Sub(began); p.lasts > 0 && took > p.lasts && !p.heldUp {
+	if took := s.w.Now().Sub(began); p.lasts > 0 && took > p.lasts && !p.heldUp.Load() {
 		s.judge.object("%s took %s, and its deadline was after %s: %s", p.name, took, p.lasts, said)
 	}
 	if n := s.disabledBy(p); s.cap > 0 && n > s.cap && p.change != nil {
 		s.judge.object("%s disabled %d keys, and SLEUTH_MAX_DISABLE is %d", p.name, n, s.cap)
 	}
-	if p.bad() > 0 || p.heldUp && p.lasts > 0 || strings.Contains(said, "give back the lease") {
+	if p.bad() > 0 || p.heldUp.Load() && p.lasts > 0 || strings.Contains(said, "give back the lease") {
 		return // the call that gives the lease back was hit, or was too slow
 	}
 	for _, account := range s.w.accounts {
@@ -468,7 +469,7 @@ func (s *schedule) hearOfLeak(t *testing.T, p *process, r *rand.Rand) {
 	s.log("%s: key %s: died %t, %+v: %v", p.name, key.ID, p.died(), answer.Keys, err)
 }
 
-func (s *schedule) fate(t *testing.T, p *process, c call, hanging map[string]bool, moved *time.Duration) fate {
+func (s *schedule) fate(t *testing.T, p *process, c call, hanging map[string]bool, moved *atomic.Int64) fate {
 	t.Helper()
 	r := s.random(p.name + "|" + c.String())
 	var f fate
@@ -491,7 +492,7 @@ func (s *schedule) fate(t *testing.T, p *process, c call, hanging map[string]boo
 			if mayWait && r.IntN(2) == 0 { // this one stands still, and loses its lease
 				s.standStill(p, moved)
 			}
-			p.heldUp = true
+			p.heldUp.Store(true)
 			s.log("%s pauses at %s", p.name, c)
 			s.spoil(nil)
 			visitor := s.process(t, p.name+" visitor at "+c.String())
@@ -501,7 +502,7 @@ func (s *schedule) fate(t *testing.T, p *process, c call, hanging map[string]boo
 		}
 	case odds < s.person+s.drift+s.visit+s.leak && !guest:
 		f.before = func() {
-			p.heldUp = true
+			p.heldUp.Store(true)
 			s.spoil(nil)
 			responder := s.process(t, p.name+" responder at "+c.String())
 			s.hurry(responder, !mayWait)
@@ -539,11 +540,11 @@ func (s *schedule) hurry(p *process, must bool) {
 }
 
 // standStill stops the machine of a process for longer than its lease.
-func (s *schedule) standStill(p *process, moved *time.Duration) {
-	if *moved+2*lease > mostMoved {
+func (s *schedule) standStill(p *process, moved *atomic.Int64) {
+	if moved.Add(int64(2*lease)) > int64(mostMoved) {
+		moved.Add(-int64(2 * lease))
 		return
 	}
-	*moved += 2 * lease
 	defer p.suspend()()
 	time.Sleep(2 * lease)
 }
