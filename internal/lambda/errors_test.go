@@ -31,7 +31,7 @@ func TestErrorTypes(t *testing.T) {
 		"IncompleteError": incomplete{fmt.Errorf("the run completed with 1 error: %w", context.DeadlineExceeded)},
 		"SleuthError":     errors.New("anything else"),
 	} {
-		result, ok := asResult(err).(messages.InvokeResponse_Error)
+		result, ok := errors.AsType[messages.InvokeResponse_Error](asResult(err))
 		if !ok || result.Type != want || result.Message != err.Error() {
 			t.Errorf("%v: %+v, want the type %s", err, result, want)
 		}
