@@ -57,7 +57,7 @@ func (a *App) Check(ctx context.Context, cfg config.Config, o CheckOptions) (fai
 	k.allowed(e.home, iampolicy.ForRun(cfg, e.home.place()))
 	lacking := k.accounts(cfg, e)
 	if !cfg.Policy.AutoExpire {
-		k.note("disabling keys", "ENABLE_AUTO_EXPIRE is not true: people are told, and no key is disabled")
+		k.note("disabling keys", "ENABLE_AUTO_EXPIRE is not true: people are notified, and no key is disabled")
 	}
 	k.channels(cfg, e.home, o.Send, o.SendTo)
 	k.state(cfg, e.home)
@@ -188,7 +188,7 @@ func (k *checkup) untried(cfg config.Config) {
 		k.note("evidence", "set up, and not tried: the first run leaves it in "+cfg.Evidence.String()+", or says why it cannot")
 	}
 	if cfg.LeakSparesExempt && !cfg.LeakDisables {
-		k.note("leaked keys", "SLEUTH_LEAK_EXEMPT has no effect without SLEUTH_LEAK_RESPONSE=disable: people are told, and no leaked key is disabled")
+		k.note("leaked keys", "SLEUTH_LEAK_EXEMPT has no effect without SLEUTH_LEAK_RESPONSE=disable: people are notified, and no leaked key is disabled")
 	}
 }
 

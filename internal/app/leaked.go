@@ -53,7 +53,7 @@ func (a *App) RespondToLeak(ctx context.Context, cfg config.Config, e leak.Event
 // counts, and a run may take its time.
 func withWayOut(err error) error {
 	if _, inUse := errors.AsType[*ledger.InUseError](err); inUse {
-		return fmt.Errorf("%w; to act at once, say --state=none: people are told, and nothing is remembered of it", err)
+		return fmt.Errorf("%w; to act at once, say --state=none: people are notified, and nothing is remembered of it", err)
 	}
 	return err
 }

@@ -48,7 +48,7 @@ func Of(s run.Summary) []Metric {
 		Metric{"Warned", count, int64(s.Warned), "keys whose owners were warned"},
 		Metric{"Disabled", count, int64(s.Disabled), "keys that were disabled"},
 		Metric{"Failed", count, int64(s.Failed), "things that could not be read, done or sent"},
-		Metric{"NoticesPending", count, int64(s.NoticesPending), "disabled keys whose final notice is still owed"},
+		Metric{"NoticesPending", count, int64(s.NoticesPending), "disabled keys whose final notice is still pending"},
 		Metric{"APICalls", count, int64(s.APICalls), "calls to AWS, each attempt counted"},
 		Metric{"Throttles", count, int64(s.Throttles), "of them, those that AWS turned away as too many"},
 		Metric{"Duration", milliseconds, s.Finished.Sub(s.At).Milliseconds(), "how long the run took"},
