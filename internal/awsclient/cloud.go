@@ -43,7 +43,7 @@ func Connect(ctx context.Context, concurrency int) (aws.Config, error) {
 		awsconfig.WithDefaultRegion(fallbackRegion),
 		// What the SDK has to say of its own comes back in its errors.
 		awsconfig.WithLogger(logging.Nop{}),
-		awsconfig.WithAPIOptions([]func(*middleware.Stack) error{refuseForeignAnswers}),
+		awsconfig.WithAPIOptions(apiOptions()),
 	)
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("load the AWS settings: %w; check AWS_PROFILE, and the files of the AWS CLI", err)
@@ -60,8 +60,12 @@ func ConnectTo(endpoint, accessKeyID, secretAccessKey string, concurrency int) a
 		Region:       fallbackRegion,
 		HTTPClient:   httpClient(concurrency),
 		Retryer:      newRetryer,
-		APIOptions:   []func(*middleware.Stack) error{refuseForeignAnswers},
+		APIOptions:   apiOptions(),
 	}
+}
+
+func apiOptions() []func(*middleware.Stack) error {
+	return []func(*middleware.Stack) error{refuseForeignAnswers, readBodiesPlainly}
 }
 
 func httpClient(concurrency int) *awshttp.BuildableClient {
