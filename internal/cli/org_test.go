@@ -211,7 +211,6 @@ func TestACrashBeforeTheDigest(t *testing.T) {
 	command.Env = m.env
 	m.aws.Inject(awsfake.Fault{Action: "UpdateAccessKey", Nth: 3, AfterEffect: true, Do: func() { _ = command.Process.Kill() }, Drop: true})
 	_ = command.Run() // killed
-	// Two keys were seen once instead of three; perhaps a retried call counted twice.
 	if got := m.disabled(); len(got) != 3 || len(m.aws.Home().Published()) > 0 {
 		t.Fatalf("disabled in %v, %d messages: it was not killed when it should have been", got, len(m.aws.Home().Published()))
 	}
