@@ -99,15 +99,15 @@ locals {
         OutputPath     = "$.Payload"
         TimeoutSeconds = var.timeout + 60
         Retry          = local.try_again
-        Next           = "WasItWhole"
+        Next           = "IsComplete"
       }
-      WasItWhole = {
+      IsComplete = {
         Type    = "Choice"
-        Choices = [{ Variable = "$.whole", BooleanEquals = true, Next = "Whole" }]
-        Default = "NotWhole"
+        Choices = [{ Variable = "$.complete", BooleanEquals = true, Next = "Complete" }]
+        Default = "Incomplete"
       }
-      Whole    = { Type = "Succeed" }
-      NotWhole = { Type = "Fail", Error = "NotWhole", CausePath = "$.error" }
+      Complete   = { Type = "Succeed" }
+      Incomplete = { Type = "Fail", Error = "Incomplete", CausePath = "$.error" }
     }
   }
 }
@@ -241,13 +241,13 @@ resource "aws_iam_role_policy" "state_machine" {
   policy = data.aws_iam_policy_document.state_machine.json
 }
 
-# An account that could not be covered whole fails the execution; an invocation
+# An account that failed in part fails the execution; an invocation
 # that failed for good is in the alarm on the function as well.
-resource "aws_cloudwatch_metric_alarm" "not_whole" {
+resource "aws_cloudwatch_metric_alarm" "accounts_failed" {
   for_each = var.step_functions ? toset(["ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"]) : toset([])
 
   alarm_name          = "${var.name}-${lower(replace(each.key, "Executions", "organization-"))}"
-  alarm_description   = "A run of ${var.name} over several accounts was not whole: the execution's cause names accounts, and the summary in the bucket all of them."
+  alarm_description   = "A run of ${var.name} over several accounts failed in part: the execution's cause names accounts, and the summary in the bucket all of them."
   namespace           = "AWS/States"
   metric_name         = each.key
   dimensions          = { StateMachineArn = aws_sfn_state_machine.organization[0].arn }

@@ -57,7 +57,7 @@ type Counts struct {
 	MessagesSent  int `json:"messages_sent"`
 	// NoticesPending counts the keys whose final notice some channel has not
 	// acknowledged yet; the next run sends it again.
-	NoticesPending int `json:"notices_owed"`
+	NoticesPending int `json:"notices_pending"`
 }
 
 // Add adds up.

@@ -45,7 +45,7 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 		entered bool
 	}
 	all := org.NewAudit(members, began)
-	org.Each(ctx, members.Accounts, cfg.Scope.Concurrency,
+	org.ForEachAccount(ctx, members.Accounts, cfg.Scope.Concurrency,
 		func(ctx context.Context, account string) audited {
 			m, err := e.enter(ctx, account, log)
 			if err != nil {
@@ -62,10 +62,10 @@ func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditO
 	now := a.Now().UTC()
 	client := iam.NewFromConfig(m.aws)
 	found, _ := sleuth.Auditor{
-		Account:    m.Account,
-		Exemptions: cfg.Exemptions,
-		Progress:   o.Progress,
-		Others:     otherCredentials(cfg, client),
+		Account:          m.Account,
+		Exemptions:       cfg.Exemptions,
+		Progress:         o.Progress,
+		OtherCredentials: otherCredentials(cfg, client),
 		Reader: inventory.Reader{
 			IAM:         client,
 			Bulk:        client,

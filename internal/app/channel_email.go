@@ -10,10 +10,10 @@ import (
 )
 
 // email sends from the region of the connection: an address is verified in one.
-func (w wiring) email(context.Context) ([]notify.Channel, error) {
-	channel, err := email.New(w.cfg.EmailFrom, sesv2.NewFromConfig(w.aws), email.Options{Now: w.Now, Retry: patience()})
+func (w channelFactory) email(context.Context) ([]notify.Channel, error) {
+	channel, err := email.New(w.cfg.EmailFrom, sesv2.NewFromConfig(w.aws), email.Options{Now: w.Now, Retry: channelRetryPolicy()})
 	if err != nil {
 		return nil, err
 	}
-	return w.previewed(channel), nil
+	return w.withPreview(channel), nil
 }

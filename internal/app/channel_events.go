@@ -11,12 +11,12 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify/eventbridge"
 )
 
-func (w wiring) events(context.Context) ([]notify.Channel, error) {
+func (w channelFactory) events(context.Context) ([]notify.Channel, error) {
 	bus, err := w.eventBus(w.cfg, w.aws)
 	if err != nil {
 		return nil, err
 	}
-	return w.previewed(bus), nil
+	return w.withPreview(bus), nil
 }
 
 // eventBus speaks to the bus's own region, whatever ours is.
@@ -26,5 +26,5 @@ func (a *App) eventBus(cfg config.Config, home aws.Config) (*eventbridge.Bus, er
 		return nil, err
 	}
 	client := awsevents.NewFromConfig(home, func(o *awsevents.Options) { o.Region = region })
-	return eventbridge.New(cfg.EventBus, client, eventbridge.Options{Now: a.Now, Retry: patience()})
+	return eventbridge.New(cfg.EventBus, client, eventbridge.Options{Now: a.Now, Retry: channelRetryPolicy()})
 }

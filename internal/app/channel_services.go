@@ -15,7 +15,7 @@ import (
 // services sets up a channel for each URL. A URL that cannot be used is a
 // problem of the settings where it stands in them, and elsewhere one of the
 // place that it is kept in.
-func (w wiring) services(ctx context.Context) ([]notify.Channel, error) {
+func (w channelFactory) services(ctx context.Context) ([]notify.Channel, error) {
 	urls, err := w.cfg.NotifyURLs.Fetch(ctx, awsclient.Fetchers(w.aws))
 	if err != nil {
 		return nil, err
@@ -24,7 +24,7 @@ func (w wiring) services(ctx context.Context) ([]notify.Channel, error) {
 		return nil, err
 	}
 	list := secret.New(strings.Join(config.SplitURLs(urls.Reveal()), "\n"))
-	channels, err := shoutrrr.New(list, shoutrrr.Options{Now: w.Now, Retry: patience()})
+	channels, err := shoutrrr.New(list, shoutrrr.Options{Now: w.Now, Retry: channelRetryPolicy()})
 	switch {
 	case err != nil && w.cfg.NotifyURLs.Source == "":
 		return nil, config.Problems{{Variable: "SLEUTH_NOTIFY_URLS", Value: secret.Redacted, Allowed: err.Error()}}
@@ -33,5 +33,5 @@ func (w wiring) services(ctx context.Context) ([]notify.Channel, error) {
 	case len(channels) == 0:
 		return nil, errors.New("there is no URL in it; give one such as discord://..., or unset SLEUTH_NOTIFY_URLS")
 	}
-	return w.previewed(channels...), nil
+	return w.withPreview(channels...), nil
 }

@@ -11,15 +11,15 @@ import (
 
 // slackApp sets up the two channels of a Slack app: the list of all keys in
 // SLEUTH_SLACK_CHANNEL, and direct messages.
-func (w wiring) slackApp(ctx context.Context) ([]notify.Channel, error) {
+func (w channelFactory) slackApp(ctx context.Context) ([]notify.Channel, error) {
 	app, err := w.openSlackApp(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return w.previewed(app.Channel(w.cfg.SlackChannel), app.Direct(w.cfg.SlackChannel)), nil
+	return w.withPreview(app.Channel(w.cfg.SlackChannel), app.Direct(w.cfg.SlackChannel)), nil
 }
 
-func (w wiring) openSlackApp(ctx context.Context) (*slack.App, error) {
+func (w channelFactory) openSlackApp(ctx context.Context) (*slack.App, error) {
 	token, err := w.cfg.SlackToken.Fetch(ctx, awsclient.Fetchers(w.aws))
 	if err != nil {
 		return nil, err
@@ -28,6 +28,6 @@ func (w wiring) openSlackApp(ctx context.Context) (*slack.App, error) {
 		return nil, err
 	}
 	return slack.NewApp(token.Value, slack.AppOptions{
-		APIURL: w.cfg.SlackAPIURL, Echo: w.echo(), Now: w.Now, Retry: patience(), Log: w.Logger(w.cfg.Debug),
+		APIURL: w.cfg.SlackAPIURL, Echo: w.echo(), Now: w.Now, Retry: channelRetryPolicy(), Log: w.Logger(w.cfg.Debug),
 	})
 }

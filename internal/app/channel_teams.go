@@ -9,14 +9,14 @@ import (
 )
 
 // teams sets up the channel behind a workflow of Microsoft Teams.
-func (w wiring) teams(ctx context.Context) ([]notify.Channel, error) {
+func (w channelFactory) teams(ctx context.Context) ([]notify.Channel, error) {
 	url, err := w.cfg.TeamsURL.Fetch(ctx, awsclient.Fetchers(w.aws))
 	if err != nil {
 		return nil, err
 	}
-	channel, err := teams.New(url.Value, teams.Options{Now: w.Now, Retry: patience()})
+	channel, err := teams.New(url.Value, teams.Options{Now: w.Now, Retry: channelRetryPolicy()})
 	if err != nil {
 		return nil, err
 	}
-	return w.previewed(channel), nil
+	return w.withPreview(channel), nil
 }

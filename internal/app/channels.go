@@ -21,7 +21,7 @@ import (
 // channels sets up what the settings name. Secrets are fetched here, before
 // anything is changed: a run that cannot tell people does not begin.
 func (a *App) openChannels(ctx context.Context, cfg config.Config, aws aws.Config, dryRun bool) ([]notify.Channel, error) {
-	w := wiring{App: a, cfg: cfg, aws: aws, dryRun: dryRun, paper: &lockedWriter{out: a.Out}} // channels print side by side
+	w := channelFactory{App: a, cfg: cfg, aws: aws, dryRun: dryRun, out: &lockedWriter{out: a.Out}} // channels print side by side
 	var channels []notify.Channel
 	for _, c := range []struct {
 		name  string
@@ -49,35 +49,35 @@ func (a *App) openChannels(ctx context.Context, cfg config.Config, aws aws.Confi
 }
 
 // wiring is what channels are set up from.
-type wiring struct {
+type channelFactory struct {
 	*App
 	cfg    config.Config
 	aws    aws.Config
 	dryRun bool
-	paper  io.Writer // where messages are printed
+	out    io.Writer // where messages are printed
 }
 
 // previewed returns the channels as they are, or, in a dry run, as ones that
 // print.
-func (w wiring) previewed(channels ...notify.Channel) []notify.Channel {
+func (w channelFactory) withPreview(channels ...notify.Channel) []notify.Channel {
 	if !w.dryRun {
 		return channels
 	}
 	for i, c := range channels {
-		channels[i] = notify.Preview{Channel: c, Out: w.paper}
+		channels[i] = notify.Preview{Channel: c, Out: w.out}
 	}
 	return channels
 }
 
 // echo is where DEBUG has the messages printed that are sent; nil without it.
-func (w wiring) echo() io.Writer {
+func (w channelFactory) echo() io.Writer {
 	if !w.cfg.Debug {
 		return nil
 	}
-	return w.paper
+	return w.out
 }
 
-func (w wiring) slack(ctx context.Context) ([]notify.Channel, error) {
+func (w channelFactory) slack(ctx context.Context) ([]notify.Channel, error) {
 	url, err := w.cfg.SlackURL.Fetch(ctx, awsclient.Fetchers(w.aws))
 	if err != nil {
 		return nil, err
@@ -90,23 +90,23 @@ func (w wiring) slack(ctx context.Context) ([]notify.Channel, error) {
 	}
 	echo := w.echo()
 	if url.Reveal() == slack.PrintOnly {
-		echo = w.paper
+		echo = w.out
 	}
-	channel, err := slack.NewWebhook(url.Value, slack.Options{Echo: echo, Now: w.Now, Retry: patience()})
+	channel, err := slack.NewWebhook(url.Value, slack.Options{Echo: echo, Now: w.Now, Retry: channelRetryPolicy()})
 	return []notify.Channel{channel}, err
 }
 
-func (w wiring) sns(context.Context) ([]notify.Channel, error) {
-	channel, err := sns.NewTopic(w.cfg.SNSTopic, snsClient(w.aws, w.cfg.SNSTopic), sns.Options{Echo: w.echo(), Now: w.Now, Retry: patience()})
+func (w channelFactory) sns(context.Context) ([]notify.Channel, error) {
+	channel, err := sns.NewTopic(w.cfg.SNSTopic, snsClient(w.aws, w.cfg.SNSTopic), sns.Options{Echo: w.echo(), Now: w.Now, Retry: channelRetryPolicy()})
 	if err != nil {
 		return nil, err
 	}
-	return w.previewed(channel), nil
+	return w.withPreview(channel), nil
 }
 
 // patience bounds what one message to a channel that never answers costs to
 // about half a minute.
-func patience() retry.Policy { return retry.Policy{Attempts: 4, Timeout: 8 * time.Second} }
+func channelRetryPolicy() retry.Policy { return retry.Policy{Attempts: 4, Timeout: 8 * time.Second} }
 
 // snsClient speaks to the topic's own region, whatever ours is.
 func snsClient(cfg aws.Config, topic string) *awssns.Client {

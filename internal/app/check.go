@@ -42,7 +42,7 @@ type CheckOptions struct {
 // works and what does not. Nothing in AWS is changed. It returns how many checks
 // failed.
 func (a *App) Check(ctx context.Context, cfg config.Config, o CheckOptions) (failures int, err error) {
-	k := &checkup{App: a, ctx: ctx, out: a.Out}
+	k := &checker{App: a, ctx: ctx, out: a.Out}
 	k.ok("settings", "they can be used; 'sleuth config' shows them")
 	e, err := a.connectHome(ctx, cfg, "check")
 	if e == nil {
@@ -54,27 +54,27 @@ func (a *App) Check(ctx context.Context, cfg config.Config, o CheckOptions) (fai
 	}
 	k.ok("credentials", e.home.Account.String())
 	k.alias(e.home.aliasErr)
-	k.allowed(e.home, iampolicy.ForRun(cfg, e.home.place()))
+	k.permissions(e.home, iampolicy.ForRun(cfg, e.home.place()))
 	lacking := k.accounts(cfg, e)
 	if !cfg.Policy.AutoExpire {
 		k.note("disabling keys", "ENABLE_AUTO_EXPIRE is not true: people are notified, and no key is disabled")
 	}
 	k.channels(cfg, e.home, o.Send, o.SendTo)
 	k.state(cfg, e.home)
-	k.untried(cfg)
+	k.notTestable(cfg)
 	k.tags(lacking, o, e.home.aws)
 	return k.failures, nil
 }
 
 // accounts tries every account that the settings cover, as a run enters it. It
 // returns the users who lack a tag.
-func (k *checkup) accounts(cfg config.Config, e *estate) []untagged {
+func (k *checker) accounts(cfg config.Config, e *accountSet) []untagged {
 	members, err := e.members(k.ctx)
 	if err != nil {
 		k.failed("accounts", err)
 		return nil
 	}
-	if !members.Alone {
+	if !members.HomeOnly {
 		k.ok("accounts", text.Count(len(members.Accounts), "account")+" to cover")
 	}
 	type result struct {
@@ -84,21 +84,21 @@ func (k *checkup) accounts(cfg config.Config, e *estate) []untagged {
 		lacking  []untagged
 	}
 	var lacking []untagged
-	org.Each(k.ctx, members.Accounts, cfg.Scope.Concurrency,
+	org.ForEachAccount(k.ctx, members.Accounts, cfg.Scope.Concurrency,
 		func(ctx context.Context, account string) *result {
 			var r result
-			one := &checkup{App: k.App, ctx: ctx, out: &r.said}
-			if !members.Alone {
+			one := &checker{App: k.App, ctx: ctx, out: &r.said}
+			if !members.HomeOnly {
 				one.prefix = account + ": "
 			}
-			r.lacking = one.account(cfg, e, account, !members.Alone)
-			r.failures, r.unread = one.failures, one.unread
+			r.lacking = one.account(cfg, e, account, !members.HomeOnly)
+			r.failures, r.unread = one.failures, one.readFailed
 			return &r
 		},
 		func(_ string, r *result) {
 			_, _ = r.said.WriteTo(k.out) // nobody is left to be told
 			k.failures += r.failures
-			k.unread = k.unread || r.unread
+			k.readFailed = k.readFailed || r.unread
 			lacking = append(lacking, r.lacking...)
 		})
 	return lacking
@@ -106,46 +106,46 @@ func (k *checkup) accounts(cfg config.Config, e *estate) []untagged {
 
 // account tries one account. What is allowed there is asked of a member, whose
 // role has permissions of its own.
-func (k *checkup) account(cfg config.Config, e *estate, account string, isMember bool) []untagged {
+func (k *checker) account(cfg config.Config, e *accountSet, account string, isMember bool) []untagged {
 	m, err := e.enter(k.ctx, account, slog.New(slog.DiscardHandler))
 	if err != nil {
-		k.unread = true
+		k.readFailed = true
 		k.failed("entering", err)
 		return nil
 	}
 	if isMember {
-		k.allowed(m, iampolicy.ForMember(cfg, m.place()))
+		k.permissions(m, iampolicy.ForMember(cfg, m.place()))
 	}
 	lacking := k.read(m, cfg)
-	k.hub(cfg, m.aws)
+	k.securityHub(cfg, m.aws)
 	return lacking
 }
 
 // checkup says what is well and what is not.
-type checkup struct {
+type checker struct {
 	*App
 	ctx                context.Context
 	out                io.Writer
 	prefix             string // stands before what is checked
 	failures           int
-	unread             bool // some user could not be read
+	readFailed         bool // some user could not be read
 	slackTokenRejected bool // Slack rejected the app's token
 }
 
-func (k *checkup) ok(what, text string) {
+func (k *checker) ok(what, text string) {
 	fmt.Fprintf(k.out, "ok    %s%s: %s\n", k.prefix, what, text)
 }
 
-func (k *checkup) note(what, text string) {
+func (k *checker) note(what, text string) {
 	fmt.Fprintf(k.out, "note  %s%s: %s\n", k.prefix, what, text)
 }
 
-func (k *checkup) failed(what string, err error) {
+func (k *checker) failed(what string, err error) {
 	k.failures++
 	fmt.Fprintf(k.out, "FAIL  %s%s: %s\n", k.prefix, what, awserr.Message(err))
 }
 
-func (k *checkup) alias(err error) {
+func (k *checker) alias(err error) {
 	if err != nil {
 		k.failed("account alias", fmt.Errorf("%w; without it, messages name the account by its id alone", err))
 	}
@@ -153,13 +153,13 @@ func (k *checkup) alias(err error) {
 
 // read reads the whole account as an audit does, which takes every permission
 // to read that a run takes. It returns the users who lack a tag.
-func (k *checkup) read(m member, cfg config.Config) []untagged {
+func (k *checker) read(m member, cfg config.Config) []untagged {
 	var lacking []untagged
 	var firstErr error
 	users, keys := 0, 0
 	err := inventory.Reader{
 		IAM: iam.NewFromConfig(m.aws), Concurrency: cfg.Concurrency, Rules: cfg.Rules, Now: k.Now().UTC(), Everything: true,
-	}.Read(k.ctx, func(s inventory.Subject) {
+	}.Read(k.ctx, func(s inventory.UserKeys) {
 		users++
 		keys += len(s.Keys)
 		err := s.Err
@@ -174,7 +174,7 @@ func (k *checkup) read(m member, cfg config.Config) []untagged {
 		}
 	})
 	if err := errors.Join(err, firstErr); err != nil {
-		k.unread = true
+		k.readFailed = true
 		k.failed("reading users and keys", fmt.Errorf("%w; 'sleuth iam-policy' prints what must be allowed", err))
 	} else {
 		k.ok("reading users and keys", text.Count(users, "user")+", "+text.Count(keys, "key"))
@@ -183,7 +183,7 @@ func (k *checkup) read(m member, cfg config.Config) []untagged {
 }
 
 // untried names what is set up and cannot be tried without leaving something.
-func (k *checkup) untried(cfg config.Config) {
+func (k *checker) notTestable(cfg config.Config) {
 	if cfg.Evidence.IsSet() {
 		k.note("evidence", "set up, and not tried: the first run leaves it in "+cfg.Evidence.String()+", or says why it cannot")
 	}
@@ -194,7 +194,7 @@ func (k *checkup) untried(cfg config.Config) {
 
 // hub asks Security Hub for one finding, which it has only where it is turned
 // on.
-func (k *checkup) hub(cfg config.Config, connection aws.Config) {
+func (k *checker) securityHub(cfg config.Config, connection aws.Config) {
 	if !cfg.SecurityHub {
 		return
 	}
@@ -207,7 +207,7 @@ func (k *checkup) hub(cfg config.Config, connection aws.Config) {
 }
 
 // state takes and gives back the lease, as a run does.
-func (k *checkup) state(cfg config.Config, home member) {
+func (k *checker) state(cfg config.Config, home member) {
 	store, err := k.OpenStore(k.ctx, cfg, home.aws, false)
 	if err != nil {
 		k.failed("state", err)

@@ -13,14 +13,14 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-func (m member) place() iampolicy.Place {
-	return iampolicy.Place{Partition: m.Partition, Account: m.Account.ID, Region: m.aws.Region}
+func (m member) place() iampolicy.Target {
+	return iampolicy.Target{Partition: m.Partition, Account: m.Account.ID, Region: m.aws.Region}
 }
 
 // allowed asks IAM's simulator about everything that the settings need. To try
 // it would be to do it: disabling a key, sending a message.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
-func (k *checkup) allowed(m member, needed iampolicy.Document) {
+func (k *checker) permissions(m member, needed iampolicy.Document) {
 	const what = "permissions"
 	client := iam.NewFromConfig(m.aws)
 	var denied []string

@@ -19,7 +19,7 @@ const testText = "This is a test of Sleuth's messages. There is nothing to do."
 
 // channels sets up every channel, and with send posts a test message through
 // each; to is whom those write to that write to one person at a time.
-func (k *checkup) channels(cfg config.Config, home member, send bool, to string) {
+func (k *checker) channels(cfg config.Config, home member, send bool, to string) {
 	channels, err := k.openChannels(k.ctx, cfg, home.aws, false)
 	if err != nil {
 		k.failed("channels", err)
@@ -31,11 +31,11 @@ func (k *checkup) channels(cfg config.Config, home member, send bool, to string)
 	if len(channels) == 0 {
 		k.note("channels", "none is set, such as SLACK_URL or SNS_TOPIC: nobody will be told")
 	}
-	bulletin := cfg.NewBulletin()
+	bulletin := cfg.NewBatch()
 	bulletin.Account, bulletin.Announcement = home.Account, testText
 	for _, channel := range channels {
-		switch letter := testLetter(bulletin, to); {
-		case !notify.TellsPeople(channel):
+		switch letter := testDirectMessage(bulletin, to); {
+		case !notify.Delivers(channel):
 			k.note(channel.Name(), "messages are printed and not sent")
 		case !send:
 			k.note(channel.Name(), "set up, and not tried; --send posts a test message")
@@ -52,9 +52,9 @@ func (k *checkup) channels(cfg config.Config, home member, send bool, to string)
 }
 
 // slackApp asks Slack whose the app's token is, and what it may do.
-func (k *checkup) slackApp(cfg config.Config, connection aws.Config) {
+func (k *checker) slackApp(cfg config.Config, connection aws.Config) {
 	const what = "Slack app"
-	app, err := wiring{App: k.App, cfg: cfg, aws: connection}.openSlackApp(k.ctx)
+	app, err := channelFactory{App: k.App, cfg: cfg, aws: connection}.openSlackApp(k.ctx)
 	var identity slack.Identity
 	if err == nil {
 		identity, err = app.Identify(k.ctx)
@@ -87,10 +87,10 @@ func IsAddressee(to string) bool {
 }
 
 // testLetter tells one person of a key that is not there.
-func testLetter(b notify.Bulletin, to string) notify.Bulletin {
+func testDirectMessage(b notify.Batch, to string) notify.Batch {
 	n := notify.Notice{
 		KeyID: testKey, User: "sleuth-check", Kind: notify.Expiring, Reason: audit.CreationAge,
-		DaysLeft: 10, NameKey: true, Aside: testText,
+		DaysLeft: 10, ShowKeyID: true, Note: testText,
 	}
 	if strings.Contains(to, "@") {
 		n.Email = to
@@ -101,8 +101,8 @@ func testLetter(b notify.Bulletin, to string) notify.Bulletin {
 	return b
 }
 
-func (k *checkup) try(channel notify.Channel, bulletin notify.Bulletin) {
-	deliveries := notify.Deliver(k.ctx, []notify.Post{{Channel: channel, Bulletin: bulletin}},
+func (k *checker) try(channel notify.Channel, bulletin notify.Batch) {
+	deliveries := notify.Deliver(k.ctx, []notify.Post{{Channel: channel, Batch: bulletin}},
 		func(context.Context, notify.Channel, notify.Message) error { return nil })
 	for _, d := range deliveries {
 		for _, failure := range d.Failures {

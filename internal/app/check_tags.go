@@ -25,7 +25,7 @@ type untagged struct {
 	slack, name bool // which are lacking
 }
 
-func untaggedOf(account account.Account, s inventory.Subject) (u untagged, lacks bool) {
+func untaggedOf(account account.Account, s inventory.UserKeys) (u untagged, lacks bool) {
 	active := slices.ContainsFunc(s.Keys, func(key inventory.Key) bool { return key.Status == audit.Active })
 	if s.Err != nil || !active {
 		return untagged{}, false
@@ -37,8 +37,8 @@ func untaggedOf(account account.Account, s inventory.Subject) (u untagged, lacks
 
 // tags lists the users whom no message can mention or call by their name, with
 // the tags to give them where Slack knows somebody who must be meant.
-func (k *checkup) tags(lacking []untagged, o CheckOptions, home aws.Config) {
-	if k.unread {
+func (k *checker) tags(lacking []untagged, o CheckOptions, home aws.Config) {
+	if k.readFailed {
 		k.note("tags", "not known of users who could not be read")
 	} else if len(lacking) == 0 {
 		k.ok("tags", "every user with an active key has a Slack and a Name tag")
@@ -81,7 +81,7 @@ func (k *checkup) tags(lacking []untagged, o CheckOptions, home aws.Config) {
 
 // suggestion is what to paste in order to give a user the tags that are
 // lacking.
-func (u untagged) suggestion(directory slackmatch.Directory, terraform bool) string {
+func (u untagged) suggestion(directory slackmatch.Index, terraform bool) string {
 	person, _ := directory.Find(u.user)
 	var tags []audit.Tag
 	if u.name {
@@ -118,13 +118,13 @@ func tagText(text string) string {
 }
 
 // directory reads Slack's users where a token is set.
-func (k *checkup) directory(o CheckOptions, home aws.Config) (d slackmatch.Directory, ok bool) {
+func (k *checker) directory(o CheckOptions, home aws.Config) (d slackmatch.Index, ok bool) {
 	api := o.SlackAPI
 	if !api.SlackAPIToken.IsSet() && !k.slackTokenRejected {
 		api = config.SlackAPI{SlackAPIToken: o.SlackToken}
 	}
 	if !api.SlackAPIToken.IsSet() {
-		return slackmatch.Directory{}, false
+		return slackmatch.Index{}, false
 	}
 	token, apiURL, err := config.CheckSlackAPI(api, o.SlackHost)
 	if err == nil {
@@ -132,13 +132,13 @@ func (k *checkup) directory(o CheckOptions, home aws.Config) (d slackmatch.Direc
 	}
 	if err != nil {
 		k.failed("Slack users", err)
-		return slackmatch.Directory{}, false
+		return slackmatch.Index{}, false
 	}
 	listing, err := slack.NewUsers(token.Value, slack.UsersOptions{APIURL: apiURL}).List(k.ctx, slack.Filter{})
 	if err != nil {
 		k.failed("Slack users", err)
 	}
-	return slackmatch.NewDirectory(listing.Users), len(listing.Users) > 0
+	return slackmatch.NewIndex(listing.Users), len(listing.Users) > 0
 }
 
 // shellWord quotes what a shell would take apart.

@@ -10,7 +10,7 @@ import (
 
 // patienceForOthers is how long a report waits for AWS to make a credential
 // report; the keys are read meanwhile.
-const patienceForOthers = 30 * time.Second
+const credentialReportPatience = 30 * time.Second
 
 // otherCredentials reads the credentials that are no user's access keys, where
 // the settings ask for them.
@@ -18,7 +18,7 @@ func otherCredentials(cfg config.Config, client inventory.ReportIAM) *inventory.
 	if !cfg.OtherCredentials {
 		return nil
 	}
-	return &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: slog.New(slog.DiscardHandler), Patience: patienceForOthers}
+	return &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: slog.New(slog.DiscardHandler), Patience: credentialReportPatience}
 }
 
 // credentialReport narrows the reading where the settings ask for it.

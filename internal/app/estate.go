@@ -19,10 +19,10 @@ import (
 // estate is the accounts that the settings cover, and the way into them. An
 // account alone is an estate of one: the home account, which the credentials
 // are for.
-type estate struct {
-	scope config.Scope
-	home  member
-	door  *org.Door
+type accountSet struct {
+	scope       config.Scope
+	home        member
+	roleAssumer *org.RoleAssumer
 	// names are what Organizations calls the accounts, by id. They are known once
 	// members was called, or taken from a listing.
 	names map[string]string
@@ -39,36 +39,36 @@ type member struct {
 // connectHome connects to the account of our own credentials. Session names the
 // sessions in the others. The estate is nil if there is no connection at all;
 // beside another error it has one.
-func (a *App) connectHome(ctx context.Context, cfg config.Config, session string) (*estate, error) {
+func (a *App) connectHome(ctx context.Context, cfg config.Config, session string) (*accountSet, error) {
 	connection, err := a.connect(ctx, cfg.Concurrency*max(1, cfg.Scope.Concurrency))
 	if err != nil {
 		return nil, err
 	}
-	e := &estate{home: member{aws: connection.Copy()}}
+	e := &accountSet{home: member{aws: connection.Copy()}}
 	e.home.traffic = awsclient.Count(&e.home.aws)
 	if e.home.Identity, e.home.aliasErr, err = awsclient.Identify(ctx, e.home.aws); err != nil {
 		return e, err
 	}
 	e.scope = cfg.Scope.In(e.home.Account.ID)
-	e.door = org.NewDoor(connection, e.home.Account.ID, e.home.Partition, e.scope, "sleuth-"+session)
+	e.roleAssumer = org.NewRoleAssumer(connection, e.home.Account.ID, e.home.Partition, e.scope, "sleuth-"+session)
 	return e, nil
 }
 
 // members finds out which accounts there are to cover.
-func (e *estate) members(ctx context.Context) (org.Members, error) {
+func (e *accountSet) members(ctx context.Context) (org.Members, error) {
 	members, err := org.List(ctx, organizations.NewFromConfig(e.home.aws), e.scope)
 	e.names = members.Names
 	return members, err
 }
 
 // account is an account with its name.
-func (e *estate) account(id string) account.Account {
+func (e *accountSet) account(id string) account.Account {
 	return account.Account{ID: id, Name: e.names[id]}
 }
 
 // covers reports whether the settings cover an account. AWS is asked only if
 // they go by its units, as every second counts.
-func (e *estate) covers(ctx context.Context, account string) (bool, error) {
+func (e *accountSet) covers(ctx context.Context, account string) (bool, error) {
 	if !e.scope.Allows(account) || len(e.scope.OUs) == 0 {
 		return e.scope.Allows(account), nil
 	}
@@ -77,14 +77,14 @@ func (e *estate) covers(ctx context.Context, account string) (bool, error) {
 }
 
 // enter connects to one account.
-func (e *estate) enter(ctx context.Context, account string, log *slog.Logger) (member, error) {
+func (e *accountSet) enter(ctx context.Context, account string, log *slog.Logger) (member, error) {
 	if account == e.home.Account.ID {
 		e.home.logAlias(ctx, log)
 		home := e.home
 		home.Account.Name = e.names[account]
 		return home, nil
 	}
-	inside, err := e.door.Enter(ctx, account)
+	inside, err := e.roleAssumer.Assume(ctx, account)
 	if err != nil {
 		return member{}, err
 	}

@@ -34,12 +34,12 @@ func archiveOf(e config.Evidence, home aws.Config) evidence.Archive {
 func (s *session) leavesEvidence() bool { return s.archive != nil && !s.dryRun }
 
 // beginOthers begins to read what evidence shows beside keys.
-func (s *session) beginOthers(ctx context.Context, b budget.Budget, client inventory.ReportIAM) func(*report.Report) {
+func (s *session) startCredentialReport(ctx context.Context, b budget.Budget, client inventory.ReportIAM) func(*report.Report) {
 	if !s.leavesEvidence() {
 		return nil
 	}
 	ctx, stop := b.Context(ctx, budget.Record, s.Now())
-	add := sleuth.BeginOthers(ctx, otherCredentials(s.cfg, client))
+	add := sleuth.StartCredentialReport(ctx, otherCredentials(s.cfg, client))
 	return func(found *report.Report) {
 		defer stop()
 		add(found)
@@ -55,7 +55,7 @@ func (s *session) leaveEvidence(ctx context.Context, b budget.Budget, summary *s
 	}
 	name := evidence.Name(summary.Account.ID, summary.At, summary.Run)
 	if s.dryRun {
-		fmt.Fprintf(s.Out, "evidence would be left as %s and .html\n", s.archive.Place(name+".json"))
+		fmt.Fprintf(s.Out, "evidence would be left as %s and .html\n", s.archive.Location(name+".json"))
 		return
 	}
 	fail := func(problem account.Problem) {
@@ -75,13 +75,13 @@ func (s *session) leaveEvidence(ctx context.Context, b budget.Budget, summary *s
 	if err := evidence.Leave(leaving, s.archive, name, found); err != nil {
 		fail(account.Problem{Text: awserr.Message(err)})
 	} else {
-		log.InfoContext(ctx, "left the evidence of the run", "evidence", s.archive.Place(name+".json"))
+		log.InfoContext(ctx, "left the evidence of the run", "evidence", s.archive.Location(name+".json"))
 	}
 }
 
 // leaveNotBegun leaves evidence of a run that did not begin, and why.
 func (s *session) leaveNotBegun(ctx context.Context, why error) {
-	home := s.estate.home.Account
+	home := s.accounts.home.Account
 	summary := s.notEntered(home.ID, why)
 	summary.Account = home
 	s.leaveEvidence(ctx, s.onAccount(), &summary, nil, s.log.With("account", home.ID))
@@ -94,8 +94,8 @@ func (s *session) evidenceOf(summary sleuth.Summary) report.Report {
 	found.Rows = append(found.Rows, summary.Rows...)
 	found.NoteLastUses()
 	found.Problems = append(found.Problems, summary.Problems...)
-	found.Run = &report.Ran{
-		ID: summary.Run, Finished: summary.Finished, DryRun: summary.DryRun, Begun: summary.Begun, Incomplete: summary.Incomplete,
+	found.Run = &report.RunResult{
+		ID: summary.Run, Finished: summary.Finished, DryRun: summary.DryRun, Started: summary.Started, TimedOut: summary.TimedOut,
 		AutoExpire: s.cfg.Policy.AutoExpire, Digest: s.cfg.Digest,
 		Counts:         summary.Counts,
 		DisabledKeys:   append([]account.KeyRef{}, summary.DisabledKeys...),

@@ -23,7 +23,7 @@ func (s *session) publishFailure(ctx context.Context, b budget.Budget, failure e
 	for _, problem := range problems {
 		failure.Problems = append(failure.Problems, problem.Text)
 	}
-	bus, err := s.eventBus(s.cfg, s.estate.home.aws)
+	bus, err := s.eventBus(s.cfg, s.accounts.home.aws)
 	if err == nil {
 		publishing, cancel := b.Context(context.WithoutCancel(ctx), budget.Event, s.Now())
 		defer cancel()
@@ -50,7 +50,7 @@ func (s *session) publishDidNotBegin(ctx context.Context, of account.Account, wh
 // reportFailure puts the event of a run on the bus if the run failed.
 func (s *session) reportFailure(ctx context.Context, b budget.Budget, summary *sleuth.Summary) {
 	summary.Fail(s.publishFailure(ctx, b, eventbridge.Failure{
-		Run: summary.Run, Account: summary.Account, At: summary.At, Begun: summary.Begun, Failed: summary.Failed,
+		Run: summary.Run, Account: summary.Account, At: summary.At, Started: summary.Started, Failed: summary.Failed,
 		Users: summary.Users, Keys: summary.Keys, Warned: summary.Warned, Disabled: summary.Disabled, NoticesPending: summary.NoticesPending,
 	}, summary.Problems...)...)
 }
@@ -59,15 +59,15 @@ func (s *session) reportFailure(ctx context.Context, b budget.Budget, summary *s
 // such as a digest. It is of the account that the run is made from.
 func (s *session) reportFailures(ctx context.Context, summary *org.Summary) {
 	summary.Problems = append(summary.Problems, s.publishFailure(ctx, s.budget, eventbridge.Failure{
-		Run: summary.Run, Account: account.Account{ID: s.estate.home.Account.ID}, At: summary.At, Begun: true, Failed: len(summary.Problems),
+		Run: summary.Run, Account: account.Account{ID: s.accounts.home.Account.ID}, At: summary.At, Started: true, Failed: len(summary.Problems),
 	}, summary.Problems...)...)
 }
 
 // reportFailedAnswer puts an event on the bus for an answer to leaked keys that
 // failed.
-func (s *session) reportFailedAnswer(ctx context.Context, answer *leak.Answer) {
+func (s *session) reportFailedAnswer(ctx context.Context, answer *leak.Response) {
 	answer.Problems = append(answer.Problems, s.publishFailure(ctx, s.budget, eventbridge.Failure{
-		Run: answer.Run, Account: answer.Account, At: answer.At, Begun: true, Failed: answer.Failed,
+		Run: answer.Run, Account: answer.Account, At: answer.At, Started: true, Failed: answer.Failed,
 		Keys: len(answer.Keys), NoticesPending: answer.NoticesPending,
 	}, answer.Problems...)...)
 	answer.Failed = len(answer.Problems)

@@ -18,19 +18,19 @@ func (s *session) keepsFindings() bool { return s.cfg.SecurityHub && !s.dryRun }
 // keepFindings brings the account's own findings up to what a run knows. What
 // goes wrong with that is a problem of the run.
 func (s *session) keepFindings(ctx context.Context, b budget.Budget, m member, runner sleuth.Runner, summary *sleuth.Summary, log *slog.Logger) {
-	known := summary.Known
-	summary.Known = nil // nobody else has a use for it
-	if !s.keepsFindings() || known == nil || !summary.Begun {
+	known := summary.KeyStatuses
+	summary.KeyStatuses = nil // nobody else has a use for it
+	if !s.keepsFindings() || known == nil || !summary.Started {
 		return
 	}
 	ctx, cancel := b.Context(ctx, budget.Findings, s.Now())
 	defer cancel()
-	kept, problems := securityhub.Keeper{
+	kept, problems := securityhub.Syncer{
 		Hub:  awshub.NewFromConfig(m.aws),
 		Home: securityhub.Home{Account: summary.Account, Partition: m.Partition, Region: m.aws.Region},
 		// Keys were judged at the run's beginning.
 		Rules: s.cfg.Rules, Now: summary.At, Look: runner.Look, Concurrency: s.cfg.Concurrency, Explain: awserr.Message,
-	}.Keep(ctx, *known)
+	}.Sync(ctx, *known)
 	for _, problem := range problems {
 		log.ErrorContext(ctx, problem.Text, "user", problem.User, "key", problem.KeyID)
 		summary.Fail(problem)

@@ -24,17 +24,17 @@ func refuse(format string, args ...any) error { return &RequestError{fmt.Errorf(
 
 // RespondToLeak deals with keys that were found in public. An event without an
 // account is about the home account. Without an answer nothing was done.
-func (a *App) RespondToLeak(ctx context.Context, cfg config.Config, e leak.Event, dryRun bool) (*leak.Answer, error) {
+func (a *App) RespondToLeak(ctx context.Context, cfg config.Config, e leak.Event, dryRun bool) (*leak.Response, error) {
 	began := a.Now()
 	s := a.newSession(ctx, cfg, runID(began), began, dryRun)
 	working, cancel := s.budget.Context(ctx, budget.Work, began)
 	defer cancel()
 	var err error
-	if s.estate, err = s.connectHome(working, cfg, s.id); err != nil {
+	if s.accounts, err = s.connectHome(working, cfg, s.id); err != nil {
 		return nil, err
 	}
 	if e.Account == "" {
-		e.Account = s.estate.home.Account.ID
+		e.Account = s.accounts.home.Account.ID
 	}
 	if err := s.open(working); err != nil {
 		return nil, s.publishDidNotBegin(ctx, account.Account{ID: e.Account}, withWayOut(err))
@@ -59,13 +59,13 @@ func withWayOut(err error) error {
 }
 
 // respondToLeak deals with the keys of one account, if it is covered.
-func (s *session) respondToLeak(ctx context.Context, e leak.Event) (*leak.Answer, error) {
+func (s *session) respondToLeak(ctx context.Context, e leak.Event) (*leak.Response, error) {
 	log := s.log.With("account", e.Account)
 	responder := leak.Responder{
-		ID: s.id, Account: s.estate.account(e.Account), Config: s.cfg, Channels: s.channels, Store: s.store,
+		ID: s.id, Account: s.accounts.account(e.Account), Config: s.cfg, Channels: s.channels, Store: s.store,
 		Log: log, Now: s.Now, DryRun: s.dryRun, Budget: budget.Leak(s.Now(), s.endOf(budget.Work)),
 	}
-	covers, err := s.estate.covers(ctx, e.Account)
+	covers, err := s.accounts.covers(ctx, e.Account)
 	if err == nil && !covers {
 		if e.ARN == "" {
 			return nil, refuse("nothing was done about keys of account %s: the settings do not cover the account; check --account and SLEUTH_ACCOUNTS", e.Account)
@@ -74,7 +74,7 @@ func (s *session) respondToLeak(ctx context.Context, e leak.Event) (*leak.Answer
 		return &answer, nil
 	}
 	if err == nil {
-		m, entering := s.estate.enter(ctx, e.Account, log)
+		m, entering := s.accounts.enter(ctx, e.Account, log)
 		if err = entering; err == nil {
 			responder.Account, responder.IAM = m.Account, iam.NewFromConfig(m.aws)
 			responder.Config.Policy.OwnKeys = m.OwnKeys

@@ -69,7 +69,7 @@ func (a *App) Reactivate(ctx context.Context, cfg config.Config, o ReactivateOpt
 		if err == nil {
 			err = r.enableIn(ctx, m, keys[account])
 		}
-		if err != nil && !members.Alone {
+		if err != nil && !members.HomeOnly {
 			err = fmt.Errorf("account %s: %w", account, err)
 		}
 		failed = append(failed, err)
@@ -86,7 +86,7 @@ type reactivation struct {
 }
 
 // find finds the keys that are meant, by account, each once.
-func (r reactivation) find(ctx context.Context, e *estate, members org.Members) (map[string][]account.KeyRef, error) {
+func (r reactivation) find(ctx context.Context, e *accountSet, members org.Members) (map[string][]account.KeyRef, error) {
 	keys := map[string][]account.KeyRef{}
 	if r.o.Summary != nil {
 		if err := r.findInSummary(keys); err != nil {
@@ -114,8 +114,8 @@ func (r reactivation) find(ctx context.Context, e *estate, members org.Members) 
 
 // findNamed finds the users of the keys that are named: IAM says whose a key of
 // an account alone is, and the ledger which of several accounts it is of.
-func (r reactivation) findNamed(ctx context.Context, e *estate, members org.Members, keys map[string][]account.KeyRef) error {
-	if members.Alone {
+func (r reactivation) findNamed(ctx context.Context, e *accountSet, members org.Members, keys map[string][]account.KeyRef) error {
+	if members.HomeOnly {
 		for _, id := range r.o.Keys {
 			home := e.home.Account.ID
 			out, err := iam.NewFromConfig(e.home.aws).GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(id)})
@@ -146,7 +146,7 @@ func (r reactivation) findNamed(ctx context.Context, e *estate, members org.Memb
 // findInLedger adds the keys whose records are meant.
 func (r reactivation) findInLedger(ctx context.Context, members org.Members, keys map[string][]account.KeyRef, meant func(ledger.Record) bool) error {
 	load := r.store.List
-	if members.Alone {
+	if members.HomeOnly {
 		load = func(ctx context.Context) ([]ledger.Record, error) { return r.store.Load(ctx, members.Accounts[0]) }
 	}
 	records, err := load(ctx)

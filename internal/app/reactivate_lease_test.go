@@ -41,7 +41,7 @@ func (a *asking) clock() time.Time {
 
 // takenStore says when a lease was acquired, and can be made to refuse.
 type takenStore struct {
-	*ledger.Memory
+	*ledger.MemoryStore
 	acquired chan struct{}
 	mu       sync.Mutex
 	refuse   error
@@ -54,7 +54,7 @@ func (s *takenStore) Acquire(ctx context.Context, account, holder string, now ti
 	if s.refuse != nil {
 		return s.refuse
 	}
-	return s.Memory.Acquire(ctx, account, holder, now, ttl)
+	return s.MemoryStore.Acquire(ctx, account, holder, now, ttl)
 }
 
 // confirm waits for the answer, as the command line does.
@@ -73,7 +73,7 @@ const askedKey = "AKIAREACTIVATE000001"
 func ask(t *testing.T) *asking {
 	t.Helper()
 	a := &asking{
-		store: &takenStore{Memory: ledger.NewMemory(), acquired: make(chan struct{}, 1)},
+		store: &takenStore{MemoryStore: ledger.NewMemory(), acquired: make(chan struct{}, 1)},
 		ticks: make(chan time.Time), asked: make(chan string), answer: make(chan bool), ended: make(chan error, 1),
 		now: time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC),
 	}
@@ -111,7 +111,7 @@ func TestReactivateRenewsItsLeaseWhileItAsks(t *testing.T) {
 		a.ticks <- a.clock()
 		<-a.store.acquired
 	}
-	err := a.store.Memory.Acquire(t.Context(), a.aws.Home().ID(), "a run", a.clock(), time.Minute)
+	err := a.store.MemoryStore.Acquire(t.Context(), a.aws.Home().ID(), "a run", a.clock(), time.Minute)
 	if leased, ok := errors.AsType[*ledger.LeasedError](err); !ok || !strings.HasPrefix(leased.Holder, "reactivate-") {
 		t.Errorf("a run was given the account while a person was asked: %v", err)
 	}
@@ -122,7 +122,7 @@ func TestReactivateRenewsItsLeaseWhileItAsks(t *testing.T) {
 	if key, _ := a.aws.Home().Key(askedKey); !key.Active {
 		t.Error("the key is not enabled")
 	}
-	if err := a.store.Memory.Acquire(t.Context(), a.aws.Home().ID(), "a run", a.clock(), time.Minute); err != nil {
+	if err := a.store.MemoryStore.Acquire(t.Context(), a.aws.Home().ID(), "a run", a.clock(), time.Minute); err != nil {
 		t.Errorf("the lease was not given back: %v", err)
 	}
 }

@@ -43,12 +43,12 @@ func (a *App) Run(ctx context.Context, cfg config.Config, o RunOptions) (*org.Su
 	if members, err = members.Only(o.Only); err != nil {
 		return nil, err
 	}
-	if !members.Alone {
+	if !members.HomeOnly {
 		s.log.InfoContext(ctx, "run over several accounts begins", "accounts", len(members.Accounts),
 			"suspended", members.Suspended, "excluded", members.Excluded, "dry_run", s.dryRun)
 	}
 	summary := org.NewSummary(s.id, members, began, s.dryRun)
-	org.Each(working, members.Accounts, cfg.Scope.Concurrency, s.runAndReport, func(_ string, one sleuth.Summary) {
+	org.ForEachAccount(working, members.Accounts, cfg.Scope.Concurrency, s.runAndReport, func(_ string, one sleuth.Summary) {
 		if o.Each != nil {
 			o.Each(s.Out, one)
 		}
@@ -62,10 +62,10 @@ func (a *App) Run(ctx context.Context, cfg config.Config, o RunOptions) (*org.Su
 // begin connects, finds out which accounts there are to cover, and opens what
 // the runs on them share.
 func (s *session) begin(ctx context.Context) (members org.Members, err error) {
-	if s.estate, err = s.connectHome(ctx, s.cfg, s.id); err != nil {
+	if s.accounts, err = s.connectHome(ctx, s.cfg, s.id); err != nil {
 		return members, err
 	}
-	if members, err = s.estate.members(ctx); err != nil {
+	if members, err = s.accounts.members(ctx); err != nil {
 		return members, err
 	}
 	return members, s.open(ctx)
@@ -75,7 +75,7 @@ func (s *session) begin(ctx context.Context) (members org.Members, err error) {
 func (s *session) finish(ctx context.Context, members org.Members, summary *org.Summary) {
 	s.reportFailures(ctx, summary)
 	summary.Finish(s.Now())
-	if !members.Alone {
+	if !members.HomeOnly {
 		s.log.InfoContext(ctx, "run over several accounts ends", "totals", summary.Totals)
 	}
 }
@@ -84,7 +84,7 @@ func (s *session) finish(ctx context.Context, members org.Members, summary *org.
 // accounts that these did not cover.
 func (s *session) deliverPending(ctx context.Context, organization string, runs []sleuth.Summary) org.Delivered {
 	digest := s.digest(organization)
-	digest.Names = s.estate.names
+	digest.Names = s.accounts.names
 	switch {
 	case s.cfg.Digest:
 		return digest.Send(ctx, runs)
@@ -99,7 +99,7 @@ func (s *session) deliverPending(ctx context.Context, organization string, runs 
 func (s *session) digest(organization string) org.Digest {
 	return org.Digest{
 		Run: s.id, Holder: s.id + "-digest." + randomID(), Organization: organization, Breaker: &s.breaker,
-		Blank: s.cfg.NewBulletin(), Channels: s.channels, Store: s.store, Log: s.log, Lease: s.cfg.Lease, Now: s.Now, DryRun: s.dryRun,
+		NewBatch: s.cfg.NewBatch(), Channels: s.channels, Store: s.store, Log: s.log, Lease: s.cfg.Lease, Now: s.Now, DryRun: s.dryRun,
 		Budget: budget.Sending(s.Now(), s.endOf(budget.Digest)),
 	}
 }
@@ -120,7 +120,7 @@ func (s *session) runOn(ctx context.Context, b budget.Budget, account string) (s
 	log := s.log.With("account", account)
 	entering, cancel := b.Context(ctx, budget.Read, s.Now())
 	defer cancel()
-	m, err := s.estate.enter(entering, account, log)
+	m, err := s.accounts.enter(entering, account, log)
 	if err != nil {
 		log.ErrorContext(ctx, "the account was not entered", "error", awserr.Message(err))
 		summary = s.notEntered(account, err)
@@ -128,12 +128,12 @@ func (s *session) runOn(ctx context.Context, b budget.Budget, account string) (s
 		return summary, false
 	}
 	summary = s.runIn(ctx, b, m, log)
-	return summary, !summary.Begun && summary.Skipped == ""
+	return summary, !summary.Started && summary.Skipped == ""
 }
 
 // notEntered is the summary of an account that no run was made on.
 func (s *session) notEntered(account string, why error) sleuth.Summary {
-	return org.NotEntered(s.estate.account(account), s.id, s.Now(), s.dryRun, why)
+	return org.NotEntered(s.accounts.account(account), s.id, s.Now(), s.dryRun, why)
 }
 
 // runIn makes one run in an account that we are connected to. Its log carries
@@ -143,7 +143,7 @@ func (s *session) runIn(ctx context.Context, b budget.Budget, m member, log *slo
 	cfg.Policy.OwnKeys = m.OwnKeys
 	log.InfoContext(ctx, "run begins", "auto_expire", cfg.Policy.AutoExpire, "dry_run", s.dryRun, "state", s.store.String(), "rules", report.Rules(cfg.Rules))
 	client := iam.NewFromConfig(m.aws)
-	addOthers := s.beginOthers(ctx, b, client)
+	addOthers := s.startCredentialReport(ctx, b, client)
 	runner := sleuth.Runner{
 		Began:    s.began,
 		Budget:   b,

@@ -24,7 +24,7 @@ type session struct {
 	log    *slog.Logger
 	budget budget.Budget // splits the time of the invocation
 
-	estate   *estate // nil if there is no connection
+	accounts *accountSet // nil if there is no connection
 	channels []notify.Channel
 	store    ledger.Store
 	breaker  outbox.Breaker   // of every channel, for as long as the invocation lasts
@@ -46,7 +46,7 @@ func (a *App) newSession(ctx context.Context, cfg config.Config, id string, bega
 // open sets up where people are notified and what is remembered, in the home
 // account. The store is for the caller to close.
 func (s *session) open(ctx context.Context) (err error) {
-	home := s.estate.home.aws
+	home := s.accounts.home.aws
 	s.archive = archiveOf(s.cfg.Evidence, home)
 	if s.channels, err = s.openChannels(ctx, s.cfg, home, s.dryRun); err != nil {
 		return err
@@ -58,9 +58,9 @@ func (s *session) open(ctx context.Context) (err error) {
 // didNotBegin is the error of a session that could not begin, once the bus has
 // its event. Evidence of it is left as well, if it is known where.
 func (s *session) didNotBegin(ctx context.Context, why error) error {
-	if s.estate == nil {
+	if s.accounts == nil {
 		return why
 	}
 	s.leaveNotBegun(ctx, why)
-	return s.publishDidNotBegin(ctx, s.estate.home.Account, why)
+	return s.publishDidNotBegin(ctx, s.accounts.home.Account, why)
 }

@@ -54,20 +54,20 @@ func (a *App) ListAccounts(ctx context.Context, cfg config.Config, dryRun bool) 
 }
 
 func (s *session) list(ctx context.Context) (_ *Listed, err error) {
-	if s.estate, err = s.connectHome(ctx, s.cfg, s.id); err != nil {
+	if s.accounts, err = s.connectHome(ctx, s.cfg, s.id); err != nil {
 		return nil, err
 	}
-	members, err := s.estate.members(ctx)
+	members, err := s.accounts.members(ctx)
 	if err != nil {
 		return nil, err
 	}
-	shelf := s.shelf(s.id)
+	shelf := s.runStore(s.id)
 	listing := org.Listing{Members: members, Run: s.id, Began: s.began, DryRun: s.dryRun, OUs: s.cfg.Scope.OUs}
 	return &Listed{Listing: listing, Bucket: shelf.Bucket, Key: shelf.ItemsKey()}, shelf.PutListing(ctx, listing)
 }
 
-func (s *session) shelf(run string) org.Shelf {
-	return org.Shelf{S3: s3.NewFromConfig(s.estate.home.aws, usePathStyle), Bucket: s.cfg.ResultsBucket, Run: run}
+func (s *session) runStore(run string) org.RunStore {
+	return org.RunStore{S3: s3.NewFromConfig(s.accounts.home.aws, usePathStyle), Bucket: s.cfg.ResultsBucket, Run: run}
 }
 
 // BusyError says that another run, or an invocation of this one that died, has
@@ -104,7 +104,7 @@ func (a *App) RunAccount(ctx context.Context, cfg config.Config, step Step, acco
 	}
 	b := s.onAccount()
 	summary, refused := s.runOn(working, b, account)
-	if summary.Begun { // else it may be tried again; the step that summarizes reports it
+	if summary.Started { // else it may be tried again; the step that summarizes reports it
 		s.reportFailure(ctx, b, &summary)
 	}
 	putting, stop := s.during(ctx, budget.Result)
@@ -121,18 +121,18 @@ func (a *App) RunAccount(ctx context.Context, cfg config.Config, step Step, acco
 // resume finds the accounts of a run that ListAccounts has begun, and opens what
 // a session needs. What is kept in the bucket is checked, as it may be another
 // run's, or out of date.
-func (s *session) resume(ctx context.Context, step Step) (listing org.Listing, shelf org.Shelf, err error) {
-	if s.estate, err = s.connectHome(ctx, s.cfg, step.Run); err != nil {
+func (s *session) resume(ctx context.Context, step Step) (listing org.Listing, shelf org.RunStore, err error) {
+	if s.accounts, err = s.connectHome(ctx, s.cfg, step.Run); err != nil {
 		return listing, shelf, err
 	}
-	shelf = s.shelf(step.Run)
+	shelf = s.runStore(step.Run)
 	if listing, err = shelf.Listing(ctx); err != nil {
 		return listing, shelf, fmt.Errorf("find the accounts of run %s: %w", step.Run, err)
 	}
 	if err := listing.Check(step.Run, step.Began, s.Now(), s.cfg.Scope); err != nil {
 		return listing, shelf, fmt.Errorf("the list of run %s cannot be used, and nothing was done: %w; start a new run", step.Run, err)
 	}
-	s.estate.names = listing.Names
+	s.accounts.names = listing.Names
 	s.began, s.dryRun = listing.Began, s.dryRun || listing.DryRun
 	return listing, shelf, s.open(ctx)
 }
@@ -163,7 +163,7 @@ func (a *App) Summarize(ctx context.Context, cfg config.Config, step Step) (summ
 		if account := listing.Accounts[i]; !cfg.Scope.Allows(account) {
 			one = s.notEntered(account, errNotCovered)
 		}
-		if !one.Begun {
+		if !one.Started {
 			s.reportFailure(ctx, events, &one)
 		}
 		summary.Add(one)

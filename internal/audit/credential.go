@@ -50,7 +50,7 @@ func JudgeCredential(c Credential, rules Rules, now time.Time) Verdict {
 	}
 	v := judge(Key{Status: status, Created: c.Changed}, lastUse, Exemption{}, rules, now)
 	if c.Kind == RootAccessKey && c.Active {
-		v.State, v.Underlying = Expire, Expire
+		v.State, v.Underlying = Expired, Expired
 	}
 	return v
 }

@@ -19,17 +19,17 @@ func TestJudgeCredential(t *testing.T) {
 		shown  bool
 		urgent bool
 	}{
-		{"a new root key", audit.Credential{Kind: audit.RootAccessKey, Active: true, Changed: ago(0)}, audit.Expire, true, true},
-		{"an old root key", audit.Credential{Kind: audit.RootAccessKey, Active: true, Changed: ago(900)}, audit.Expire, true, true},
+		{"a new root key", audit.Credential{Kind: audit.RootAccessKey, Active: true, Changed: ago(0)}, audit.Expired, true, true},
+		{"an old root key", audit.Credential{Kind: audit.RootAccessKey, Active: true, Changed: ago(900)}, audit.Expired, true, true},
 		{"a root key that is off", audit.Credential{Kind: audit.RootAccessKey, Changed: ago(900)}, audit.Disabled, true, false},
 		{"a password in use", audit.Credential{Kind: audit.ConsolePassword, Active: true, Changed: ago(79), LastUsed: ago(29)}, audit.Good, false, false},
-		{"an old password", audit.Credential{Kind: audit.ConsolePassword, Active: true, Changed: ago(80), LastUsed: ago(1)}, audit.Old, true, false},
-		{"a password past its limit", audit.Credential{Kind: audit.ConsolePassword, Active: true, Changed: ago(90), LastUsed: ago(1)}, audit.Expire, true, false},
-		{"a password nobody uses", audit.Credential{Kind: audit.ConsolePassword, Active: true, Changed: ago(60), LastUsed: ago(30)}, audit.Stagnant, true, false},
-		{"a password never used", audit.Credential{Kind: audit.ConsolePassword, Active: true, Changed: ago(45)}, audit.StagnantExpire, true, false},
+		{"an old password", audit.Credential{Kind: audit.ConsolePassword, Active: true, Changed: ago(80), LastUsed: ago(1)}, audit.Aging, true, false},
+		{"a password past its limit", audit.Credential{Kind: audit.ConsolePassword, Active: true, Changed: ago(90), LastUsed: ago(1)}, audit.Expired, true, false},
+		{"a password nobody uses", audit.Credential{Kind: audit.ConsolePassword, Active: true, Changed: ago(60), LastUsed: ago(30)}, audit.Idle, true, false},
+		{"a password never used", audit.Credential{Kind: audit.ConsolePassword, Active: true, Changed: ago(45)}, audit.IdleExpired, true, false},
 		{"a certificate, of whose use nothing is known", audit.Credential{Kind: audit.SigningCertificate, Active: true, Changed: ago(79)}, audit.Good, true, false},
-		{"an old certificate", audit.Credential{Kind: audit.SigningCertificate, Active: true, Changed: ago(80)}, audit.Old, true, false},
-		{"a certificate past its limit", audit.Credential{Kind: audit.SigningCertificate, Active: true, Changed: ago(90)}, audit.Expire, true, false},
+		{"an old certificate", audit.Credential{Kind: audit.SigningCertificate, Active: true, Changed: ago(80)}, audit.Aging, true, false},
+		{"a certificate past its limit", audit.Credential{Kind: audit.SigningCertificate, Active: true, Changed: ago(90)}, audit.Expired, true, false},
 		{"a certificate that is off", audit.Credential{Kind: audit.SigningCertificate, Changed: ago(90)}, audit.Disabled, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -145,7 +145,7 @@ func endOf(day time.Time) time.Time {
 
 // Under is the exemption as the rules take it at now: with a Refusal where they
 // do not honour it.
-func (e Exemption) Under(rules ExemptionRules, now time.Time) Exemption {
+func (e Exemption) Apply(rules ExemptionRules, now time.Time) Exemption {
 	if !e.Claimed || e.ended(now) {
 		return e
 	}
@@ -166,7 +166,7 @@ func (e Exemption) Under(rules ExemptionRules, now time.Time) Exemption {
 func (e Exemption) ended(now time.Time) bool { return !e.End.IsZero() && !now.Before(e.End) }
 
 // Holds reports whether the exemption is in force at now.
-func (e Exemption) Holds(now time.Time) bool {
+func (e Exemption) ActiveAt(now time.Time) bool {
 	return e.Claimed && !e.ended(now) && !e.Refusal.Refused()
 }
 

@@ -99,16 +99,16 @@ func TestADatedExemptionHoldsThroughItsLastDayInUTC(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if got := e.Holds(c.at); got != c.want {
+			if got := e.ActiveAt(c.at); got != c.want {
 				t.Errorf("holds: %t, want %t", got, c.want)
 			}
 		})
 	}
-	if !audit.ParseExemption("false").Holds(newYear.AddDate(500, 0, 0)) {
+	if !audit.ParseExemption("false").ActiveAt(newYear.AddDate(500, 0, 0)) {
 		t.Error("an exemption without an end has ended")
 	}
 	for _, value := range []string{"true", "no"} {
-		if audit.ParseExemption(value).Holds(now) {
+		if audit.ParseExemption(value).ActiveAt(now) {
 			t.Errorf("%q exempts", value)
 		}
 	}
@@ -242,13 +242,13 @@ func TestWhichExemptionsAreHonoured(t *testing.T) {
 			for _, name := range []string{"", ":AKIA1"} {
 				user := audit.User{Tags: audit.Tags{{Key: "KeyAutoExpire" + name, Value: c.tag}, {Key: "KeyAutoExpireReason" + name, Value: c.reason}}}
 				e := audit.ExemptionOf(user, "AKIA1")
-				held := e.Holds(at)
-				e = e.Under(c.rules, at)
+				held := e.ActiveAt(at)
+				e = e.Apply(c.rules, at)
 				if got := e.Refusal.String(); got != c.why || e.Refusal.Refused() != (c.why != "") {
 					t.Errorf("not honoured as %q, want %q", got, c.why)
 				}
-				if e.Holds(at) != (held && c.why == "") {
-					t.Errorf("holds: %t", e.Holds(at))
+				if e.ActiveAt(at) != (held && c.why == "") {
+					t.Errorf("holds: %t", e.ActiveAt(at))
 				}
 				remedy := strings.ReplaceAll(strings.ReplaceAll(c.remedy, "KeyAutoExpire ", "KeyAutoExpire"+name+" "), "Reason ", "Reason"+name+" ")
 				if got := e.Remedy(); c.why != "" && got != remedy {
@@ -319,7 +319,7 @@ func FuzzParseExemption(f *testing.F) {
 		if !e.End.IsZero() && !e.Claimed {
 			t.Errorf("%q ends what it does not claim: %+v", value, e)
 		}
-		if e.Unreadable && e.Holds(now) {
+		if e.Unreadable && e.ActiveAt(now) {
 			t.Errorf("%q is unreadable and exempts", value)
 		}
 		if padded := audit.ParseExemption(" \t" + value + " \n"); padded != e {
@@ -334,7 +334,7 @@ func FuzzParseExemption(f *testing.F) {
 		if day := e.LastDay(); !e.End.IsZero() && !strings.Contains(value, day.Format(time.DateOnly)) {
 			t.Errorf("%q exempts through %v", value, day)
 		}
-		if !e.End.IsZero() && (!e.Holds(e.End.Add(-1)) || e.Holds(e.End)) {
+		if !e.End.IsZero() && (!e.ActiveAt(e.End.Add(-1)) || e.ActiveAt(e.End)) {
 			t.Errorf("%q ends at %v, and does not", value, e.End)
 		}
 		// Only these two words decide; a text with neither is doubt.

@@ -33,4 +33,4 @@ func (rules Rules) LimitInactivity() bool {
 
 // NeedsTags reports whether reading a user's tags can change anything for a
 // key: only for one that somebody would hear of, or be exempt from.
-func NeedsTags(v Verdict) bool { return v.State.Warned() || v.State.PastLimit() }
+func NeedsTags(v Verdict) bool { return v.State.NeedsWarning() || v.State.PastLimit() }

@@ -52,7 +52,7 @@ func TestNeedsTags(t *testing.T) {
 	t.Parallel()
 	for state, want := range map[audit.State]bool{
 		audit.Good: false, audit.Disabled: false,
-		audit.Stagnant: true, audit.Old: true, audit.StagnantExpire: true, audit.Expire: true,
+		audit.Idle: true, audit.Aging: true, audit.IdleExpired: true, audit.Expired: true,
 	} {
 		if got := audit.NeedsTags(audit.Verdict{State: state}); got != want {
 			t.Errorf("%s: needs tags %t, want %t", state, got, want)

@@ -86,7 +86,7 @@ func (h Hold) Because(v Verdict) string {
 }
 
 // Warned is one limit that an owner was warned of.
-type Warned struct {
+type LimitWarning struct {
 	Deadline time.Time `json:"deadline"`  // the limit as it stood (UTC)
 	First    time.Time `json:"first"`     // when the first warning of it was delivered (UTC)
 	Last     time.Time `json:"last"`      // when the newest was (UTC)
@@ -99,13 +99,13 @@ type Warned struct {
 
 // History is what earlier runs told a key's owner: one entry a limit.
 type History struct {
-	Creation   Warned `json:"creation,omitzero"`
-	Inactivity Warned `json:"inactivity,omitzero"`
+	Creation   LimitWarning `json:"creation,omitzero"`
+	Inactivity LimitWarning `json:"inactivity,omitzero"`
 }
 
 // ToldOfRefusal reports whether the owner heard that the key's exemption is not
 // honoured.
-func (h History) ToldOfRefusal() bool {
+func (h History) AddRefusal() bool {
 	return !h.Creation.Refused.IsZero() || !h.Inactivity.Refused.IsZero()
 }
 
@@ -132,14 +132,14 @@ type Decision struct {
 
 // Decide turns a verdict into a decision.
 func Decide(key Key, v Verdict, rules Rules, history History, policy Policy, now time.Time) Decision {
-	if !v.State.Warned() && !v.State.PastLimit() {
+	if !v.State.NeedsWarning() && !v.State.PastLimit() {
 		return Decision{}
 	}
 	own, other := limits(v, rules, history, policy)
-	d := Decision{Action: Warn, At: own.takes(now), DaysLeft: own.daysUntilTaken(now)}
-	if d.OtherDaysLeft = other.daysUntilTaken(now); v.State == Expire {
+	d := Decision{Action: Warn, At: own.disablesAt(now), DaysLeft: own.daysUntilDisabled(now)}
+	if d.OtherDaysLeft = other.daysUntilDisabled(now); v.State == Expired {
 		d.OtherDaysLeft = d.DaysLeft // past the creation limit, use is of no matter
-	} else if at := other.takes(now); at.Before(d.At) {
+	} else if at := other.disablesAt(now); at.Before(d.At) {
 		d.At = at
 	}
 	if v.State.PastLimit() {
@@ -189,7 +189,7 @@ func due(v Verdict, rules Rules, history History, policy Policy, d Decision) boo
 	if len(policy.RemindAt) == 0 {
 		return true
 	}
-	for _, limit := range limitsInSight(v, rules, history, policy, d) {
+	for _, limit := range limitsWarnedAbout(v, rules, history, policy, d) {
 		if v.State.PastLimit() && limit.reason != v.State.Reason() {
 			continue
 		}
@@ -221,11 +221,11 @@ func (d Decision) namesDay(v Verdict) bool {
 
 // limit is one of the two deadlines, with what its owner knows of it.
 type limit struct {
-	reason   Reason
-	deadline time.Time
-	daysLeft int
-	sightIn  int // days until the warning age; zero or less once it is reached
-	warned   Warned
+	reason           Reason
+	deadline         time.Time
+	daysLeft         int
+	daysUntilWarning int // days until the warning age; zero or less once it is reached
+	warned           LimitWarning
 	// notice is how many days must lie between the first delivered warning and
 	// the disabling; of a refused exemption, the first that speaks of it.
 	notice  int
@@ -237,11 +237,11 @@ type limit struct {
 // warning of it as the owner of any other key gets.
 func limits(v Verdict, rules Rules, history History, policy Policy) (own, other limit) {
 	creation := limit{
-		reason: CreationAge, deadline: v.ExpiresAt, daysLeft: v.ExpiresIn, sightIn: rules.WarningAge - v.Age,
+		reason: CreationAge, deadline: v.ExpiresAt, daysLeft: v.ExpiresIn, daysUntilWarning: rules.WarningAge - v.Age,
 		warned: history.Creation, notice: policy.MinNoticeDays, refused: v.Refused(),
 	}
 	inactivity := limit{
-		reason: Inactivity, deadline: v.StagnatesAt, daysLeft: v.StagnatesIn, sightIn: rules.InactivityWarningAge - v.IdleAge,
+		reason: Inactivity, deadline: v.IdleLimitAt, daysLeft: v.StagnatesIn, daysUntilWarning: rules.InactivityWarningAge - v.IdleAge,
 		warned: history.Inactivity, notice: policy.MinNoticeDays, refused: v.Refused(),
 	}
 	if v.Refused() {
@@ -257,11 +257,11 @@ func limits(v Verdict, rules Rules, history History, policy Policy) (own, other 
 // limitsInSight are the limits whose warning age the key has reached, with the
 // days left that its owner is told. Inactivity is out of sight where creation
 // comes first, as then the last use need not have been read.
-func limitsInSight(v Verdict, rules Rules, history History, policy Policy, d Decision) []limit {
+func limitsWarnedAbout(v Verdict, rules Rules, history History, policy Policy, d Decision) []limit {
 	own, other := limits(v, rules, history, policy)
 	own.daysLeft, other.daysLeft = d.DaysLeft, d.OtherDaysLeft
-	comesFirst := v.State != Expire && v.StagnatesAt.Before(v.ExpiresAt)
-	if other.sightIn > 0 || other.reason == Inactivity && !comesFirst {
+	comesFirst := v.State != Expired && v.IdleLimitAt.Before(v.ExpiresAt)
+	if other.daysUntilWarning > 0 || other.reason == Inactivity && !comesFirst {
 		return []limit{own}
 	}
 	return []limit{own, other}
@@ -284,13 +284,13 @@ func (l limit) firstWarned() time.Time {
 // takes is when the key will be disabled for this limit: at the deadline, or
 // once the owner has had the minimum notice. That begins with the first
 // warning, which is sent now or as the key reaches the warning age.
-func (l limit) takes(now time.Time) time.Time {
+func (l limit) disablesAt(now time.Time) time.Time {
 	if l.notice == 0 {
 		return l.deadline
 	}
 	first := l.firstWarned()
 	if first.IsZero() {
-		first = now.Add(time.Duration(max(0, l.sightIn)) * day)
+		first = now.Add(time.Duration(max(0, l.daysUntilWarning)) * day)
 	}
 	if ends := first.Add(time.Duration(l.notice) * day); ends.After(l.deadline) {
 		return ends
@@ -301,9 +301,9 @@ func (l limit) takes(now time.Time) time.Time {
 // daysUntilTaken is the days until then. To a deadline they are the verdict's
 // own; to the end of a notice they are rounded up, so that nobody is told fewer
 // than there are.
-func (l limit) daysUntilTaken(now time.Time) int {
+func (l limit) daysUntilDisabled(now time.Time) int {
 	left := max(0, l.daysLeft)
-	if at := l.takes(now); at.After(l.deadline) {
+	if at := l.disablesAt(now); at.After(l.deadline) {
 		left = max(left, int((at.Sub(now)+day-1)/day))
 	}
 	return left
@@ -324,9 +324,9 @@ func rungFor(daysLeft int, ladder []int) (rung int, onLadder bool) {
 
 // Told is the history after a warning about v, decided by d, was delivered at
 // now.
-func (h History) Told(v Verdict, rules Rules, d Decision, now time.Time) History {
-	for _, limit := range limitsInSight(v, rules, h, Policy{}, d) {
-		w := Warned{Deadline: limit.deadline, First: now, Last: now, DaysLeft: limit.daysLeft}
+func (h History) Add(v Verdict, rules Rules, d Decision, now time.Time) History {
+	for _, limit := range limitsWarnedAbout(v, rules, h, Policy{}, d) {
+		w := LimitWarning{Deadline: limit.deadline, First: now, Last: now, DaysLeft: limit.daysLeft}
 		if limit.warned.Deadline.Equal(limit.deadline) && !limit.warned.First.IsZero() {
 			w.First = limit.warned.First
 		}

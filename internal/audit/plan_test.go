@@ -64,10 +64,10 @@ func TestMinimumNotice(t *testing.T) {
 	t.Parallel()
 	old, unused := keyOf(95, 1), keyOf(40, 33)
 	created := func(first time.Time) audit.History {
-		return audit.History{Creation: audit.Warned{Deadline: in(-5), First: first, Last: now, DaysLeft: 1}}
+		return audit.History{Creation: audit.LimitWarning{Deadline: in(-5), First: first, Last: now, DaysLeft: 1}}
 	}
 	idle := func(first time.Time) audit.History {
-		return audit.History{Inactivity: audit.Warned{Deadline: in(-3), First: first, Last: now, DaysLeft: 1}}
+		return audit.History{Inactivity: audit.LimitWarning{Deadline: in(-3), First: first, Last: now, DaysLeft: 1}}
 	}
 	for _, c := range []struct {
 		name    string
@@ -86,12 +86,12 @@ func TestMinimumNotice(t *testing.T) {
 		{"warned long ago", old, created(in(-40)), audit.Disable, 0, in(-5), audit.NotHeld},
 		{"warned of another limit only", old, idle(in(-40)), audit.Warn, 7, in(7), audit.HeldForNotice},
 		{"warned of the limit as it was before the rules changed", old,
-			audit.History{Creation: audit.Warned{Deadline: in(-35), First: in(-40)}}, audit.Warn, 7, in(7), audit.HeldForNotice},
+			audit.History{Creation: audit.LimitWarning{Deadline: in(-35), First: in(-40)}}, audit.Warn, 7, in(7), audit.HeldForNotice},
 		{"unused, warned 6 days ago", unused, idle(in(-6)), audit.Warn, 1, in(1), audit.HeldForNotice},
 		{"unused, warned 7 days ago", unused, idle(in(-7)), audit.Disable, 0, now, audit.NotHeld},
 		{"unused, warned of its age only", unused, created(in(-40)), audit.Warn, 7, in(7), audit.HeldForNotice},
 		{"used since it was warned", unused,
-			audit.History{Inactivity: audit.Warned{Deadline: in(-10), First: in(-40)}}, audit.Warn, 7, in(7), audit.HeldForNotice},
+			audit.History{Inactivity: audit.LimitWarning{Deadline: in(-10), First: in(-40)}}, audit.Warn, 7, in(7), audit.HeldForNotice},
 		{"not yet due, and warned late", keyOf(88, 1), audit.History{}, audit.Warn, 7, in(7), audit.NotHeld},
 		{"not yet due, and warned in time", keyOf(80, 1), audit.History{}, audit.Warn, 10, in(10), audit.NotHeld},
 	} {
@@ -112,7 +112,7 @@ func TestMinimumNotice(t *testing.T) {
 // the warning age to the limit.
 func TestTheNoticeOfARefusedExemption(t *testing.T) {
 	t.Parallel()
-	refused := audit.ParseExemption("False").Under(audit.ExemptionRules{MaxDays: 30}, now)
+	refused := audit.ParseExemption("False").Apply(audit.ExemptionRules{MaxDays: 30}, now)
 	for _, c := range []struct {
 		name   string
 		key    audit.Key
@@ -153,7 +153,7 @@ func TestRemindAt(t *testing.T) {
 	expiring := func(left int) audit.Key { return keyOf(90-left, 0) }
 	// told is the history after a warning with so many days left.
 	told := func(key audit.Key, left int) audit.History {
-		return audit.History{Creation: audit.Warned{Deadline: key.Created.Add(90 * day), First: in(-9), Last: in(-1), DaysLeft: left}}
+		return audit.History{Creation: audit.LimitWarning{Deadline: key.Created.Add(90 * day), First: in(-9), Last: in(-1), DaysLeft: left}}
 	}
 	for _, c := range []struct {
 		name      string
@@ -200,7 +200,7 @@ func TestRemindAtPastTheLimit(t *testing.T) {
 	key := keyOf(95, 1)
 	policy := audit.Policy{RemindAt: []int{30, 7, 1}}
 	warned := func(left int) audit.History {
-		return audit.History{Creation: audit.Warned{Deadline: in(-5), First: in(-9), Last: in(-1), DaysLeft: left}}
+		return audit.History{Creation: audit.LimitWarning{Deadline: in(-5), First: in(-9), Last: in(-1), DaysLeft: left}}
 	}
 	for _, c := range []struct {
 		name    string
@@ -232,7 +232,7 @@ func TestRemindAtAMovedDeadlineIsANewStory(t *testing.T) {
 	policy := audit.Policy{AutoExpire: true, RemindAt: []int{30, 7, 1}}
 	key := keyOf(40, 24) // 6 days left by inactivity
 	warned := func(deadline time.Time) audit.History {
-		return audit.History{Inactivity: audit.Warned{Deadline: deadline, First: in(-30), Last: in(-25), DaysLeft: 6}}
+		return audit.History{Inactivity: audit.LimitWarning{Deadline: deadline, First: in(-30), Last: in(-25), DaysLeft: 6}}
 	}
 	if d := decide(key, warned(in(6)), policy); d.Action != audit.Nothing {
 		t.Errorf("told of this deadline at this rung, and told again: %+v", d)
@@ -248,9 +248,9 @@ func TestRemindAtLooksAtBothLimits(t *testing.T) {
 	t.Parallel()
 	policy := audit.Policy{AutoExpire: true, RemindAt: []int{30, 7, 1}}
 	key := keyOf(65, 23) // 25 days left by creation, 7 by inactivity
-	creation := audit.Warned{Deadline: in(25), First: in(-5), Last: in(-1), DaysLeft: 26}
-	inactivity := func(left int) audit.Warned {
-		return audit.Warned{Deadline: in(7), First: in(-3), Last: in(-1), DaysLeft: left}
+	creation := audit.LimitWarning{Deadline: in(25), First: in(-5), Last: in(-1), DaysLeft: 26}
+	inactivity := func(left int) audit.LimitWarning {
+		return audit.LimitWarning{Deadline: in(7), First: in(-3), Last: in(-1), DaysLeft: left}
 	}
 	if d := decide(key, audit.History{Creation: creation, Inactivity: inactivity(8)}, policy); d.Action != audit.Warn {
 		t.Errorf("its inactivity passed a rung: %+v", d)
@@ -276,57 +276,57 @@ func TestTold(t *testing.T) {
 	}{
 		{
 			name: "first of one limit", key: keyOf(60, 1), told: 30,
-			want: audit.History{Creation: audit.Warned{Deadline: in(30), First: now, Last: now, DaysLeft: 30}},
+			want: audit.History{Creation: audit.LimitWarning{Deadline: in(30), First: now, Last: now, DaysLeft: 30}},
 		},
 		{
 			name: "first of both", key: keyOf(65, 23), told: 25, other: 7,
 			want: audit.History{
-				Creation:   audit.Warned{Deadline: in(25), First: now, Last: now, DaysLeft: 25},
-				Inactivity: audit.Warned{Deadline: in(7), First: now, Last: now, DaysLeft: 7},
+				Creation:   audit.LimitWarning{Deadline: in(25), First: now, Last: now, DaysLeft: 25},
+				Inactivity: audit.LimitWarning{Deadline: in(7), First: now, Last: now, DaysLeft: 7},
 			},
 		},
 		{
 			name: "the other reaches its warning age today", key: keyOf(65, 20), told: 25, other: 10,
 			want: audit.History{
-				Creation:   audit.Warned{Deadline: in(25), First: now, Last: now, DaysLeft: 25},
-				Inactivity: audit.Warned{Deadline: in(10), First: now, Last: now, DaysLeft: 10},
+				Creation:   audit.LimitWarning{Deadline: in(25), First: now, Last: now, DaysLeft: 25},
+				Inactivity: audit.LimitWarning{Deadline: in(10), First: now, Last: now, DaysLeft: 10},
 			},
 		},
 		{
 			name: "its use is in sight, and its age comes first", key: keyOf(85, 22), told: 5, other: 8,
-			want: audit.History{Creation: audit.Warned{Deadline: in(5), First: now, Last: now, DaysLeft: 5}},
+			want: audit.History{Creation: audit.LimitWarning{Deadline: in(5), First: now, Last: now, DaysLeft: 5}},
 		},
 		{
 			name: "again: the first stays", key: keyOf(60, 1), told: 30,
-			before: audit.History{Creation: audit.Warned{Deadline: in(30), First: earlier, Last: earlier, DaysLeft: 34}},
-			want:   audit.History{Creation: audit.Warned{Deadline: in(30), First: earlier, Last: now, DaysLeft: 30}},
+			before: audit.History{Creation: audit.LimitWarning{Deadline: in(30), First: earlier, Last: earlier, DaysLeft: 34}},
+			want:   audit.History{Creation: audit.LimitWarning{Deadline: in(30), First: earlier, Last: now, DaysLeft: 30}},
 		},
 		{
 			name: "a moved deadline begins anew", key: keyOf(40, 25), told: 5,
-			before: audit.History{Inactivity: audit.Warned{Deadline: in(-9), First: earlier, Last: earlier, DaysLeft: 1}},
-			want:   audit.History{Inactivity: audit.Warned{Deadline: in(5), First: now, Last: now, DaysLeft: 5}},
+			before: audit.History{Inactivity: audit.LimitWarning{Deadline: in(-9), First: earlier, Last: earlier, DaysLeft: 1}},
+			want:   audit.History{Inactivity: audit.LimitWarning{Deadline: in(5), First: now, Last: now, DaysLeft: 5}},
 		},
 		{
 			name: "past the limit", key: keyOf(95, 1), told: 0,
-			want: audit.History{Creation: audit.Warned{Deadline: in(-5), First: now, Last: now, DaysLeft: 0}},
+			want: audit.History{Creation: audit.LimitWarning{Deadline: in(-5), First: now, Last: now, DaysLeft: 0}},
 		},
 		{
 			name: "past the limit, with notice to give", key: keyOf(95, 1), told: 7,
-			want: audit.History{Creation: audit.Warned{Deadline: in(-5), First: now, Last: now, DaysLeft: 7}},
+			want: audit.History{Creation: audit.LimitWarning{Deadline: in(-5), First: now, Last: now, DaysLeft: 7}},
 		},
 		{
 			name: "the limit out of sight keeps its history", key: keyOf(60, 1), told: 30,
-			before: audit.History{Inactivity: audit.Warned{Deadline: in(-50), First: earlier, Last: earlier, DaysLeft: 3}},
+			before: audit.History{Inactivity: audit.LimitWarning{Deadline: in(-50), First: earlier, Last: earlier, DaysLeft: 3}},
 			want: audit.History{
-				Creation:   audit.Warned{Deadline: in(30), First: now, Last: now, DaysLeft: 30},
-				Inactivity: audit.Warned{Deadline: in(-50), First: earlier, Last: earlier, DaysLeft: 3},
+				Creation:   audit.LimitWarning{Deadline: in(30), First: now, Last: now, DaysLeft: 30},
+				Inactivity: audit.LimitWarning{Deadline: in(-50), First: earlier, Last: earlier, DaysLeft: 3},
 			},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			v := audit.Judge(c.key, audit.Exemption{}, seed, now)
-			if got := c.before.Told(v, seed, audit.Decision{DaysLeft: c.told, OtherDaysLeft: c.other}, now); got != c.want {
+			if got := c.before.Add(v, seed, audit.Decision{DaysLeft: c.told, OtherDaysLeft: c.other}, now); got != c.want {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
 		})
@@ -374,7 +374,7 @@ func TestRemindAtAndMinimumNotice(t *testing.T) {
 		}
 		if d.Action == audit.Warn {
 			told = append(told, d.DaysLeft)
-			history = history.Told(v, seed, d, at)
+			history = history.Add(v, seed, d, at)
 		}
 	}
 	if want := []int{7, 3, 1}; !slices.Equal(told, want) {
@@ -387,7 +387,7 @@ func TestRemindAtAndMinimumNotice(t *testing.T) {
 func TestRemindAtCreationPastItsLimit(t *testing.T) {
 	t.Parallel()
 	policy := audit.Policy{RemindAt: []int{30, 7, 1}}
-	history := audit.History{}.Told(audit.Judge(keyOf(95, 0), audit.Exemption{}, seed, now), seed, audit.Decision{}, now)
+	history := audit.History{}.Add(audit.Judge(keyOf(95, 0), audit.Exemption{}, seed, now), seed, audit.Decision{}, now)
 	for _, used := range []int{never, 0, 19, 20, 29, 30, 40} {
 		if d := decide(keyOf(95, used), history, policy); d.Action != audit.Nothing {
 			t.Errorf("last used %d days ago: told again: %+v", used, d)
@@ -399,7 +399,9 @@ func TestRemindAtCreationPastItsLimit(t *testing.T) {
 // until the key goes for it, the notice included.
 func TestTheSoonerLimitUnderMinimumNotice(t *testing.T) {
 	t.Parallel()
-	told := func(deadline, first int) audit.Warned { return audit.Warned{Deadline: in(deadline), First: in(first)} }
+	told := func(deadline, first int) audit.LimitWarning {
+		return audit.LimitWarning{Deadline: in(deadline), First: in(first)}
+	}
 	for _, c := range []struct {
 		name        string
 		key         audit.Key
@@ -432,7 +434,7 @@ func TestRemindAtAfterTheSoonerLimitIsGone(t *testing.T) {
 	policy := audit.Policy{RemindAt: []int{30, 14, 7}}
 	past := keyOf(60, 35)
 	v := audit.Judge(past, audit.Exemption{}, seed, now)
-	history := audit.History{}.Told(v, seed, audit.Decide(past, v, seed, audit.History{}, policy, now), now)
+	history := audit.History{}.Add(v, seed, audit.Decide(past, v, seed, audit.History{}, policy, now), now)
 	at := in(16) // 14 days left by age
 	used := past
 	used.LastUsed = at

@@ -54,7 +54,7 @@ func anyExemption() *rapid.Generator[audit.Exemption] {
 		e := audit.ParseExemption(rapid.SampledFrom([]string{
 			"true", "false", "no", "", "false until 2026-03-01", "false until 2026-03-02", "false until 2027-01-01",
 		}).Draw(t, "KeyAutoExpire"))
-		return e.Under(audit.ExemptionRules{
+		return e.Apply(audit.ExemptionRules{
 			MaxDays:    rapid.SampledFrom([]int{0, 0, 30, 400}).Draw(t, "SLEUTH_MAX_EXEMPTION_DAYS"),
 			NeedReason: rapid.Bool().Draw(t, "SLEUTH_REQUIRE_EXEMPTION_REASON"),
 		}, now)
@@ -75,17 +75,17 @@ func anyPolicy() *rapid.Generator[audit.Policy] {
 // anyHistory is what may have been told of a key: of its limits as they are,
 // or as they were.
 func anyHistory(v audit.Verdict) *rapid.Generator[audit.History] {
-	warned := func(deadline time.Time) *rapid.Generator[audit.Warned] {
-		return rapid.Custom(func(t *rapid.T) audit.Warned {
+	warned := func(deadline time.Time) *rapid.Generator[audit.LimitWarning] {
+		return rapid.Custom(func(t *rapid.T) audit.LimitWarning {
 			if rapid.Bool().Draw(t, "never told") {
-				return audit.Warned{}
+				return audit.LimitWarning{}
 			}
 			first := now.Add(-anySpan(60*day).Draw(t, "told ago"))
 			later := now.Add(-day) // no warning of a refusal comes before the first
 			if later.Before(first) {
 				later = first
 			}
-			return audit.Warned{
+			return audit.LimitWarning{
 				Deadline: deadline.Add(rapid.SampledFrom([]time.Duration{0, 0, -day}).Draw(t, "moved")),
 				First:    first, Last: first, DaysLeft: rapid.IntRange(0, 40).Draw(t, "days told"),
 				Refused: rapid.SampledFrom([]time.Time{{}, first, later}).Draw(t, "told of the refusal"),
@@ -95,7 +95,7 @@ func anyHistory(v audit.Verdict) *rapid.Generator[audit.History] {
 	return rapid.Custom(func(t *rapid.T) audit.History {
 		return audit.History{
 			Creation:   warned(v.ExpiresAt).Draw(t, "creation"),
-			Inactivity: warned(v.StagnatesAt).Draw(t, "inactivity"),
+			Inactivity: warned(v.IdleLimitAt).Draw(t, "inactivity"),
 		}
 	})
 }
@@ -124,7 +124,7 @@ func TestLazinessNeverChangesAVerdict(t *testing.T) {
 		}
 		// A limit that comes before the one that the state is named for is
 		// told as well.
-		if a.State.Warned() && sooner(a) != sooner(b) {
+		if a.State.NeedsWarning() && sooner(a) != sooner(b) {
 			t.Errorf("unread: sooner in %d days, read: in %d", sooner(a), sooner(b))
 		}
 		if policy := anyPolicy().Draw(t, "policy"); len(policy.RemindAt) == 0 && policy.MinNoticeDays == 0 {
@@ -215,7 +215,7 @@ func TestLazinessNeverChangesAMessage(t *testing.T) {
 			switch c.Action {
 			case audit.Warn:
 				messages++
-				lazy, full = lazy.Told(a, rules, c, at), full.Told(b, rules, d, at)
+				lazy, full = lazy.Add(a, rules, c, at), full.Add(b, rules, d, at)
 			case audit.Disable:
 				return
 			case audit.Nothing:
@@ -255,7 +255,7 @@ func TestNoWrongKey(t *testing.T) {
 		switch {
 		case key.Status != audit.Active:
 			t.Errorf("disables a key that is %s", key.Status)
-		case exemption.Holds(now):
+		case exemption.ActiveAt(now):
 			t.Errorf("disables the key of an exempt user")
 		case exemption.Unreadable:
 			t.Errorf("disables in doubt")
@@ -270,14 +270,14 @@ func TestNoWrongKey(t *testing.T) {
 		}
 		if policy.MinNoticeDays > 0 {
 			longAgo := now.Add(-time.Duration(policy.MinNoticeDays) * day)
-			warned := func(w audit.Warned) bool { return !w.First.IsZero() && !w.First.After(longAgo) }
+			warned := func(w audit.LimitWarning) bool { return !w.First.IsZero() && !w.First.After(longAgo) }
 			if !warned(history.Creation) && !warned(history.Inactivity) {
 				t.Errorf("disables without %d days' notice: %+v", policy.MinNoticeDays, history)
 			}
 		}
 		if exemption.Refusal.Refused() {
 			told, notice := history.Creation, rules.ExpirationAge-rules.WarningAge
-			if v.State == audit.StagnantExpire {
+			if v.State == audit.IdleExpired {
 				told, notice = history.Inactivity, rules.InactivityAge-rules.InactivityWarningAge
 			}
 			notice = max(notice, policy.MinNoticeDays)
@@ -304,7 +304,7 @@ func TestVerdictsOnlyGetWorseWithTime(t *testing.T) {
 		if b.ExpiresIn > a.ExpiresIn || b.StagnatesIn > a.StagnatesIn {
 			t.Errorf("more days left: %d and %d, then %d and %d", a.ExpiresIn, a.StagnatesIn, b.ExpiresIn, b.StagnatesIn)
 		}
-		if !a.ExpiresAt.Equal(b.ExpiresAt) || !a.StagnatesAt.Equal(b.StagnatesAt) {
+		if !a.ExpiresAt.Equal(b.ExpiresAt) || !a.IdleLimitAt.Equal(b.IdleLimitAt) {
 			t.Error("the deadlines have moved")
 		}
 	})
@@ -324,7 +324,7 @@ func TestStateAndDaysAgree(t *testing.T) {
 		if v.State.PastLimit() != (v.ExpiresIn <= 0 || v.StagnatesIn <= 0) {
 			t.Errorf("%s with %d and %d days left", v.State, v.ExpiresIn, v.StagnatesIn)
 		}
-		if v.State.Warned() && v.DaysLeft() <= 0 {
+		if v.State.NeedsWarning() && v.DaysLeft() <= 0 {
 			t.Errorf("%s with %d days left", v.State, v.DaysLeft())
 		}
 		if audit.NeedsTags(v) != (v.State != audit.Good) {
@@ -334,7 +334,7 @@ func TestStateAndDaysAgree(t *testing.T) {
 }
 
 // refused is an exemption that the rules do not honour.
-var refused = audit.ParseExemption("false").Under(audit.ExemptionRules{MaxDays: 90}, now)
+var refused = audit.ParseExemption("false").Apply(audit.ExemptionRules{MaxDays: 90}, now)
 
 // TestTheDaysNeverMislead follows a key that nobody uses to its end: no warning
 // on the way promises more days than there turn out to be. Where inactivity has
@@ -360,7 +360,7 @@ func TestTheDaysNeverMislead(t *testing.T) {
 			switch d.Action {
 			case audit.Warn:
 				told[i] = first(d)
-				history = history.Told(v, rules, d, at)
+				history = history.Add(v, rules, d, at)
 			case audit.Disable:
 				ended++
 				for on, left := range told {
@@ -429,14 +429,14 @@ func TestARefusedExemptionGivesNotice(t *testing.T) {
 				if v.Refused() && told.IsZero() {
 					told, promised = at, d.At
 				}
-				history = history.Told(v, rules, d, at)
+				history = history.Add(v, rules, d, at)
 			case audit.Disable:
 				if !v.Refused() {
 					return
 				}
 				ended++
 				notice := rules.ExpirationAge - rules.WarningAge
-				if v.State == audit.StagnantExpire {
+				if v.State == audit.IdleExpired {
 					notice = rules.InactivityAge - rules.InactivityWarningAge
 				}
 				notice = max(notice, policy.MinNoticeDays)

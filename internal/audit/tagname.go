@@ -70,14 +70,14 @@ func spellingOf(word string) spelling {
 // mostEdits is how many edits a misspelt KeyAutoExpire is away from it at most,
 // separators aside: enough for a letter that is missing, doubled, wrong or
 // swapped with its neighbour, twice. KeyAutoExpireReason is six away.
-const mostEdits = 2
+const maxEdits = 2
 
 func looksLikeAutoExpire(plain string) bool {
 	want := letters(TagAutoExpire)
-	if n := len(plain) - len(want); n < -mostEdits || n > mostEdits*utf8.UTFMax {
+	if n := len(plain) - len(want); n < -maxEdits || n > maxEdits*utf8.UTFMax {
 		return false
 	}
-	return edits([]rune(plain), []rune(want)) <= mostEdits
+	return edits([]rune(plain), []rune(want)) <= maxEdits
 }
 
 // letters are the letters and digits of a text, in lower case.

@@ -238,7 +238,7 @@ func TestNoSpellingOfFalseLetsAKeyBeDisabled(t *testing.T) {
 		if got := made(tags, "AKIA1"); got != exempt && got != doubtful {
 			t.Errorf("%q: the key is %s", tags, got)
 		}
-		if _, err := json.Marshal(audit.ExemptionOf(audit.User{Tags: tags}, "AKIA1").Under(audit.ExemptionRules{MaxDays: 36500}, now)); err != nil {
+		if _, err := json.Marshal(audit.ExemptionOf(audit.User{Tags: tags}, "AKIA1").Apply(audit.ExemptionRules{MaxDays: 36500}, now)); err != nil {
 			t.Errorf("%q: %v", tags, err)
 		}
 	})

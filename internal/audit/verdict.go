@@ -22,18 +22,18 @@ type State uint8
 
 // The states, from harmless to due.
 const (
-	Good           State = iota // nothing to do
-	Stagnant                    // unused for so long that its owner is warned
-	Old                         // so old that its owner is warned
-	StagnantExpire              // unused up to the limit: to be disabled
-	Expire                      // old up to the limit: to be disabled
-	Disabled                    // Inactive already
+	Good        State = iota // nothing to do
+	Idle                     // unused for so long that its owner is warned
+	Aging                    // so old that its owner is warned
+	IdleExpired              // unused up to the limit: to be disabled
+	Expired                  // old up to the limit: to be disabled
+	Disabled                 // Inactive already
 )
 
 var stateNames = [...]string{"good", "stagnant", "old", "stagnant_expire", "expire", "disabled"}
 
 // States lists every state, from harmless to due.
-func States() []State { return []State{Good, Stagnant, Old, StagnantExpire, Expire, Disabled} }
+func States() []State { return []State{Good, Idle, Aging, IdleExpired, Expired, Disabled} }
 
 // String returns the state as users of the original know it.
 func (s State) String() string {
@@ -67,10 +67,10 @@ func ParseState(name string) (State, bool) {
 }
 
 // PastLimit reports whether a key in this state has reached a limit.
-func (s State) PastLimit() bool { return s == Expire || s == StagnantExpire }
+func (s State) PastLimit() bool { return s == Expired || s == IdleExpired }
 
 // Warned reports whether the owner of a key in this state is to be warned.
-func (s State) Warned() bool { return s == Old || s == Stagnant }
+func (s State) NeedsWarning() bool { return s == Aging || s == Idle }
 
 // Reason is which of the two ages a state comes from.
 type Reason uint8
@@ -99,9 +99,9 @@ func (r Reason) String() string {
 // Reason returns which age put a key in this state.
 func (s State) Reason() Reason {
 	switch s {
-	case Old, Expire:
+	case Aging, Expired:
 		return CreationAge
-	case Stagnant, StagnantExpire:
+	case Idle, IdleExpired:
 		return Inactivity
 	}
 	return NoReason
@@ -118,7 +118,7 @@ type Verdict struct {
 	// honour it, if so.
 	Exemption Exemption
 	// ExemptionHolds: the key is exempt, whether or not it needs it.
-	ExemptionHolds bool
+	ExemptionActive bool
 	// Doubt: a KeyAutoExpire tag is unreadable, so that the key must not be
 	// disabled whatever its state.
 	Doubt bool
@@ -127,7 +127,7 @@ type Verdict struct {
 	Age, IdleAge int
 	// ExpiresAt and StagnatesAt are the two deadlines (UTC): creation plus
 	// ExpirationAge, last use plus InactivityAge.
-	ExpiresAt, StagnatesAt time.Time
+	ExpiresAt, IdleLimitAt time.Time
 	// ExpiresIn and StagnatesIn are the whole days left to each limit; zero or
 	// less once it is reached.
 	ExpiresIn, StagnatesIn int
@@ -152,8 +152,8 @@ func (v Verdict) DaysLeft() int {
 // Deadline is the moment (UTC) at which the key reaches the first of its two
 // limits.
 func (v Verdict) Deadline() time.Time {
-	if v.StagnatesAt.Before(v.ExpiresAt) {
-		return v.StagnatesAt
+	if v.IdleLimitAt.Before(v.ExpiresAt) {
+		return v.IdleLimitAt
 	}
 	return v.ExpiresAt
 }
@@ -170,12 +170,12 @@ func judge(key Key, lastUse time.Time, exemption Exemption, rules Rules, now tim
 		Age:         wholeDays(key.Created, now),
 		IdleAge:     wholeDays(lastUse, now),
 		ExpiresAt:   key.Created.Add(time.Duration(rules.ExpirationAge) * day),
-		StagnatesAt: lastUse.Add(time.Duration(rules.InactivityAge) * day),
+		IdleLimitAt: lastUse.Add(time.Duration(rules.InactivityAge) * day),
 
-		Exemption:      exemption,
-		ExemptionHolds: exemption.Holds(now),
+		Exemption:       exemption,
+		ExemptionActive: exemption.ActiveAt(now),
 	}
-	v.Doubt = exemption.Unreadable && !v.ExemptionHolds
+	v.Doubt = exemption.Unreadable && !v.ExemptionActive
 	v.ExpiresIn = rules.ExpirationAge - v.Age
 	v.StagnatesIn = rules.InactivityAge - v.IdleAge
 	v.Underlying = stateByAge(v.Age, v.IdleAge, rules)
@@ -183,7 +183,7 @@ func judge(key Key, lastUse time.Time, exemption Exemption, rules Rules, now tim
 	switch {
 	case key.Status != Active:
 		v.State, v.Underlying = Disabled, Disabled
-	case v.ExemptionHolds:
+	case v.ExemptionActive:
 		v.State, v.Exempt = Good, true
 	default:
 		v.State = v.Underlying
@@ -194,13 +194,13 @@ func judge(key Key, lastUse time.Time, exemption Exemption, rules Rules, now tim
 func stateByAge(age, idleAge int, rules Rules) State {
 	switch {
 	case age >= rules.ExpirationAge:
-		return Expire
+		return Expired
 	case idleAge >= rules.InactivityAge:
-		return StagnantExpire
+		return IdleExpired
 	case age >= rules.WarningAge:
-		return Old
+		return Aging
 	case idleAge >= rules.InactivityWarningAge:
-		return Stagnant
+		return Idle
 	}
 	return Good
 }

@@ -41,8 +41,8 @@ func userTagged(value string) audit.User {
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	const (
-		good, stagnant, old     = audit.Good, audit.Stagnant, audit.Old
-		stagnantExpire, expire  = audit.StagnantExpire, audit.Expire
+		good, stagnant, old     = audit.Good, audit.Idle, audit.Aging
+		stagnantExpire, expire  = audit.IdleExpired, audit.Expired
 		disabled                = audit.Disabled
 		nothing, warn, disableK = audit.Nothing, audit.Warn, audit.Disable
 	)
@@ -190,10 +190,10 @@ func TestBoundaries(t *testing.T) {
 		age           int
 		before, after audit.State
 	}{
-		{"EXPIRATION_AGE", madeAt, 90, audit.Old, audit.Expire},
-		{"WARNING_AGE", madeAt, 50, audit.Good, audit.Old},
-		{"INACTIVITY_AGE", usedAt, 30, audit.Stagnant, audit.StagnantExpire},
-		{"INACTIVITY_WARNING_AGE", usedAt, 20, audit.Good, audit.Stagnant},
+		{"EXPIRATION_AGE", madeAt, 90, audit.Aging, audit.Expired},
+		{"WARNING_AGE", madeAt, 50, audit.Good, audit.Aging},
+		{"INACTIVITY_AGE", usedAt, 30, audit.Idle, audit.IdleExpired},
+		{"INACTIVITY_WARNING_AGE", usedAt, 20, audit.Good, audit.Idle},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -233,12 +233,12 @@ func TestBothDeadlinesTravelWithTheVerdict(t *testing.T) {
 		expiresIn, stagnatesIn int
 		daysLeft, firstDay     int // from now
 	}{
-		{"old, and sooner stagnant", 60, 25, audit.Old, 30, 5, 30, 5},
-		{"old, and in use", 60, 0, audit.Old, 30, 30, 30, 30},
-		{"stagnant", 40, 25, audit.Stagnant, 50, 5, 5, 5},
-		{"never used", 25, never, audit.Stagnant, 65, 5, 5, 5},
-		{"expire", 95, 3, audit.Expire, -5, 27, -5, -5},
-		{"stagnant_expire", 60, 33, audit.StagnantExpire, 30, -3, -3, -3},
+		{"old, and sooner stagnant", 60, 25, audit.Aging, 30, 5, 30, 5},
+		{"old, and in use", 60, 0, audit.Aging, 30, 30, 30, 30},
+		{"stagnant", 40, 25, audit.Idle, 50, 5, 5, 5},
+		{"never used", 25, never, audit.Idle, 65, 5, 5, 5},
+		{"expire", 95, 3, audit.Expired, -5, 27, -5, -5},
+		{"stagnant_expire", 60, 33, audit.IdleExpired, 30, -3, -3, -3},
 		{"good", 10, 1, audit.Good, 80, 29, 0, 29},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -252,8 +252,8 @@ func TestBothDeadlinesTravelWithTheVerdict(t *testing.T) {
 			if want := now.Add(time.Duration(c.expiresIn) * day); !v.ExpiresAt.Equal(want) {
 				t.Errorf("expires at %v, want %v", v.ExpiresAt, want)
 			}
-			if want := now.Add(time.Duration(c.stagnatesIn) * day); !v.StagnatesAt.Equal(want) {
-				t.Errorf("stagnates at %v, want %v", v.StagnatesAt, want)
+			if want := now.Add(time.Duration(c.stagnatesIn) * day); !v.IdleLimitAt.Equal(want) {
+				t.Errorf("stagnates at %v, want %v", v.IdleLimitAt, want)
 			}
 			if want := now.Add(time.Duration(c.firstDay) * day); !v.Deadline().Equal(want) {
 				t.Errorf("first deadline %v, want %v", v.Deadline(), want)
@@ -272,9 +272,9 @@ func TestTheWalks(t *testing.T) {
 		want     audit.State
 		daysLeft int
 	}{
-		{"creation age", audit.Rules{ExpirationAge: 90, WarningAge: 0, InactivityAge: 90, InactivityWarningAge: 0}, audit.Old, 90},
-		{"inactivity", audit.Rules{ExpirationAge: 90, WarningAge: 1, InactivityAge: 30, InactivityWarningAge: 0}, audit.Stagnant, 30},
-		{"both at once: creation age first", audit.Rules{ExpirationAge: 90, WarningAge: 0, InactivityAge: 30, InactivityWarningAge: 0}, audit.Old, 90},
+		{"creation age", audit.Rules{ExpirationAge: 90, WarningAge: 0, InactivityAge: 90, InactivityWarningAge: 0}, audit.Aging, 90},
+		{"inactivity", audit.Rules{ExpirationAge: 90, WarningAge: 1, InactivityAge: 30, InactivityWarningAge: 0}, audit.Idle, 30},
+		{"both at once: creation age first", audit.Rules{ExpirationAge: 90, WarningAge: 0, InactivityAge: 30, InactivityWarningAge: 0}, audit.Aging, 90},
 	} {
 		t.Run(walk.name, func(t *testing.T) {
 			t.Parallel()
@@ -342,8 +342,8 @@ func TestNoKeyWasUsedBeforeItWasCreated(t *testing.T) {
 	created := now.Add(-25 * day)
 	for _, used := range []time.Time{{}, created.Add(-1), created.Add(-300 * day), time.Unix(0, 0)} {
 		v := audit.Judge(audit.Key{Status: audit.Active, Created: created, LastUsed: used}, audit.Exemption{}, seed, now)
-		if v.IdleAge != 25 || !v.StagnatesAt.Equal(created.Add(time.Duration(seed.InactivityAge)*day)) {
-			t.Errorf("last used %v: idle for %d days, until %v", used, v.IdleAge, v.StagnatesAt)
+		if v.IdleAge != 25 || !v.IdleLimitAt.Equal(created.Add(time.Duration(seed.InactivityAge)*day)) {
+			t.Errorf("last used %v: idle for %d days, until %v", used, v.IdleAge, v.IdleLimitAt)
 		}
 	}
 	password := audit.Credential{Kind: audit.ConsolePassword, Active: true, Changed: created, LastUsed: now.Add(-40 * day)}

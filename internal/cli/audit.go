@@ -48,9 +48,9 @@ func (c *auditCommand) Run(a *console) error {
 	if err := errors.Join(settingsErr, err); err != nil {
 		return &statusError{exitUsage, err}
 	}
-	p := &auditPrinter{console: a, view: shown, several: cfg.Scope.Several()}
+	p := &auditPrinter{console: a, view: shown, multiAccount: cfg.Scope.Several()}
 	options := app.AuditOptions{AsOf: shown.asOf, Each: p.add}
-	if !p.several {
+	if !p.multiAccount {
 		p.bar = newProgress(a.stderr, a.now)
 		options.Progress = p.bar.show
 	}

@@ -14,10 +14,10 @@ import (
 type auditPrinter struct {
 	*console
 	view
-	several  bool
-	bar      *progress // nil for several accounts
-	hasState bool      // some key has a state that --fail-on names
-	failed   error
+	multiAccount bool
+	bar          *progress // nil for several accounts
+	hasState     bool      // some key has a state that --fail-on names
+	failed       error
 }
 
 // add shows the report of one account, if those of several are shown as they
@@ -26,7 +26,7 @@ func (p *auditPrinter) add(found report.Report) report.Report {
 	found = found.Only(p.filter)
 	found.SortBy(p.order)
 	p.hasState = p.hasState || found.HasState(p.failOn)
-	if p.several && p.streams() {
+	if p.multiAccount && p.streams() {
 		fmt.Fprintln(p.stdout, found.Account)
 		p.failed = errors.Join(p.failed, p.show(found, p.output))
 		fmt.Fprintln(p.stdout)
@@ -41,7 +41,7 @@ func (p *auditPrinter) streams() bool { return p.output == "table" || p.output =
 // conclude shows what is left to show. The error says what could not be shown or
 // read.
 func (p *auditPrinter) conclude(all *org.Audit) error {
-	if !p.several {
+	if !p.multiAccount {
 		p.bar.clear()
 		found := all.Accounts[0]
 		return errors.Join(p.show(found, p.output), found.Err())
@@ -49,8 +49,8 @@ func (p *auditPrinter) conclude(all *org.Audit) error {
 	if err := errors.Join(p.failed, p.showAll(all)); err != nil {
 		return err
 	}
-	if all.Totals.NotWhole > 0 {
-		return fmt.Errorf("the audit is not whole: %d of %s; mend what is named as failed, and audit again", all.Totals.NotWhole, text.Count(all.Totals.Accounts, "account"))
+	if all.Totals.AccountsFailed > 0 {
+		return fmt.Errorf("the audit is not whole: %d of %s; mend what is named as failed, and audit again", all.Totals.AccountsFailed, text.Count(all.Totals.Accounts, "account"))
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func (c *checkCommand) Run(a *console) error {
 		SlackAPI: c.SlackAPI, SlackHost: c.SlackHost, SlackToken: c.SlackToken,
 	})
 	if failures > 0 {
-		return &statusError{exitNotWhole, fmt.Errorf("%s failed", text.Count(failures, "check"))}
+		return &statusError{exitIncomplete, fmt.Errorf("%s failed", text.Count(failures, "check"))}
 	}
 	return err
 }

@@ -17,10 +17,10 @@ import (
 
 // The exit statuses.
 const (
-	exitWhole    = 0
-	exitNotWhole = 1 // something could not be read, done or sent
-	exitUsage    = 2 // settings or usage; nothing was done
-	exitFailOn   = 3 // --fail-on found what it looks for
+	exitOK         = 0
+	exitIncomplete = 1 // something could not be read, done or sent
+	exitUsage      = 2 // settings or usage; nothing was done
+	exitFailOn     = 3 // --fail-on found what it looks for
 )
 
 // commands is the command line.
@@ -124,7 +124,7 @@ func (a *console) usage(err error) int {
 // finish says what went wrong, and turns it into an exit status.
 func (a *console) finish(err error) int {
 	if err == nil {
-		return exitWhole
+		return exitOK
 	}
 	var problems config.Problems
 	if errors.As(err, &problems) {
@@ -142,5 +142,5 @@ func (a *console) finish(err error) int {
 		return status.status
 	}
 	fmt.Fprintf(a.stderr, "sleuth: %s\n", awserr.Message(err))
-	return exitNotWhole
+	return exitIncomplete
 }

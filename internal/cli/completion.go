@@ -28,7 +28,7 @@ func (c *completionCommand) Run(a *console, command *kong.Context) error {
 
 // place is where one can be on the command line: the words so far, and what
 // may come next.
-type place struct {
+type position struct {
 	path  string // such as "state list"; empty at the start
 	words []candidate
 	flags []completedFlag
@@ -44,8 +44,8 @@ type completedFlag struct {
 	takesValue        bool
 }
 
-func placesOf(node *kong.Node) []place {
-	here := place{path: pathOf(node)}
+func placesOf(node *kong.Node) []position {
+	here := position{path: pathOf(node)}
 	for _, child := range node.Children {
 		if !child.Hidden {
 			here.words = append(here.words, candidate{child.Name, oneSentence(child.Help)})
@@ -68,7 +68,7 @@ func placesOf(node *kong.Node) []place {
 			})
 		}
 	}
-	places := []place{here}
+	places := []position{here}
 	for _, child := range node.Children {
 		if !child.Hidden {
 			places = append(places, placesOf(child)...)
@@ -109,7 +109,7 @@ func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'"
 
 // walk writes how a script finds the place that the words typed so far lead
 // to; it sets the variable at.
-func walk(out io.Writer, places []place, words string) {
+func walk(out io.Writer, places []position, words string) {
 	fmt.Fprintf(out, "  for word in %s; do\n    case \"$at $word\" in\n", words)
 	for _, p := range places[1:] {
 		before, last := "", p.path
@@ -123,7 +123,7 @@ func walk(out io.Writer, places []place, words string) {
 
 // whereValues calls visit for each flag with known values, with the pattern
 // of a shell's case for "place:flag".
-func whereValues(p place, visit func(pattern string, values []string)) {
+func whereValues(p position, visit func(pattern string, values []string)) {
 	for _, flag := range p.flags {
 		if len(flag.values) == 0 {
 			continue
@@ -136,7 +136,7 @@ func whereValues(p place, visit func(pattern string, values []string)) {
 	}
 }
 
-func writeBash(w io.Writer, places []place) error {
+func writeBash(w io.Writer, places []position) error {
 	var out strings.Builder
 	out.WriteString(`# bash completion for sleuth: source <(sleuth completion bash)
 _sleuth() {
@@ -172,7 +172,7 @@ complete -o default -F _sleuth sleuth
 	return err
 }
 
-func writeZsh(w io.Writer, places []place) error {
+func writeZsh(w io.Writer, places []position) error {
 	var out strings.Builder
 	out.WriteString(`#compdef sleuth
 # zsh completion for sleuth: sleuth completion zsh > "${fpath[1]}/_sleuth"
@@ -210,7 +210,7 @@ if [[ $funcstack[1] == _sleuth ]]; then _sleuth "$@"; else compdef _sleuth sleut
 	return err
 }
 
-func writeFish(w io.Writer, places []place) error {
+func writeFish(w io.Writer, places []position) error {
 	var out strings.Builder
 	out.WriteString(`# fish completion for sleuth: sleuth completion fish > ~/.config/fish/completions/sleuth.fish
 function __sleuth_at

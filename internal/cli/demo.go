@@ -68,7 +68,7 @@ func (a *console) tellStory(s *stage, sleuth *app.App) error {
 		return err
 	}
 	fmt.Fprint(a.stdout, first.Shown())
-	if err := a.showTold(s, colours); err != nil {
+	if err := a.showNotified(s, colours); err != nil {
 		return err
 	}
 	say("\n%s\n", colours.bold("What IAM says of the keys now:"))
@@ -84,7 +84,7 @@ func (a *console) tellStory(s *stage, sleuth *app.App) error {
 		return err
 	}
 	fmt.Fprint(a.stdout, second.Shown())
-	if err := a.showTold(s, colours); err != nil {
+	if err := a.showNotified(s, colours); err != nil {
 		return err
 	}
 	say("\nThose whose keys were disabled have had their final notice, and hear nothing more.")
@@ -100,7 +100,7 @@ func statusWord(active bool) string {
 }
 
 // showTold shows what Slack and SNS have received since the last time.
-func (a *console) showTold(s *stage, colours palette) error {
+func (a *console) showNotified(s *stage, colours palette) error {
 	for _, body := range s.slack.take() {
 		fmt.Fprintf(a.stdout, "\n%s\n\n", colours.bold("In Slack:"))
 		if err := writeSlackMessage(a.stdout, colours, body); err != nil {

@@ -53,7 +53,7 @@ func TestEventsAndFindingsOfAnOrganization(t *testing.T) {
 		}
 	}
 	status, stdout, _ := m.run("run")
-	if status != exitNotWhole || !strings.Contains(stdout, "failed: 300000000007: read the findings that Security Hub has: ") || strings.Contains(stdout, "not published") {
+	if status != exitIncomplete || !strings.Contains(stdout, "failed: 300000000007: read the findings that Security Hub has: ") || strings.Contains(stdout, "not published") {
 		t.Errorf("exit status %d:\n%s", status, stdout)
 	}
 	for i, account := range m.accounts {
@@ -92,7 +92,7 @@ func TestARunOverAccountsThatFailsAsAWhole(t *testing.T) {
 			m := newManyAccounts(t)
 			m.env = append(m.env, "SLEUTH_EVENT_BUS="+m.aws.Home().AddBus("keys"), "SLEUTH_NOTIFY_MODE=digest", "SLEUTH_EXCLUDE_ACCOUNTS=300000000003,300000000006")
 			m.aws.Inject(fault)
-			if status, _, stderr := m.run("run"); status != exitNotWhole {
+			if status, _, stderr := m.run("run"); status != exitIncomplete {
 				t.Errorf("exit status %d: %s", status, stderr)
 			}
 			if got := m.failures(); !slices.Equal(got, []string{m.accounts[0].ID()}) {

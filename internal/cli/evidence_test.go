@@ -27,7 +27,7 @@ func TestEvidenceOfAnOrganization(t *testing.T) {
 	m := newManyAccounts(t)
 	folder := filepath.Join(t.TempDir(), "evidence")
 	m.env = append(m.env, "SLEUTH_EVIDENCE=file:"+folder, "SLEUTH_NOTIFY_MODE=digest")
-	if status, stdout, _ := m.run("run", "--dry-run"); status != exitNotWhole || strings.Count(stdout, "evidence would be left as "+folder) != 8 {
+	if status, stdout, _ := m.run("run", "--dry-run"); status != exitIncomplete || strings.Count(stdout, "evidence would be left as "+folder) != 8 {
 		t.Errorf("exit status %d of a dry run:\n%s", status, stdout)
 	}
 	if len(program.Evidence(t, folder)) != 0 {
@@ -40,12 +40,12 @@ func TestEvidenceOfAnOrganization(t *testing.T) {
 	}
 	for _, i := range covered {
 		one := found[m.accounts[i].ID()]
-		if one.Run == nil || !one.Run.Complete() || one.Run.Disabled != 1 || !one.Run.Digest || len(one.Rows) != 2 || one.Scope != report.EveryCredential {
+		if one.Run == nil || !one.Run.Complete() || one.Run.Disabled != 1 || !one.Run.Digest || len(one.Rows) != 2 || one.Scope != report.AllCredentials {
 			t.Errorf("account %d: %+v", i, one)
 		}
 	}
 	shut := found[m.accounts[3].ID()]
-	if shut.Run == nil || shut.Run.Begun || len(shut.Problems) != 1 {
+	if shut.Run == nil || shut.Run.Started || len(shut.Problems) != 1 {
 		t.Errorf("the account that could not be entered: %+v", shut)
 	}
 }
@@ -76,7 +76,7 @@ func TestEvidenceInABucket(t *testing.T) {
 		_ = process.Run() // the status says how it went
 		return process.ProcessState.ExitCode(), out.String()
 	}
-	if status, out := sleuth("s3://" + bucket + "/keys/prod"); status != exitWhole {
+	if status, out := sleuth("s3://" + bucket + "/keys/prod"); status != exitOK {
 		t.Fatalf("exit status %d\n%s", status, out)
 	}
 	listed, err := client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &bucket})
@@ -106,7 +106,7 @@ func TestEvidenceInABucket(t *testing.T) {
 	}
 
 	status, out := sleuth("s3://" + bucket + "-that-is-not-there/keys")
-	if status != exitNotWhole || !strings.Contains(out, "failed: leave the evidence of the run: s3://"+bucket+"-that-is-not-there/keys/"+account.ID+"/") ||
+	if status != exitIncomplete || !strings.Contains(out, "failed: leave the evidence of the run: s3://"+bucket+"-that-is-not-there/keys/"+account.ID+"/") ||
 		!strings.Contains(out, "name another in SLEUTH_EVIDENCE") {
 		t.Errorf("exit status %d\n%s", status, out)
 	}

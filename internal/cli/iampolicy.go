@@ -26,10 +26,10 @@ type iamPolicyCommand struct {
 // Run implements the command.
 func (c *iamPolicyCommand) Run(a *console) error {
 	cfg, err := config.UnknownVariables(a.env).With(config.Check(c.Settings, config.StateChoice{Kind: config.StateNone}))
-	if err := errors.Join(c.checkPlace(), err); err != nil {
+	if err := errors.Join(c.checkTargets(), err); err != nil {
 		return &statusError{exitUsage, err}
 	}
-	place := iampolicy.Place{Partition: c.Partition, Account: c.Account, Region: c.Region, KMSKeys: c.KMSKey, EvidenceKey: c.EvidenceKey}
+	place := iampolicy.Target{Partition: c.Partition, Account: c.Account, Region: c.Region, KMSKeys: c.KMSKey, EvidenceKey: c.EvidenceKey}
 	doc := iampolicy.ForRun(cfg, place)
 	switch c.For {
 	case "audit":
@@ -44,7 +44,7 @@ func (c *iamPolicyCommand) Run(a *console) error {
 
 var accountID = regexp.MustCompile(`^[0-9]{12}$`)
 
-func (c *iamPolicyCommand) checkPlace() error {
+func (c *iamPolicyCommand) checkTargets() error {
 	if c.Account != "" && !accountID.MatchString(c.Account) {
 		return fmt.Errorf("--account=%q: must be 12 digits", c.Account)
 	}

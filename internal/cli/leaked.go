@@ -29,7 +29,7 @@ func (c *leakedCommand) Run(a *console) error {
 		if !leak.IsKeyID(key) {
 			return wrong("%q is no id of an access key: it must be 16 to 128 capital letters and digits, such as AKIAIOSFODNN7EXAMPLE", text.OneLine(key))
 		}
-		if finding := (leak.Finding{KeyID: key}); !slices.Contains(event.Keys, finding) {
+		if finding := (leak.LeakedKey{KeyID: key}); !slices.Contains(event.Keys, finding) {
 			event.Keys = append(event.Keys, finding)
 		}
 	}
@@ -52,7 +52,7 @@ func (c *leakedCommand) Run(a *console) error {
 			return fmt.Errorf("print the answer: %w", err)
 		}
 		if answer.Err() != nil {
-			return &statusError{status: exitNotWhole}
+			return &statusError{status: exitIncomplete}
 		}
 		return nil
 	}

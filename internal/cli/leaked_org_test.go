@@ -39,8 +39,8 @@ func TestLeakedInAnOrganization(t *testing.T) {
 		account, status int
 		says, heard     string
 	}{
-		{1, exitWhole, "AWS account 300000000001 (name-1)\nkey AKIALEAKED0000000001 of user leaker: disabled\n", "AKIALEAKED0000000001 was found in public and is disabled."},
-		{3, exitNotWhole, "assume arn:aws:iam::300000000003:role/sleuth-member", "account 300000000003\n"},
+		{1, exitOK, "AWS account 300000000001 (name-1)\nkey AKIALEAKED0000000001 of user leaker: disabled\n", "AKIALEAKED0000000001 was found in public and is disabled."},
+		{3, exitIncomplete, "assume arn:aws:iam::300000000003:role/sleuth-member", "account 300000000003\n"},
 		{4, exitUsage, "the settings do not cover the account", ""}, // suspended
 		{5, exitUsage, "the settings do not cover the account", ""}, // in another unit
 		{6, exitUsage, "the settings do not cover the account", ""}, // excluded
@@ -134,10 +134,10 @@ func TestLeakedBesideARun(t *testing.T) {
 	}
 	defer func() { _ = held.Close() }()
 	m.env = append(m.env, "SLEUTH_ACCOUNTS=", "SLEUTH_OUS=", "SLEUTH_EXCLUDE_ACCOUNTS=", "SLEUTH_MEMBER_ROLE=", "SLEUTH_EXTERNAL_ID=", "SLEUTH_LEAK_RESPONSE=disable", "SLEUTH_STATE=file:"+path)
-	if status, _, stderr := m.run("leaked", "AKIALEAKED0000000001"); status != exitNotWhole || !strings.Contains(stderr, "in use by another sleuth") || !strings.Contains(stderr, "--state=none") {
+	if status, _, stderr := m.run("leaked", "AKIALEAKED0000000001"); status != exitIncomplete || !strings.Contains(stderr, "in use by another sleuth") || !strings.Contains(stderr, "--state=none") {
 		t.Errorf("exit status %d: %s", status, stderr)
 	}
-	if status, stdout, stderr := m.run("leaked", "AKIALEAKED0000000001", "--state=none"); status != exitWhole || !strings.Contains(stdout, "of user leaker: disabled") {
+	if status, stdout, stderr := m.run("leaked", "AKIALEAKED0000000001", "--state=none"); status != exitOK || !strings.Contains(stdout, "of user leaker: disabled") {
 		t.Errorf("exit status %d: %s%s", status, stdout, stderr)
 	}
 }

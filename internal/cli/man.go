@@ -85,8 +85,8 @@ type exitStatus struct {
 
 func exitStatuses() []exitStatus {
 	return []exitStatus{
-		{exitWhole, "Everything was read, done and sent."},
-		{exitNotWhole, "Something could not be read, done or sent; what, was said."},
+		{exitOK, "Everything was read, done and sent."},
+		{exitIncomplete, "Something could not be read, done or sent; what, was said."},
 		{exitUsage, "Settings or usage are wrong; nothing was done."},
 		{exitFailOn, "A key has a state that --fail-on names."},
 	}

@@ -115,8 +115,8 @@ func TestRunOverAnOrganization(t *testing.T) {
 	t.Parallel()
 	m := newManyAccounts(t)
 	status, stdout, _ := m.run("run")
-	if status != exitNotWhole {
-		t.Errorf("exit status %d, want %d, as one account could not be entered", status, exitNotWhole)
+	if status != exitIncomplete {
+		t.Errorf("exit status %d, want %d, as one account could not be entered", status, exitIncomplete)
 	}
 	if got := m.disabled(); !slices.Equal(got, covered) {
 		t.Errorf("disabled in %v, want %v", got, covered)
@@ -159,7 +159,7 @@ func TestDigestOfAnOrganization(t *testing.T) {
 	t.Parallel()
 	m := newManyAccounts(t)
 	status, stdout, _ := m.run("run", "--notify-mode=digest")
-	if status != exitNotWhole || !strings.Contains(stdout, "\nwarned 7, disabled 7, notices sent 14, failed 1\n") {
+	if status != exitIncomplete || !strings.Contains(stdout, "\nwarned 7, disabled 7, notices sent 14, failed 1\n") {
 		t.Errorf("exit status %d:\n%s", status, stdout)
 	}
 	if got := m.disabled(); !slices.Equal(got, covered) {
@@ -188,7 +188,7 @@ func TestDryRunOverAnOrganization(t *testing.T) {
 			t.Parallel()
 			m := newManyAccounts(t)
 			status, stdout, _ := m.run("run", "--dry-run", "--notify-mode="+notify)
-			if status != exitNotWhole || !strings.Contains(stdout, "\nwould be warned 7, would be disabled 7, failed 1\n") {
+			if status != exitIncomplete || !strings.Contains(stdout, "\nwould be warned 7, would be disabled 7, failed 1\n") {
 				t.Errorf("exit status %d:\n%s", status, stdout)
 			}
 			messages := map[string]int{"account": 7, "digest": 1}[notify]
@@ -232,7 +232,7 @@ func TestReactivateInAnOrganization(t *testing.T) {
 	m := newManyAccounts(t)
 	m.env = append(m.env, "SLEUTH_EXCLUDE_ACCOUNTS=300000000003,300000000006") // all that can be entered
 	status, _, stderr := m.run("run")
-	if status != exitWhole {
+	if status != exitOK {
 		t.Fatalf("exit status %d: %s", status, stderr)
 	}
 	id := regexp.MustCompile(`"run":"([^"]+)"`).FindStringSubmatch(stderr)[1]
@@ -242,19 +242,19 @@ func TestReactivateInAnOrganization(t *testing.T) {
 
 	m.typed = "y\n" // and no more: the second account is asked for and not answered
 	status, stdout, stderr := m.run("reactivate", "--run="+id)
-	if got := m.disabled(); status != exitNotWhole || len(got) != len(covered)-1 || !strings.Contains(stdout, "In AWS account "+m.accounts[0].ID()) {
+	if got := m.disabled(); status != exitIncomplete || len(got) != len(covered)-1 || !strings.Contains(stdout, "In AWS account "+m.accounts[0].ID()) {
 		t.Errorf("exit status %d, disabled still in %v:\n%s%s", status, got, stdout, stderr)
 	}
 	status, stdout, stderr = m.run("reactivate", "--yes", "AKIA95OF7")
-	if got := m.disabled(); status != exitWhole || slices.Contains(got, 7) || len(got) != len(covered)-2 {
+	if got := m.disabled(); status != exitOK || slices.Contains(got, 7) || len(got) != len(covered)-2 {
 		t.Errorf("exit status %d, disabled still in %v:\n%s%s", status, got, stdout, stderr)
 	}
 	status, stdout, stderr = m.run("reactivate", "--yes", "--run="+id)
-	if got := m.disabled(); status != exitWhole || len(got) > 0 {
+	if got := m.disabled(); status != exitOK || len(got) > 0 {
 		t.Errorf("exit status %d, disabled still in %v:\n%s%s", status, got, stdout, stderr)
 	}
 	for _, arguments := range [][]string{{"--run=never"}, {"AKIAUNKNOWN"}} {
-		if status, _, stderr := m.run(append([]string{"reactivate", "--yes"}, arguments...)...); status != exitNotWhole {
+		if status, _, stderr := m.run(append([]string{"reactivate", "--yes"}, arguments...)...); status != exitIncomplete {
 			t.Errorf("%v: exit status %d: %s", arguments, status, stderr)
 		}
 	}
@@ -274,7 +274,7 @@ func TestReactivateFromTheSummary(t *testing.T) {
 		{"account":{"id":"300000000001"},"disabled_keys":[{"user":"user1-95","key_id":"AKIA95OF1"}]},
 		{"account":{"id":"300000000002"},"disabled_keys":[{"user":"user2-95","key_id":"AKIA95OF2"}]}]}`
 	status, _, stderr := m.run("reactivate", "--yes", "--report=-")
-	if got := m.disabled(); status != exitWhole || slices.Contains(got, 1) || slices.Contains(got, 2) || len(got) != len(covered)-2 {
+	if got := m.disabled(); status != exitOK || slices.Contains(got, 1) || slices.Contains(got, 2) || len(got) != len(covered)-2 {
 		t.Errorf("exit status %d, disabled still in %v: %s", status, got, stderr)
 	}
 	for _, report := range []string{
@@ -282,7 +282,7 @@ func TestReactivateFromTheSummary(t *testing.T) {
 		`{"run":"r","dry_run":true,"accounts":[{"account":{"id":"300000000001"}}]}`, `{"run":"r","accounts":[]}`, `[]`,
 	} {
 		m.typed = report
-		if status, _, _ := m.run("reactivate", "--yes", "--report=-"); status == exitWhole {
+		if status, _, _ := m.run("reactivate", "--yes", "--report=-"); status == exitOK {
 			t.Errorf("it took %s", report)
 		}
 	}
@@ -305,7 +305,7 @@ func TestAuditOfAnOrganization(t *testing.T) {
 		{"sarif", map[string]int{`"version": "2.1.0"`: 1, `"uri": "aws/300000000002/iam/users/user2-95"`: 1, `"executionSuccessful": false`: 1, `"executionSuccessful": true`: 7}},
 	} {
 		status, stdout, stderr := m.run("audit", "--output="+c.output)
-		if status != exitNotWhole || !strings.Contains(stderr, "enter account 300000000003") {
+		if status != exitIncomplete || !strings.Contains(stderr, "enter account 300000000003") {
 			t.Errorf("%s: exit status %d: %s", c.output, status, stderr)
 		}
 		for text, want := range c.wants {

@@ -50,7 +50,7 @@ func (a *console) conclude(summary fmt.Stringer, runErr, printing error) error {
 		return fmt.Errorf("print the summary: %w", err)
 	}
 	if runErr != nil {
-		return &statusError{status: exitNotWhole}
+		return &statusError{status: exitIncomplete}
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func (p palette) state(state audit.State, text string) string {
 	switch {
 	case state.PastLimit():
 		return p.red(text)
-	case state.Warned():
+	case state.NeedsWarning():
 		return p.yellow(text)
 	case state == audit.Disabled:
 		return p.paint(colour.Faint, text)

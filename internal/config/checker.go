@@ -40,7 +40,7 @@ func (c *checker) add(variable, value, allowed string, args ...any) {
 	c.problems = append(c.problems, Problem{variable, value, fmt.Sprintf(allowed, args...)})
 }
 
-func (c *checker) whole(variable, text string, lowest, highest int, unit string) int {
+func (c *checker) wholeNumber(variable, text string, lowest, highest int, unit string) int {
 	n, err := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil || n < lowest || n > highest {
 		c.add(variable, text, "must be a whole number of %s from %d to %d", unit, lowest, highest)
@@ -81,7 +81,7 @@ type days struct {
 
 func (c *checker) days(variable, text string, lowest int) days {
 	before := len(c.problems)
-	n := c.whole(variable, text, lowest, MaxAgeDays, "days")
+	n := c.wholeNumber(variable, text, lowest, MaxAgeDays, "days")
 	return days{variable, n, len(c.problems) == before}
 }
 

@@ -33,7 +33,7 @@ type Config struct {
 	Creation   notify.Heading
 	Inactivity notify.Heading
 	Leak       notify.Heading
-	Words      notify.Words
+	Templates  notify.Templates
 
 	SlackURL Secret
 	// SlackToken is a Slack app's, and SlackChannel the id of its channel: both
@@ -68,9 +68,9 @@ type Config struct {
 }
 
 // NewBulletin returns a bulletin without notices, with the configured wording.
-func (c Config) NewBulletin() notify.Bulletin {
-	return notify.Bulletin{
-		Creation: c.Creation, Inactivity: c.Inactivity, Leak: c.Leak, Words: c.Words,
+func (c Config) NewBatch() notify.Batch {
+	return notify.Batch{
+		Creation: c.Creation, Inactivity: c.Inactivity, Leak: c.Leak, Templates: c.Templates,
 	}
 }
 
@@ -128,17 +128,17 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		Policy: audit.Policy{
 			AutoExpire:    c.autoExpire(string(s.EnableAutoExpire)),
 			RemindAt:      c.ladder("SLEUTH_REMIND_AT", s.RemindAt),
-			MinNoticeDays: c.whole("SLEUTH_MIN_NOTICE_DAYS", s.MinNoticeDays, 0, MaxAgeDays, "days"),
+			MinNoticeDays: c.wholeNumber("SLEUTH_MIN_NOTICE_DAYS", s.MinNoticeDays, 0, MaxAgeDays, "days"),
 		},
 		MaxDisable:          c.limit("SLEUTH_MAX_DISABLE", s.MaxDisable),
 		Exemptions:          c.exemptions(s.Exemptions),
 		LeakDisables:        c.oneOf("SLEUTH_LEAK_RESPONSE", s.LeakResponse, "notify", disable) == disable,
 		LeakSparesExempt:    c.boolean("SLEUTH_LEAK_EXEMPT", string(s.LeakExempt)),
-		LeakMaxDisable:      c.whole("SLEUTH_LEAK_MAX_DISABLE", s.LeakMaxDisable, 1, maxLeakDisable, "keys"),
+		LeakMaxDisable:      c.wholeNumber("SLEUTH_LEAK_MAX_DISABLE", s.LeakMaxDisable, 1, maxLeakDisable, "keys"),
 		Creation:            notify.Heading{Title: s.ExpireTitle, Text: s.ExpireText},
 		Inactivity:          notify.Heading{Title: s.InactiveTitle, Text: s.InactiveText},
 		Leak:                notify.Heading{Title: s.LeakTitle, Text: cmp.Or(strings.TrimSpace(s.LeakText), notify.LeakInstructions)},
-		Words:               c.words(s.Templates),
+		Templates:           c.checkTemplates(s.Templates),
 		SlackURL:            c.slackURL(s.SlackURL),
 		SlackAPIURL:         c.webAddress("SLEUTH_SLACK_API_URL", s.SlackAPIURL),
 		TeamsURL:            c.secretText("SLEUTH_TEAMS_URL", s.TeamsURL, teams.CheckURL),
@@ -150,7 +150,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		OtherCredentials:    c.oneOf("SLEUTH_CREDENTIALS", s.Credentials, all, "access-keys") == all,
 		Evidence:            c.evidence(s.Evidence),
 		SecurityHub:         strings.TrimSpace(s.SecurityHub) != "" && c.oneOf("SLEUTH_SECURITY_HUB", s.SecurityHub, securityHub) == securityHub,
-		Concurrency:         c.whole("SLEUTH_CONCURRENCY", s.Concurrency, 1, 256, "calls"),
+		Concurrency:         c.wholeNumber("SLEUTH_CONCURRENCY", s.Concurrency, 1, 256, "calls"),
 		Scope:               c.scope(s.Accounts),
 		Digest:              c.digest(s.NotifyMode, s.Accounts.Accounts),
 
@@ -186,7 +186,7 @@ func CheckLimits(a Accounts, l Limits, x Exemptions, i Inventory, d Logging) (Co
 		Exemptions:          c.exemptions(s.Exemptions),
 		UseCredentialReport: c.oneOf("SLEUTH_INVENTORY", s.Inventory.Inventory, "live", byReport) == byReport,
 		OtherCredentials:    c.oneOf("SLEUTH_CREDENTIALS", s.Credentials, all, "access-keys") == all,
-		Concurrency:         c.whole("SLEUTH_CONCURRENCY", s.Concurrency, 1, 256, "calls"),
+		Concurrency:         c.wholeNumber("SLEUTH_CONCURRENCY", s.Concurrency, 1, 256, "calls"),
 		Scope:               c.scope(s.Accounts),
 		Debug:               debugging(string(s.Debug)),
 	}
@@ -227,7 +227,7 @@ func (c *checker) rules(l Limits) audit.Rules {
 func (c *checker) exemptions(x Exemptions) audit.ExemptionRules {
 	rules := audit.ExemptionRules{NeedReason: c.boolean("SLEUTH_REQUIRE_EXEMPTION_REASON", string(x.RequireExemptionReason))}
 	if days := strings.TrimSpace(x.MaxExemptionDays); days != "" {
-		rules.MaxDays = c.whole("SLEUTH_MAX_EXEMPTION_DAYS", days, 1, MaxAgeDays, "days")
+		rules.MaxDays = c.wholeNumber("SLEUTH_MAX_EXEMPTION_DAYS", days, 1, MaxAgeDays, "days")
 	}
 	return rules
 }
@@ -266,7 +266,7 @@ func CheckSlackAPI(api SlackAPI, host SlackHost) (token Secret, apiURL string, e
 }
 
 func (c *checker) lease(text string) time.Duration {
-	return time.Duration(c.whole("SLEUTH_LEASE_SECONDS", text, 1, 900, "seconds")) * time.Second
+	return time.Duration(c.wholeNumber("SLEUTH_LEASE_SECONDS", text, 1, 900, "seconds")) * time.Second
 }
 
 func (c *checker) needsState(variable, value string, asked bool) {

@@ -43,7 +43,7 @@ const (
 	// chance, from being taken for settings.
 	shortestLookAlike = 8
 	// mostEdits is how far a misspelt name may be from a setting's.
-	mostEdits = 2
+	maxEdits = 2
 )
 
 // notSettings are the variables with the prefix that no setting reads: those of
@@ -69,7 +69,7 @@ func UnknownVariables(environment []string) Problems {
 			continue
 		}
 		allowed := "unknown setting"
-		if meant := meantBy(name, known, max(mostEdits, len(strings.TrimPrefix(name, prefix))/3)); meant != "" {
+		if meant := meantBy(name, known, max(maxEdits, len(strings.TrimPrefix(name, prefix))/3)); meant != "" {
 			allowed += "; did you mean " + meant + "?"
 		} else {
 			allowed += "; 'sleuth config' lists all settings"
@@ -92,7 +92,7 @@ func LookAlikes(environment []string) []LookAlike {
 		if strings.TrimSpace(value) == "" || slices.Contains(known, name) || strings.HasPrefix(name, "AWS_") || strings.HasPrefix(name, prefix) {
 			continue
 		}
-		meant := meantBy(name, known, mostEdits)
+		meant := meantBy(name, known, maxEdits)
 		if set, _ := lookup(meant); meant != "" && strings.TrimSpace(set) == "" {
 			found = append(found, LookAlike{name, meant})
 		}

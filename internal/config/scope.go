@@ -23,18 +23,18 @@ type Scope struct {
 	// Concurrency is the most accounts to process at once.
 	Concurrency int
 
-	alone bool // Accounts has the account of the credentials, as In found it
+	homeOnly bool // Accounts has the account of the credentials, as In found it
 }
 
 // Several reports whether accounts were named, rather than left to the
 // credentials.
-func (s Scope) Several() bool { return s.Organization || (len(s.Accounts) > 0 && !s.alone) }
+func (s Scope) Several() bool { return s.Organization || (len(s.Accounts) > 0 && !s.homeOnly) }
 
 // In returns the scope for credentials of the account home, which it covers if
 // no account was named.
 func (s Scope) In(home string) Scope {
 	if !s.Several() {
-		s.Accounts, s.alone = []string{home}, true
+		s.Accounts, s.homeOnly = []string{home}, true
 	}
 	return s
 }
@@ -60,7 +60,7 @@ var (
 )
 
 func (c *checker) scope(s Accounts) Scope {
-	scope := Scope{Concurrency: c.whole("SLEUTH_ACCOUNT_CONCURRENCY", s.AccountConcurrency, 1, 100, "accounts")}
+	scope := Scope{Concurrency: c.wholeNumber("SLEUTH_ACCOUNT_CONCURRENCY", s.AccountConcurrency, 1, 100, "accounts")}
 	if accounts := strings.TrimSpace(s.Accounts); strings.EqualFold(accounts, WholeOrganization) {
 		scope.Organization = true
 	} else {

@@ -164,8 +164,8 @@ func (c *checker) sender(text string) string {
 	return text
 }
 
-func (c *checker) words(t Templates) notify.Words {
-	words, problems := notify.ParseWords(notify.Templates{
+func (c *checker) checkTemplates(t Templates) notify.Templates {
+	words, problems := notify.ParseTemplates(notify.TemplateTexts{
 		Line: t.LineTemplate, List: t.ListTemplate, Personal: t.PersonalTemplate, Subject: t.SubjectTemplate,
 	})
 	for _, p := range problems {

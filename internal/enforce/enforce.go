@@ -31,12 +31,12 @@ import (
 
 // Lag is how long IAM may go on showing what was before a change. Nothing is
 // concluded from a key that reads Active within it.
-const Lag = 15 * time.Minute
+const ConsistencyWindow = 15 * time.Minute
 
 // freshFor bounds reading a key just before it is disabled and disabling it,
 // together and with all retries. What takes longer is given up, and left to the
 // next run: by then what was read first may no longer be so.
-const freshFor = time.Minute
+const maxReadAge = time.Minute
 
 // IAM is the one call that writes.
 type IAM interface {
@@ -47,7 +47,7 @@ type IAM interface {
 // the present name, whichever was asked for; inventory.IsGone tells the error of
 // a key that no longer exists.
 type Reader interface {
-	Fresh(ctx context.Context, user audit.User, keyID string) (audit.User, audit.Key, error)
+	ReadKey(ctx context.Context, user audit.User, keyID string) (audit.User, audit.Key, error)
 }
 
 // Enforcer disables keys in one account.
@@ -92,9 +92,9 @@ func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, v
 		return Failed, fmt.Errorf("write down the intent to disable key %s of user %s, so it is left active: %w", keyID, user.Name, err)
 	}
 
-	acting, cancel := context.WithTimeout(ctx, freshFor)
+	acting, cancel := context.WithTimeout(ctx, maxReadAge)
 	defer cancel()
-	freshUser, fresh, err := e.Reader.Fresh(acting, user, keyID)
+	freshUser, fresh, err := e.Reader.ReadKey(acting, user, keyID)
 	if inventory.IsGone(err) {
 		return e.resolve(ctx, record, leftover, Gone, fmt.Errorf("disable key %s of user %s: %w", keyID, user.Name, err))
 	}
@@ -138,7 +138,7 @@ func (e Enforcer) isGone(ctx context.Context, user audit.User, keyID string, dis
 	if !inventory.IsGone(disabling) {
 		return false
 	}
-	_, _, err := e.Reader.Fresh(ctx, user, keyID)
+	_, _, err := e.Reader.ReadKey(ctx, user, keyID)
 	return inventory.IsGone(err)
 }
 
@@ -157,7 +157,7 @@ func (e Enforcer) Settle(ctx context.Context, record *ledger.Record) (Outcome, e
 	if attempt == nil {
 		return Changed, nil
 	}
-	user, key, err := e.Reader.Fresh(ctx, audit.User{Name: record.User()}, record.KeyID())
+	user, key, err := e.Reader.ReadKey(ctx, audit.User{Name: record.User()}, record.KeyID())
 	if inventory.IsGone(err) {
 		return e.resolve(ctx, record, true, Gone, nil)
 	}
@@ -168,7 +168,7 @@ func (e Enforcer) Settle(ctx context.Context, record *ledger.Record) (Outcome, e
 		attempt.Notice.User = user.Name // the present one
 		return e.recordDisabled(ctx, record, *attempt, nil)
 	}
-	if e.Now().Sub(attempt.At) < Lag {
+	if e.Now().Sub(attempt.At) < ConsistencyWindow {
 		return Pending, nil
 	}
 	return e.resolve(ctx, record, false, Changed, nil)

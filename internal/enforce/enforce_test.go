@@ -43,7 +43,7 @@ type aws struct {
 	stored            []ledger.Record // each record as it was put
 }
 
-func (a *aws) Fresh(_ context.Context, user audit.User, keyID string) (audit.User, audit.Key, error) {
+func (a *aws) ReadKey(_ context.Context, user audit.User, keyID string) (audit.User, audit.Key, error) {
 	a.diary = append(a.diary, "read")
 	if user.Name != "bot" && user.Name != a.user.Name || keyID != a.key.ID {
 		return user, audit.Key{}, errors.New("asked for another key")
@@ -350,7 +350,7 @@ func TestTheChannelsOfAnUndecidedAttemptStayDue(t *testing.T) {
 		"leaked": func(a *aws, record *ledger.Record) (enforce.Outcome, error) {
 			spared := func(audit.User, audit.Key) string { return "" }
 			final := func(user audit.User, key audit.Key) notify.Notice {
-				return notify.Notice{KeyID: key.ID, User: user.Name, Kind: notify.Leaked, Reason: audit.Exposure}
+				return notify.Notice{KeyID: key.ID, User: user.Name, Kind: notify.LeakedDisabled, Reason: audit.Exposure}
 			}
 			key := audit.Key{ID: "AKIA1", Status: audit.Active}
 			return a.enforcer().DisableLeaked(t.Context(), audit.User{Name: "bot"}, key, spared, final, record)
@@ -407,11 +407,11 @@ func TestSettle(t *testing.T) {
 			outcome: enforce.Disabled, diary: []string{"read", "disabled"}, owed: true,
 		},
 		{
-			name: "the key is Active, and may not show it yet", ago: enforce.Lag - 1,
+			name: "the key is Active, and may not show it yet", ago: enforce.ConsistencyWindow - 1,
 			outcome: enforce.Pending, diary: []string{"read"}, owed: true,
 		},
 		{
-			name: "the key is Active, and would show it by now", ago: enforce.Lag,
+			name: "the key is Active, and would show it by now", ago: enforce.ConsistencyWindow,
 			outcome: enforce.Changed, diary: []string{"read", "nothing"},
 		},
 		{
@@ -462,7 +462,7 @@ func TestSettle(t *testing.T) {
 // TestSettleWritesNothingToIAM, whatever it finds.
 func TestSettleWritesNothingToIAM(t *testing.T) {
 	t.Parallel()
-	for _, ago := range []time.Duration{0, enforce.Lag, 100 * day} {
+	for _, ago := range []time.Duration{0, enforce.ConsistencyWindow, 100 * day} {
 		a := due()
 		_, _ = a.enforcer().Settle(t.Context(), leftover(ago))
 		if slices.Contains(a.diary, "write") {
@@ -475,7 +475,7 @@ func TestSettleWritesNothingToIAM(t *testing.T) {
 // to be told.
 func leaked() *ledger.Record {
 	r := blank()
-	r.MarkLeaked(now, "run-1", "arn:1", notify.Notice{KeyID: "AKIA1", User: "bot", Kind: notify.Exposed, Reason: audit.Exposure}, ledger.Due{Channels: []string{"slack"}})
+	r.MarkLeaked(now, "run-1", "arn:1", notify.Notice{KeyID: "AKIA1", User: "bot", Kind: notify.LeakedActive, Reason: audit.Exposure}, ledger.Due{Channels: []string{"slack"}})
 	return r
 }
 
@@ -484,7 +484,7 @@ func leaked() *ledger.Record {
 func TestDisableLeaked(t *testing.T) {
 	t.Parallel()
 	final := func(user audit.User, key audit.Key) notify.Notice {
-		return notify.Notice{KeyID: key.ID, User: user.Name, Kind: notify.Leaked, Reason: audit.Exposure}
+		return notify.Notice{KeyID: key.ID, User: user.Name, Kind: notify.LeakedDisabled, Reason: audit.Exposure}
 	}
 	attempt := func(at time.Time) *ledger.Intent {
 		return &ledger.Intent{At: at, Run: "run-1", Reason: audit.Exposure, Notice: final(audit.User{Name: "bot"}, audit.Key{ID: "AKIA1"})}
@@ -532,7 +532,7 @@ func TestDisableLeaked(t *testing.T) {
 				t.Errorf("the diary is %q, want %q", a.diary, c.diary)
 			}
 			disabled := outcome == enforce.Disabled
-			if (record.Final().Notice.Kind == notify.Leaked) != disabled || record.Leak().Disabled.IsZero() == disabled || !record.FinalPending() {
+			if (record.Final().Notice.Kind == notify.LeakedDisabled) != disabled || record.Leak().Disabled.IsZero() == disabled || !record.FinalPending() {
 				t.Errorf("the record is %+v", record)
 			}
 			if disabled && (record.User() != a.user.Name || record.Final().Notice.User != a.user.Name) {
@@ -548,7 +548,7 @@ func TestALeakIsToldOfFirst(t *testing.T) {
 	t.Parallel()
 	a, record := due(), leaked()
 	outcome, err := a.disable(t, record)
-	if outcome != enforce.Disabled || err != nil || record.Final().Notice.Kind != notify.Leaked || record.Final().Notice.Reason != audit.Exposure || record.Disabled().Reason != audit.CreationAge {
+	if outcome != enforce.Disabled || err != nil || record.Final().Notice.Kind != notify.LeakedDisabled || record.Final().Notice.Reason != audit.Exposure || record.Disabled().Reason != audit.CreationAge {
 		t.Errorf("outcome %d, %v: %+v", outcome, err, record)
 	}
 	told := leaked()
@@ -585,11 +585,11 @@ type slow struct {
 	deadline []time.Time
 }
 
-func (s *slow) Fresh(ctx context.Context, user audit.User, keyID string) (audit.User, audit.Key, error) {
+func (s *slow) ReadKey(ctx context.Context, user audit.User, keyID string) (audit.User, audit.Key, error) {
 	s.note(ctx)
 	select {
 	case <-time.After(s.reading):
-		return s.aws.Fresh(ctx, user, keyID)
+		return s.aws.ReadKey(ctx, user, keyID)
 	case <-ctx.Done():
 		return user, audit.Key{}, ctx.Err()
 	}
@@ -612,7 +612,7 @@ func (s *slow) note(ctx context.Context) {
 func TestOneMinuteForReadingAndDisabling(t *testing.T) {
 	t.Parallel()
 	leakNotice := func(user audit.User, key audit.Key) notify.Notice {
-		return notify.Notice{KeyID: key.ID, User: user.Name, Kind: notify.Leaked, Reason: audit.Exposure}
+		return notify.Notice{KeyID: key.ID, User: user.Name, Kind: notify.LeakedDisabled, Reason: audit.Exposure}
 	}
 	for _, c := range []struct {
 		name    string

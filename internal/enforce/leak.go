@@ -17,12 +17,12 @@ type LeakNotice func(audit.User, audit.Key) notify.Notice
 
 // Spared says why a leaked key, as it was just read, is not to be disabled
 // after all; empty where it is.
-type Spared func(audit.User, audit.Key) string
+type NotDisabled func(audit.User, audit.Key) string
 
 // DisableLeaked takes a key that was found in public through the protocol. The
 // record is the key's, with its Leak set; what it holds as its final notice
 // stays owed where the outcome is not Disabled. Otherwise it is as for Disable.
-func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.Key, spared Spared, final LeakNotice, record *ledger.Record) (Outcome, error) {
+func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.Key, spared NotDisabled, final LeakNotice, record *ledger.Record) (Outcome, error) {
 	earlier, keyID := record.Intent(), key.ID
 	leftover := earlier != nil
 	var theirs *ledger.Intent
@@ -33,9 +33,9 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 	if err != nil {
 		return Failed, fmt.Errorf("write down the intent to disable key %s of user %s, so it is left active: %w", keyID, user.Name, err)
 	}
-	acting, cancel := context.WithTimeout(ctx, freshFor)
+	acting, cancel := context.WithTimeout(ctx, maxReadAge)
 	defer cancel()
-	freshUser, fresh, err := e.Reader.Fresh(acting, user, keyID)
+	freshUser, fresh, err := e.Reader.ReadKey(acting, user, keyID)
 	if inventory.IsGone(err) {
 		return e.resolve(ctx, record, leftover, Gone, nil)
 	}
@@ -71,7 +71,7 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 // to a leak does not wait for it. What the run goes on to do is found out by the
 // next one, for which its intent must stand.
 func AtWork(intent *ledger.Intent, now time.Time) bool {
-	return intent != nil && intent.Reason != audit.Exposure && now.Sub(intent.At) < Lag
+	return intent != nil && intent.Reason != audit.Exposure && now.Sub(intent.At) < ConsistencyWindow
 }
 
 // recordedAsLeak reports whether the record, which another process has written,
@@ -83,5 +83,5 @@ func recordedAsLeak(r ledger.Record, attempt ledger.Intent) bool {
 		return false
 	}
 	return r.Leak() != nil && r.Disabled() != nil && final != nil &&
-		final.Notice.Kind == notify.Leaked && final.Notice.Reason == audit.Exposure
+		final.Notice.Kind == notify.LeakedDisabled && final.Notice.Reason == audit.Exposure
 }

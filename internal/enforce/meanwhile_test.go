@@ -18,7 +18,7 @@ import (
 type meddling struct {
 	*aws
 	t      *testing.T
-	store  *ledger.Memory
+	store  *ledger.MemoryStore
 	change func(*ledger.Record)
 }
 
@@ -45,7 +45,7 @@ func (m *meddling) enforcer() enforce.Enforcer {
 }
 
 func leakNotice(user audit.User, key audit.Key) notify.Notice {
-	return notify.Notice{KeyID: key.ID, User: user.Name, Kind: notify.Leaked, Reason: audit.Exposure}
+	return notify.Notice{KeyID: key.ID, User: user.Name, Kind: notify.LeakedDisabled, Reason: audit.Exposure}
 }
 
 func notSpared(audit.User, audit.Key) string { return "" }
@@ -68,8 +68,8 @@ func TestAnotherRunsIntent(t *testing.T) {
 	}{
 		{"none", nil, false},
 		{"of this moment", new(intentOf("run-9", audit.CreationAge, 0)), true},
-		{"that may not show yet", new(intentOf("run-9", audit.Inactivity, enforce.Lag-1)), true},
-		{"that would show by now", new(intentOf("run-9", audit.CreationAge, enforce.Lag)), false},
+		{"that may not show yet", new(intentOf("run-9", audit.Inactivity, enforce.ConsistencyWindow-1)), true},
+		{"that would show by now", new(intentOf("run-9", audit.CreationAge, enforce.ConsistencyWindow)), false},
 		{"of another answer to the leak", new(intentOf("run-9", audit.Exposure, 0)), false},
 	} {
 		for _, during := range []bool{false, true} {
@@ -101,7 +101,7 @@ func TestAnotherRunsIntent(t *testing.T) {
 				if got := stored.Intent(); (got != nil) != c.stands || got != nil && !got.Is(*c.theirs) {
 					t.Errorf("during the attempt: %t; the intent is %+v, stands: %t", during, got, c.stands)
 				}
-				if stored.Final().Notice.Kind != notify.Leaked || !stored.FinalPending() || stored.Disabled() == nil {
+				if stored.Final().Notice.Kind != notify.LeakedDisabled || !stored.FinalPending() || stored.Disabled() == nil {
 					t.Errorf("stored is %+v", stored)
 				}
 			})
@@ -114,7 +114,7 @@ func TestAnotherRunsIntent(t *testing.T) {
 func TestTwoAnswersToOneLeak(t *testing.T) {
 	t.Parallel()
 	theirs := intentOf("run-9", audit.Exposure, 0)
-	theirs.Notice.Kind = notify.Leaked
+	theirs.Notice.Kind = notify.LeakedDisabled
 	delivered := func(r *ledger.Record) {
 		r.Intend(theirs)
 		check(t, r.MarkDisabled(now, "run-9", nil))
@@ -150,7 +150,7 @@ func TestTwoAnswersToOneLeak(t *testing.T) {
 			if outcome != enforce.Disabled || err != nil {
 				t.Fatalf("outcome %d, %v", outcome, err)
 			}
-			if stored := m.stored(); stored.FinalPending() == c.silent || stored.Final().Notice.Kind != notify.Leaked {
+			if stored := m.stored(); stored.FinalPending() == c.silent || stored.Final().Notice.Kind != notify.LeakedDisabled {
 				t.Errorf("the notice is pending: %t, want %t: %+v", stored.FinalPending(), !c.silent, stored)
 			}
 		})

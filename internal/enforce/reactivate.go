@@ -44,7 +44,7 @@ var ErrActive = errors.New("the key is active already")
 // Prepare reads the key as it stands, and says what there is to do. A key that
 // is active already gives ErrActive.
 func (r Reactivator) Prepare(ctx context.Context, userName, keyID string) (Reactivation, error) {
-	user, key, err := r.Reader.Fresh(ctx, audit.User{Name: userName}, keyID)
+	user, key, err := r.Reader.ReadKey(ctx, audit.User{Name: userName}, keyID)
 	if err != nil {
 		return Reactivation{}, fmt.Errorf("read key %s of user %s: %w", keyID, userName, err)
 	}

@@ -34,7 +34,7 @@ func NewBucket(client S3, name, prefix string) *Bucket {
 }
 
 // Place is the document's URI.
-func (b *Bucket) Place(name string) string { return "s3://" + b.name + "/" + b.key(name) }
+func (b *Bucket) Location(name string) string { return "s3://" + b.name + "/" + b.key(name) }
 
 func (b *Bucket) key(name string) string { return path.Join(b.prefix, name) }
 

@@ -19,7 +19,7 @@ type Archive interface {
 	// Put keeps a document under a name with slashes in it.
 	Put(ctx context.Context, name, contentType string, text []byte) error
 	// Place says for people where the document of a name is.
-	Place(name string) string
+	Location(name string) string
 }
 
 // Name is what the documents of a run on an account begin with: the account,
@@ -51,7 +51,7 @@ func Leave(ctx context.Context, to Archive, name string, found report.Report) er
 		{name + ".html", "text/html; charset=utf-8", asHTML.Bytes()},
 	} {
 		if err := to.Put(ctx, document.name, document.contentType, document.text); err != nil {
-			failed = append(failed, to.Place(document.name)+": "+awserr.Message(err))
+			failed = append(failed, to.Location(document.name)+": "+awserr.Message(err))
 		}
 	}
 	if len(failed) > 0 {

@@ -26,7 +26,7 @@ var at = time.Date(2026, 11, 22, 23, 30, 0, 0, time.FixedZone("west", -3*60*60))
 
 func found() report.Report {
 	r := report.New(account.Account{ID: "123456789012", Alias: "acme"}, at, report.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 90, InactivityWarningAge: 80})
-	r.Run = &report.Ran{ID: "20261123T023000Z-abcdef", Finished: at.UTC(), Begun: true, DisabledKeys: []account.KeyRef{{User: "ann", KeyID: "AKIA1"}}, UnreadableTags: []string{}}
+	r.Run = &report.RunResult{ID: "20261123T023000Z-abcdef", Finished: at.UTC(), Started: true, DisabledKeys: []account.KeyRef{{User: "ann", KeyID: "AKIA1"}}, UnreadableTags: []string{}}
 	return r
 }
 
@@ -54,7 +54,7 @@ func TestEvidenceInAFolder(t *testing.T) {
 	if got := strings.Join(names, " "); got != "20261123T023000Z-abcdef.html 20261123T023000Z-abcdef.json" {
 		t.Fatalf("left %s", got)
 	}
-	text, err := os.ReadFile(archive.Place(name + ".json"))
+	text, err := os.ReadFile(archive.Location(name + ".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestEvidenceInAFolder(t *testing.T) {
 	if err := evidence.Leave(t.Context(), archive, name, second); err == nil || strings.Count(err.Error(), "exists") != 2 {
 		t.Errorf("overwritten: %v", err)
 	}
-	if now, _ := os.ReadFile(archive.Place(name + ".json")); string(now) != string(text) {
+	if now, _ := os.ReadFile(archive.Location(name + ".json")); string(now) != string(text) {
 		t.Error("the first is gone")
 	}
 	if left, _ := filepath.Glob(filepath.Join(folder, ".*")); len(left) != 0 {
@@ -94,7 +94,7 @@ type archive struct {
 	kept map[string]string
 }
 
-func (a *archive) Place(name string) string { return "there/" + name }
+func (a *archive) Location(name string) string { return "there/" + name }
 func (a *archive) Put(_ context.Context, name, contentType string, _ []byte) error {
 	if strings.HasSuffix(name, a.fail) {
 		return fs.ErrPermission

@@ -14,7 +14,7 @@ import (
 type Folder struct{ Dir string }
 
 // Place is the document's path.
-func (f Folder) Place(name string) string { return filepath.Join(f.Dir, filepath.FromSlash(name)) }
+func (f Folder) Location(name string) string { return filepath.Join(f.Dir, filepath.FromSlash(name)) }
 
 const (
 	folderMode   = 0o750
@@ -23,7 +23,7 @@ const (
 
 // Put writes the document beside its place and then moves it there.
 func (f Folder) Put(_ context.Context, name, _ string, text []byte) (err error) {
-	place := f.Place(name)
+	place := f.Location(name)
 	if err := os.MkdirAll(filepath.Dir(place), folderMode); err != nil {
 		return withFolderHint(err)
 	}

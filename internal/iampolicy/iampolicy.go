@@ -32,7 +32,7 @@ type Statement struct {
 // Place is where Sleuth is to run. What is left empty may be anything, but for
 // the partition: that is told from the region or from the topic, and is aws
 // where neither says.
-type Place struct {
+type Target struct {
 	Partition string // aws, aws-us-gov or aws-cn
 	Account   string // 12 digits
 	Region    string // of the function: of its parameters, secrets, table, findings and mail
@@ -45,7 +45,7 @@ type Place struct {
 }
 
 // ForRun allows what 'sleuth run' calls.
-func ForRun(cfg config.Config, place Place) Document {
+func ForRun(cfg config.Config, place Target) Document {
 	place = place.settled(cfg.SNSTopic)
 	doc := acting(cfg, place)
 	doc.covering(place, cfg.Scope)
@@ -72,12 +72,12 @@ func ForRun(cfg config.Config, place Place) Document {
 
 // ForMember allows what a run under given settings calls in the accounts that it
 // enters by their role.
-func ForMember(cfg config.Config, place Place) Document {
+func ForMember(cfg config.Config, place Target) Document {
 	return acting(cfg, place.settled(""))
 }
 
 // acting is all that is done in an account whose keys are covered.
-func acting(cfg config.Config, place Place) Document {
+func acting(cfg config.Config, place Target) Document {
 	doc := reading(place)
 	doc.byReport(cfg.UseCredentialReport || readsLastUses(cfg))
 	if cfg.Policy.AutoExpire || cfg.LeakDisables {
@@ -105,7 +105,7 @@ func (d *Document) byReport(asked bool) {
 }
 
 // covering is finding and entering other accounts.
-func (d *Document) covering(place Place, scope config.Scope) {
+func (d *Document) covering(place Target, scope config.Scope) {
 	if !scope.Several() {
 		return
 	}
@@ -125,7 +125,7 @@ func (d *Document) covering(place Place, scope config.Scope) {
 }
 
 // ForAudit allows what 'sleuth audit' calls, which writes nothing.
-func ForAudit(place Place) Document {
+func ForAudit(place Target) Document {
 	doc := reading(place.settled(""))
 	doc.byReport(true) // every key is shown with its last use
 	return doc
@@ -133,7 +133,7 @@ func ForAudit(place Place) Document {
 
 // ForReactivate allows what 'sleuth reactivate' calls. It is for people, and
 // no part of the policy of a run.
-func ForReactivate(kept config.StateChoice, place Place) Document {
+func ForReactivate(kept config.StateChoice, place Target) Document {
 	place = place.settled("")
 	doc := Document{Version: version}
 	doc.allow("KnowAccount", "*", "iam:ListAccountAliases", "sts:GetCallerIdentity")
@@ -147,7 +147,7 @@ func ForReactivate(kept config.StateChoice, place Place) Document {
 // version is that of the policy language.
 const version = "2012-10-17"
 
-func reading(place Place) Document {
+func reading(place Target) Document {
 	doc := Document{Version: version}
 	// These take no resource, and GetCallerIdentity no permission either: it
 	// stands here so that the policy names every call.
@@ -163,7 +163,7 @@ func (d *Document) allow(sid, resource string, actions ...string) {
 // mailing is sending from an address. SES asks for the identity that it has
 // verified, which is the address or its domain:
 // https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
-func (d *Document) mailing(place Place, sender string) {
+func (d *Document) mailing(place Target, sender string) {
 	from, err := mail.ParseAddress(sender)
 	if err != nil {
 		return // nobody is written to: a sender is checked with the settings
@@ -175,7 +175,7 @@ func (d *Document) mailing(place Place, sender string) {
 }
 
 // proving is leaving evidence in a bucket.
-func (d *Document) proving(place Place, evidence config.Evidence) {
+func (d *Document) proving(place Target, evidence config.Evidence) {
 	if evidence.Bucket == "" {
 		return
 	}
@@ -193,7 +193,7 @@ func literally(text string) string {
 }
 
 // fetching is reading secrets from where they are kept.
-func (d *Document) fetching(place Place, kept ...config.Secret) {
+func (d *Document) fetching(place Target, kept ...config.Secret) {
 	var parameters, secrets []string
 	for _, s := range kept {
 		switch s.Source {
@@ -217,7 +217,7 @@ func (d *Document) allowOnAll(sid string, resources []string, actions ...string)
 	d.Statement = append(d.Statement, Statement{Sid: sid, Effect: "Allow", Action: actions, Resource: slices.Compact(resources)})
 }
 
-func (d *Document) remembering(place Place, kept config.StateChoice, actions ...string) {
+func (d *Document) remembering(place Target, kept config.StateChoice, actions ...string) {
 	if kept.Kind == config.StateDynamoDB {
 		d.allow("KeepState", place.arn("dynamodb", "table/"+kept.Name), actions...)
 	}
@@ -225,12 +225,12 @@ func (d *Document) remembering(place Place, kept config.StateChoice, actions ...
 
 // decrypting is what Parameter Store, Secrets Manager and DynamoDB do with a
 // customer's key in Sleuth's name.
-func (d *Document) decrypting(place Place) {
+func (d *Document) decrypting(place Target) {
 	d.allowOnAll("Decrypt", slices.Clone(place.KMSKeys), "kms:Decrypt")
 }
 
 // settled fills in what was left open.
-func (p Place) settled(topic string) Place {
+func (p Target) settled(topic string) Target {
 	if p.Partition == "" {
 		p.Partition = PartitionOf(p.Region)
 		if named, err := arn.Parse(topic); err == nil {
@@ -257,12 +257,12 @@ func PartitionOf(region string) string {
 	return "aws"
 }
 
-func (p Place) arn(service, resource string) string {
+func (p Target) arn(service, resource string) string {
 	return arn.ARN{Partition: p.Partition, Service: service, Region: p.Region, AccountID: p.Account, Resource: resource}.String()
 }
 
 // users are all users, whatever their path. IAM knows no regions.
-func (p Place) users() string {
+func (p Target) users() string {
 	return arn.ARN{Partition: p.Partition, Service: "iam", AccountID: p.Account, Resource: "user/*"}.String()
 }
 
@@ -272,7 +272,7 @@ var versionOrLabel = regexp.MustCompile(`:[^:/]+$`)
 
 // parameter is the ARN of a parameter that is named as GetParameter takes it:
 // by name or ARN, with a version or label or without.
-func (p Place) parameter(name string) string {
+func (p Target) parameter(name string) string {
 	if given, err := arn.Parse(name); err == nil {
 		given.Resource = versionOrLabel.ReplaceAllString(given.Resource, "")
 		return given.String()
@@ -284,7 +284,7 @@ func (p Place) parameter(name string) string {
 // secret is the ARN of a secret that is named as GetSecretValue takes it.
 // Secrets Manager puts a hyphen and six characters behind the name:
 // https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_examples.html
-func (p Place) secret(id string) string {
+func (p Target) secret(id string) string {
 	if arn.IsARN(id) {
 		return id
 	}

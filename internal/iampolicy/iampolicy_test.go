@@ -18,7 +18,7 @@ const (
 )
 
 var (
-	place = iampolicy.Place{Partition: "aws", Account: "123456789012", Region: "eu-west-1"}
+	place = iampolicy.Target{Partition: "aws", Account: "123456789012", Region: "eu-west-1"}
 	table = config.StateChoice{Kind: config.StateDynamoDB, Name: "sleuth"}
 )
 
@@ -229,15 +229,15 @@ func TestForRun(t *testing.T) {
 func TestPlaceLeftOpen(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		place iampolicy.Place
+		place iampolicy.Target
 		topic string
 		want  string
 	}{
-		"nothing known":        {iampolicy.Place{}, "", "arn:aws:iam::*:user/*"},
-		"a region of GovCloud": {iampolicy.Place{Region: "us-gov-west-1"}, "", "arn:aws-us-gov:iam::*:user/*"},
-		"a region of China":    {iampolicy.Place{Region: "cn-north-1"}, "", "arn:aws-cn:iam::*:user/*"},
-		"a topic in GovCloud":  {iampolicy.Place{}, "arn:aws-us-gov:sns:us-gov-east-1:123456789012:keys", "arn:aws-us-gov:iam::*:user/*"},
-		"a partition given":    {iampolicy.Place{Partition: "aws-cn", Account: "123456789012"}, "", "arn:aws-cn:iam::123456789012:user/*"},
+		"nothing known":        {iampolicy.Target{}, "", "arn:aws:iam::*:user/*"},
+		"a region of GovCloud": {iampolicy.Target{Region: "us-gov-west-1"}, "", "arn:aws-us-gov:iam::*:user/*"},
+		"a region of China":    {iampolicy.Target{Region: "cn-north-1"}, "", "arn:aws-cn:iam::*:user/*"},
+		"a topic in GovCloud":  {iampolicy.Target{}, "arn:aws-us-gov:sns:us-gov-east-1:123456789012:keys", "arn:aws-us-gov:iam::*:user/*"},
+		"a partition given":    {iampolicy.Target{Partition: "aws-cn", Account: "123456789012"}, "", "arn:aws-cn:iam::123456789012:user/*"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -24,7 +24,7 @@ const lastYear = 9000
 
 // mostAhead is how far ahead of our clock a date may lie: clocks differ, and a
 // long run reads what happened after it began.
-const mostAhead = 24 * time.Hour
+const maxAhead = 24 * time.Hour
 
 // checkDate refuses a date that no key can have. A zero now means that only
 // the years are checked.
@@ -32,7 +32,7 @@ func checkDate(t, now time.Time) error {
 	switch year := t.UTC().Year(); {
 	case year < firstYear || year > lastYear:
 		return fmt.Errorf("%d is not a plausible year", year)
-	case !now.IsZero() && t.After(now.Add(mostAhead)):
+	case !now.IsZero() && t.After(now.Add(maxAhead)):
 		return fmt.Errorf("the date lies %s ahead; check the clock of this machine", t.Sub(now).Round(time.Minute))
 	}
 	return nil

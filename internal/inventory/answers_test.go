@@ -95,7 +95,7 @@ func TestAnswersWithHoles(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.part) || !c.ofKey && len(s.Keys) > 0 {
 				t.Errorf("error %v with %d keys, want one with %q", err, len(s.Keys), c.part)
 			}
-			_, key, err := a.reader.Fresh(t.Context(), audit.User{Name: "tfunke"}, "AKIA1")
+			_, key, err := a.reader.ReadKey(t.Context(), audit.User{Name: "tfunke"}, "AKIA1")
 			if err == nil || key != (audit.Key{}) || inventory.IsGone(err) {
 				t.Errorf("read once more: %+v, error %v", key, err)
 			}
@@ -134,7 +134,7 @@ func TestNoAnswerMakesAYoungKeyDue(t *testing.T) {
 						}
 					}
 				}
-				_, key, err := a.reader.Fresh(t.Context(), audit.User{Name: "tfunke"}, "AKIA1")
+				_, key, err := a.reader.ReadKey(t.Context(), audit.User{Name: "tfunke"}, "AKIA1")
 				if v := audit.Judge(key, audit.Exemption{}, rules, now); err == nil && v.State.PastLimit() {
 					t.Errorf("%s, %s, %d: the key is %s, read just before", action, element, i, v.State)
 				}
@@ -165,7 +165,7 @@ func TestWhatOnlyLooksLikeAHole(t *testing.T) {
 			a := newLiveAccount(t)
 			a.addYoung()
 			a.Inject(awsfake.Fault{Action: "GetAccessKeyLastUsed", Rewrite: c.rewrite})
-			_, key, err := a.reader.Fresh(t.Context(), audit.User{Name: "tfunke"}, "AKIA1")
+			_, key, err := a.reader.ReadKey(t.Context(), audit.User{Name: "tfunke"}, "AKIA1")
 			if err != nil || key.LastUsed.IsZero() == c.used {
 				t.Errorf("key %+v, error %v", key, err)
 			}
@@ -190,7 +190,7 @@ func TestAListOfUsersThatIsTruncated(t *testing.T) {
 		}
 		a.Inject(awsfake.Fault{Action: "ListUsers", Rewrite: rewrite})
 		var seen []string
-		err := a.reader.Read(t.Context(), func(s inventory.Subject) { seen = append(seen, s.User.Name) })
+		err := a.reader.Read(t.Context(), func(s inventory.UserKeys) { seen = append(seen, s.User.Name) })
 		if err == nil || !strings.Contains(err.Error(), name) || len(seen) < 2 {
 			t.Errorf("%s: error %v after %v", name, err, seen)
 		}
@@ -233,7 +233,7 @@ func TestEachKeyIsHandedOverOnce(t *testing.T) {
 			}
 			a.Inject(c.fault(a))
 			seen := map[string]int{}
-			if err := a.reader.Read(t.Context(), func(s inventory.Subject) {
+			if err := a.reader.Read(t.Context(), func(s inventory.UserKeys) {
 				if s.Err != nil {
 					t.Errorf("user %s: %v", s.User.Name, s.Err)
 				}
@@ -272,7 +272,7 @@ func TestFreshFindsARenamedUser(t *testing.T) {
 			} else {
 				a.Inject(awsfake.Fault{Action: at, Nth: 1, Do: rename})
 			}
-			user, key, err := a.reader.Fresh(t.Context(), audit.User{Name: "tfunke", ARN: "arn:aws:iam::123456789012:user/tfunke"}, "AKIA1")
+			user, key, err := a.reader.ReadKey(t.Context(), audit.User{Name: "tfunke", ARN: "arn:aws:iam::123456789012:user/tfunke"}, "AKIA1")
 			if err != nil || key.ID != "AKIA1" || user.Name != "tobias" || user.ARN != "arn:aws:iam::123456789012:user/tobias" || user.Slack() != "U1" {
 				t.Errorf("user %+v, key %+v, error %v", user, key, err)
 			}
@@ -286,7 +286,7 @@ func TestFreshReadsLastWhatChangesMost(t *testing.T) {
 	t.Parallel()
 	a := newLiveAccount(t)
 	a.addYoung()
-	if _, _, err := a.reader.Fresh(t.Context(), audit.User{Name: "tfunke"}, "AKIA1"); err != nil {
+	if _, _, err := a.reader.ReadKey(t.Context(), audit.User{Name: "tfunke"}, "AKIA1"); err != nil {
 		t.Fatal(err)
 	}
 	var order []string
@@ -311,10 +311,10 @@ func TestAUserRenamedSinceTheReport(t *testing.T) {
 	a.Home().RenameUser("old", "renamed")
 	a.add("made since", 0)
 	subjects := a.read(t)
-	if s := subjects["renamed"]; s.Err != nil || len(s.Keys) != 1 || s.Passed != nil {
+	if s := subjects["renamed"]; s.Err != nil || len(s.Keys) != 1 || s.Skipped != nil {
 		t.Errorf("the renamed user came as %+v", s)
 	}
-	if _, found := subjects["old"]; found || subjects["young"].Passed == nil {
+	if _, found := subjects["old"]; found || subjects["young"].Skipped == nil {
 		t.Errorf("the users are %v", subjects)
 	}
 }
@@ -350,7 +350,7 @@ func TestReportsWithHoles(t *testing.T) {
 				t.Fatalf("%s: %v", c.name, err)
 			}
 			rules := audit.Rules{ExpirationAge: 90, WarningAge: 50, InactivityAge: 30, InactivityWarningAge: 20}
-			if got := row.Matters(rules, now); got != (c.name != "") {
+			if got := row.NeedsRead(rules, now); got != (c.name != "") {
 				t.Errorf("%s (%s): read live: %t", c.name, c.row, got)
 			}
 		}

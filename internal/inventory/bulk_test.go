@@ -41,7 +41,7 @@ func (a *account) crowd(users int) {
 }
 
 // wantCrowd checks that everything was read of the users that crowd added.
-func wantCrowd(t *testing.T, subjects map[string]inventory.Subject, users int) {
+func wantCrowd(t *testing.T, subjects map[string]inventory.UserKeys, users int) {
 	t.Helper()
 	if len(subjects) != users {
 		t.Errorf("%d users, want %d", len(subjects), users)
@@ -201,8 +201,8 @@ func TestAPageThatNeverComes(t *testing.T) {
 	a.Inject(awsfake.Fault{Action: "GetAccountAuthorizationDetails", Hang: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	subjects := map[string]inventory.Subject{}
-	if err := a.reader.Read(ctx, func(s inventory.Subject) { subjects[s.User.Name] = s }); err != nil {
+	subjects := map[string]inventory.UserKeys{}
+	if err := a.reader.Read(ctx, func(s inventory.UserKeys) { subjects[s.User.Name] = s }); err != nil {
 		t.Fatal(err)
 	}
 	wantCrowd(t, subjects, 30)
@@ -327,7 +327,7 @@ func TestTheReportIsNotWaitedForLong(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Second)
 	defer cancel()
 	users := 0
-	if err := a.reader.Read(ctx, func(inventory.Subject) { users++ }); err != nil || users != 120 {
+	if err := a.reader.Read(ctx, func(inventory.UserKeys) { users++ }); err != nil || users != 120 {
 		t.Errorf("%d users, error %v", users, err)
 	}
 	if len(waits) != 1 || waits[0] > 5*time.Second {

@@ -19,7 +19,7 @@ import (
 
 // mostTags is how much text of tags is kept for users who have not asked for
 // them yet, in bytes. Most of them never will.
-const mostTags = 4 << 20
+const maxTags = 4 << 20
 
 // tagsAlone is how many users' tags are read on their own before a page is
 // worth it: a page also has every user's policies, and takes longer.
@@ -94,7 +94,7 @@ func (b *bulkTags) readPage(ctx context.Context) error {
 	case page.UserDetailList == nil:
 		return fmt.Errorf("read the tags of users: %w", errNoList)
 	}
-	if b.size >= mostTags {
+	if b.size >= maxTags {
 		b.known, b.size = nil, 0 // most of them were read already
 	}
 	for _, detail := range page.UserDetailList {

@@ -21,7 +21,7 @@ type candidate struct {
 	// reported: known from the credential report, which may be hours old.
 	reported bool
 	// passed is set where the report shows that the user need not be read.
-	passed *Passed
+	skipped *Skipped
 }
 
 // candidates are the account's users, by the credential report if that is
@@ -46,7 +46,7 @@ func (r Reader) candidates(ctx context.Context) iter.Seq2[candidate, error] {
 
 // handOut gives the workers every candidate to be read, those behind After
 // first, and passes the others on as the subjects they already are.
-func (r Reader) handOut(ctx context.Context, candidates iter.Seq2[candidate, error], users chan<- candidate, subjects chan<- Subject) error {
+func (r Reader) dispatch(ctx context.Context, candidates iter.Seq2[candidate, error], users chan<- candidate, subjects chan<- UserKeys) error {
 	last := r.After
 	begin := func(c candidate) error {
 		if r.MayStart != nil && !r.MayStart() {
@@ -66,8 +66,8 @@ func (r Reader) handOut(ctx context.Context, candidates iter.Seq2[candidate, err
 		switch {
 		case err != nil:
 			return err
-		case c.passed != nil:
-			subjects <- Subject{User: c.user, Passed: c.passed}
+		case c.skipped != nil:
+			subjects <- UserKeys{User: c.user, Skipped: c.skipped}
 			behind = behind || c.user.Name == r.After
 		case !behind:
 			postponed = append(postponed, c)
@@ -152,8 +152,8 @@ func (r Reader) reportedUsers(text reportText) iter.Seq2[candidate, error] {
 	return func(yield func(candidate, error) bool) {
 		for row, err := range ParseReport(text.content) {
 			c := candidate{user: audit.User{Name: row.User, ARN: row.ARN, Created: row.Created}, reported: true}
-			if err == nil && !row.Matters(r.Rules, r.Now) {
-				c.passed = row.passed()
+			if err == nil && !row.NeedsRead(r.Rules, r.Now) {
+				c.skipped = row.skipped()
 			} else if err == nil {
 				r.uses.keep(row, text.made)
 			}

@@ -78,7 +78,7 @@ func (c *CredentialReport) usable(ctx context.Context, r Reader) (reportText, er
 		}
 		seen[row.User] = true
 		users++
-		if row.Matters(r.Rules, r.Now) {
+		if row.NeedsRead(r.Rules, r.Now) {
 			matter++
 		}
 	}

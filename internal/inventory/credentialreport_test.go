@@ -63,10 +63,10 @@ func (a *account) add(name string, ages ...int) []awsfake.Key {
 }
 
 // read returns what was handed over, by user.
-func (a *account) read(t *testing.T) map[string]inventory.Subject {
+func (a *account) read(t *testing.T) map[string]inventory.UserKeys {
 	t.Helper()
-	subjects := map[string]inventory.Subject{}
-	err := a.reader.Read(t.Context(), func(s inventory.Subject) {
+	subjects := map[string]inventory.UserKeys{}
+	err := a.reader.Read(t.Context(), func(s inventory.UserKeys) {
 		if _, twice := subjects[s.User.Name]; twice {
 			t.Errorf("user %s was handed over twice", s.User.Name)
 		}
@@ -104,13 +104,13 @@ func TestReportNarrowsTheReading(t *testing.T) {
 	if got, want := a.readLive(), []string{"due", "warned"}; !slices.Equal(got, want) {
 		t.Errorf("read live: %v, want %v", got, want)
 	}
-	for user, want := range map[string]inventory.Passed{"keyless": {}, "young": {Active: 2}, "two-fates": {Active: 1, Inactive: 1}} {
+	for user, want := range map[string]inventory.Skipped{"keyless": {}, "young": {Active: 2}, "two-fates": {Active: 1, Inactive: 1}} {
 		s := subjects[user]
-		if s.Passed == nil || *s.Passed != want || s.Err != nil || len(s.Keys) != 0 {
+		if s.Skipped == nil || *s.Skipped != want || s.Err != nil || len(s.Keys) != 0 {
 			t.Errorf("user %s: %+v, want passed over with %+v", user, s, want)
 		}
 	}
-	if s := subjects["warned"]; s.Passed != nil || len(s.Keys) != 2 || !s.User.Created.Equal(daysAgo(400)) || s.User.ARN == "" {
+	if s := subjects["warned"]; s.Skipped != nil || len(s.Keys) != 2 || !s.User.Created.Equal(daysAgo(400)) || s.User.ARN == "" {
 		t.Errorf("user warned: %+v, want both keys, creation and ARN", s)
 	}
 	if len(subjects) != 5 {
@@ -200,7 +200,7 @@ func TestReportDoubtIsReadLive(t *testing.T) {
 	a := newAccount(t)
 	a.reader.Report.IAM = givenReport{header + strings.Replace(tobias, ",true,", ",maybe,", 1), now}
 	a.add("tfunke", 3)
-	if s := a.read(t)["tfunke"]; s.Passed != nil || len(s.Keys) != 1 {
+	if s := a.read(t)["tfunke"]; s.Skipped != nil || len(s.Keys) != 1 {
 		t.Errorf("%+v, want the user read live", s)
 	}
 	if log := a.log.String(); !strings.Contains(log, "neither true nor false") || !strings.Contains(log, "user=tfunke") {
@@ -234,7 +234,7 @@ func TestReportStopsWithTheContext(t *testing.T) {
 	ctx, stop := context.WithCancelCause(t.Context())
 	over := errors.New("the day is over")
 	a.reader.Report.Sleep = func(ctx context.Context, _ time.Duration) error { stop(over); return context.Cause(ctx) }
-	err := a.reader.Read(ctx, func(s inventory.Subject) { t.Errorf("user %s was handed over", s.User.Name) })
+	err := a.reader.Read(ctx, func(s inventory.UserKeys) { t.Errorf("user %s was handed over", s.User.Name) })
 	if err == nil {
 		t.Error("no error")
 	}

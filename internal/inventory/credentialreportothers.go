@@ -30,12 +30,12 @@ type OtherCredentials struct {
 // Others reads the account's credentials that are no user's access keys. The
 // error is ErrReportNotThere where IAM took longer than Patience, and IsDenied
 // where we are not allowed to ask.
-func (c *CredentialReport) Others(ctx context.Context) (OtherCredentials, error) {
+func (c *CredentialReport) OtherCredentials(ctx context.Context) (OtherCredentials, error) {
 	text, err := c.get(ctx)
 	if err != nil {
 		return OtherCredentials{}, err
 	}
-	others, err := ParseOthers(text.content)
+	others, err := ParseOtherCredentials(text.content)
 	others.Made = text.made
 	return others, err
 }
@@ -56,7 +56,7 @@ func IsDenied(err error) bool {
 // ParseOthers reads the credentials that are no user's access keys from a
 // credential report. What cannot be understood of one user is a doubt; the
 // error says that the report as a whole cannot be.
-func ParseOthers(text []byte) (OtherCredentials, error) {
+func ParseOtherCredentials(text []byte) (OtherCredentials, error) {
 	lines := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
 	header, err := lines.Read()
 	if err != nil {

@@ -31,7 +31,7 @@ func TestOthersAreReadFromTheReport(t *testing.T) {
 		{Active: false, Rotated: daysAgo(50)}, {Active: true, Rotated: daysAgo(60)},
 	}})
 
-	found, err := a.reader.Report.Others(t.Context())
+	found, err := a.reader.Report.OtherCredentials(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestOthersGivesUpWaiting(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, awsfake.WithReportPolls(1000))
 	a.reader.Report.Patience = 10 * time.Second
-	_, err := a.reader.Report.Others(t.Context())
+	_, err := a.reader.Report.OtherCredentials(t.Context())
 	var slept time.Duration
 	for _, d := range a.slept {
 		slept += d
@@ -66,7 +66,7 @@ func TestOthersGivesUpAtTheDeadline(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, awsfake.WithReportPolls(1000))
 	a.reader.Report.Sleep = func(context.Context, time.Duration) error { return context.DeadlineExceeded }
-	if _, err := a.reader.Report.Others(t.Context()); !errors.Is(err, inventory.ErrReportNotThere) {
+	if _, err := a.reader.Report.OtherCredentials(t.Context()); !errors.Is(err, inventory.ErrReportNotThere) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -81,7 +81,7 @@ func TestOthersSaysWhatIsNotAllowed(t *testing.T) {
 			t.Parallel()
 			a := newAccount(t)
 			a.Inject(fault)
-			if _, err := a.reader.Report.Others(t.Context()); !inventory.IsDenied(err) {
+			if _, err := a.reader.Report.OtherCredentials(t.Context()); !inventory.IsDenied(err) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -122,7 +122,7 @@ func TestOthersDoubts(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			found, err := inventory.ParseOthers([]byte(othersHeader + c.row))
+			found, err := inventory.ParseOtherCredentials([]byte(othersHeader + c.row))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,7 +140,7 @@ func TestOthersDoubts(t *testing.T) {
 		"columns missing": "user,password_enabled\n",
 		"a torn row":      othersHeader + "u,false\n",
 	} {
-		if _, err := inventory.ParseOthers([]byte(text)); err == nil {
+		if _, err := inventory.ParseOtherCredentials([]byte(text)); err == nil {
 			t.Errorf("%s: taken as it is", name)
 		}
 	}
@@ -151,7 +151,7 @@ func TestOthersDoubts(t *testing.T) {
 func FuzzParseOthers(f *testing.F) {
 	f.Add([]byte(othersHeader + "u,true,N/A,2025-05-01T09:00:00+00:00,false,N/A,N/A,false,N/A,N/A,true,2025-05-01T09:00:00+00:00,false,N/A\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		found, _ := inventory.ParseOthers(text)
+		found, _ := inventory.ParseOtherCredentials(text)
 		for _, c := range found.All {
 			if c.Kind != audit.RootAccessKey && (!c.Active || c.Changed.IsZero()) {
 				t.Errorf("found %+v", c)

@@ -15,7 +15,7 @@ import (
 //
 // A user who was renamed is read by the present name, which the returned user
 // has. IsGone tells from other errors that the key no longer exists.
-func (r Reader) Fresh(ctx context.Context, user audit.User, keyID string) (audit.User, audit.Key, error) {
+func (r Reader) ReadKey(ctx context.Context, user audit.User, keyID string) (audit.User, audit.Key, error) {
 	found, key, err := r.freshOf(ctx, user, keyID)
 	if !IsGone(err) && !errors.Is(err, errAnotherUser) {
 		return found, key, err

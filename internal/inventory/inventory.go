@@ -86,14 +86,14 @@ func (e *UnfinishedError) Error() string {
 }
 
 // Subject is one user with what could be read of them.
-type Subject struct {
+type UserKeys struct {
 	User audit.User
 	Keys []Key
 	// Err is set where the user could not be read; Keys is then empty.
 	Err error
 	// Passed is set for a user who was not read live, as the credential report
 	// shows that no key of theirs can be due; Keys is then empty.
-	Passed *Passed
+	Skipped *Skipped
 }
 
 // Key is one key of a subject.
@@ -115,9 +115,9 @@ type Key struct {
 //
 // Each key is handed over once, by its first user, even if pages repeat a user
 // or a user is renamed while the list is read.
-func (r Reader) Read(ctx context.Context, visit func(Subject)) error {
+func (r Reader) Read(ctx context.Context, visit func(UserKeys)) error {
 	r.begin()
-	subjects := make(chan Subject)
+	subjects := make(chan UserKeys)
 	visited := make(chan struct{})
 	go func() {
 		defer close(visited)
@@ -159,14 +159,14 @@ func taken(names map[string]bool, name string) bool {
 
 // readEach reads the candidates that are not listed yet, and lists them. Gone
 // counts those that only the report has.
-func (r Reader) readEach(ctx context.Context, candidates iter.Seq2[candidate, error], listed map[string]bool, subjects chan<- Subject) (gone int64, err error) {
+func (r Reader) readEach(ctx context.Context, candidates iter.Seq2[candidate, error], listed map[string]bool, subjects chan<- UserKeys) (gone int64, err error) {
 	var missing atomic.Int64
 	users := make(chan candidate)
 	reading := new(errgroup.Group)
 	for range max(1, r.Concurrency) {
 		reading.Go(func() error {
 			for c := range users {
-				s := r.subject(ctx, c.user)
+				s := r.userKeys(ctx, c.user)
 				if c.reported && IsGone(s.Err) {
 					missing.Add(1)
 					continue
@@ -176,7 +176,7 @@ func (r Reader) readEach(ctx context.Context, candidates iter.Seq2[candidate, er
 			return nil
 		})
 	}
-	err = r.handOut(ctx, once(candidates, listed), users, subjects)
+	err = r.dispatch(ctx, once(candidates, listed), users, subjects)
 	close(users)
 	_ = reading.Wait() // the workers hand their errors on with the subject
 	return missing.Load(), err
@@ -196,8 +196,8 @@ func once(candidates iter.Seq2[candidate, error], listed map[string]bool) iter.S
 	}
 }
 
-func (r Reader) subject(ctx context.Context, user audit.User) Subject {
-	s := Subject{User: user}
+func (r Reader) userKeys(ctx context.Context, user audit.User) UserKeys {
+	s := UserKeys{User: user}
 	s.Keys, s.Err = r.keys(ctx, user.Name)
 	if s.Err != nil {
 		return s
@@ -218,7 +218,7 @@ func (r Reader) subject(ctx context.Context, user audit.User) Subject {
 // showLastUse reads the last use of a key whose owner may be notified, for the
 // message, if it was not read to evaluate the key.
 func (r Reader) showLastUse(ctx context.Context, user audit.User, key *Key) {
-	exemption := audit.ExemptionOf(user, key.ID).Under(r.Exemptions, r.Now)
+	exemption := audit.ExemptionOf(user, key.ID).Apply(r.Exemptions, r.Now)
 	if key.UseRead || key.Err != nil || !audit.NeedsTags(audit.Judge(key.Key, exemption, r.Rules, r.Now)) {
 		return
 	}

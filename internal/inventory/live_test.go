@@ -211,7 +211,7 @@ func TestAListOfUsersThatBreaksOff(t *testing.T) {
 			}
 			a.Inject(c.fault)
 			var seen []string
-			err := a.reader.Read(t.Context(), func(s inventory.Subject) { seen = append(seen, s.User.Name) })
+			err := a.reader.Read(t.Context(), func(s inventory.UserKeys) { seen = append(seen, s.User.Name) })
 			slices.Sort(seen)
 			if err == nil || !strings.Contains(err.Error(), c.part) {
 				t.Errorf("error %v, want one with %q", err, c.part)
@@ -234,7 +234,7 @@ func TestReadingEndsWithTheContext(t *testing.T) {
 	reason := errors.New("time to go home")
 	a.Inject(awsfake.Fault{Action: "ListAccessKeys", Nth: 5, Do: func() { cancel(reason) }, Hang: true})
 	visits := 0
-	err := a.reader.Read(ctx, func(inventory.Subject) { visits++ })
+	err := a.reader.Read(ctx, func(inventory.UserKeys) { visits++ })
 	if !errors.Is(err, reason) && !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want one that says that it was ended", err)
 	}
@@ -251,7 +251,7 @@ func TestVisitsNeverOverlap(t *testing.T) {
 		a.add(fmt.Sprintf("user-%02d", i), 1)
 	}
 	seen := map[string]int{} // the race detector watches
-	if err := a.reader.Read(t.Context(), func(s inventory.Subject) { seen[s.User.Name]++ }); err != nil {
+	if err := a.reader.Read(t.Context(), func(s inventory.UserKeys) { seen[s.User.Name]++ }); err != nil {
 		t.Fatal(err)
 	}
 	if len(seen) != 30 || slices.Max(slices.Collect(maps.Values(seen))) != 1 {
@@ -270,7 +270,7 @@ func TestAnUnfinishedReading(t *testing.T) {
 	left := 2
 	a.reader.MayStart = func() bool { left--; return left >= 0 }
 	var seen []string
-	visit := func(s inventory.Subject) { seen = append(seen, s.User.Name) }
+	visit := func(s inventory.UserKeys) { seen = append(seen, s.User.Name) }
 	var unfinished *inventory.UnfinishedError
 	if err := a.reader.Read(t.Context(), visit); !errors.As(err, &unfinished) || unfinished.Last != "b" {
 		t.Fatalf("error %v, want one that says that b was the last", err)
@@ -305,7 +305,7 @@ func TestFresh(t *testing.T) {
 		},
 	})
 	before := audit.User{Name: "tfunke", ARN: "arn", Tags: audit.Tags{{Key: "Slack", Value: "UOLD"}, {Key: "KeyAutoExpire", Value: "False"}}}
-	user, key, err := a.reader.Fresh(t.Context(), before, "AKIA1")
+	user, key, err := a.reader.ReadKey(t.Context(), before, "AKIA1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +315,7 @@ func TestFresh(t *testing.T) {
 	if !slices.Equal(user.Tags, audit.Tags{{Key: "Slack", Value: "UNEW"}}) || user.Name != "tfunke" || user.ARN != "arn" {
 		t.Errorf("user %+v", user)
 	}
-	if _, key, err := a.reader.Fresh(t.Context(), before, "AKIA2"); err != nil || key.Status != audit.Inactive || !key.LastUsed.IsZero() {
+	if _, key, err := a.reader.ReadKey(t.Context(), before, "AKIA2"); err != nil || key.Status != audit.Inactive || !key.LastUsed.IsZero() {
 		t.Errorf("the other key is %+v, error %v", key, err)
 	}
 }
@@ -354,7 +354,7 @@ func TestFreshFailures(t *testing.T) {
 				c.fault.Do = func() { c.do(a.Home()) }
 			}
 			a.Inject(c.fault)
-			_, key, err := a.reader.Fresh(t.Context(), audit.User{Name: c.user}, c.key)
+			_, key, err := a.reader.ReadKey(t.Context(), audit.User{Name: c.user}, c.key)
 			if err == nil || !strings.Contains(err.Error(), c.part) || inventory.IsGone(err) != c.gone {
 				t.Errorf("error %v (gone: %t), want one with %q (gone: %t)", err, inventory.IsGone(err), c.part, c.gone)
 			}

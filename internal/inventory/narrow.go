@@ -25,7 +25,7 @@ import (
 // What is missed until later is a key that was activated again after the
 // report, and one that was activated again before it and was used since, or
 // never. docs/performance.md says for how long.
-func (row ReportRow) Matters(rules audit.Rules, now time.Time) bool {
+func (row ReportRow) NeedsRead(rules audit.Rules, now time.Time) bool {
 	if row.Doubt != nil || checkDate(row.Created, now) != nil || slices.ContainsFunc(row.Keys, row.isOlder) {
 		return true
 	}
@@ -33,7 +33,7 @@ func (row ReportRow) Matters(rules audit.Rules, now time.Time) bool {
 		return false
 	}
 	for _, key := range row.Keys {
-		if key.matters(rules, now) {
+		if key.needsRead(rules, now) {
 			return true
 		}
 	}
@@ -45,7 +45,7 @@ func (row ReportRow) isOlder(key ReportKey) bool {
 	return key.Active && !key.Changed.IsZero() && key.Changed.Before(row.Created)
 }
 
-func (key ReportKey) matters(rules audit.Rules, now time.Time) bool {
+func (key ReportKey) needsRead(rules audit.Rules, now time.Time) bool {
 	switch {
 	case !key.Active:
 		return false
@@ -78,15 +78,15 @@ func newestCovered(made time.Time, rules audit.Rules, now time.Time) bool {
 }
 
 // Passed counts the keys of a user who was not read live.
-type Passed struct {
+type Skipped struct {
 	// Active keys are good: too young, and used too lately, to be due.
 	Active int
 	// Inactive keys are counted as far as the report shows them.
 	Inactive int
 }
 
-func (row ReportRow) passed() *Passed {
-	var p Passed
+func (row ReportRow) skipped() *Skipped {
+	var p Skipped
 	for _, key := range row.Keys {
 		if key.Active {
 			p.Active++

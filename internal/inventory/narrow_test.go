@@ -43,7 +43,7 @@ func TestMatters(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			row := inventory.ReportRow{User: "u", Created: c.born, Keys: c.keys}
-			if got := row.Matters(rules, now); got != c.want {
+			if got := row.NeedsRead(rules, now); got != c.want {
 				t.Errorf("matters: %t, want %t", got, c.want)
 			}
 		})
@@ -125,12 +125,12 @@ func TestNarrowingLosesNothingButWhatIsDocumented(t *testing.T) {
 				row.Keys = append(row.Keys, p.reported)
 			}
 		}
-		if row.Matters(rules, now) {
+		if row.NeedsRead(rules, now) {
 			return
 		}
 		for _, p := range pasts {
 			v := audit.Judge(p.key, audit.Exemption{}, rules, now)
-			if !v.State.Warned() && !v.State.PastLimit() {
+			if !v.State.NeedsWarning() && !v.State.PastLimit() {
 				continue
 			}
 			switch {

@@ -160,7 +160,7 @@ func TestSummarizeEndsInTime(t *testing.T) {
 	}
 	hangs(d)
 	result, failure := d.sendInTime(t, step("summarize", ""))
-	if failure != nil || result["whole"] != false || !strings.Contains(fmt.Sprint(result["error"]), "notify on slack about key KEY1") {
+	if failure != nil || result["complete"] != false || !strings.Contains(fmt.Sprint(result["error"]), "notify on slack about key KEY1") {
 		t.Errorf("result %v, error %v", result, failure)
 	}
 	if len(home.Published()) != 1 {
@@ -206,7 +206,7 @@ func TestADoubledScheduleIsNoFailure(t *testing.T) {
 		}
 		result := step("summarize", "")
 		totals, _ := result["totals"].(map[string]any)
-		if result["whole"] != true || totals["skipped"] != float64(i) || totals["not_begun"] != 0.0 {
+		if result["complete"] != true || totals["skipped"] != float64(i) || totals["not_started"] != 0.0 {
 			t.Errorf("run %d: %v", i, result)
 		}
 	}

@@ -125,7 +125,7 @@ func (f *function) leaked(ctx context.Context, cfg config.Config, e event) (any,
 }
 
 // listed is what the action list returns: what Step Functions hands on.
-type listed struct {
+type listResult struct {
 	Run      string    `json:"run"`
 	Began    time.Time `json:"began"`
 	DryRun   bool      `json:"dry_run"`
@@ -139,7 +139,7 @@ func (f *function) list(ctx context.Context, cfg config.Config, e event) (any, e
 	if err != nil {
 		return nil, err
 	}
-	return &listed{Run: list.Run, Began: list.Began, DryRun: list.DryRun, Bucket: list.Bucket, Key: list.Key, Accounts: len(list.Accounts)}, nil
+	return &listResult{Run: list.Run, Began: list.Began, DryRun: list.DryRun, Bucket: list.Bucket, Key: list.Key, Accounts: len(list.Accounts)}, nil
 }
 
 // done is what the action account returns; the whole summary is in the bucket.
@@ -161,12 +161,12 @@ func (f *function) account(ctx context.Context, cfg config.Config, e event) (any
 
 // summarized is what the action summarize returns; the whole summary is in the
 // bucket under that key.
-type summarized struct {
-	Run    string     `json:"run"`
-	Whole  bool       `json:"whole"`
-	Error  string     `json:"error,omitempty"`
-	Key    string     `json:"key"`
-	Totals org.Totals `json:"totals"`
+type summaryResult struct {
+	Run      string     `json:"run"`
+	Complete bool       `json:"complete"`
+	Error    string     `json:"error,omitempty"`
+	Key      string     `json:"key"`
+	Totals   org.Totals `json:"totals"`
 }
 
 func (f *function) summarize(ctx context.Context, cfg config.Config, e event) (any, error) {
@@ -174,9 +174,9 @@ func (f *function) summarize(ctx context.Context, cfg config.Config, e event) (a
 	if err != nil {
 		return nil, err
 	}
-	result := &summarized{Run: e.Run, Whole: true, Key: key, Totals: summary.Totals}
+	result := &summaryResult{Run: e.Run, Complete: true, Key: key, Totals: summary.Totals}
 	if err := summary.Err(); err != nil {
-		result.Whole, result.Error = false, err.Error()
+		result.Complete, result.Error = false, err.Error()
 	}
 	return result, nil
 }

@@ -165,7 +165,7 @@ func TestAStepOfADryRunIsDry(t *testing.T) {
 			t.Errorf("account %s: %v, %v; its key is active: %t", account, result, failure, s.active(t, account))
 		}
 	}
-	if result, failure := s.send(t, step("summarize", "", run, began)); failure != nil || result["whole"] != true {
+	if result, failure := s.send(t, step("summarize", "", run, began)); failure != nil || result["complete"] != true {
 		t.Errorf("the summary: %v, %v", result, failure)
 	}
 	if received := s.slack.Received(); len(received) != 0 {

@@ -35,7 +35,7 @@ type Result struct {
 }
 
 // Answer is what was done about an event; the Lambda's result. Times are UTC.
-type Answer struct {
+type Response struct {
 	Schema   int             `json:"schema"`
 	Run      string          `json:"run"`
 	Event    string          `json:"event,omitempty"` // its ARN
@@ -51,14 +51,14 @@ type Answer struct {
 	MessagesSent  int `json:"messages_sent"`
 	// NoticesPending counts the keys whose notice some channel has not taken yet;
 	// the next run sends it again.
-	NoticesPending int `json:"notices_owed"`
+	NoticesPending int `json:"notices_pending"`
 	// Failed counts the problems; an answer with any is not whole.
 	Failed   int               `json:"failed"`
 	Problems []account.Problem `json:"problems"`
 }
 
 // Err says in one line what was not done; nil where all was.
-func (a Answer) Err() error {
+func (a Response) Err() error {
 	if len(a.Problems) == 0 {
 		return nil
 	}
@@ -71,13 +71,13 @@ func (a Answer) Err() error {
 		}
 		texts = append(texts, problem.Text)
 	}
-	return fmt.Errorf("%w: %s", errNotWhole, strings.Join(texts, "; "))
+	return fmt.Errorf("%w: %s", errIncomplete, strings.Join(texts, "; "))
 }
 
-var errNotWhole = errors.New("the answer to leaked keys is not whole")
+var errIncomplete = errors.New("the answer to leaked keys is not whole")
 
 // String is the answer for people, a line a key.
-func (a Answer) String() string {
+func (a Response) String() string {
 	var b strings.Builder
 	fmt.Fprintln(&b, a.Account)
 	for _, key := range a.Keys {
@@ -110,7 +110,7 @@ const aboutSessions = "Disabling a key does not end the sessions that were made 
 
 // leavesSessions reports whether sessions may go on that were made from one of
 // the keys.
-func (a Answer) leavesSessions() bool {
+func (a Response) leavesSessions() bool {
 	return slices.ContainsFunc(a.Keys, func(key Result) bool {
 		switch key.Outcome {
 		case Disabled, Notified, AlreadyDisabled, Failed:

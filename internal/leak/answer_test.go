@@ -26,12 +26,12 @@ func TestAnswerSaysThatSessionsGoOn(t *testing.T) {
 		{key1, leak.NotCovered, 0},
 		{"ASIAIOSFODNN7EXAMPLE", leak.Notified, 0},
 	} {
-		answer := leak.Answer{Keys: []leak.Result{{KeyID: c.key, Outcome: c.of}}}
+		answer := leak.Response{Keys: []leak.Result{{KeyID: c.key, Outcome: c.of}}}
 		if got := strings.Count(answer.String(), sentence); got != c.want {
 			t.Errorf("%s of %s: the sentence stands %d times, want %d, in\n%s", c.of, c.key, got, c.want, answer)
 		}
 	}
-	two := leak.Answer{Keys: []leak.Result{{KeyID: key1, Outcome: leak.Disabled}, {KeyID: key2, Outcome: leak.Notified}}}
+	two := leak.Response{Keys: []leak.Result{{KeyID: key1, Outcome: leak.Disabled}, {KeyID: key2, Outcome: leak.Notified}}}
 	if got := strings.Count(two.String(), sentence); got != 1 {
 		t.Errorf("with two keys the sentence stands %d times", got)
 	}
@@ -42,7 +42,7 @@ func TestAnswerSaysThatSessionsGoOn(t *testing.T) {
 func TestAnnouncementNamesWhoHasToAct(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, true)
-	answer := s.responder().Announce(t.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.Finding{{KeyID: key1}}}, leak.NotCovered, "the settings do not cover the account")
+	answer := s.responder().Announce(t.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.LeakedKey{{KeyID: key1}}}, leak.NotCovered, "the settings do not cover the account")
 	if answer.Err() != nil || len(s.channel.heard) != 1 || !strings.Contains(s.channel.heard[0], "An administrator of the account has to disable them at once.") {
 		t.Errorf("the answer is %+v, heard was %q", answer, s.channel.heard)
 	}
@@ -52,7 +52,7 @@ func TestFailureNamesWhoHasToAct(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, true)
 	s.aws.denied = map[string]bool{"UpdateAccessKey": true}
-	answer := s.responder().Respond(t.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.Finding{{KeyID: key1}}})
+	answer := s.responder().Respond(t.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.LeakedKey{{KeyID: key1}}})
 	if answer.Err() == nil || len(s.channel.heard) != 1 || !strings.Contains(s.channel.heard[0], "an administrator has to disable it by hand") {
 		t.Errorf("the answer is %+v, heard was %q", answer, s.channel.heard)
 	}

@@ -23,7 +23,7 @@ const notCounted = "Sleuth could not read how many leaked keys it has disabled, 
 // answer a forged event could otherwise have it disable every key. The count is
 // read from the store each time, as other invocations may be at work. Once it
 // is reached, it is for the rest of the event.
-func (a *answering) capReached(ctx context.Context, keyID string) (bool, error) {
+func (a *responder) capReached(ctx context.Context, keyID string) (bool, error) {
 	if a.capped {
 		return true, nil
 	}
@@ -36,22 +36,22 @@ func (a *answering) capReached(ctx context.Context, keyID string) (bool, error) 
 		return false, nil
 	}
 	a.capped = true
-	a.say("SLEUTH_LEAK_MAX_DISABLE=%d is reached: for now no more leaked access keys of this account are disabled, and the others that were found in public are still active. "+
+	a.announce("SLEUTH_LEAK_MAX_DISABLE=%d is reached: for now no more leaked access keys of this account are disabled, and the others that were found in public are still active. "+
 		"Look at the AWS Health Dashboard. If it names them as well, disable them by hand, or raise the setting and run 'sleuth leaked' for them; "+
 		"if it does not, the event is forged: find out who may invoke the function.", a.Config.LeakMaxDisable)
 	return true, nil
 }
 
 // capReason says why the cap keeps a key active.
-func (a *answering) capReason() string {
+func (a *responder) capReason() string {
 	return fmt.Sprintf("SLEUTH_LEAK_MAX_DISABLE=%d allows no more for this event and this hour", a.Config.LeakMaxDisable)
 }
 
 // disabledByThis counts the keys that this answer has disabled, or in a dry run
 // would have, which the store does not show.
-func (a *answering) disabledByThis() int {
+func (a *responder) disabledByThis() int {
 	n := 0
-	for _, result := range a.answer.Keys {
+	for _, result := range a.response.Keys {
 		if result.Outcome == Disabled {
 			n++
 		}
@@ -79,19 +79,19 @@ func countDisabled(records []ledger.Record, except, event string, now time.Time)
 }
 
 // tellCapped tells of a key that the cap keeps active.
-func (a *answering) tellCapped(ctx context.Context, user audit.User, key audit.Key) (Result, error) {
-	return a.tellOf(ctx, user, key, a.keepActive(key.ID))
+func (a *responder) notifyCapped(ctx context.Context, user audit.User, key audit.Key) (Result, error) {
+	return a.notifyOnly(ctx, user, key, a.keepActive(key.ID))
 }
 
 // withdrawnByCap tells of a key whose intent was withdrawn for the cap.
-func (a *answering) withdrawnByCap(ctx context.Context, record *ledger.Record) (Result, error) {
+func (a *responder) withdrawnByCap(ctx context.Context, record *ledger.Record) (Result, error) {
 	aside := a.keepActive(record.KeyID())
 	return Result{User: record.User(), Outcome: Notified, Detail: asDetail(aside)}, errors.Join(a.reword(record, aside), a.put(ctx, record))
 }
 
 // keepActive notes that the cap keeps a key active, and returns what its owner
 // is told of that.
-func (a *answering) keepActive(keyID string) string {
+func (a *responder) keepActive(keyID string) string {
 	if !slices.Contains(a.overCap, keyID) {
 		a.overCap = append(a.overCap, keyID)
 	}
@@ -99,7 +99,7 @@ func (a *answering) keepActive(keyID string) string {
 }
 
 // reportCap makes the keys that the cap has kept active a problem.
-func (a *answering) reportCap() {
+func (a *responder) reportCap() {
 	if len(a.overCap) > 0 {
 		a.problem("", fmt.Errorf("leaked keys were not disabled, as %s: %s", a.capReason(), text.First(20, a.overCap, ", ")))
 	}

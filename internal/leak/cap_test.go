@@ -95,11 +95,11 @@ func newCapped(users, limit int) *capped {
 
 // event answers one event about the keys from a number up to another, in an
 // invocation of its own.
-func (c *capped) event(t *testing.T, arn string, from, to int) leak.Answer {
+func (c *capped) event(t *testing.T, arn string, from, to int) leak.Response {
 	t.Helper()
 	event := leak.Event{ARN: arn, Account: accountID}
 	for i := from; i < to; i++ {
-		event.Keys = append(event.Keys, leak.Finding{KeyID: crowdKey(i)})
+		event.Keys = append(event.Keys, leak.LeakedKey{KeyID: crowdKey(i)})
 	}
 	return leak.Responder{
 		ID: "run-1", Account: account.Account{ID: accountID}, IAM: c.crowd, Channels: []notify.Channel{c.channel}, Store: c.store,
@@ -108,7 +108,7 @@ func (c *capped) event(t *testing.T, arn string, from, to int) leak.Answer {
 	}.Respond(t.Context(), event)
 }
 
-func wantOutcomes(t *testing.T, answer leak.Answer, disabled, notified int) {
+func wantOutcomes(t *testing.T, answer leak.Response, disabled, notified int) {
 	t.Helper()
 	got := map[leak.Outcome]int{}
 	for _, result := range answer.Keys {
@@ -256,7 +256,7 @@ func TestEveryKeyIsDisabledBeforeAnybodyIsNotified(t *testing.T) {
 	}}
 	event := leak.Event{ARN: "arn:1", Account: accountID}
 	for i := range keys {
-		event.Keys = append(event.Keys, leak.Finding{KeyID: crowdKey(i)})
+		event.Keys = append(event.Keys, leak.LeakedKey{KeyID: crowdKey(i)})
 	}
 	answer := leak.Responder{
 		ID: "run-1", Account: account.Account{ID: accountID}, IAM: c.crowd, Channels: []notify.Channel{slow}, Store: c.store,

@@ -21,14 +21,14 @@ type Event struct {
 	// Account is the account of the keys.
 	Account string
 	// Keys are what was found, each key once.
-	Keys []Finding
+	Keys []LeakedKey
 	// Unclear is what the event names beside them that is no id of a key, fit
 	// to be shown.
 	Unclear []string
 }
 
 // Finding is one key that was found in public.
-type Finding struct {
+type LeakedKey struct {
 	KeyID string
 	// Closed: AWS no longer counts it as exposed. Such a key is told of, if it
 	// was not yet, and never disabled.
@@ -135,8 +135,8 @@ func (e *Event) add(entity json.RawMessage, closed bool) {
 		e.Unclear = append(e.Unclear, shown(text))
 		return
 	}
-	finding := Finding{KeyID: read.Value, Closed: closed || isClosed(read.Status)}
-	if at := slices.IndexFunc(e.Keys, func(f Finding) bool { return f.KeyID == finding.KeyID }); at >= 0 {
+	finding := LeakedKey{KeyID: read.Value, Closed: closed || isClosed(read.Status)}
+	if at := slices.IndexFunc(e.Keys, func(f LeakedKey) bool { return f.KeyID == finding.KeyID }); at >= 0 {
 		e.Keys[at].Closed = e.Keys[at].Closed && finding.Closed
 		return
 	}

@@ -28,36 +28,36 @@ func event(kind, accountID, detail string) string {
 
 func TestParseEvent(t *testing.T) {
 	t.Parallel()
-	found := func(keys ...leak.Finding) leak.Event { return leak.Event{ARN: arn, Account: accountID, Keys: keys} }
+	found := func(keys ...leak.LeakedKey) leak.Event { return leak.Event{ARN: arn, Account: accountID, Keys: keys} }
 	for name, c := range map[string]struct {
 		payload string
 		want    leak.Event
 	}{
 		"as it was first": {
-			event("AWS Health Event", accountID, `"affectedEntities":[{"entityValue":"`+key1+`"}]`), found(leak.Finding{KeyID: key1}),
+			event("AWS Health Event", accountID, `"affectedEntities":[{"entityValue":"`+key1+`"}]`), found(leak.LeakedKey{KeyID: key1}),
 		},
 		"as abuse": {
-			event("AWS Health Abuse Event", accountID, `"affectedEntities":[{"entityValue":"`+key1+`","tags":{}}]`), found(leak.Finding{KeyID: key1}),
+			event("AWS Health Abuse Event", accountID, `"affectedEntities":[{"entityValue":"`+key1+`","tags":{}}]`), found(leak.LeakedKey{KeyID: key1}),
 		},
 		"several keys, one twice": {
 			event("AWS Health Event", accountID, `"affectedEntities":[{"entityValue":"`+key1+`"},{"entityValue":"`+key2+`"},{"entityValue":"`+key1+`"}]`),
-			found(leak.Finding{KeyID: key1}, leak.Finding{KeyID: key2}),
+			found(leak.LeakedKey{KeyID: key1}, leak.LeakedKey{KeyID: key2}),
 		},
 		"in an organization's view": {
-			event("AWS Health Event", other, `"affectedAccount":"`+accountID+`","affectedEntities":[{"entityValue":"`+key1+`","status":"IMPAIRED"}]`), found(leak.Finding{KeyID: key1}),
+			event("AWS Health Event", other, `"affectedAccount":"`+accountID+`","affectedEntities":[{"entityValue":"`+key1+`","status":"IMPAIRED"}]`), found(leak.LeakedKey{KeyID: key1}),
 		},
 		"closed": {
-			event("AWS Health Event", accountID, `"statusCode":"closed","affectedEntities":[{"entityValue":"`+key1+`"}]`), found(leak.Finding{KeyID: key1, Closed: true}),
+			event("AWS Health Event", accountID, `"statusCode":"closed","affectedEntities":[{"entityValue":"`+key1+`"}]`), found(leak.LeakedKey{KeyID: key1, Closed: true}),
 		},
 		"closed for one key": {
 			event("AWS Health Event", accountID, `"statusCode":"open","affectedEntities":[{"entityValue":"`+key1+`","status":"RESOLVED"},{"entityValue":"`+key2+`","status":"PENDING"}]`),
-			found(leak.Finding{KeyID: key1, Closed: true}, leak.Finding{KeyID: key2}),
+			found(leak.LeakedKey{KeyID: key1, Closed: true}, leak.LeakedKey{KeyID: key2}),
 		},
 		"without entities": {event("AWS Health Event", accountID, `"startTime":"now"`), found()},
 		"entities of null": {event("AWS Health Event", accountID, `"affectedEntities":null`), found()},
 		"what is no key's id beside one that is": {
 			event("AWS Health Event", accountID, `"affectedEntities":[{"entityValue":"arn:aws:iam::1:user/<!channel>"},{"entityValue":"`+key1+`"},{"entityValue":7},"x",{"entityValue":"a\n\u202eb"}]`),
-			leak.Event{ARN: arn, Account: accountID, Keys: []leak.Finding{{KeyID: key1}},
+			leak.Event{ARN: arn, Account: accountID, Keys: []leak.LeakedKey{{KeyID: key1}},
 				Unclear: []string{`"arn:aws:iam::1:user/<!channel>"`, `"{\"entityValue\":7}"`, `"\"x\""`, `"a b"`}},
 		},
 	} {

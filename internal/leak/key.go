@@ -38,21 +38,21 @@ const (
 
 // mostAttempts bounds how often a key is begun anew because its record, or the
 // key itself, was changed meanwhile.
-const mostAttempts = 5
+const maxAttempts = 5
 
 // errAnew says that what was read of a key, or of its record, is out of date.
-var errAnew = errors.New("it was changed again and again meanwhile")
+var errStale = errors.New("it was changed again and again meanwhile")
 
 // answerKey deals with one key, and notes what became of it.
-func (a *answering) answerKey(ctx context.Context, f Finding) {
+func (a *responder) answerKey(ctx context.Context, f LeakedKey) {
 	if !a.Budget.MayBegin(budget.Disable, a.now()) {
 		a.problem(f.KeyID, fmt.Errorf("time was up before key %s could be dealt with; run 'sleuth leaked %s' for it", f.KeyID, f.KeyID))
-		a.answer.Keys = append(a.answer.Keys, Result{KeyID: f.KeyID, Outcome: Failed, Detail: "time was up"})
+		a.response.Keys = append(a.response.Keys, Result{KeyID: f.KeyID, Outcome: Failed, Detail: "time was up"})
 		return
 	}
 	result, err := a.attempt(ctx, f)
-	for range mostAttempts {
-		if !errors.Is(err, errAnew) {
+	for range maxAttempts {
+		if !errors.Is(err, errStale) {
 			break
 		}
 		if err = a.reload(ctx, f.KeyID); err == nil {
@@ -63,31 +63,31 @@ func (a *answering) answerKey(ctx context.Context, f Finding) {
 		a.problem(f.KeyID, fmt.Errorf("deal with leaked key %s: %w", f.KeyID, err))
 		result.Outcome, result.Detail = Failed, cmp.Or(result.Detail, "it was not dealt with")
 		if result.Detail != nothingKnown && !slices.Contains(a.pending, a.records[f.KeyID]) {
-			a.say("Access key %s was found in public, and Sleuth could not deal with it. An administrator has to disable it by hand.", f.KeyID)
+			a.announce("Access key %s was found in public, and Sleuth could not deal with it. An administrator has to disable it by hand.", f.KeyID)
 		}
 	}
 	result.KeyID = f.KeyID
 	a.Log.WarnContext(ctx, "a key was found in public", "key", f.KeyID, "user", result.User, "outcome", string(result.Outcome), "detail", result.Detail, "event", a.event)
-	a.answer.Keys = append(a.answer.Keys, result)
+	a.response.Keys = append(a.response.Keys, result)
 }
 
 // attempt deals with one key as it stands. An errAnew asks for another attempt;
 // any other error is a problem, beside what the result says.
-func (a *answering) attempt(ctx context.Context, f Finding) (Result, error) {
+func (a *responder) attempt(ctx context.Context, f LeakedKey) (Result, error) {
 	if strings.HasPrefix(f.KeyID, "ASIA") {
-		return a.tellOf(ctx, audit.User{Name: temporarySession}, audit.Key{ID: f.KeyID}, ofSession)
+		return a.notifyOnly(ctx, audit.User{Name: temporarySession}, audit.Key{ID: f.KeyID}, ofSession)
 	}
 	name, err := a.reader.Owner(ctx, f.KeyID)
 	switch {
 	case inventory.IsGone(err):
-		return a.goneOrUnknown(ctx, f)
+		return a.notFound(ctx, f)
 	case err != nil:
 		err = fmt.Errorf("%w; where access is denied it is a key of another account, or iam:GetAccessKeyLastUsed is not allowed", err)
 		return Result{Outcome: Failed, Detail: "its user could not be found"}, err
 	case name == "":
-		return a.tellOf(ctx, audit.User{Name: rootUser}, audit.Key{ID: f.KeyID}, ofRoot)
+		return a.notifyOnly(ctx, audit.User{Name: rootUser}, audit.Key{ID: f.KeyID}, ofRoot)
 	}
-	user, key, err := a.reader.Fresh(ctx, audit.User{Name: name}, f.KeyID)
+	user, key, err := a.reader.ReadKey(ctx, audit.User{Name: name}, f.KeyID)
 	if inventory.IsGone(err) {
 		if _, again := a.reader.Owner(ctx, f.KeyID); inventory.IsGone(again) {
 			return a.gone(ctx, f, name)
@@ -95,8 +95,8 @@ func (a *answering) attempt(ctx context.Context, f Finding) (Result, error) {
 	}
 	if err != nil {
 		err = fmt.Errorf("read leaked key %s of user %s, so nothing was done about it: %w", f.KeyID, name, err)
-		result, telling := a.tellOf(ctx, audit.User{Name: name}, audit.Key{ID: f.KeyID}, notRead)
-		if errors.Is(telling, errAnew) {
+		result, telling := a.notifyOnly(ctx, audit.User{Name: name}, audit.Key{ID: f.KeyID}, notRead)
+		if errors.Is(telling, errStale) {
 			return result, telling
 		}
 		return Result{User: name, Outcome: Failed, Detail: "it could not be read"}, errors.Join(err, telling)
@@ -105,16 +105,16 @@ func (a *answering) attempt(ctx context.Context, f Finding) (Result, error) {
 }
 
 // answerRead deals with a key that was read.
-func (a *answering) answerRead(ctx context.Context, f Finding, user audit.User, key audit.Key) (Result, error) {
+func (a *responder) answerRead(ctx context.Context, f LeakedKey, user audit.User, key audit.Key) (Result, error) {
 	if key.Status == audit.Inactive {
 		return a.inactive(ctx, user, key)
 	}
-	spared := a.spared(f)(user, key)
+	spared := a.reasonNotToDisable(f)(user, key)
 	if !a.Config.LeakDisables {
-		return a.tellOf(ctx, user, key, "")
+		return a.notifyOnly(ctx, user, key, "")
 	}
 	if spared != "" {
-		return a.tellOf(ctx, user, key, "It was not disabled: "+spared+".")
+		return a.notifyOnly(ctx, user, key, "It was not disabled: "+spared+".")
 	}
 	record := a.record(f.KeyID, user.Name)
 	if detail := a.done(record, true); detail != "" {
@@ -123,22 +123,22 @@ func (a *answering) answerRead(ctx context.Context, f Finding, user audit.User, 
 	}
 	switch reached, err := a.capReached(ctx, f.KeyID); {
 	case err != nil:
-		result, telling := a.tellOf(ctx, user, key, notCounted)
-		if errors.Is(telling, errAnew) {
+		result, telling := a.notifyOnly(ctx, user, key, notCounted)
+		if errors.Is(telling, errStale) {
 			return result, telling
 		}
 		return Result{User: user.Name, Outcome: Failed, Detail: "it was not disabled"}, errors.Join(err, telling)
 	case reached:
-		return a.tellCapped(ctx, user, key)
+		return a.notifyCapped(ctx, user, key)
 	}
 	return a.disable(ctx, f, user, key, record)
 }
 
 // spared says why a key is not to be disabled. What is not understood is a
 // reason.
-func (a *answering) spared(f Finding) enforce.Spared {
+func (a *responder) reasonNotToDisable(f LeakedKey) enforce.NotDisabled {
 	return func(user audit.User, key audit.Key) string {
-		exemption := audit.ExemptionOf(user, key.ID).Under(a.Config.Exemptions, a.now())
+		exemption := audit.ExemptionOf(user, key.ID).Apply(a.Config.Exemptions, a.now())
 		switch {
 		case f.Closed:
 			return "AWS has closed its event"
@@ -148,7 +148,7 @@ func (a *answering) spared(f Finding) enforce.Spared {
 			return fmt.Sprintf("its status is %q", string(key.Status))
 		case a.Config.LeakSparesExempt && exemption.Unreadable:
 			return audit.HeldByDoubt.Because(audit.Verdict{Exemption: exemption})
-		case a.Config.LeakSparesExempt && exemption.Holds(a.now()):
+		case a.Config.LeakSparesExempt && exemption.ActiveAt(a.now()):
 			return "it is exempt"
 		}
 		return ""
@@ -157,9 +157,9 @@ func (a *answering) spared(f Finding) enforce.Spared {
 
 // sparedOrCapped is spared, and the cap once more: by now the intent is written
 // down, so that of several invocations each sees the others'.
-func (a *answering) sparedOrCapped(ctx context.Context, f Finding) enforce.Spared {
+func (a *responder) reasonNotToDisableOrCap(ctx context.Context, f LeakedKey) enforce.NotDisabled {
 	return func(user audit.User, key audit.Key) string {
-		if why := a.spared(f)(user, key); why != "" {
+		if why := a.reasonNotToDisable(f)(user, key); why != "" {
 			return why
 		}
 		if reached, err := a.capReached(ctx, key.ID); reached || err != nil {
@@ -171,7 +171,7 @@ func (a *answering) sparedOrCapped(ctx context.Context, f Finding) enforce.Spare
 
 // done says why there is nothing left to do about an Active key but to send
 // what is owed; empty where there is.
-func (a *answering) done(record *ledger.Record, disable bool) string {
+func (a *responder) done(record *ledger.Record, disable bool) string {
 	leak := record.Leak()
 	switch {
 	case leak == nil:
@@ -181,7 +181,7 @@ func (a *answering) done(record *ledger.Record, disable bool) string {
 	case !disable:
 	case a.event == "", leak.Disabled.IsZero(), record.Intent() != nil && record.Intent().Reason == audit.Exposure:
 		return "" // asked for by hand, only told of so far, or cut off
-	case a.now().Sub(leak.Disabled) < enforce.Lag:
+	case a.now().Sub(leak.Disabled) < enforce.ConsistencyWindow:
 		return audit.HeldAsJustChanged.String()
 	default:
 		return "Sleuth disabled it for this on " + text.Date(leak.Disabled) + ", and somebody has enabled it again"
@@ -190,19 +190,21 @@ func (a *answering) done(record *ledger.Record, disable bool) string {
 }
 
 // disable takes an Active key through the protocol.
-func (a *answering) disable(ctx context.Context, f Finding, user audit.User, key audit.Key, record *ledger.Record) (Result, error) {
+func (a *responder) disable(ctx context.Context, f LeakedKey, user audit.User, key audit.Key, record *ledger.Record) (Result, error) {
 	result := Result{User: user.Name, Outcome: Disabled}
-	a.learn(record, a.notice(notify.Exposed, user, key, ""))
+	a.recordLeak(record, a.notice(notify.LeakedActive, user, key, ""))
 	if a.DryRun {
-		final := a.notice(notify.Leaked, user, key, "")
+		final := a.notice(notify.LeakedDisabled, user, key, "")
 		record.Intend(ledger.Intent{At: a.now(), Run: a.ID, Reason: audit.Exposure, Notice: final})
 		a.pending = append(a.pending, record)
 		return result, record.MarkDisabled(a.now(), a.ID, nil)
 	}
-	final := func(user audit.User, key audit.Key) notify.Notice { return a.notice(notify.Leaked, user, key, "") }
-	outcome, err := a.enforcer().DisableLeaked(ctx, user, key, a.sparedOrCapped(ctx, f), final, record)
+	final := func(user audit.User, key audit.Key) notify.Notice {
+		return a.notice(notify.LeakedDisabled, user, key, "")
+	}
+	outcome, err := a.enforcer().DisableLeaked(ctx, user, key, a.reasonNotToDisableOrCap(ctx, f), final, record)
 	if outcome != enforce.Disabled && errors.Is(err, ledger.ErrConflict) {
-		return result, errAnew
+		return result, errStale
 	}
 	switch outcome {
 	case enforce.Disabled:
@@ -210,7 +212,7 @@ func (a *answering) disable(ctx context.Context, f Finding, user audit.User, key
 		if a.capped && err == nil { // by what other invocations have written meanwhile
 			return a.withdrawnByCap(ctx, record)
 		}
-		return result, errors.Join(err, errAnew)
+		return result, errors.Join(err, errStale)
 	case enforce.Gone:
 		if err != nil {
 			return Result{User: user.Name, Outcome: Gone}, err
@@ -227,7 +229,7 @@ func (a *answering) disable(ctx context.Context, f Finding, user audit.User, key
 	return result, err
 }
 
-func (a *answering) enforcer() enforce.Enforcer {
+func (a *responder) enforcer() enforce.Enforcer {
 	return enforce.Enforcer{
 		IAM: a.IAM, Reader: a.reader, Run: a.ID, Now: a.now,
 		Ledger: a.Store, Due: a.due,
@@ -235,24 +237,24 @@ func (a *answering) enforcer() enforce.Enforcer {
 }
 
 // inactive deals with a key that is disabled already.
-func (a *answering) inactive(ctx context.Context, user audit.User, key audit.Key) (Result, error) {
+func (a *responder) inactive(ctx context.Context, user audit.User, key audit.Key) (Result, error) {
 	record := a.record(key.ID, user.Name)
 	result := Result{User: user.Name, Outcome: AlreadyDisabled}
 	known := record.Leak() != nil
 	switch {
 	case record.Intent() != nil && !enforce.AtWork(record.Intent(), a.now()) && !a.DryRun:
 		// An attempt that was cut off has worked: its word is still to be given.
-		a.learn(record, a.notice(notify.Leaked, user, key, ""))
+		a.recordLeak(record, a.notice(notify.LeakedDisabled, user, key, ""))
 		outcome, err := a.enforcer().Settle(ctx, record)
 		if outcome != enforce.Disabled && errors.Is(err, ledger.ErrConflict) || err == nil && outcome == enforce.Changed {
-			return result, errAnew
+			return result, errStale
 		}
 		a.pending = append(a.pending, record)
 		if outcome == enforce.Disabled {
 			result.Outcome = Disabled
 		}
 		return result, err
-	case known && (!record.LeakPending() || record.Final().Notice.Kind != notify.Exposed):
+	case known && (!record.LeakPending() || record.Final().Notice.Kind != notify.LeakedActive):
 		a.pending = append(a.pending, record)
 		result.Outcome, result.Detail = Known, "it is disabled, and its owner was told of the leak"
 		if record.LeakPending() {
@@ -260,18 +262,18 @@ func (a *answering) inactive(ctx context.Context, user audit.User, key audit.Key
 		}
 		return result, nil
 	}
-	a.learn(record, a.notice(notify.Leaked, user, key, wasInactive))
+	a.recordLeak(record, a.notice(notify.LeakedDisabled, user, key, wasInactive))
 	return result, a.put(ctx, record)
 }
 
 // tellOf tells of a key that is left as it is.
-func (a *answering) tellOf(ctx context.Context, user audit.User, key audit.Key, aside string) (Result, error) {
+func (a *responder) notifyOnly(ctx context.Context, user audit.User, key audit.Key, aside string) (Result, error) {
 	record := a.record(key.ID, user.Name)
 	if detail := a.done(record, false); detail != "" {
 		a.pending = append(a.pending, record)
 		return Result{User: user.Name, Outcome: Known, Detail: detail}, nil
 	}
-	a.learn(record, a.notice(notify.Exposed, user, key, aside))
+	a.recordLeak(record, a.notice(notify.LeakedActive, user, key, aside))
 	return Result{User: user.Name, Outcome: Notified, Detail: asDetail(aside)}, a.put(ctx, record)
 }
 
@@ -284,7 +286,7 @@ func asDetail(sentence string) string {
 }
 
 // goneOrUnknown deals with a key that IAM does not know, by its id alone.
-func (a *answering) goneOrUnknown(ctx context.Context, f Finding) (Result, error) {
+func (a *responder) notFound(ctx context.Context, f LeakedKey) (Result, error) {
 	if record := a.records[f.KeyID]; record != nil {
 		return a.gone(ctx, f, record.User())
 	}
@@ -297,18 +299,18 @@ func (a *answering) goneOrUnknown(ctx context.Context, f Finding) (Result, error
 
 // gone deals with a key that was deleted. Where its owner was to hear of it,
 // they still do.
-func (a *answering) gone(ctx context.Context, f Finding, user string) (Result, error) {
+func (a *responder) gone(ctx context.Context, f LeakedKey, user string) (Result, error) {
 	result := Result{User: user, Outcome: Gone}
 	record := a.records[f.KeyID]
 	switch {
 	case record == nil || !record.FinalPending():
 		return result, nil
-	case !record.LeakPending() || record.Final().Notice.Kind != notify.Exposed:
+	case !record.LeakPending() || record.Final().Notice.Kind != notify.LeakedActive:
 		a.pending = append(a.pending, record)
 		return result, nil
 	}
 	final := record.Final().Notice
-	final.Kind, final.Aside = notify.Leaked, wasDeleted
+	final.Kind, final.Note = notify.LeakedDisabled, wasDeleted
 	if err := record.Reword(a.now(), final); err != nil {
 		return result, err
 	}
@@ -316,20 +318,20 @@ func (a *answering) gone(ctx context.Context, f Finding, user string) (Result, e
 }
 
 // reword has the pending notice say one more thing.
-func (a *answering) reword(record *ledger.Record, aside string) error {
+func (a *responder) reword(record *ledger.Record, aside string) error {
 	if !record.FinalPending() {
 		return nil
 	}
 	final := record.Final().Notice
-	final.Aside = aside
+	final.Note = aside
 	return record.Reword(a.now(), final)
 }
 
 // due says on which channels a notice is due: on those of this invocation.
-func (a *answering) due(n notify.Notice) ledger.Due { return outbox.Due(a.Channels, n) }
+func (a *responder) due(n notify.Notice) ledger.Due { return outbox.Due(a.Channels, n) }
 
 // record is what is remembered of a key, or a new record.
-func (a *answering) record(keyID, user string) *ledger.Record {
+func (a *responder) record(keyID, user string) *ledger.Record {
 	if a.records[keyID] == nil {
 		made := ledger.New(a.Account.ID, keyID, user)
 		a.records[keyID] = &made
@@ -339,16 +341,16 @@ func (a *answering) record(keyID, user string) *ledger.Record {
 
 // learn notes that a key was found in public, with the notice that its owner is
 // owed from now on.
-func (a *answering) learn(record *ledger.Record, final notify.Notice) {
+func (a *responder) recordLeak(record *ledger.Record, final notify.Notice) {
 	record.MarkLeaked(a.now(), a.ID, a.event, final, a.due(final))
 }
 
 // put writes a record down, and has its notice sent even where that fails.
-func (a *answering) put(ctx context.Context, record *ledger.Record) error {
+func (a *responder) put(ctx context.Context, record *ledger.Record) error {
 	if !a.DryRun {
 		err := a.Store.Put(ctx, record)
 		if errors.Is(err, ledger.ErrConflict) {
-			return errAnew
+			return errStale
 		}
 		if err != nil {
 			a.pending = append(a.pending, record)
@@ -359,8 +361,8 @@ func (a *answering) put(ctx context.Context, record *ledger.Record) error {
 	return nil
 }
 
-func (a *answering) notice(kind notify.Kind, user audit.User, key audit.Key, aside string) notify.Notice {
+func (a *responder) notice(kind notify.Kind, user audit.User, key audit.Key, aside string) notify.Notice {
 	n := notify.About(user, key)
-	n.NameKey, n.Kind, n.Reason, n.Aside = true, kind, audit.Exposure, aside
+	n.ShowKeyID, n.Kind, n.Reason, n.Note = true, kind, audit.Exposure, aside
 	return n
 }

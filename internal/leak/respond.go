@@ -44,18 +44,18 @@ type Responder struct {
 }
 
 // answering is the working state of one answer.
-type answering struct {
+type responder struct {
 	Responder
-	event   string // its ARN; empty for a leak told by hand
-	reader  inventory.Reader
-	tells   map[string]bool // the channels that reach people
-	records map[string]*ledger.Record
-	answer  Answer
+	event       string // its ARN; empty for a leak told by hand
+	reader      inventory.Reader
+	deliverable map[string]bool // the channels that reach people
+	records     map[string]*ledger.Record
+	response    Response
 
 	// pending are the records whose notices are to be sent next, said what is
 	// to be said beside them.
-	pending []*ledger.Record
-	said    []string
+	pending       []*ledger.Record
+	announcements []string
 
 	capped  bool     // SLEUTH_LEAK_MAX_DISABLE is reached
 	overCap []string // the ids of the keys that it keeps active
@@ -64,64 +64,64 @@ type answering struct {
 // Respond deals with every key of an event, and tells. The answer is whole
 // even where its Err is not nil. No failure of one key or channel stops the
 // others.
-func (r Responder) Respond(ctx context.Context, event Event) Answer {
+func (r Responder) Respond(ctx context.Context, event Event) Response {
 	a := r.begin(event)
-	ctx, cancel := a.Budget.Context(ctx, budget.Record, a.answer.At)
+	ctx, cancel := a.Budget.Context(ctx, budget.Record, a.response.At)
 	defer cancel()
-	reading, stop := a.Budget.Context(ctx, budget.Disable, a.answer.At)
+	reading, stop := a.Budget.Context(ctx, budget.Disable, a.response.At)
 	defer stop()
 	a.load(reading)
 	switch {
 	case len(event.Keys) == 0 && len(event.Unclear) == 0:
-		a.say("AWS Health says that access keys of this account were found in public, and names none. Look at the event in the AWS Health Dashboard.")
+		a.announce("AWS Health says that access keys of this account were found in public, and names none. Look at the event in the AWS Health Dashboard.")
 	case len(event.Unclear) > 0:
-		a.say("AWS Health says that access keys of this account were found in public, and names what is no key's id: %s. Look at the event in the AWS Health Dashboard.", text.First(20, event.Unclear, ", "))
+		a.announce("AWS Health says that access keys of this account were found in public, and names what is no key's id: %s. Look at the event in the AWS Health Dashboard.", text.First(20, event.Unclear, ", "))
 	}
 	// Every key is dealt with before anybody is notified: a channel may be slow.
 	for _, finding := range event.Keys {
 		a.answerKey(reading, finding)
 	}
-	a.tell(ctx)
+	a.notify(ctx)
 	return a.finish()
 }
 
 // Announce tells every channel of keys that cannot be looked at: those of an
 // account that is not covered, or that cannot be entered. The outcome is theirs.
-func (r Responder) Announce(ctx context.Context, event Event, outcome Outcome, why string) Answer {
+func (r Responder) Announce(ctx context.Context, event Event, outcome Outcome, why string) Response {
 	a := r.begin(event)
-	ctx, cancel := a.Budget.Context(ctx, budget.Record, a.answer.At)
+	ctx, cancel := a.Budget.Context(ctx, budget.Record, a.response.At)
 	defer cancel()
 	for _, finding := range event.Keys {
-		a.answer.Keys = append(a.answer.Keys, Result{KeyID: finding.KeyID, Outcome: outcome, Detail: why})
+		a.response.Keys = append(a.response.Keys, Result{KeyID: finding.KeyID, Outcome: outcome, Detail: why})
 	}
 	keys := make([]string, len(event.Keys))
 	for i, finding := range event.Keys {
 		keys[i] = finding.KeyID
 	}
-	a.say("Found in public: access keys of this account (%s). Nothing was done about them: %s. An administrator of the account has to disable them at once.", text.First(20, append(keys, event.Unclear...), ", "), why)
-	a.tell(ctx)
+	a.announce("Found in public: access keys of this account (%s). Nothing was done about them: %s. An administrator of the account has to disable them at once.", text.First(20, append(keys, event.Unclear...), ", "), why)
+	a.notify(ctx)
 	if outcome == Failed {
 		a.problem("", fmt.Errorf("nothing was done about the leaked keys of account %s: %s", r.Account.ID, why))
 	}
 	return a.finish()
 }
 
-func (r Responder) begin(event Event) *answering {
+func (r Responder) begin(event Event) *responder {
 	now := r.Now().UTC()
-	a := &answering{
-		Responder: r,
-		event:     event.ARN,
-		reader:    inventory.Reader{IAM: r.IAM, Rules: r.Config.Rules, Now: now},
-		tells:     map[string]bool{},
-		records:   map[string]*ledger.Record{},
-		answer: Answer{
+	a := &responder{
+		Responder:   r,
+		event:       event.ARN,
+		reader:      inventory.Reader{IAM: r.IAM, Rules: r.Config.Rules, Now: now},
+		deliverable: map[string]bool{},
+		records:     map[string]*ledger.Record{},
+		response: Response{
 			Schema: report.Schema, Run: r.ID, Event: event.ARN, Account: r.Account, At: now, DryRun: r.DryRun,
 			Keys: []Result{}, Problems: []account.Problem{},
 		},
 	}
 	for _, c := range r.Channels {
-		if notify.TellsPeople(c) {
-			a.tells[c.Name()] = true
+		if notify.Delivers(c) {
+			a.deliverable[c.Name()] = true
 		}
 	}
 	return a
@@ -129,7 +129,7 @@ func (r Responder) begin(event Event) *answering {
 
 // load reads what is remembered. Without it keys are told of, and none is
 // disabled, as nothing can be written down first.
-func (a *answering) load(ctx context.Context) {
+func (a *responder) load(ctx context.Context) {
 	records, err := a.Store.Load(ctx, a.Account.ID)
 	_, others := ledger.SplitDamaged(err) // a damaged record is named once its key is dealt with
 	if others != nil {
@@ -142,7 +142,7 @@ func (a *answering) load(ctx context.Context) {
 }
 
 // reload reads what is remembered of one key once more.
-func (a *answering) reload(ctx context.Context, keyID string) error {
+func (a *responder) reload(ctx context.Context, keyID string) error {
 	newest, found, err := a.Store.Get(ctx, a.Account.ID, keyID)
 	if err != nil {
 		return err
@@ -154,32 +154,32 @@ func (a *answering) reload(ctx context.Context, keyID string) error {
 	return nil
 }
 
-func (a *answering) now() time.Time { return a.Now().UTC() }
+func (a *responder) now() time.Time { return a.Now().UTC() }
 
-func (a *answering) problem(keyID string, err error) {
+func (a *responder) problem(keyID string, err error) {
 	user := ""
 	if record := a.records[keyID]; record != nil {
 		user = record.User()
 	}
 	a.Log.Error(awserr.Message(err), "user", user, "key", keyID)
-	a.answer.Problems = append(a.answer.Problems, account.Problem{User: user, KeyID: keyID, Text: awserr.Message(err)})
+	a.response.Problems = append(a.response.Problems, account.Problem{User: user, KeyID: keyID, Text: awserr.Message(err)})
 }
 
 // say has every channel told something beside the notices.
-func (a *answering) say(format string, args ...any) {
+func (a *responder) announce(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	a.Log.Warn(text)
-	a.said = append(a.said, text)
+	a.announcements = append(a.announcements, text)
 }
 
-func (a *answering) finish() Answer {
+func (a *responder) finish() Response {
 	a.reportCap()
-	a.answer.Finished = a.now()
-	for _, result := range a.answer.Keys {
+	a.response.Finished = a.now()
+	for _, result := range a.response.Keys {
 		if record := a.records[result.KeyID]; record != nil && record.FinalPending() && !a.DryRun {
-			a.answer.NoticesPending++
+			a.response.NoticesPending++
 		}
 	}
-	a.answer.Failed = len(a.answer.Problems)
-	return a.answer
+	a.response.Failed = len(a.response.Problems)
+	return a.response
 }

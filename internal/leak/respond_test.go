@@ -88,7 +88,7 @@ type channel struct {
 func (*channel) Name() string { return "slack" }
 func (*channel) ID() string   { return "slack" }
 
-func (*channel) Compose(b notify.Bulletin) []notify.Message {
+func (*channel) Compose(b notify.Batch) []notify.Message {
 	body := b.Announcement
 	for _, n := range b.Notices {
 		body += n.Line(n.User)
@@ -127,9 +127,9 @@ func (s *scene) responder() leak.Responder {
 }
 
 // word answers an event about the key, and returns what became of it.
-func (s *scene) word(arn string) (leak.Outcome, leak.Answer) {
+func (s *scene) word(arn string) (leak.Outcome, leak.Response) {
 	s.Helper()
-	answer := s.responder().Respond(s.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.Finding{{KeyID: key1}}})
+	answer := s.responder().Respond(s.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.LeakedKey{{KeyID: key1}}})
 	if len(answer.Keys) != 1 || answer.Keys[0].KeyID != key1 {
 		s.Fatalf("the answer is %+v", answer)
 	}
@@ -178,7 +178,7 @@ func TestTheSameWordAgain(t *testing.T) {
 		s.want(outcome, leak.Known, 1)
 
 		// IAM may show it as it was for a while.
-		s.aws.active, s.now = true, now.Add(enforce.Lag/2)
+		s.aws.active, s.now = true, now.Add(enforce.ConsistencyWindow/2)
 		outcome, answer := s.word(arn)
 		s.want(outcome, leak.Known, 1)
 		if answer.Keys[0].Detail != "Sleuth disabled it moments ago" {
@@ -254,7 +254,7 @@ func TestSpared(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, true)
 			c.change(s)
-			answer := s.responder().Respond(t.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.Finding{{KeyID: key1, Closed: c.closed}}})
+			answer := s.responder().Respond(t.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.LeakedKey{{KeyID: key1, Closed: c.closed}}})
 			if answer.Err() != nil || s.aws.active != (c.heard != "") || len(s.channel.heard) != 1 || !strings.Contains(s.channel.heard[0], c.heard) {
 				t.Errorf("the answer is %+v, the key is active: %t, heard was %q", answer, s.aws.active, s.channel.heard)
 			}
@@ -271,12 +271,12 @@ func TestWhatOthersLeft(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, true)
 		s.put(func(r *ledger.Record) {
-			r.Intend(ledger.Intent{At: now.Add(-enforce.Lag), Run: "run-0", Reason: audit.CreationAge, Notice: notice})
+			r.Intend(ledger.Intent{At: now.Add(-enforce.ConsistencyWindow), Run: "run-0", Reason: audit.CreationAge, Notice: notice})
 		})
 		s.aws.active = false
 		outcome, _ := s.word(arn)
 		s.want(outcome, leak.Disabled, 1)
-		if r := s.record(); r.Pending() || r.Disabled() == nil || r.Final().Notice.Kind != notify.Leaked || r.Leak() == nil {
+		if r := s.record(); r.Pending() || r.Disabled() == nil || r.Final().Notice.Kind != notify.LeakedDisabled || r.Leak() == nil {
 			t.Errorf("remembered is %+v", r)
 		}
 	})
@@ -374,7 +374,7 @@ func TestOutOfTime(t *testing.T) {
 		}
 		return now.Add(50 * time.Second)
 	}
-	answer := r.Respond(t.Context(), leak.Event{Account: accountID, Keys: []leak.Finding{{KeyID: key1}}})
+	answer := r.Respond(t.Context(), leak.Event{Account: accountID, Keys: []leak.LeakedKey{{KeyID: key1}}})
 	if answer.Err() == nil || !strings.Contains(answer.Err().Error(), "sleuth leaked "+key1) || !s.aws.active {
 		t.Errorf("the answer is %+v", answer)
 	}
@@ -403,7 +403,7 @@ func TestCalls(t *testing.T) {
 	counted := &counting{aws: s.aws}
 	r := s.responder()
 	r.IAM = counted
-	r.Respond(t.Context(), leak.Event{Account: accountID, Keys: []leak.Finding{{KeyID: key1}}})
+	r.Respond(t.Context(), leak.Event{Account: accountID, Keys: []leak.LeakedKey{{KeyID: key1}}})
 	want := []string{
 		"GetAccessKeyLastUsed", "ListUserTags", "ListAccessKeys", "GetAccessKeyLastUsed",
 		"ListUserTags", "ListAccessKeys", "GetAccessKeyLastUsed", "UpdateAccessKey",
@@ -447,7 +447,7 @@ func TestALeakWithAnotherChannel(t *testing.T) {
 	s.word(arn)
 	other := s.responder()
 	other.Channels = []notify.Channel{&otherChannel{}}
-	answer := other.Respond(t.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.Finding{{KeyID: key1}}})
+	answer := other.Respond(t.Context(), leak.Event{ARN: arn, Account: accountID, Keys: []leak.LeakedKey{{KeyID: key1}}})
 	if answer.Err() == nil || answer.NoticesPending != 1 || !strings.Contains(answer.Err().Error(), "due on the channel slack, which this run does not have") {
 		t.Errorf("the answer is %+v", answer)
 	}

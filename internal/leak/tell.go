@@ -15,14 +15,14 @@ import (
 
 // tell hands every channel the notices that are pending on it, and what is said
 // beside them. What a channel does not accept stays pending for the next run.
-func (a *answering) tell(ctx context.Context) {
-	pending, said := a.pending, strings.Join(a.said, "\n")
-	a.pending, a.said = nil, nil
+func (a *responder) notify(ctx context.Context) {
+	pending, said := a.pending, strings.Join(a.announcements, "\n")
+	a.pending, a.announcements = nil, nil
 	pending = slices.DeleteFunc(pending, func(r *ledger.Record) bool { return !r.FinalPending() })
 	if len(pending) == 0 && said == "" {
 		return
 	}
-	bulletin := a.Config.NewBulletin()
+	bulletin := a.Config.NewBatch()
 	bulletin.Account, bulletin.Run, bulletin.Announcement = a.Account, a.ID, said
 	var items []outbox.Item
 	for _, record := range pending {
@@ -33,9 +33,9 @@ func (a *answering) tell(ctx context.Context) {
 		box.Ledger = a.Store
 	}
 	result := box.Deliver(ctx, a.Budget.End(budget.Notify, a.now()), bulletin, items)
-	a.answer.MessagesSent += result.Messages
-	a.answer.NoticesSent += result.Notices
-	a.answer.NoticesFailed += result.Failed
+	a.response.MessagesSent += result.Messages
+	a.response.NoticesSent += result.Notices
+	a.response.NoticesFailed += result.Failed
 	for _, problem := range result.Problems {
 		a.problem(problem.KeyID, problem.Err)
 	}
@@ -45,9 +45,9 @@ func (a *answering) tell(ctx context.Context) {
 }
 
 // announces reports whether some channel accepts an announcement, or prints it.
-func (a *answering) announces() bool {
+func (a *responder) announces() bool {
 	return slices.ContainsFunc(a.Channels, func(c notify.Channel) bool {
-		_, selective := c.(notify.Selective)
+		_, selective := c.(notify.Filtered)
 		return !selective
 	})
 }

@@ -28,13 +28,13 @@ var today = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 // fullRecord is a record in which every field says something.
 func fullRecord(account, keyID string) ledger.Record {
 	notice := notify.Notice{
-		KeyID: keyID, User: "tfunke", SlackTag: "U<&>é", NameKey: true, Kind: notify.Disabled,
-		Reason: audit.Inactivity, At: today, Aside: "an aside",
-		Sooner: &notify.Sooner{Reason: audit.CreationAge, DaysLeft: 3},
+		KeyID: keyID, User: "tfunke", SlackTag: "U<&>é", ShowKeyID: true, Kind: notify.Disabled,
+		Reason: audit.Inactivity, At: today, Note: "an aside",
+		EarlierLimit: &notify.EarlierLimit{Reason: audit.CreationAge, DaysLeft: 3},
 	}
 	return ledger.FromFields(ledger.Fields{
 		Account: account, KeyID: keyID, User: "tfunke",
-		Warnings: audit.History{Creation: audit.Warned{
+		Warnings: audit.History{Creation: audit.LimitWarning{
 			Deadline: today.AddDate(0, 0, 7), First: today.AddDate(0, 0, -7), Last: today, DaysLeft: 7,
 		}},
 		Intent:   &ledger.Intent{At: today, Run: "run-1", Reason: audit.CreationAge, Notice: notice},

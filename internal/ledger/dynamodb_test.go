@@ -224,7 +224,7 @@ func TestDynamoDBReadsAllPages(t *testing.T) {
 	records := make([]*ledger.Record, many)
 	for i := range records {
 		r := fullRecord(alpha, fmt.Sprintf("AKIA%04d", i))
-		r.Raw().Final.Notice.Aside = strings.Repeat("x", 30_000) // a page is 1 MiB
+		r.Raw().Final.Notice.Note = strings.Repeat("x", 30_000) // a page is 1 MiB
 		records[i] = &r
 	}
 	put(t, store, records...)

@@ -199,7 +199,7 @@ func TestFileReopened(t *testing.T) {
 	if err := f.Acquire(t.Context(), alpha, "one", today, time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	run := ledger.LastRun{Ended: today, CameTo: "tfunke"}
+	run := ledger.LastRun{Ended: today, ResumeAfter: "tfunke"}
 	if err := f.SetLastRun(t.Context(), alpha, run); err != nil {
 		t.Fatal(err)
 	}

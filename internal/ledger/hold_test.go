@@ -20,7 +20,7 @@ const (
 
 // leaser keeps leases in memory, and fails, hangs or changes as it is told.
 type leaser struct {
-	*ledger.Memory
+	*ledger.MemoryStore
 	mu      sync.Mutex
 	acquire func(ctx context.Context) error
 	calls   int
@@ -42,7 +42,7 @@ func (l *leaser) Acquire(ctx context.Context, account, holder string, now time.T
 			return err
 		}
 	}
-	return l.Memory.Acquire(ctx, account, holder, now, ttl)
+	return l.MemoryStore.Acquire(ctx, account, holder, now, ttl)
 }
 
 // held begins to hold the lease on one account.
@@ -68,7 +68,7 @@ func release(t *testing.T, holder *ledger.Holder) {
 func TestHoldRenews(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &leaser{Memory: ledger.NewMemory()}
+		store := &leaser{MemoryStore: ledger.NewMemory()}
 		ctx, holder := held(t, store)
 		time.Sleep(10*holdTTL + time.Second)
 		synctest.Wait()
@@ -78,7 +78,7 @@ func TestHoldRenews(t *testing.T) {
 		if store.calls != 31 {
 			t.Errorf("the lease was written %d times, want once and 30 times more", store.calls)
 		}
-		err := store.Memory.Acquire(t.Context(), heldAccount, "second", time.Now(), holdTTL)
+		err := store.MemoryStore.Acquire(t.Context(), heldAccount, "second", time.Now(), holdTTL)
 		if leased, ok := errors.AsType[*ledger.LeasedError](err); !ok || leased.Holder != "first" {
 			t.Errorf("another was given the lease: %v", err)
 		}
@@ -86,7 +86,7 @@ func TestHoldRenews(t *testing.T) {
 		if ctx.Err() == nil || holder.Lost() != nil {
 			t.Errorf("after the release: %v, lost %v", ctx.Err(), holder.Lost())
 		}
-		if err := store.Memory.Acquire(t.Context(), heldAccount, "second", time.Now(), holdTTL); err != nil {
+		if err := store.MemoryStore.Acquire(t.Context(), heldAccount, "second", time.Now(), holdTTL); err != nil {
 			t.Error(err)
 		}
 	})
@@ -117,7 +117,7 @@ func TestHoldLoses(t *testing.T) {
 			func(store *leaser) func(context.Context) error {
 				return func(ctx context.Context) error {
 					_ = store.Release(ctx, heldAccount, "first")
-					return store.Memory.Acquire(ctx, heldAccount, "second", time.Now(), holdTTL)
+					return store.MemoryStore.Acquire(ctx, heldAccount, "second", time.Now(), holdTTL)
 				}
 			}, holdTTL / 3, "second",
 		},
@@ -125,7 +125,7 @@ func TestHoldLoses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				store := &leaser{Memory: ledger.NewMemory()}
+				store := &leaser{MemoryStore: ledger.NewMemory()}
 				began := time.Now()
 				ctx, holder := held(t, store)
 				store.then(c.acquire(store))
@@ -150,7 +150,7 @@ func TestHoldLoses(t *testing.T) {
 func TestHoldOutlivesOneFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &leaser{Memory: ledger.NewMemory()}
+		store := &leaser{MemoryStore: ledger.NewMemory()}
 		ctx, holder := held(t, store)
 		defer release(t, holder)
 		store.then(func(context.Context) error {
@@ -232,7 +232,7 @@ func TestHoldOfManyAccounts(t *testing.T) {
 }
 
 // holdingFast is a Leaser that gives no lease back.
-type holdingFast struct{ *ledger.Memory }
+type holdingFast struct{ *ledger.MemoryStore }
 
 func (holdingFast) Release(ctx context.Context, account, _ string) error {
 	return fmt.Errorf("%s is held fast", account)

@@ -10,20 +10,20 @@ import (
 )
 
 var (
-	_ Runs = (*Memory)(nil)
+	_ Runs = (*MemoryStore)(nil)
 	_ Runs = (*File)(nil)
 	_ Runs = (*DynamoDB)(nil)
 )
 
 // LastRun implements Runs.
-func (m *Memory) LastRun(_ context.Context, account string) (LastRun, error) {
+func (m *MemoryStore) LastRun(_ context.Context, account string) (LastRun, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.runs[account], nil
 }
 
 // SetLastRun implements Runs.
-func (m *Memory) SetLastRun(_ context.Context, account string, run LastRun) error {
+func (m *MemoryStore) SetLastRun(_ context.Context, account string, run LastRun) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.runs[account] = run

@@ -29,9 +29,9 @@ func testLastRun(t *testing.T, store ledger.Store) {
 		}
 	}
 	want(alpha, ledger.LastRun{})
-	set(alpha, ledger.LastRun{Ended: today, CameTo: "tfunke", ExemptionsTold: today.AddDate(0, -1, 0)})
+	set(alpha, ledger.LastRun{Ended: today, ResumeAfter: "tfunke", ExemptionsNotified: today.AddDate(0, -1, 0)})
 	set(beta, ledger.LastRun{Ended: today.Add(time.Nanosecond)})
-	want(alpha, ledger.LastRun{Ended: today, CameTo: "tfunke", ExemptionsTold: today.AddDate(0, -1, 0)})
+	want(alpha, ledger.LastRun{Ended: today, ResumeAfter: "tfunke", ExemptionsNotified: today.AddDate(0, -1, 0)})
 	want(beta, ledger.LastRun{Ended: today.Add(time.Nanosecond)})
 
 	set(alpha, ledger.LastRun{Ended: today.Add(time.Hour)})

@@ -10,7 +10,7 @@ import (
 
 // Memory is a Store that forgets everything when the process ends: the
 // original's way.
-type Memory struct {
+type MemoryStore struct {
 	mu     sync.Mutex
 	texts  map[recordID][]byte
 	runs   map[string]LastRun
@@ -20,25 +20,27 @@ type Memory struct {
 type recordID struct{ account, keyID string }
 
 // NewMemory returns an empty Memory.
-func NewMemory() *Memory { return &Memory{texts: map[recordID][]byte{}, runs: map[string]LastRun{}} }
+func NewMemory() *MemoryStore {
+	return &MemoryStore{texts: map[recordID][]byte{}, runs: map[string]LastRun{}}
+}
 
 // Load implements Store.
-func (m *Memory) Load(ctx context.Context, account string) ([]Record, error) {
+func (m *MemoryStore) Load(ctx context.Context, account string) ([]Record, error) {
 	return m.matching(ctx, func(id recordID) bool { return id.account == account })
 }
 
 // List implements Store.
-func (m *Memory) List(ctx context.Context) ([]Record, error) {
+func (m *MemoryStore) List(ctx context.Context) ([]Record, error) {
 	return m.matching(ctx, func(recordID) bool { return true })
 }
 
 // ListPending implements Store.
-func (m *Memory) ListPending(ctx context.Context) ([]Record, error) {
+func (m *MemoryStore) ListPending(ctx context.Context) ([]Record, error) {
 	records, err := m.List(ctx)
 	return slices.DeleteFunc(records, func(r Record) bool { return !r.Pending() }), err
 }
 
-func (m *Memory) matching(ctx context.Context, wanted func(recordID) bool) ([]Record, error) {
+func (m *MemoryStore) matching(ctx context.Context, wanted func(recordID) bool) ([]Record, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ func (m *Memory) matching(ctx context.Context, wanted func(recordID) bool) ([]Re
 // record returns the record kept under id, or the zero Record. Records are
 // kept encoded, as in the lasting stores, so that nothing is shared with a
 // caller.
-func (m *Memory) record(id recordID) (Record, error) {
+func (m *MemoryStore) record(id recordID) (Record, error) {
 	text, found := m.texts[id]
 	if !found {
 		return Record{}, nil
@@ -75,7 +77,7 @@ func (m *Memory) record(id recordID) (Record, error) {
 }
 
 // Get implements Store.
-func (m *Memory) Get(ctx context.Context, account, keyID string) (Record, bool, error) {
+func (m *MemoryStore) Get(ctx context.Context, account, keyID string) (Record, bool, error) {
 	if err := ctx.Err(); err != nil {
 		return Record{}, false, err
 	}
@@ -92,7 +94,7 @@ func sortRecords(records []Record) {
 }
 
 // Put implements Store; of several records it writes all or none.
-func (m *Memory) Put(ctx context.Context, records ...*Record) error {
+func (m *MemoryStore) Put(ctx context.Context, records ...*Record) error {
 	if err := cmp.Or(ctx.Err(), checkPut(records)); err != nil {
 		return err
 	}
@@ -117,7 +119,7 @@ func (m *Memory) Put(ctx context.Context, records ...*Record) error {
 }
 
 // Delete implements Store.
-func (m *Memory) Delete(ctx context.Context, account, keyID string) error {
+func (m *MemoryStore) Delete(ctx context.Context, account, keyID string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -128,7 +130,7 @@ func (m *Memory) Delete(ctx context.Context, account, keyID string) error {
 }
 
 // Acquire implements Store.
-func (m *Memory) Acquire(ctx context.Context, account, holder string, now time.Time, ttl time.Duration) error {
+func (m *MemoryStore) Acquire(ctx context.Context, account, holder string, now time.Time, ttl time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -136,7 +138,7 @@ func (m *Memory) Acquire(ctx context.Context, account, holder string, now time.T
 }
 
 // Release implements Store.
-func (m *Memory) Release(ctx context.Context, account, holder string) error {
+func (m *MemoryStore) Release(ctx context.Context, account, holder string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -145,7 +147,7 @@ func (m *Memory) Release(ctx context.Context, account, holder string) error {
 }
 
 // String implements Store.
-func (*Memory) String() string { return "none" }
+func (*MemoryStore) String() string { return "none" }
 
 // Close implements Store.
-func (*Memory) Close() error { return nil }
+func (*MemoryStore) Close() error { return nil }

@@ -55,12 +55,12 @@ type LastRun struct {
 	Ended time.Time `json:"ended"`
 	// CameTo is the user that it came to before its time was up, in IAM's
 	// order; empty where it came to the end.
-	CameTo string `json:"came_to,omitempty"`
+	ResumeAfter string `json:"resume_after,omitempty"`
 	// Run is its id.
 	Run string `json:"run,omitempty"`
 	// ExemptionsTold is when people were last told of the exemptions that have
 	// no end or no reason (UTC). Every run carries it on.
-	ExemptionsTold time.Time `json:"exemptions_told,omitzero"`
+	ExemptionsNotified time.Time `json:"exemptions_notified,omitzero"`
 }
 
 // Runs is a Store that also remembers the last run on each account. Without

@@ -107,7 +107,7 @@ func (r *Record) MarkDisabled(at time.Time, run string, keep *Intent) error {
 		leak.Disabled = at
 		r.d.Leak = &leak
 	case r.LeakPending():
-		final.Kind, final.Reason, final.Sooner, final.NameKey = notify.Leaked, audit.Exposure, nil, true
+		final.Kind, final.Reason, final.EarlierLimit, final.ShowKeyID = notify.LeakedDisabled, audit.Exposure, nil, true
 	}
 	r.renew(final, done.Due, at)
 	r.d.Intent = copyOf(keep)

@@ -35,7 +35,7 @@ func inPhase(t *testing.T, phase ledger.Phase) *ledger.Record {
 		r.Intend(attempt(onBoth))
 		must(t, r.MarkDisabled(today, "run-1", nil))
 	case ledger.LeakedPending:
-		r.MarkLeaked(today, "run-1", "arn:1", noticeOf(notify.Exposed, audit.Exposure), onBoth)
+		r.MarkLeaked(today, "run-1", "arn:1", noticeOf(notify.LeakedActive, audit.Exposure), onBoth)
 	case ledger.Idle:
 	}
 	if phase == ledger.Closed {
@@ -70,9 +70,9 @@ func TestPhaseByTransition(t *testing.T) {
 		"Withdraw":     {func(r *ledger.Record) error { return r.Withdraw(later) }, [5]ledger.Phase{"", ledger.Idle, "", "", ""}},
 		"MarkDisabled": {func(r *ledger.Record) error { return r.MarkDisabled(later, "run-2", nil) }, [5]ledger.Phase{"", ledger.DisabledPending, "", "", ""}},
 		"MarkLeaked": {never(func(r *ledger.Record) {
-			r.MarkLeaked(later, "run-2", "arn:2", noticeOf(notify.Exposed, audit.Exposure), onBoth)
+			r.MarkLeaked(later, "run-2", "arn:2", noticeOf(notify.LeakedActive, audit.Exposure), onBoth)
 		}), [5]ledger.Phase{ledger.LeakedPending, ledger.Intended, ledger.LeakedPending, ledger.LeakedPending, ledger.LeakedPending}},
-		"Reword":            {func(r *ledger.Record) error { return r.Reword(later, noticeOf(notify.Leaked, audit.Exposure)) }, [5]ledger.Phase{"", "", ledger.LeakedPending, ledger.LeakedPending, ""}},
+		"Reword":            {func(r *ledger.Record) error { return r.Reword(later, noticeOf(notify.LeakedDisabled, audit.Exposure)) }, [5]ledger.Phase{"", "", ledger.LeakedPending, ledger.LeakedPending, ""}},
 		"Assign":            {func(r *ledger.Record) error { return r.Assign(later, []string{"sns"}) }, [5]ledger.Phase{"", "", "", "", ""}},
 		"Acknowledge":       {func(r *ledger.Record) error { return r.Acknowledge(later, "sns") }, [5]ledger.Phase{"", "", ledger.DisabledPending, ledger.LeakedPending, ""}},
 		"Acknowledge other": {func(r *ledger.Record) error { return r.Acknowledge(later, "other") }, [5]ledger.Phase{"", "", "", "", ""}},
@@ -177,7 +177,7 @@ func TestAPendingLeakIsNotHidden(t *testing.T) {
 	other.Run = "run-9"
 	r.Intend(attempt(onBoth))
 	must(t, r.MarkDisabled(later, "run-1", &other))
-	if n := r.Final().Notice; n.Kind != notify.Leaked || n.Reason != audit.Exposure || !n.NameKey || r.Disabled().Reason != audit.CreationAge {
+	if n := r.Final().Notice; n.Kind != notify.LeakedDisabled || n.Reason != audit.Exposure || !n.ShowKeyID || r.Disabled().Reason != audit.CreationAge {
 		t.Errorf("the notice is %+v", n)
 	}
 	if r.Phase() != ledger.Intended || !r.Intent().Is(other) {
@@ -195,16 +195,16 @@ func TestAPendingLeakIsNotHidden(t *testing.T) {
 func TestMarkLeaked(t *testing.T) {
 	t.Parallel()
 	r := inPhase(t, ledger.Idle)
-	exposed := noticeOf(notify.Exposed, audit.Exposure)
+	exposed := noticeOf(notify.LeakedActive, audit.Exposure)
 	if !r.MarkLeaked(today, "run-1", "arn:1", exposed, onBoth) {
 		t.Error("a first event is not new")
 	}
 	must(t, r.Acknowledge(today, "sns"))
-	exposed.Aside = "said once more"
+	exposed.Note = "said once more"
 	if r.MarkLeaked(later, "run-2", "arn:1", exposed, onBoth) || r.MarkLeaked(later, "run-2", "", exposed, onBoth) {
 		t.Error("a known event is new")
 	}
-	if final := r.Final(); final.Notice.Aside == "" || !slices.Equal(final.PendingOn(), []string{"slack"}) || r.Leak().Run != "run-1" {
+	if final := r.Final(); final.Notice.Note == "" || !slices.Equal(final.PendingOn(), []string{"slack"}) || r.Leak().Run != "run-1" {
 		t.Errorf("a known event: %+v, %+v", final, r.Leak())
 	}
 	must(t, r.Close(later))
@@ -219,7 +219,7 @@ func TestMarkLeaked(t *testing.T) {
 // TestRewordDropsAcknowledgements only if the notice is of another kind.
 func TestRewordDropsAcknowledgements(t *testing.T) {
 	t.Parallel()
-	for kind, want := range map[notify.Kind]int{notify.Exposed: 1, notify.Leaked: 2} {
+	for kind, want := range map[notify.Kind]int{notify.LeakedActive: 1, notify.LeakedDisabled: 2} {
 		r := inPhase(t, ledger.LeakedPending)
 		must(t, r.Acknowledge(today, "sns"))
 		must(t, r.Reword(later, noticeOf(kind, audit.Exposure)))
@@ -233,7 +233,7 @@ func TestRewordDropsAcknowledgements(t *testing.T) {
 func TestReopenKeepsAPendingNotice(t *testing.T) {
 	t.Parallel()
 	r := inPhase(t, ledger.DisabledPending)
-	r.MarkWarned(today, audit.History{Creation: audit.Warned{First: today}})
+	r.MarkWarned(today, audit.History{Creation: audit.LimitWarning{First: today}})
 	must(t, r.Reopen(later))
 	if r.Disabled() != nil || !r.FinalPending() || r.Warnings() != (audit.History{}) || !r.Changed().Equal(later) {
 		t.Errorf("the record is %+v", r)
@@ -265,7 +265,7 @@ func TestQueuedWarnings(t *testing.T) {
 	}
 	copied := *r
 	must(t, r.DropQueuedWarning(later))
-	copied.MarkWarned(later, audit.History{Creation: audit.Warned{First: today}})
+	copied.MarkWarned(later, audit.History{Creation: audit.LimitWarning{First: today}})
 	if r.QueuedWarning() != nil || copied.QueuedWarning() != nil || copied.Warnings().Creation.First.IsZero() {
 		t.Errorf("dropped %+v, delivered %+v", r, copied)
 	}

@@ -31,7 +31,7 @@ func warnedBy(t *testing.T, keyID string) func(context.Context, ledger.Store) {
 		if err != nil || !found {
 			t.Fatalf("found %t, %v", found, err)
 		}
-		r.MarkWarned(later, audit.History{Creation: audit.Warned{First: today}})
+		r.MarkWarned(later, audit.History{Creation: audit.LimitWarning{First: today}})
 		put(t, store, &r)
 	}
 }

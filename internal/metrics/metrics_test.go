@@ -57,8 +57,8 @@ func TestWrite(t *testing.T) {
 		"KeysGood": 0.0, "KeysStagnant": 0.0, "KeysOld": 0.0, "KeysStagnantExpire": 0.0, "KeysExpire": 0.0, "KeysDisabled": 0.0,
 	}
 	names := map[audit.State]string{
-		audit.Good: "KeysGood", audit.Stagnant: "KeysStagnant", audit.Old: "KeysOld",
-		audit.StagnantExpire: "KeysStagnantExpire", audit.Expire: "KeysExpire", audit.Disabled: "KeysDisabled",
+		audit.Good: "KeysGood", audit.Idle: "KeysStagnant", audit.Aging: "KeysOld",
+		audit.IdleExpired: "KeysStagnantExpire", audit.Expired: "KeysExpire", audit.Disabled: "KeysDisabled",
 	}
 	for i, state := range audit.States() {
 		want[names[state]] = float64(i + 1)

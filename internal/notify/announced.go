@@ -4,8 +4,8 @@ package notify
 // a bulletin that has an announcement, given what Deliver made of the posts.
 func Announced(posts []Post, deliveries []Delivery) bool {
 	for i, post := range posts {
-		announces := post.Bulletin.For(post.Channel).Announcement != ""
-		if d := deliveries[i]; announces && TellsPeople(post.Channel) && d.Sent > 0 && len(d.Failures) == 0 {
+		announces := post.Batch.For(post.Channel).Announcement != ""
+		if d := deliveries[i]; announces && Delivers(post.Channel) && d.Sent > 0 && len(d.Failures) == 0 {
 			return true
 		}
 	}

@@ -24,7 +24,7 @@ const LeakInstructions = "Anybody may have this key. Find out what it was used f
 
 // Bulletin is everything that one run has to tell through one channel, or, as
 // a digest, what the runs on several accounts have.
-type Bulletin struct {
+type Batch struct {
 	Account account.Account
 	// Run names the run that tells, for whoever looks it up; it may be empty.
 	Run string
@@ -35,14 +35,14 @@ type Bulletin struct {
 	Inactivity Heading
 	Leak       Heading
 	// Words puts the notices into text.
-	Words Words
+	Templates Templates
 	// Announcement is something to be said about the run as a whole.
 	Announcement string
 	Notices      []Notice
 }
 
 // Title is what every message is headed by: what it is about.
-func (b Bulletin) Title() string {
+func (b Batch) Title() string {
 	if b.Digest != "" {
 		return b.Digest
 	}
@@ -50,7 +50,7 @@ func (b Bulletin) Title() string {
 }
 
 // Empty reports whether there is nothing to say, so that nothing is sent.
-func (b Bulletin) Empty() bool { return b.Announcement == "" && len(b.Notices) == 0 }
+func (b Batch) Empty() bool { return b.Announcement == "" && len(b.Notices) == 0 }
 
 // Section is the part of a bulletin under one heading.
 type Section struct {
@@ -69,7 +69,7 @@ type List struct {
 // Preface is what stands before all sections: in a digest the totals, and the
 // headings of the reasons that there are notices of, as they would else stand in
 // every account.
-func (b Bulletin) Preface() []Heading {
+func (b Batch) SharedInstructions() []Heading {
 	if b.Digest == "" {
 		return nil
 	}
@@ -87,7 +87,7 @@ func (b Bulletin) Preface() []Heading {
 // and then creation age, and within it by kind, warnings first. In a digest a section is an
 // account, with the lists of both reasons. Groups with nothing in them are left
 // out.
-func (b Bulletin) Sections() []Section {
+func (b Batch) Sections() []Section {
 	if b.Digest == "" {
 		return b.byReason()
 	}
@@ -98,7 +98,7 @@ func (b Bulletin) Sections() []Section {
 	var sections []Section
 	for _, account := range slices.SortedFunc(maps.Keys(accounts), func(a, b account.Account) int { return cmp.Compare(a.ID, b.ID) }) {
 		whole := Section{Heading: Heading{Title: account.String()}}
-		for _, s := range (Bulletin{Notices: accounts[account], Words: b.Words}).byReason() {
+		for _, s := range (Batch{Notices: accounts[account], Templates: b.Templates}).byReason() {
 			whole.Lists = append(whole.Lists, s.Lists...)
 		}
 		sections = append(sections, whole)
@@ -106,12 +106,12 @@ func (b Bulletin) Sections() []Section {
 	return sections
 }
 
-func (b Bulletin) byReason() []Section {
+func (b Batch) byReason() []Section {
 	var sections []Section
 	for _, reason := range []audit.Reason{audit.Exposure, audit.CreationAge, audit.Inactivity} {
 		s := Section{Reason: reason}
 		var notices []Notice
-		for _, kind := range []Kind{Exposed, Leaked, Expiring, PastLimit, Disabled} {
+		for _, kind := range []Kind{LeakedActive, LeakedDisabled, Expiring, PastLimit, Disabled} {
 			if list := b.list(s.Reason, kind); len(list.Notices) > 0 {
 				s.Lists = append(s.Lists, list)
 				notices = append(notices, list.Notices...)
@@ -126,7 +126,7 @@ func (b Bulletin) byReason() []Section {
 }
 
 // heading is the title and the instructions for one reason.
-func (b Bulletin) heading(r audit.Reason) Heading {
+func (b Batch) heading(r audit.Reason) Heading {
 	switch r {
 	case audit.Exposure:
 		return b.Leak
@@ -140,21 +140,21 @@ func (b Bulletin) heading(r audit.Reason) Heading {
 
 // Line is the notice in one line, about the person as the channel mentions them.
 // Clean is applied to everything but the mention.
-func (b Bulletin) Line(n Notice, mention string, clean Clean) string {
+func (b Batch) Line(n Notice, mention string, clean Escaper) string {
 	if n.Account == (account.Account{}) {
 		n.Account = b.Account
 	}
-	return b.Words.Line(n, mention, clean)
+	return b.Templates.Line(n, mention, clean)
 }
 
-func (b Bulletin) list(reason audit.Reason, kind Kind) List {
+func (b Batch) list(reason audit.Reason, kind Kind) List {
 	list := List{Urgent: kind.Urgent()}
 	for _, n := range b.Notices {
 		if n.Reason == reason && n.Kind == kind {
 			list.Notices = append(list.Notices, n)
 		}
 	}
-	list.Title = b.Words.ListTitle(reason, kind, len(list.Notices))
+	list.Title = b.Templates.ListTitle(reason, kind, len(list.Notices))
 	slices.SortStableFunc(list.Notices, func(a, b Notice) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
@@ -164,13 +164,13 @@ func (b Bulletin) list(reason audit.Reason, kind Kind) List {
 // MentionOnce returns the notices in the order that they are shown in, each
 // person mentioned in the first that is theirs and named in the others: a mention
 // rings a bell.
-func (b Bulletin) MentionOnce() []Notice {
+func (b Batch) MentionOnce() []Notice {
 	mentioned := map[string]bool{}
 	shown := make([]Notice, 0, len(b.Notices))
 	for _, section := range b.Sections() {
 		for _, list := range section.Lists {
 			for _, n := range list.Notices {
-				n.Named = mentioned[n.SlackTag]
+				n.WithoutMention = mentioned[n.SlackTag]
 				mentioned[n.SlackTag] = true
 				shown = append(shown, n)
 			}

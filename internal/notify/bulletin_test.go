@@ -27,7 +27,7 @@ func TestSections(t *testing.T) {
 	notice := func(user, key string, kind notify.Kind, reason audit.Reason) notify.Notice {
 		return notify.Notice{User: user, KeyID: key, Kind: kind, Reason: reason}
 	}
-	b := notify.Bulletin{
+	b := notify.Batch{
 		Creation:   notify.Heading{Title: "creation", Text: "rotate"},
 		Inactivity: notify.Heading{Title: "inactivity", Text: "log in"},
 		Notices: []notify.Notice{
@@ -80,7 +80,7 @@ func TestSections(t *testing.T) {
 
 func TestSectionsLeaveOutWhatIsEmpty(t *testing.T) {
 	t.Parallel()
-	b := notify.Bulletin{Creation: notify.Heading{Title: "x"}, Inactivity: notify.Heading{Title: "y"}}
+	b := notify.Batch{Creation: notify.Heading{Title: "x"}, Inactivity: notify.Heading{Title: "y"}}
 	if got := b.Sections(); len(got) != 0 || !b.Empty() {
 		t.Errorf("a bulletin without notices has sections %+v, empty: %t", got, b.Empty())
 	}
@@ -88,7 +88,7 @@ func TestSectionsLeaveOutWhatIsEmpty(t *testing.T) {
 	if got := b.Sections(); len(got) != 1 || len(got[0].Lists) != 1 || b.Empty() {
 		t.Errorf("one notice has sections %+v, empty: %t", got, b.Empty())
 	}
-	if (notify.Bulletin{Announcement: "x"}).Empty() {
+	if (notify.Batch{Announcement: "x"}).Empty() {
 		t.Error("a bulletin with an announcement is empty")
 	}
 }

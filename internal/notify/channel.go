@@ -21,7 +21,7 @@ type Channel interface {
 	ID() string
 	// Compose writes the messages for a bulletin, each within the channel's
 	// limits, leaving out no notice. It does no I/O.
-	Compose(Bulletin) []Message
+	Compose(Batch) []Message
 	// Send delivers one message, retrying where that can help, until ctx ends.
 	// A nil error means that the service has taken the message. An error names
 	// no secret; it says what to do where that is known.
@@ -46,8 +46,8 @@ type Message struct {
 
 // Post is a bulletin on its way to a channel.
 type Post struct {
-	Channel  Channel
-	Bulletin Bulletin
+	Channel Channel
+	Batch   Batch
 	// Send sends a message in place of the channel's own Send; nil is that.
 	Send func(context.Context, Message) error
 }
@@ -57,7 +57,7 @@ type Delivery struct {
 	Channel string // its name
 	ID      string // its identity
 	// Sent counts messages, Told the notices in them.
-	Sent, Told int
+	Sent, Notices int
 	// Failures are the messages that did not get through, or whose receipt
 	// could not be recorded.
 	Failures []Failure
@@ -88,8 +88,8 @@ func Deliver(ctx context.Context, posts []Post, receipt Receipt) []Delivery {
 
 func deliver(ctx context.Context, post Post, receipt Receipt) (d Delivery) {
 	d.Channel, d.ID = post.Channel.Name(), post.Channel.ID()
-	post.Bulletin = post.Bulletin.For(post.Channel)
-	if post.Bulletin.Empty() {
+	post.Batch = post.Batch.For(post.Channel)
+	if post.Batch.Empty() {
 		return d
 	}
 	messages := compose(post, &d)
@@ -97,8 +97,8 @@ func deliver(ctx context.Context, post Post, receipt Receipt) (d Delivery) {
 	for _, m := range messages {
 		composed += len(m.Notices)
 	}
-	if len(d.Failures) == 0 && composed < len(post.Bulletin.Notices) {
-		err := fmt.Errorf("%s composed messages for %d of %d notices", d.Channel, composed, len(post.Bulletin.Notices))
+	if len(d.Failures) == 0 && composed < len(post.Batch.Notices) {
+		err := fmt.Errorf("%s composed messages for %d of %d notices", d.Channel, composed, len(post.Batch.Notices))
 		d.Failures = append(d.Failures, Failure{Err: err})
 	}
 	for _, m := range messages {
@@ -107,7 +107,7 @@ func deliver(ctx context.Context, post Post, receipt Receipt) (d Delivery) {
 			continue
 		}
 		d.Sent++
-		d.Told += len(m.Notices)
+		d.Notices += len(m.Notices)
 		if err := receipt(ctx, post.Channel, m); err != nil {
 			err = fmt.Errorf("record that %s took a message: %w", d.Channel, err)
 			d.Failures = append(d.Failures, Failure{m.Notices, err})
@@ -121,10 +121,10 @@ func compose(post Post, d *Delivery) (messages []Message) {
 		if p := recover(); p != nil {
 			messages = nil
 			err := fmt.Errorf("compose messages for %s: panic: %v", d.Channel, p)
-			d.Failures = append(d.Failures, Failure{post.Bulletin.Notices, err})
+			d.Failures = append(d.Failures, Failure{post.Batch.Notices, err})
 		}
 	}()
-	return post.Channel.Compose(post.Bulletin)
+	return post.Channel.Compose(post.Batch)
 }
 
 func send(ctx context.Context, post Post, m Message) (err error) {
@@ -146,7 +146,7 @@ type Printer interface {
 }
 
 // TellsPeople reports whether what the channel takes reaches anybody.
-func TellsPeople(c Channel) bool {
+func Delivers(c Channel) bool {
 	p, ok := c.(Printer)
 	return !ok || !p.PrintOnly()
 }

@@ -15,14 +15,14 @@ import (
 // channel makes a message of each notice.
 type channel struct {
 	name    string
-	compose func(notify.Bulletin) []notify.Message
+	compose func(notify.Batch) []notify.Message
 	send    func(context.Context, notify.Message) error
 }
 
 func (c channel) Name() string { return c.name }
 func (c channel) ID() string   { return c.name }
 
-func (c channel) Compose(b notify.Bulletin) (messages []notify.Message) {
+func (c channel) Compose(b notify.Batch) (messages []notify.Message) {
 	if c.compose != nil {
 		return c.compose(b)
 	}
@@ -39,7 +39,7 @@ func (c channel) Send(ctx context.Context, m notify.Message) error {
 	return c.send(ctx, m)
 }
 
-var three = notify.Bulletin{Notices: []notify.Notice{{KeyID: "K1"}, {KeyID: "K2"}, {KeyID: "K3"}}}
+var three = notify.Batch{Notices: []notify.Notice{{KeyID: "K1"}, {KeyID: "K2"}, {KeyID: "K3"}}}
 
 func taken(context.Context, notify.Channel, notify.Message) error { return nil }
 
@@ -66,15 +66,15 @@ func TestDeliver(t *testing.T) {
 		"all goes well":       {channel{}, taken, 3, 3, nil, ""},
 		"one message fails":   {channel{send: refuses("K2")}, taken, 2, 2, []string{"K2"}, "refused"},
 		"one message panics":  {channel{send: panics("K1")}, taken, 2, 2, []string{"K1"}, "panic: oh dear"},
-		"composing panics":    {channel{compose: func(notify.Bulletin) []notify.Message { panic("no words") }}, taken, 0, 0, []string{"K1", "K2", "K3"}, "panic: no words"},
+		"composing panics":    {channel{compose: func(notify.Batch) []notify.Message { panic("no words") }}, taken, 0, 0, []string{"K1", "K2", "K3"}, "panic: no words"},
 		"the receipt is lost": {channel{}, forgets("K3"), 3, 3, []string{"K3"}, "record that x took a message"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test.channel.name = "x"
-			d := notify.Deliver(t.Context(), []notify.Post{{Channel: test.channel, Bulletin: three}}, test.receipt)[0]
-			if d.Channel != "x" || d.Sent != test.sent || d.Told != test.told {
-				t.Errorf("%s: %d sent, %d told, want %d and %d", d.Channel, d.Sent, d.Told, test.sent, test.told)
+			d := notify.Deliver(t.Context(), []notify.Post{{Channel: test.channel, Batch: three}}, test.receipt)[0]
+			if d.Channel != "x" || d.Sent != test.sent || d.Notices != test.told {
+				t.Errorf("%s: %d sent, %d told, want %d and %d", d.Channel, d.Sent, d.Notices, test.sent, test.told)
 			}
 			var lost []string
 			for _, f := range d.Failures {
@@ -114,7 +114,7 @@ func forgets(key string) notify.Receipt {
 func TestReceiptsFollowDelivery(t *testing.T) {
 	t.Parallel()
 	var receipts []string
-	notify.Deliver(t.Context(), []notify.Post{{Channel: channel{name: "x", send: refuses("K2")}, Bulletin: three}},
+	notify.Deliver(t.Context(), []notify.Post{{Channel: channel{name: "x", send: refuses("K2")}, Batch: three}},
 		func(_ context.Context, c notify.Channel, m notify.Message) error {
 			name := c.Name()
 			receipts = append(receipts, name+" "+m.Notices[0].KeyID)
@@ -144,7 +144,7 @@ func TestAChannelThatHangsHoldsUpNoOther(t *testing.T) {
 		}
 		return nil
 	}}
-	got := notify.Deliver(ctx, []notify.Post{{Channel: hangs, Bulletin: three}, {Channel: works, Bulletin: three}}, taken)
+	got := notify.Deliver(ctx, []notify.Post{{Channel: hangs, Batch: three}, {Channel: works, Batch: three}}, taken)
 	if got[0].Channel != "hangs" || got[0].Sent != 0 || len(got[0].Failures) != 3 {
 		t.Errorf("the channel that hangs: %+v", got[0])
 	}
@@ -155,9 +155,9 @@ func TestAChannelThatHangsHoldsUpNoOther(t *testing.T) {
 
 func TestNothingIsComposedOfNothing(t *testing.T) {
 	t.Parallel()
-	asked := channel{name: "x", compose: func(notify.Bulletin) []notify.Message {
+	asked := channel{name: "x", compose: func(notify.Batch) []notify.Message {
 		t.Error("an empty bulletin was composed")
 		return nil
 	}}
-	notify.Deliver(t.Context(), []notify.Post{{Channel: asked, Bulletin: notify.Bulletin{Account: account.Account{ID: "1"}}}}, taken)
+	notify.Deliver(t.Context(), []notify.Post{{Channel: asked, Batch: notify.Batch{Account: account.Account{ID: "1"}}}}, taken)
 }

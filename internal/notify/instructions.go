@@ -10,9 +10,9 @@ import (
 
 // headingOf is the heading above a list of notices of one reason. If the
 // administrator gave no instructions, it has the default ones.
-func (b Bulletin) headingOf(reason audit.Reason, notices []Notice) Heading {
+func (b Batch) headingOf(reason audit.Reason, notices []Notice) Heading {
 	h := b.heading(reason)
-	if strings.TrimSpace(h.Text) == "" && !b.Words.original && len(notices) > 0 {
+	if strings.TrimSpace(h.Text) == "" && !b.Templates.original && len(notices) > 0 {
 		h.Text = instructionsToMany(reason, notices)
 	}
 	return h
@@ -40,7 +40,7 @@ func instructionsToMany(reason audit.Reason, notices []Notice) string {
 // instructionsTo are the instructions for one person: the administrator's for
 // the reasons of the notices, and the default ones for reasons without. Notices
 // have at least one element.
-func (b Bulletin) instructionsTo(notices []Notice) []Heading {
+func (b Batch) instructionsTo(notices []Notice) []Heading {
 	var given []Heading
 	var without []Notice
 	seen := map[audit.Reason]bool{}

@@ -35,8 +35,8 @@ func TestDefaultInstructionsToOnePerson(t *testing.T) {
 	} {
 		n := test.notice
 		n.KeyID, n.User = "AKIA1", "a+b@c"
-		b := notify.Bulletin{Notices: []notify.Notice{n}}
-		letter := notify.Words{}.Personal(b, b.Letters(func(notify.Notice) string { return "x" })[0], unchanged)
+		b := notify.Batch{Notices: []notify.Notice{n}}
+		letter := notify.Templates{}.Personal(b, b.Letters(func(notify.Notice) string { return "x" })[0], unchanged)
 		for _, want := range test.says {
 			if !strings.Contains(letter, want) {
 				t.Errorf("%s: no %q in\n%s", name, want, letter)
@@ -52,12 +52,12 @@ func TestDefaultInstructionsToOnePerson(t *testing.T) {
 func TestADigestBeginsWithTotals(t *testing.T) {
 	t.Parallel()
 	one, two := account.Account{ID: "1"}, account.Account{ID: "2"}
-	b := notify.Bulletin{Digest: "2 AWS accounts", Creation: notify.Heading{Title: "Keys", Text: "Rotate."}, Notices: []notify.Notice{
+	b := notify.Batch{Digest: "2 AWS accounts", Creation: notify.Heading{Title: "Keys", Text: "Rotate."}, Notices: []notify.Notice{
 		{KeyID: "AKIA1", Account: one, Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge},
 		{KeyID: "AKIA2", Account: two, Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge},
 		{KeyID: "AKIA3", Account: two, Kind: notify.Disabled, Reason: audit.CreationAge},
 	}}
-	if got := b.Preface(); len(got) != 2 || got[0].Title != "2 keys expire, 1 disabled in 2 accounts" || got[1].Text != "Rotate." {
+	if got := b.SharedInstructions(); len(got) != 2 || got[0].Title != "2 keys expire, 1 disabled in 2 accounts" || got[1].Text != "Rotate." {
 		t.Errorf("the digest begins with %+v", got)
 	}
 }

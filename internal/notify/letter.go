@@ -11,7 +11,7 @@ import (
 
 // Letter is what one person is told about their own keys. All its notices have
 // the account that they are of.
-type Letter struct {
+type DirectMessage struct {
 	// To is where the person can be reached, as the channel sees it.
 	To      string
 	Name    string // the person's, as it was found
@@ -21,8 +21,8 @@ type Letter struct {
 // Letters sorts the notices by whom they are for, as address says; those for
 // whom it says "" are left out. The order is that of the addresses, and within
 // a letter that of the bulletin's lists.
-func (b Bulletin) Letters(address func(Notice) string) []Letter {
-	byAddress := map[string]*Letter{}
+func (b Batch) Letters(address func(Notice) string) []DirectMessage {
+	byAddress := map[string]*DirectMessage{}
 	for _, section := range b.Sections() {
 		for _, list := range section.Lists {
 			for _, n := range list.Notices {
@@ -34,33 +34,33 @@ func (b Bulletin) Letters(address func(Notice) string) []Letter {
 					n.Account = b.Account
 				}
 				if byAddress[to] == nil {
-					byAddress[to] = &Letter{To: to, Name: n.DisplayName()}
+					byAddress[to] = &DirectMessage{To: to, Name: n.DisplayName()}
 				}
 				byAddress[to].Notices = append(byAddress[to].Notices, n)
 			}
 		}
 	}
-	letters := make([]Letter, 0, len(byAddress))
+	letters := make([]DirectMessage, 0, len(byAddress))
 	for _, letter := range byAddress {
 		letters = append(letters, *letter)
 	}
-	slices.SortFunc(letters, func(a, b Letter) int { return cmp.Compare(a.To, b.To) })
+	slices.SortFunc(letters, func(a, b DirectMessage) int { return cmp.Compare(a.To, b.To) })
 	return letters
 }
 
 // Personal is the text of a letter. Clean is not applied to its instructions:
 // they are the administrator's own words, or the default ones.
-func (w Words) Personal(b Bulletin, letter Letter, clean Clean) string {
+func (w Templates) Personal(b Batch, letter DirectMessage, clean Escaper) string {
 	return strings.TrimSpace(render(w.personal, defaults().personal, b.letterFields(letter, clean))) + "\n"
 }
 
 // Subject is the subject of a letter, on one line.
-func (w Words) Subject(b Bulletin, letter Letter, clean Clean) string {
+func (w Templates) Subject(b Batch, letter DirectMessage, clean Escaper) string {
 	return strings.TrimSpace(text.OneLine(render(w.subject, defaults().subject, b.letterFields(letter, clean))))
 }
 
-func (b Bulletin) letterFields(letter Letter, clean Clean) LetterFields {
-	fields := LetterFields{Name: clean(letter.Name), Instructions: b.instructionsTo(letter.Notices)}
+func (b Batch) letterFields(letter DirectMessage, clean Escaper) DirectMessageFields {
+	fields := DirectMessageFields{Name: clean(letter.Name), Instructions: b.instructionsTo(letter.Notices)}
 	for _, n := range letter.Notices {
 		fields.Keys = append(fields.Keys, KeyFields{
 			LineFields: n.fields(clean(n.DisplayName()), clean),

@@ -9,7 +9,7 @@ import (
 
 // NameKeys names the keys that notices are about, for an error: as many as a
 // reader can take in, and in a digest with their accounts.
-func NameKeys(notices []Notice) string {
+func ShowKeyIDs(notices []Notice) string {
 	if len(notices) == 0 {
 		return "this run's announcement"
 	}

@@ -15,16 +15,16 @@ type Kind string
 
 // The kinds of notice.
 const (
-	Expiring  Kind = "expiring"   // a warning: the key reaches its limit soon
-	PastLimit Kind = "past_limit" // a warning: the key is past its limit, and was not disabled
-	Disabled  Kind = "disabled"   // the final notice
-	Leaked    Kind = "leaked"     // the final notice of a key that was found in public
-	Exposed   Kind = "exposed"    // the key was found in public, and was not disabled
+	Expiring       Kind = "expiring"        // a warning: the key reaches its limit soon
+	PastLimit      Kind = "past_limit"      // a warning: the key is past its limit, and was not disabled
+	Disabled       Kind = "disabled"        // the final notice
+	LeakedDisabled Kind = "leaked_disabled" // the final notice of a key that was found in public
+	LeakedActive   Kind = "leaked_active"   // the key was found in public, and was not disabled
 )
 
 // Final reports whether a notice of this kind is owed until every channel has
 // taken it, unlike a warning, which the next run gives afresh.
-func (k Kind) Final() bool { return k == Disabled || k == Leaked || k == Exposed }
+func (k Kind) Final() bool { return k == Disabled || k == LeakedDisabled || k == LeakedActive }
 
 // Urgent reports whether it tells more than a warning.
 func (k Kind) Urgent() bool { return k != Expiring }
@@ -40,7 +40,7 @@ type Notice struct {
 	SlackTag string `json:"slack_tag,omitempty"`
 	// Named: a list names the owner rather than mention them, as it mentions
 	// them elsewhere.
-	Named bool `json:"-"`
+	WithoutMention bool `json:"-"`
 	// Name is the user's Name tag, and Email where the person gets mail; empty
 	// where there is none.
 	Name  string `json:"name,omitempty"`
@@ -59,24 +59,24 @@ type Notice struct {
 	// console; empty is aws.
 	Partition string `json:"partition,omitempty"`
 	// NameKey: the user has several keys, so the line must say which.
-	NameKey bool         `json:"name_key,omitempty"`
-	Kind    Kind         `json:"kind"`
-	Reason  audit.Reason `json:"reason"`
+	ShowKeyID bool         `json:"name_key,omitempty"`
+	Kind      Kind         `json:"kind"`
+	Reason    audit.Reason `json:"reason"`
 	// DaysLeft is the whole days until the key is disabled; Expiring only.
 	DaysLeft int `json:"days_left,omitempty"`
 	// Sooner is set where the other of the two limits comes first.
-	Sooner *Sooner `json:"sooner,omitempty"`
+	EarlierLimit *EarlierLimit `json:"earlier_limit,omitempty"`
 	// At is when the key will reach its limit, or was disabled (UTC).
 	At time.Time `json:"at,omitzero"`
 	// Disables: an Expiring key is disabled at its limit. Without it, Sleuth only
 	// warns.
 	Disables bool `json:"disables,omitempty"`
 	// Aside is one more sentence, for what the reader cannot know otherwise.
-	Aside string `json:"aside,omitempty"`
+	Note string `json:"note,omitempty"`
 }
 
 // Sooner is a limit that a key reaches before the one its state is named for.
-type Sooner struct {
+type EarlierLimit struct {
 	Reason   audit.Reason `json:"reason"`
 	DaysLeft int          `json:"days_left"`
 }
@@ -96,5 +96,5 @@ func (n Notice) DisplayName() string { return cmp.Or(n.Name, n.User) }
 // Line is the notice in one line of the default wording, about the person as
 // the channel mentions them.
 func (n Notice) Line(mention string) string {
-	return Words{}.Line(n, mention, func(text string) string { return text })
+	return Templates{}.Line(n, mention, func(text string) string { return text })
 }

@@ -23,7 +23,7 @@ func TestLine(t *testing.T) {
 		"<@U1>'s key expires in 1 day due to inactivity. Key AKIA1 is in AWS account 123456789012 (Production).":    {Kind: notify.Expiring, Reason: audit.Inactivity, DaysLeft: 1},
 		"<@U1>'s key is disabled due to creation age. Key AKIA1 is in AWS account 123456789012 (Production).":       {Kind: notify.Disabled, Reason: audit.CreationAge},
 		"<@U1>'s key is disabled due to inactivity. Call us. Key AKIA1 is in AWS account 123456789012 (Production).": {
-			Kind: notify.Disabled, Reason: audit.Inactivity, Aside: "Call us.", NameKey: true,
+			Kind: notify.Disabled, Reason: audit.Inactivity, Note: "Call us.", ShowKeyID: true,
 		},
 		"<@U1>'s key expires in 8 days due to creation age. Key AKIA1 (\"laptop\") in AWS account 123456789012 (Production) will be disabled on Monday 30 November 2026, 14:00 UTC; " +
 			"it was last used on Monday 30 November 2026, 14:00 UTC (s3, eu-west-1).": {
@@ -39,8 +39,8 @@ func TestLine(t *testing.T) {
 			Kind: notify.PastLimit, Reason: audit.Inactivity, At: at, NeverUsed: true,
 		},
 		"<@U1>'s key expires in 9 days due to creation age. It expires sooner, in 1 day, due to inactivity. Hm. Key AKIA1 is in AWS account 123456789012 (Production).": {
-			Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 9, Aside: "Hm.",
-			Sooner: &notify.Sooner{Reason: audit.Inactivity, DaysLeft: 1},
+			Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 9, Note: "Hm.",
+			EarlierLimit: &notify.EarlierLimit{Reason: audit.Inactivity, DaysLeft: 1},
 		},
 	} {
 		n.KeyID, n.Account = "AKIA1", prod
@@ -54,18 +54,18 @@ func TestLine(t *testing.T) {
 // that would mislead.
 func TestOriginalLine(t *testing.T) {
 	t.Parallel()
-	words := parsed(t, notify.Templates{Line: " original\n"})
+	words := parsed(t, notify.TemplateTexts{Line: " original\n"})
 	for want, n := range map[string]notify.Notice{
 		"<@U1>'s key expires in 8 days due to creation age.":            {Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 8, NeverUsed: true, Disables: true},
 		"<@U1>'s key expires in 1 day due to inactivity.":               {Kind: notify.Expiring, Reason: audit.Inactivity, DaysLeft: 1},
 		"<@U1>'s key is disabled due to creation age.":                  {Kind: notify.Disabled, Reason: audit.CreationAge},
 		"<@U1>'s key is disabled due to inactivity.":                    {Kind: notify.Disabled, Reason: audit.Inactivity},
 		"<@U1>'s key is past its limit due to inactivity.":              {Kind: notify.PastLimit, Reason: audit.Inactivity},
-		"<@U1>'s key is disabled due to creation age. It is key AKIA1.": {Kind: notify.Disabled, Reason: audit.CreationAge, NameKey: true},
-		"<@U1>'s key AKIA1 was found in public and is still active.":    {Kind: notify.Exposed, Reason: audit.Exposure, NameKey: true},
-		"<@U1>'s key expires in 0 days due to creation age. Hm.":        {Kind: notify.Expiring, Reason: audit.CreationAge, Aside: "Hm."},
+		"<@U1>'s key is disabled due to creation age. It is key AKIA1.": {Kind: notify.Disabled, Reason: audit.CreationAge, ShowKeyID: true},
+		"<@U1>'s key AKIA1 was found in public and is still active.":    {Kind: notify.LeakedActive, Reason: audit.Exposure, ShowKeyID: true},
+		"<@U1>'s key expires in 0 days due to creation age. Hm.":        {Kind: notify.Expiring, Reason: audit.CreationAge, Note: "Hm."},
 		"<@U1>'s key expires in 9 days due to creation age. It expires sooner, in 2 days, due to inactivity.": {
-			Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 9, Sooner: &notify.Sooner{Reason: audit.Inactivity, DaysLeft: 2},
+			Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 9, EarlierLimit: &notify.EarlierLimit{Reason: audit.Inactivity, DaysLeft: 2},
 		},
 	} {
 		n.KeyID, n.LastUsed = "AKIA1", time.Date(2026, 11, 30, 15, 0, 0, 0, time.UTC)
@@ -73,7 +73,7 @@ func TestOriginalLine(t *testing.T) {
 			t.Errorf("line is %q, want %q", got, want)
 		}
 	}
-	b := notify.Bulletin{Words: words, Notices: []notify.Notice{{KeyID: "AKIA1", Kind: notify.Disabled, Reason: audit.CreationAge}}}
+	b := notify.Batch{Templates: words, Notices: []notify.Notice{{KeyID: "AKIA1", Kind: notify.Disabled, Reason: audit.CreationAge}}}
 	if text := b.Sections()[0].Heading.Text; text != "" {
 		t.Errorf("instructions %q above the original's list", text)
 	}
@@ -85,9 +85,9 @@ func TestNoticeAsJSON(t *testing.T) {
 	for _, n := range []notify.Notice{
 		{KeyID: "AKIA1", User: "a", Kind: notify.Disabled, Reason: audit.CreationAge},
 		{
-			KeyID: "AKIA2", User: "b<&\n", SlackTag: "U1", NameKey: true, Kind: notify.Expiring, Reason: audit.Inactivity,
-			DaysLeft: 3, Sooner: &notify.Sooner{Reason: audit.CreationAge, DaysLeft: 1},
-			At: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), Aside: "x",
+			KeyID: "AKIA2", User: "b<&\n", SlackTag: "U1", ShowKeyID: true, Kind: notify.Expiring, Reason: audit.Inactivity,
+			DaysLeft: 3, EarlierLimit: &notify.EarlierLimit{Reason: audit.CreationAge, DaysLeft: 1},
+			At: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), Note: "x",
 		},
 	} {
 		text, err := json.Marshal(n)

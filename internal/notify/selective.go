@@ -4,19 +4,19 @@ import "slices"
 
 // Selective is a channel that tells only some people, such as those whose
 // address it knows. Of anything that is for no person it tells nothing.
-type Selective interface {
+type Filtered interface {
 	// Tells reports whether a notice is one for this channel. It does no I/O.
-	Tells(Notice) bool
+	Accepts(Notice) bool
 }
 
 // Tells reports whether a channel is to be given a notice.
-func Tells(c Channel, n Notice) bool {
-	s, ok := selective(c)
-	return !ok || s.Tells(n)
+func Accepts(c Channel, n Notice) bool {
+	s, ok := filteredIn(c)
+	return !ok || s.Accepts(n)
 }
 
-func selective(c Channel) (Selective, bool) {
-	s, ok := unwrapped(c).(Selective)
+func filteredIn(c Channel) (Filtered, bool) {
+	s, ok := unwrapped(c).(Filtered)
 	return s, ok
 }
 
@@ -28,7 +28,7 @@ func unwrapped(c Channel) Channel {
 }
 
 // ForPrograms is a channel that programs listen to rather than people.
-type ForPrograms interface {
+type MachineChannel interface {
 	Channel
 	// ForPrograms marks it.
 	ForPrograms()
@@ -38,24 +38,24 @@ type ForPrograms interface {
 // channel has accepted the warning: not if programs listen to it and people to
 // another.
 func CountsAsWarning(channels []Channel, taker Channel, n Notice) bool {
-	if _, isForPrograms := unwrapped(taker).(ForPrograms); !isForPrograms {
+	if _, isForPrograms := unwrapped(taker).(MachineChannel); !isForPrograms {
 		return true
 	}
 	return !slices.ContainsFunc(channels, func(c Channel) bool {
-		_, isForPrograms := unwrapped(c).(ForPrograms)
-		return !isForPrograms && TellsPeople(c) && Tells(c, n)
+		_, isForPrograms := unwrapped(c).(MachineChannel)
+		return !isForPrograms && Delivers(c) && Accepts(c, n)
 	})
 }
 
 // For is the part of the bulletin that is for the channel: all of it, or, for
 // a Selective one, the notices that it tells.
-func (b Bulletin) For(c Channel) Bulletin {
-	s, ok := selective(c)
+func (b Batch) For(c Channel) Batch {
+	s, ok := filteredIn(c)
 	if !ok {
 		return b
 	}
 	b.Announcement = ""
-	b.Notices = slices.DeleteFunc(slices.Clone(b.Notices), func(n Notice) bool { return !s.Tells(n) })
+	b.Notices = slices.DeleteFunc(slices.Clone(b.Notices), func(n Notice) bool { return !s.Accepts(n) })
 	return b
 }
 
@@ -64,7 +64,7 @@ func (b Bulletin) For(c Channel) Bulletin {
 func Recipients(channels []Channel, n Notice) []string {
 	var ids []string
 	for _, c := range channels {
-		if TellsPeople(c) && Tells(c, n) {
+		if Delivers(c) && Accepts(c, n) {
 			ids = append(ids, c.ID())
 		}
 	}
@@ -74,6 +74,6 @@ func Recipients(channels []Channel, n Notice) []string {
 // CanReach reports whether some channel would deliver a notice. A channel that
 // only prints counts if no channel delivers anything, as in a dry run.
 func CanReach(channels []Channel, n Notice) bool {
-	printing := !slices.ContainsFunc(channels, TellsPeople)
-	return slices.ContainsFunc(channels, func(c Channel) bool { return (printing || TellsPeople(c)) && Tells(c, n) })
+	printing := !slices.ContainsFunc(channels, Delivers)
+	return slices.ContainsFunc(channels, func(c Channel) bool { return (printing || Delivers(c)) && Accepts(c, n) })
 }

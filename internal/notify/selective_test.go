@@ -9,16 +9,16 @@ import (
 )
 
 // selective tells the owners of some keys.
-type selective struct {
+type filteredIn struct {
 	channel
 	tells map[string]bool
 }
 
-func (s selective) Tells(n notify.Notice) bool { return s.tells[n.KeyID] }
+func (s filteredIn) Accepts(n notify.Notice) bool { return s.tells[n.KeyID] }
 
 func TestASelectiveChannelIsGivenItsOwnNotices(t *testing.T) {
 	t.Parallel()
-	some := selective{channel{name: "some"}, map[string]bool{"K2": true}}
+	some := filteredIn{channel{name: "some"}, map[string]bool{"K2": true}}
 	all := channel{name: "all"}
 	b := three
 	b.Announcement = "x"
@@ -41,9 +41,9 @@ func TestASelectiveChannelIsGivenItsOwnNotices(t *testing.T) {
 			t.Errorf("%s: announcement %q, keys (-want +got):\n%s", name, given.Announcement, diff)
 		}
 	}
-	d := notify.Deliver(t.Context(), []notify.Post{{Channel: some, Bulletin: b}}, taken)[0]
-	if d.Told != 1 || len(d.Failures) != 0 {
-		t.Errorf("the selective channel told %d, with %d failures, want one and none", d.Told, len(d.Failures))
+	d := notify.Deliver(t.Context(), []notify.Post{{Channel: some, Batch: b}}, taken)[0]
+	if d.Notices != 1 || len(d.Failures) != 0 {
+		t.Errorf("the selective channel told %d, with %d failures, want one and none", d.Notices, len(d.Failures))
 	}
 }
 
@@ -51,7 +51,7 @@ func TestRecipients(t *testing.T) {
 	t.Parallel()
 	channels := []notify.Channel{
 		channel{name: "all"},
-		selective{channel{name: "some"}, map[string]bool{"K2": true}},
+		filteredIn{channel{name: "some"}, map[string]bool{"K2": true}},
 		notify.Preview{Channel: channel{name: "printed"}},
 	}
 	for key, want := range map[string][]string{
@@ -72,7 +72,7 @@ func (programs) ForPrograms() {}
 func TestCountsAsWarning(t *testing.T) {
 	t.Parallel()
 	bus := programs{channel{name: "bus"}}
-	some := selective{channel{name: "some"}, map[string]bool{"K2": true}}
+	some := filteredIn{channel{name: "some"}, map[string]bool{"K2": true}}
 	for name, test := range map[string]struct {
 		channels []notify.Channel
 		taker    notify.Channel
@@ -97,7 +97,7 @@ func TestCountsAsWarning(t *testing.T) {
 // dry run says what a real one would do.
 func TestCanReach(t *testing.T) {
 	t.Parallel()
-	some := selective{channel{name: "some"}, map[string]bool{"K2": true}}
+	some := filteredIn{channel{name: "some"}, map[string]bool{"K2": true}}
 	printed := notify.Preview{Channel: channel{name: "printed"}}
 	for name, c := range map[string]struct {
 		channels []notify.Channel

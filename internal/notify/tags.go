@@ -31,7 +31,7 @@ func TagProblems(channels []Channel, notices []Notice) []TagProblem {
 			continue
 		}
 		for _, n := range notices {
-			if Tells(c, n) {
+			if Accepts(c, n) {
 				problems = append(problems, reader.TagProblems(n)...)
 			}
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // greeting is a channel that greets by name those whom it writes to.
-type greeting struct{ selective }
+type greeting struct{ filteredIn }
 
 func (greeting) TagProblems(n notify.Notice) []notify.TagProblem { return notify.MissingName(n) }
 
@@ -25,7 +25,7 @@ func (mentioning) TagProblems(n notify.Notice) []notify.TagProblem {
 
 func TestTagProblems(t *testing.T) {
 	t.Parallel()
-	greets := greeting{selective{channel{name: "greets"}, map[string]bool{"K1": true, "K2": true, "K3": true}}}
+	greets := greeting{filteredIn{channel{name: "greets"}, map[string]bool{"K1": true, "K2": true, "K3": true}}}
 	mentions := mentioning{channel{name: "mentions"}}
 	notices := []notify.Notice{
 		{KeyID: "K3", User: "bob", SlackTag: "U2"},

@@ -24,8 +24,8 @@ func Totals(notices []Notice) string {
 		outcome
 		one, many string
 	}{
-		{outcome{Exposed, false}, "found in public", "found in public"},
-		{outcome{Leaked, false}, "found in public and disabled", "found in public and disabled"},
+		{outcome{LeakedActive, false}, "found in public", "found in public"},
+		{outcome{LeakedDisabled, false}, "found in public and disabled", "found in public and disabled"},
 		{outcome{Expiring, false}, "expires", "expire"},
 		{outcome{Expiring, true}, "reaches its limit", "reach their limit"},
 		{outcome{PastLimit, false}, "past its limit", "past their limit"},
@@ -48,7 +48,7 @@ func Totals(notices []Notice) string {
 }
 
 // totals is what stands at the top of a digest.
-func (b Bulletin) totals() Heading {
+func (b Batch) totals() Heading {
 	accounts := map[account.Account]bool{}
 	for _, n := range b.Notices {
 		accounts[n.Account] = true

@@ -19,7 +19,7 @@ const Original = "original"
 
 // Templates are the texts of the messages as Go templates; an empty one is the
 // default. docs/messages.md shows each with its fields.
-type Templates struct {
+type TemplateTexts struct {
 	Line     string // of LineFields: the line about one key in a list; or Original
 	List     string // of ListFields: what stands above a list
 	Personal string // of LetterFields: the message to one person
@@ -27,8 +27,8 @@ type Templates struct {
 }
 
 // DefaultTemplates are the texts where nothing else is chosen.
-func DefaultTemplates() Templates {
-	return Templates{Line: defaultLine, List: defaultList, Personal: defaultPersonal, Subject: defaultSubject}
+func DefaultTemplates() TemplateTexts {
+	return TemplateTexts{Line: defaultLine, List: defaultList, Personal: defaultPersonal, Subject: defaultSubject}
 }
 
 // The names of the templates.
@@ -49,9 +49,9 @@ type LineFields struct {
 	Description string
 	// NamedKey is the key's id where the line must say which of the user's keys
 	// it is about, and empty elsewhere.
-	NamedKey string
-	Account  string // its id, and its name or alias
-	Kind     Kind
+	ShownKeyID string
+	Account    string // its id, and its name or alias
+	Kind       Kind
 	// Disables: an Expiring key is disabled at its limit.
 	Disables bool
 	// Days is the whole days until the key reaches its limit, of a Kind Expiring.
@@ -67,13 +67,13 @@ type LineFields struct {
 	// Console is the address of the user's keys in the IAM console.
 	Console string
 	// Sooner is set where the other limit comes first.
-	Sooner *SoonerFields
+	EarlierLimit *EarlierLimitFields
 	// Aside is one more sentence, or empty.
-	Aside string
+	Note string
 }
 
 // SoonerFields are the limit that comes before the one the line is about.
-type SoonerFields struct {
+type EarlierLimitFields struct {
 	Days   int
 	Reason audit.Reason
 }
@@ -86,7 +86,7 @@ type ListFields struct {
 }
 
 // LetterFields are what a message to one person may say.
-type LetterFields struct {
+type DirectMessageFields struct {
 	Name string // the person's, as far as it is known
 	Keys []KeyFields
 	// Instructions are the administrator's for the reasons that the keys are there
@@ -97,7 +97,7 @@ type LetterFields struct {
 }
 
 // Has reports whether one of the keys is there for a notice of this kind.
-func (f LetterFields) Has(kind Kind) bool {
+func (f DirectMessageFields) Has(kind Kind) bool {
 	return slices.ContainsFunc(f.Keys, func(k KeyFields) bool { return k.Kind == kind })
 }
 
@@ -109,7 +109,7 @@ type KeyFields struct {
 
 // Words puts what is to be told into text. The zero Words has the default
 // texts. It is safe for use by several goroutines.
-type Words struct {
+type Templates struct {
 	line, list, personal, subject *template.Template
 	// original: lists are kept as aws-iam-sleuth writes them.
 	original bool
@@ -124,8 +124,8 @@ type TemplateProblem struct {
 
 // ParseWords reads the templates, and tries each on examples of all that it may
 // meet: one that fails there is a problem.
-func ParseWords(t Templates) (Words, []TemplateProblem) {
-	var w Words
+func ParseTemplates(t TemplateTexts) (Templates, []TemplateProblem) {
+	var w Templates
 	var problems []TemplateProblem
 	if w.original = strings.TrimSpace(t.Line) == Original; w.original {
 		t.Line = originalLine
@@ -137,8 +137,8 @@ func ParseWords(t Templates) (Words, []TemplateProblem) {
 	}{
 		{LineTemplate, t.Line, &w.line, tryLine},
 		{ListTemplate, t.List, &w.list, tryList},
-		{PersonalTemplate, t.Personal, &w.personal, tryLetter},
-		{SubjectTemplate, t.Subject, &w.subject, tryLetter},
+		{PersonalTemplate, t.Personal, &w.personal, tryDirectMessage},
+		{SubjectTemplate, t.Subject, &w.subject, tryDirectMessage},
 	} {
 		if strings.TrimSpace(one.text) == "" {
 			continue
@@ -174,15 +174,15 @@ func tryList(t *template.Template) error {
 	return nil
 }
 
-func tryLetter(t *template.Template) error {
+func tryDirectMessage(t *template.Template) error {
 	var all []KeyFields
 	for _, fields := range examples() {
 		all = append(all, KeyFields{LineFields: fields, Created: text.Date(exampleTime)})
-		if err := tryOn(t, LetterFields{Name: "Tobias Funke", Keys: all[len(all)-1:], Instructions: []Heading{{"a title", "a text"}}}); err != nil {
+		if err := tryOn(t, DirectMessageFields{Name: "Tobias Funke", Keys: all[len(all)-1:], Instructions: []Heading{{"a title", "a text"}}}); err != nil {
 			return err
 		}
 	}
-	return tryOn(t, LetterFields{Name: "tfunke", Keys: all, Disables: true})
+	return tryOn(t, DirectMessageFields{Name: "tfunke", Keys: all, Disables: true})
 }
 
 // maxTemplate is how many bytes a template may write, for each key that its text
@@ -203,9 +203,9 @@ func tryOn(t *template.Template, fields any) error {
 // execute returns the text of a template. One that shows nothing, or that is
 // longer than a template may write, is an error.
 func execute(t *template.Template, fields any) (string, error) {
-	out := bounded{room: maxTemplate}
-	if letter, ok := fields.(LetterFields); ok {
-		out.room *= max(1, len(letter.Keys))
+	out := bounded{left: maxTemplate}
+	if letter, ok := fields.(DirectMessageFields); ok {
+		out.left *= max(1, len(letter.Keys))
 	}
 	if err := t.Execute(&out, fields); err != nil {
 		return "", err
@@ -220,12 +220,12 @@ func execute(t *template.Template, fields any) (string, error) {
 // bounded is a writer with room for so many bytes.
 type bounded struct {
 	text strings.Builder
-	room int
+	left int
 }
 
 // Write implements io.Writer.
 func (b *bounded) Write(p []byte) (int, error) {
-	if b.room -= len(p); b.room < 0 {
+	if b.left -= len(p); b.left < 0 {
 		return 0, errTooLong
 	}
 	return b.text.Write(p)
@@ -239,17 +239,17 @@ var exampleTime = time.Date(2026, 11, 30, 14, 0, 0, 0, time.UTC)
 // examples are lines of every kind.
 func examples() []LineFields {
 	var lines []LineFields
-	for _, kind := range []Kind{Expiring, PastLimit, Disabled, Leaked, Exposed} {
+	for _, kind := range []Kind{Expiring, PastLimit, Disabled, LeakedDisabled, LeakedActive} {
 		for _, reason := range []audit.Reason{audit.CreationAge, audit.Inactivity} {
-			if kind == Leaked || kind == Exposed {
+			if kind == LeakedDisabled || kind == LeakedActive {
 				reason = audit.Exposure
 			}
 			lines = append(lines, LineFields{
-				Mention: "tfunke", User: "tfunke", Key: exampleKey, NamedKey: exampleKey,
+				Mention: "tfunke", User: "tfunke", Key: exampleKey, ShownKeyID: exampleKey,
 				Account: "AWS account 123456789012", Kind: kind, Days: 8, Reason: reason, Date: text.Date(exampleTime),
 				Description: "laptop", Disables: true, LastUsed: text.Date(exampleTime), Used: "was last used on " + text.Date(exampleTime),
-				Console: Notice{User: "tfunke"}.consoleURL(),
-				Sooner:  &SoonerFields{2, audit.Inactivity}, Aside: "An aside.",
+				Console:      Notice{User: "tfunke"}.consoleURL(),
+				EarlierLimit: &EarlierLimitFields{2, audit.Inactivity}, Note: "An aside.",
 			}, LineFields{
 				Mention: "tfunke", User: "tfunke", Key: exampleKey,
 				Account: "AWS account 123456789012", Kind: kind, Reason: reason,
@@ -263,11 +263,11 @@ func examples() []LineFields {
 // Sleuth come to none.
 //
 //nolint:gochecknoglobals // read once, and never changed
-var defaults = sync.OnceValue(func() Words {
+var defaults = sync.OnceValue(func() Templates {
 	parsed := func(name, text string) *template.Template {
 		return template.Must(template.New(name).Parse(text))
 	}
-	return Words{
+	return Templates{
 		line: parsed(LineTemplate, defaultLine), list: parsed(ListTemplate, defaultList),
 		personal: parsed(PersonalTemplate, defaultPersonal), subject: parsed(SubjectTemplate, defaultSubject),
 	}
@@ -289,26 +289,26 @@ func render(chosen, byDefault *template.Template, fields any) string {
 }
 
 // Clean makes what others wrote safe to stand in a channel's text.
-type Clean func(string) string
+type Escaper func(string) string
 
 // Line is the notice in one line, about the person as the channel mentions
 // them. Clean is applied to everything but the mention.
-func (w Words) Line(n Notice, mention string, clean Clean) string {
+func (w Templates) Line(n Notice, mention string, clean Escaper) string {
 	return strings.ReplaceAll(strings.ReplaceAll(render(w.line, defaults().line, n.fields(mention, clean)), "\r", " "), "\n", " ")
 }
 
-func (n Notice) fields(mention string, clean Clean) LineFields {
+func (n Notice) fields(mention string, clean Escaper) LineFields {
 	f := LineFields{
 		Mention: mention, User: clean(n.User), Key: clean(n.KeyID), Account: clean(n.Account.String()), Kind: n.Kind,
-		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Aside: clean(n.Aside), Disables: n.Disables,
+		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Note: clean(n.Note), Disables: n.Disables,
 		Description: clean(text.Shorten(text.OneLine(n.Description), maxDescription)),
 		LastUsed:    text.Date(n.LastUsed), Used: n.used(clean), Console: n.consoleURL(),
 	}
-	if n.NameKey {
-		f.NamedKey = f.Key
+	if n.ShowKeyID {
+		f.ShownKeyID = f.Key
 	}
-	if n.Sooner != nil {
-		f.Sooner = &SoonerFields{n.Sooner.DaysLeft, n.Sooner.Reason}
+	if n.EarlierLimit != nil {
+		f.EarlierLimit = &EarlierLimitFields{n.EarlierLimit.DaysLeft, n.EarlierLimit.Reason}
 	}
 	return f
 }
@@ -318,7 +318,7 @@ const maxDescription = 80
 
 // used says in words when the key was last used, and with what; empty if that is
 // not known.
-func (n Notice) used(clean Clean) string {
+func (n Notice) used(clean Escaper) string {
 	if n.NeverUsed {
 		return "was never used"
 	}
@@ -333,6 +333,6 @@ func (n Notice) used(clean Clean) string {
 }
 
 // ListTitle is what stands above a list.
-func (w Words) ListTitle(reason audit.Reason, kind Kind, keys int) string {
+func (w Templates) ListTitle(reason audit.Reason, kind Kind, keys int) string {
 	return render(w.list, defaults().list, ListFields{kind, reason, keys})
 }

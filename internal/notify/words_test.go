@@ -15,9 +15,9 @@ import (
 
 func unchanged(text string) string { return text }
 
-func parsed(t *testing.T, templates notify.Templates) notify.Words {
+func parsed(t *testing.T, templates notify.TemplateTexts) notify.Templates {
 	t.Helper()
-	words, problems := notify.ParseWords(templates)
+	words, problems := notify.ParseTemplates(templates)
 	if len(problems) > 0 {
 		t.Fatalf("the templates have problems: %+v", problems)
 	}
@@ -26,12 +26,12 @@ func parsed(t *testing.T, templates notify.Templates) notify.Words {
 
 func TestLineTemplate(t *testing.T) {
 	t.Parallel()
-	words := parsed(t, notify.Templates{
-		Line: "{{.Mention}} ({{.User}}, {{.Account}}): {{.Key}}\n{{.Kind}} {{.Days}} {{.Reason}} {{.Date}}{{with .Sooner}} {{.Days}} {{.Reason}}{{end}} {{.Aside}}",
+	words := parsed(t, notify.TemplateTexts{
+		Line: "{{.Mention}} ({{.User}}, {{.Account}}): {{.Key}}\n{{.Kind}} {{.Days}} {{.Reason}} {{.Date}}{{with .EarlierLimit}} {{.Days}} {{.Reason}}{{end}} {{.Note}}",
 	})
 	n := notify.Notice{
 		KeyID: "AKIA1", User: "<tfunke>", Account: account.Account{ID: "123456789012"}, Kind: notify.Expiring, Reason: audit.CreationAge,
-		DaysLeft: 8, Sooner: &notify.Sooner{Reason: audit.Inactivity, DaysLeft: 2}, Aside: "Hm.",
+		DaysLeft: 8, EarlierLimit: &notify.EarlierLimit{Reason: audit.Inactivity, DaysLeft: 2}, Note: "Hm.",
 		At: time.Date(2026, 11, 30, 15, 0, 0, 0, time.FixedZone("", 3600)),
 	}
 	clean := func(text string) string { return strings.Trim(text, "<>") }
@@ -45,20 +45,20 @@ func TestLineTemplate(t *testing.T) {
 func TestDefaultTexts(t *testing.T) {
 	t.Parallel()
 	lines, titles, letters, subjects := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
-	kinds := []notify.Kind{notify.Expiring, notify.PastLimit, notify.Disabled, notify.Leaked, notify.Exposed}
+	kinds := []notify.Kind{notify.Expiring, notify.PastLimit, notify.Disabled, notify.LeakedDisabled, notify.LeakedActive}
 	for _, kind := range kinds {
 		reason := audit.CreationAge
-		if kind == notify.Leaked || kind == notify.Exposed {
+		if kind == notify.LeakedDisabled || kind == notify.LeakedActive {
 			reason = audit.Exposure
 		}
-		b := notify.Bulletin{Account: account.Account{ID: "123456789012"}, Notices: []notify.Notice{
+		b := notify.Batch{Account: account.Account{ID: "123456789012"}, Notices: []notify.Notice{
 			{KeyID: "AKIA1", User: "tfunke", Kind: kind, Reason: reason, DaysLeft: 8},
 		}}
 		letter := b.Letters(func(notify.Notice) string { return "x" })[0]
-		lines[notify.Words{}.Line(b.Notices[0], "tfunke", unchanged)] = true
-		titles[notify.Words{}.ListTitle(reason, kind, 1)] = true
-		letters[notify.Words{}.Personal(b, letter, unchanged)] = true
-		subjects[notify.Words{}.Subject(b, letter, unchanged)] = true
+		lines[notify.Templates{}.Line(b.Notices[0], "tfunke", unchanged)] = true
+		titles[notify.Templates{}.ListTitle(reason, kind, 1)] = true
+		letters[notify.Templates{}.Personal(b, letter, unchanged)] = true
+		subjects[notify.Templates{}.Subject(b, letter, unchanged)] = true
 	}
 	for name, texts := range map[string]map[string]bool{"line": lines, "title of a list": titles, "letter": letters, "subject": subjects} {
 		if len(texts) != len(kinds) {
@@ -80,23 +80,23 @@ func TestDefaultTemplatesCanBeGiven(t *testing.T) {
 func TestTemplatesThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		templates notify.Templates
+		templates notify.TemplateTexts
 		template  string
 		reason    string
 	}{
-		"no template":     {notify.Templates{Line: "{{.User"}, notify.LineTemplate, "unclosed action"},
-		"no such field":   {notify.Templates{List: "{{.User}}"}, notify.ListTemplate, "User"},
-		"says nothing":    {notify.Templates{Personal: "{{/* later */}} "}, notify.PersonalTemplate, "says nothing"},
-		"fails at one":    {notify.Templates{Subject: "{{index .Keys 1}}"}, notify.SubjectTemplate, "index"},
-		"unseen":          {notify.Templates{Subject: "{{\"\\x00\\u202e\"}}"}, notify.SubjectTemplate, "says nothing"},
-		"too long":        {notify.Templates{List: strings.Repeat("x", 100_000)}, notify.ListTemplate, "more than 65536 bytes"},
-		"without an end":  {notify.Templates{Line: "{{range 1000000000}}{{$.User}}{{end}}"}, notify.LineTemplate, "more than 65536 bytes"},
-		"of itself":       {notify.Templates{Line: `{{define "x"}}x{{template "x"}}{{end}}{{template "x"}}`}, notify.LineTemplate, "more than 65536 bytes"},
-		"nothing for one": {notify.Templates{Line: `{{if eq .Kind "expiring"}}{{.User}}{{end}}`}, notify.LineTemplate, "says nothing"},
+		"no template":     {notify.TemplateTexts{Line: "{{.User"}, notify.LineTemplate, "unclosed action"},
+		"no such field":   {notify.TemplateTexts{List: "{{.User}}"}, notify.ListTemplate, "User"},
+		"says nothing":    {notify.TemplateTexts{Personal: "{{/* later */}} "}, notify.PersonalTemplate, "says nothing"},
+		"fails at one":    {notify.TemplateTexts{Subject: "{{index .Keys 1}}"}, notify.SubjectTemplate, "index"},
+		"unseen":          {notify.TemplateTexts{Subject: "{{\"\\x00\\u202e\"}}"}, notify.SubjectTemplate, "says nothing"},
+		"too long":        {notify.TemplateTexts{List: strings.Repeat("x", 100_000)}, notify.ListTemplate, "more than 65536 bytes"},
+		"without an end":  {notify.TemplateTexts{Line: "{{range 1000000000}}{{$.User}}{{end}}"}, notify.LineTemplate, "more than 65536 bytes"},
+		"of itself":       {notify.TemplateTexts{Line: `{{define "x"}}x{{template "x"}}{{end}}{{template "x"}}`}, notify.LineTemplate, "more than 65536 bytes"},
+		"nothing for one": {notify.TemplateTexts{Line: `{{if eq .Kind "expiring"}}{{.User}}{{end}}`}, notify.LineTemplate, "says nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, problems := notify.ParseWords(test.templates)
+			_, problems := notify.ParseTemplates(test.templates)
 			if len(problems) != 1 || problems[0].Template != test.template || !strings.Contains(problems[0].Err.Error(), test.reason) {
 				t.Errorf("problems are %+v, want one with %q: %s", problems, test.template, test.reason)
 			}
@@ -107,7 +107,7 @@ func TestTemplatesThatCannotBeUsed(t *testing.T) {
 // What a trial did not show must not cost anybody their word.
 func TestATemplateThatFailsGivesWayToTheDefault(t *testing.T) {
 	t.Parallel()
-	words := parsed(t, notify.Templates{Line: `{{if eq .User "odd"}}{{slice .Key 0 100}}{{else}}mine{{end}}`})
+	words := parsed(t, notify.TemplateTexts{Line: `{{if eq .User "odd"}}{{slice .Key 0 100}}{{else}}mine{{end}}`})
 	if got := words.Line(notify.Notice{User: "tfunke", Kind: notify.Disabled}, "tfunke", unchanged); got != "mine" {
 		t.Errorf("line is %q, want the template's", got)
 	}
@@ -120,8 +120,8 @@ func TestATemplateThatFailsGivesWayToTheDefault(t *testing.T) {
 // A letter about many keys may be longer than one about one.
 func TestALongLetterKeepsItsTemplate(t *testing.T) {
 	t.Parallel()
-	words := parsed(t, notify.Templates{Personal: "{{range .Keys}}{{printf \"%60000s\" .Key}}{{end}}"})
-	b := notify.Bulletin{Words: words}
+	words := parsed(t, notify.TemplateTexts{Personal: "{{range .Keys}}{{printf \"%60000s\" .Key}}{{end}}"})
+	b := notify.Batch{Templates: words}
 	for range 10 {
 		b.Notices = append(b.Notices, notify.Notice{KeyID: "AKIA1", User: "tfunke", Kind: notify.Disabled, Reason: audit.CreationAge})
 	}
@@ -134,7 +134,7 @@ func TestALongLetterKeepsItsTemplate(t *testing.T) {
 func TestLetters(t *testing.T) {
 	t.Parallel()
 	other := account.Account{ID: "210987654321"}
-	b := notify.Bulletin{
+	b := notify.Batch{
 		Account: account.Account{ID: "123456789012"},
 		Notices: []notify.Notice{
 			{KeyID: "K1", User: "b", Email: "b@example.com", Kind: notify.Expiring, Reason: audit.CreationAge},
@@ -173,7 +173,7 @@ func TestPersonal(t *testing.T) {
 	}
 	gone := notify.Notice{KeyID: "AKIA2", User: "tfunke", Name: "Tobias Funke", Kind: notify.Disabled, Reason: audit.Inactivity, At: at}
 	sooner := warned
-	sooner.DaysLeft, sooner.Sooner = 9, &notify.Sooner{Reason: audit.Inactivity, DaysLeft: 2}
+	sooner.DaysLeft, sooner.EarlierLimit = 9, &notify.EarlierLimit{Reason: audit.Inactivity, DaysLeft: 2}
 	const rotate = "Please run.\n ```aws-vault rotate AWS-PROFILE```"
 	for name, test := range map[string]struct {
 		notices       []notify.Notice
@@ -203,7 +203,7 @@ func TestPersonal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := notify.Bulletin{
+			b := notify.Batch{
 				Account: account.Account{ID: "123456789012", Alias: "acme"}, Notices: slices.Clone(test.notices),
 				Creation: notify.Heading{Title: "Key Rotation", Text: rotate}, Inactivity: notify.Heading{Text: "log in"},
 			}
@@ -211,10 +211,10 @@ func TestPersonal(t *testing.T) {
 				b.Notices[i].Disables = test.disables
 			}
 			letter := b.Letters(func(n notify.Notice) string { return n.User })[0]
-			if got := (notify.Words{}).Subject(b, letter, unchanged); got != test.subject {
+			if got := (notify.Templates{}).Subject(b, letter, unchanged); got != test.subject {
 				t.Errorf("subject is %q, want %q", got, test.subject)
 			}
-			text := notify.Words{}.Personal(b, letter, unchanged)
+			text := notify.Templates{}.Personal(b, letter, unchanged)
 			for _, want := range test.says {
 				if !strings.Contains(text, want) {
 					t.Errorf("no %q in:\n%s", want, text)
@@ -233,11 +233,11 @@ func TestPersonal(t *testing.T) {
 // sessions, and that the owner may be unable to act.
 func TestLeaksSayWhoCanActAndThatSessionsGoOn(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []notify.Kind{notify.Leaked, notify.Exposed} {
-		b := notify.Bulletin{Leak: notify.Heading{Text: "The administrator's own words."}, Notices: []notify.Notice{
+	for _, kind := range []notify.Kind{notify.LeakedDisabled, notify.LeakedActive} {
+		b := notify.Batch{Leak: notify.Heading{Text: "The administrator's own words."}, Notices: []notify.Notice{
 			{KeyID: "AKIA1", User: "tfunke", Kind: kind, Reason: audit.Exposure},
 		}}
-		letter := notify.Words{}.Personal(b, b.Letters(func(notify.Notice) string { return "x" })[0], unchanged)
+		letter := notify.Templates{}.Personal(b, b.Letters(func(notify.Notice) string { return "x" })[0], unchanged)
 		for _, want := range []string{
 			"AWS may have put your user in quarantine, which lets you neither disable a key nor create one.",
 			"live for up to 36 hours, even after it is disabled. Ask an administrator to end them.",
@@ -252,8 +252,8 @@ func TestLeaksSayWhoCanActAndThatSessionsGoOn(t *testing.T) {
 			t.Errorf("no %q in the instructions %q", want, notify.LeakInstructions)
 		}
 	}
-	b := notify.Bulletin{Notices: []notify.Notice{{KeyID: "AKIA1", User: "tfunke", Kind: notify.Disabled, Reason: audit.CreationAge}}}
-	letter := notify.Words{}.Personal(b, b.Letters(func(notify.Notice) string { return "x" })[0], unchanged)
+	b := notify.Batch{Notices: []notify.Notice{{KeyID: "AKIA1", User: "tfunke", Kind: notify.Disabled, Reason: audit.CreationAge}}}
+	letter := notify.Templates{}.Personal(b, b.Letters(func(notify.Notice) string { return "x" })[0], unchanged)
 	if strings.Contains(letter, "quarantine") || strings.Contains(letter, "36 hours") {
 		t.Errorf("a key that was not leaked is spoken of as one:\n%s", letter)
 	}

@@ -24,11 +24,11 @@ type Audit struct {
 
 // AuditTotals are sums over the accounts.
 type AuditTotals struct {
-	Accounts   int `json:"accounts"` // covered, entered or not
-	NotEntered int `json:"not_entered"`
-	NotWhole   int `json:"not_whole"` // those with any problem
-	Suspended  int `json:"suspended"`
-	Excluded   int `json:"excluded"`
+	Accounts       int `json:"accounts"` // covered, entered or not
+	NotEntered     int `json:"not_entered"`
+	AccountsFailed int `json:"accounts_failed"` // those with any problem
+	Suspended      int `json:"suspended"`
+	Excluded       int `json:"excluded"`
 	report.Tally
 }
 
@@ -49,7 +49,7 @@ func (a *Audit) Add(one report.Report, entered bool) {
 		t.NotEntered++
 	}
 	if len(one.Problems) > 0 {
-		t.NotWhole++
+		t.AccountsFailed++
 	}
 	addTally(&t.Tally, one.Tally)
 	a.Accounts = append(a.Accounts, one)

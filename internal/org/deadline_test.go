@@ -63,7 +63,7 @@ func TestADigestWithAHangingChannelEndsInTime(t *testing.T) {
 
 // hanging is a store that answers every call but one kind.
 type hanging struct {
-	*ledger.Memory
+	*ledger.MemoryStore
 	on string
 }
 
@@ -79,19 +79,19 @@ func (h hanging) Load(ctx context.Context, account string) ([]ledger.Record, err
 	if err := h.wait(ctx, "Load"); err != nil {
 		return nil, err
 	}
-	return h.Memory.Load(ctx, account)
+	return h.MemoryStore.Load(ctx, account)
 }
 
 func (h hanging) Put(ctx context.Context, records ...*ledger.Record) error {
-	return errors.Join(h.wait(ctx, "Put"), h.Memory.Put(ctx, records...))
+	return errors.Join(h.wait(ctx, "Put"), h.MemoryStore.Put(ctx, records...))
 }
 
 func (h hanging) Acquire(ctx context.Context, account, holder string, now time.Time, ttl time.Duration) error {
-	return errors.Join(h.wait(ctx, "Acquire"), h.Memory.Acquire(ctx, account, holder, now, ttl))
+	return errors.Join(h.wait(ctx, "Acquire"), h.MemoryStore.Acquire(ctx, account, holder, now, ttl))
 }
 
 func (h hanging) Release(ctx context.Context, account, holder string) error {
-	return errors.Join(h.wait(ctx, "Release"), h.Memory.Release(ctx, account, holder))
+	return errors.Join(h.wait(ctx, "Release"), h.MemoryStore.Release(ctx, account, holder))
 }
 
 // TestADigestWithAHangingStoreEndsInTime and says so.
@@ -108,7 +108,7 @@ func TestADigestWithAHangingStoreEndsInTime(t *testing.T) {
 				digest := w.inTime()
 				// Who waits for a mutex does not let a bubble's time pass: one channel.
 				digest.Channels = []notify.Channel{w.slack}
-				digest.Store = hanging{w.store.(*ledger.Memory), on}
+				digest.Store = hanging{w.store.(*ledger.MemoryStore), on}
 				d := digest.Send(t.Context(), runs)
 				if took := time.Since(began); took > timeForDigest || len(d.Problems) == 0 {
 					t.Errorf("the digest took %s, and has the problems %+v", took, d.Problems)
@@ -164,7 +164,7 @@ func TestAnAccountThatAnotherRunHasDone(t *testing.T) {
 		summary.Add(one)
 	}
 	summary.Finish(w.now)
-	if err := summary.Err(); err != nil || summary.Totals.Skipped != 3 || summary.Totals.NotBegun != 0 || summary.Totals.Failed != 0 {
+	if err := summary.Err(); err != nil || summary.Totals.Skipped != 3 || summary.Totals.NotStarted != 0 || summary.Totals.Failed != 0 {
 		t.Errorf("error %v, totals %+v", summary.Err(), summary.Totals)
 	}
 	if text := summary.String(); !slices.Contains(strings.Split(text, "\n"), "3 accounts, 3 done by another run") {

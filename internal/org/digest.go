@@ -34,7 +34,7 @@ type Digest struct {
 	// Names are what Organizations calls the accounts, by id.
 	Names map[string]string
 	// Blank is a bulletin with nothing in it yet but the words to say it in.
-	Blank    notify.Bulletin
+	NewBatch notify.Batch
 	Channels []notify.Channel
 	Store    ledger.Store
 	Breaker  *outbox.Breaker // nil is one of its own
@@ -63,10 +63,10 @@ func (d Digest) Send(ctx context.Context, runs []run.Summary) Delivered {
 	if len(d.Channels) == 0 {
 		return p.delivered
 	}
-	begun := slices.DeleteFunc(slices.Clone(runs), func(r run.Summary) bool { return !r.Begun })
+	begun := slices.DeleteFunc(slices.Clone(runs), func(r run.Summary) bool { return !r.Started })
 	if d.DryRun {
 		for _, r := range begun {
-			for _, item := range r.Untold {
+			for _, item := range r.Undelivered {
 				item.Notice.Account = r.Account
 				p.items = append(p.items, item)
 			}
@@ -100,7 +100,7 @@ func (d Digest) SendLeftOut(ctx context.Context, runs []run.Summary) Delivered {
 		byAccount[item.Record.Account()] = append(byAccount[item.Record.Account()], item)
 	}
 	for _, acct := range slices.Sorted(maps.Keys(byAccount)) {
-		bulletin := d.Blank
+		bulletin := d.NewBatch
 		bulletin.Account, bulletin.Run = p.account(acct), d.Run
 		p.handOver(working, bulletin, byAccount[acct])
 	}
@@ -114,7 +114,7 @@ func (d Digest) begin(runs []run.Summary) *digestRun {
 		delivered: Delivered{Settled: map[string]int{}},
 	}
 	for _, r := range runs {
-		p.accounts[r.Account.ID], p.begun[r.Account.ID], p.runs[r.Run] = r.Account, r.Begun, true
+		p.accounts[r.Account.ID], p.begun[r.Account.ID], p.runs[r.Run] = r.Account, r.Started, true
 	}
 	return p
 }
@@ -154,7 +154,7 @@ func (p *digestRun) problem(err error) {
 func (p *digestRun) withItems(runs []run.Summary) []string {
 	var accounts []string
 	for _, r := range runs {
-		if !r.Begun || r.Warned > 0 || r.NoticesPending > 0 || len(r.ExemptionsOpen) > 0 {
+		if !r.Started || r.Warned > 0 || r.NoticesPending > 0 || len(r.ExemptionsOpen) > 0 {
 			accounts = append(accounts, r.Account.ID)
 		}
 	}
@@ -278,7 +278,7 @@ func (p *digestRun) rememberExemptions(ctx context.Context, begun []run.Summary,
 		}
 		last, err := runs.LastRun(ctx, r.Account.ID)
 		if err == nil {
-			last.ExemptionsTold = r.At
+			last.ExemptionsNotified = r.At
 			err = runs.SetLastRun(ctx, r.Account.ID, last)
 		}
 		if err != nil {
@@ -291,13 +291,13 @@ func (p *digestRun) rememberExemptions(ctx context.Context, begun []run.Summary,
 // deliver hands every channel the digest. It reports whether some channel
 // accepted the announcement.
 func (p *digestRun) deliver(ctx context.Context, begun []run.Summary) bool {
-	bulletin := p.Blank
+	bulletin := p.NewBatch
 	bulletin.Digest, bulletin.Run, bulletin.Announcement = p.title(max(len(begun), p.accountsWithItems())), p.Run, announcementOf(begun)
 	return p.handOver(ctx, bulletin, p.items).Announced
 }
 
 // handOver delivers one bulletin, and adds up what became of it.
-func (p *digestRun) handOver(ctx context.Context, bulletin notify.Bulletin, items []outbox.Item) outbox.Result {
+func (p *digestRun) handOver(ctx context.Context, bulletin notify.Batch, items []outbox.Item) outbox.Result {
 	box := outbox.Outbox{Channels: p.Channels, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
 	if !p.DryRun {
 		box.Ledger = p.Store

@@ -131,8 +131,8 @@ func TestADigestSpeaksForNoOtherRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	runs := w.runAll()
-	if runs[0].Begun || runs[0].Failed != 1 || !runs[1].Begun {
-		t.Fatalf("begun: %t and %t", runs[0].Begun, runs[1].Begun)
+	if runs[0].Started || runs[0].Failed != 1 || !runs[1].Started {
+		t.Fatalf("begun: %t and %t", runs[0].Started, runs[1].Started)
 	}
 	w.digest().Send(t.Context(), runs)
 	w.wantLines(w.slack, "2: ann.b's key expires in 6 days due to creation age.")
@@ -262,7 +262,7 @@ func TestNoChannelsNoDigest(t *testing.T) {
 // personal is a channel that writes to those who have a Slack tag.
 type personal struct{ *channel }
 
-func (personal) Tells(n notify.Notice) bool { return n.SlackTag != "" }
+func (personal) Accepts(n notify.Notice) bool { return n.SlackTag != "" }
 
 // TestDigestReachesAPersonAboutEveryAccount: a list mentions each person once,
 // and they are still written to about all of their keys.
@@ -299,7 +299,7 @@ func TestDigestNamesWhomNoChannelReaches(t *testing.T) {
 	// No run disables a key whose owner no channel reaches; a leak may.
 	w.user(1, "bot", "", "AKIABOT", 5)
 	leaked := ledger.New(w.accounts[1], "AKIABOT", "bot")
-	leaked.MarkLeaked(w.now, "run-0", "", notify.Notice{KeyID: "AKIABOT", User: "bot", Kind: notify.Exposed, Reason: audit.Exposure}, ledger.Due{})
+	leaked.MarkLeaked(w.now, "run-0", "", notify.Notice{KeyID: "AKIABOT", User: "bot", Kind: notify.LeakedActive, Reason: audit.Exposure}, ledger.Due{})
 	if err := w.store.Put(t.Context(), &leaked); err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +336,7 @@ func TestNoticesOfAccountsThatRunsLeaveOut(t *testing.T) {
 			w.slack.err = nil
 
 			w.wantLines(w.sns, "2: bot's key is disabled due to creation age.", "3: bob's key is disabled due to creation age.")
-			runs := []run.Summary{{Account: account.Account{ID: w.accounts[0]}, Begun: true}, org.NotEntered(account.Account{ID: w.accounts[1]}, "run-2", w.now, false, errDown)}
+			runs := []run.Summary{{Account: account.Account{ID: w.accounts[0]}, Started: true}, org.NotEntered(account.Account{ID: w.accounts[1]}, "run-2", w.now, false, errDown)}
 			d := send(w.digest(), runs)
 			w.wantLines(w.slack, "2: bot's key is disabled due to creation age.", "3: bob's key is disabled due to creation age.")
 			if len(d.Problems) > 0 || d.NoticesSent != 2 {
@@ -394,7 +394,7 @@ func TestARunOnOneAccountLeavesOthersTheirChannels(t *testing.T) {
 	w.slack.err = errDown
 	w.digest().Send(t.Context(), w.runAll(func(r *run.Runner) { r.Channels = []notify.Channel{w.slack} }))
 	w.slack.err = nil
-	alone := []run.Summary{{Account: account.Account{ID: w.accounts[0]}, Begun: true}}
+	alone := []run.Summary{{Account: account.Account{ID: w.accounts[0]}, Started: true}}
 	d := w.digest()
 	d.Channels = []notify.Channel{w.sns}
 	if got := d.SendLeftOut(t.Context(), alone); len(got.Problems) != 0 || got.NoticesFailed != 0 {

@@ -10,7 +10,7 @@ import (
 // order. What a visit returns is handed to took, in the order of the accounts
 // and one at a time: so what is not kept there is let go as soon as those
 // before it are done.
-func Each[T any](ctx context.Context, accounts []string, concurrency int, visit func(ctx context.Context, account string) T, took func(account string, result T)) {
+func ForEachAccount[T any](ctx context.Context, accounts []string, concurrency int, visit func(ctx context.Context, account string) T, took func(account string, result T)) {
 	results := make([]chan T, len(accounts))
 	for i := range results {
 		results[i] = make(chan T, 1)

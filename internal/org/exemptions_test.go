@@ -56,7 +56,7 @@ func TestTheDigestTellsOfExemptions(t *testing.T) {
 		t.Errorf("the digest says %q", got)
 	}
 	last, err := w.store.(ledger.Runs).LastRun(t.Context(), w.accounts[0])
-	if err != nil || !last.ExemptionsTold.Equal(w.now) || last.Run != runs[0].Run || last.Ended.IsZero() {
+	if err != nil || !last.ExemptionsNotified.Equal(w.now) || last.Run != runs[0].Run || last.Ended.IsZero() {
 		t.Errorf("remembered %+v, %v", last, err)
 	}
 

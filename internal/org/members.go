@@ -19,7 +19,7 @@ import (
 )
 
 // Directory is the calls made to AWS Organizations.
-type Directory interface {
+type AccountLister interface {
 	DescribeOrganization(context.Context, *organizations.DescribeOrganizationInput, ...func(*organizations.Options)) (*organizations.DescribeOrganizationOutput, error)
 	organizations.ListAccountsAPIClient
 	organizations.ListAccountsForParentAPIClient
@@ -40,7 +40,7 @@ type Members struct {
 	Suspended int `json:"suspended"`
 	Excluded  int `json:"excluded"`
 	// Alone: the account is that of the credentials, as the settings name none.
-	Alone bool `json:"-"`
+	HomeOnly bool `json:"-"`
 }
 
 // Only returns the members without all accounts but one; empty is all.
@@ -51,7 +51,7 @@ func (m Members) Only(account string) (Members, error) {
 	if !slices.Contains(m.Accounts, account) {
 		return m, fmt.Errorf("account %s is not among the accounts of the settings; check SLEUTH_ACCOUNTS, SLEUTH_OUS and SLEUTH_EXCLUDE_ACCOUNTS", account)
 	}
-	return Members{Organization: m.Organization, Accounts: []string{account}, Names: m.Names, Alone: m.Alone}, nil
+	return Members{Organization: m.Organization, Accounts: []string{account}, Names: m.Names, HomeOnly: m.HomeOnly}, nil
 }
 
 // Account is one of the accounts, with its name.
@@ -62,11 +62,11 @@ func (m Members) Account(id string) account.Account {
 // List finds out which accounts a scope covers. AWS is asked for those of an
 // organization only, which the management account and delegated administrators
 // may do.
-func List(ctx context.Context, directory Directory, scope config.Scope) (Members, error) {
+func List(ctx context.Context, directory AccountLister, scope config.Scope) (Members, error) {
 	if !scope.Organization {
 		accounts := slices.Clone(scope.Accounts)
 		slices.Sort(accounts)
-		return Members{Accounts: accounts, Alone: !scope.Several()}, nil
+		return Members{Accounts: accounts, HomeOnly: !scope.Several()}, nil
 	}
 	described, err := directory.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
 	if err != nil {
@@ -109,7 +109,7 @@ func isActive(account types.Account) bool {
 
 // accountsIn lists the accounts of the organization, or of some units and of
 // those nested in them, each account once and in the order of their ids.
-func accountsIn(ctx context.Context, directory Directory, units []string) ([]types.Account, error) {
+func accountsIn(ctx context.Context, directory AccountLister, units []string) ([]types.Account, error) {
 	var accounts []types.Account
 	if len(units) == 0 {
 		pages := organizations.NewListAccountsPaginator(directory, &organizations.ListAccountsInput{})
@@ -140,7 +140,7 @@ func accountsIn(ctx context.Context, directory Directory, units []string) ([]typ
 }
 
 // inUnit lists what is directly in one unit.
-func inUnit(ctx context.Context, directory Directory, unit string) (accounts []types.Account, units []string, err error) {
+func inUnit(ctx context.Context, directory AccountLister, unit string) (accounts []types.Account, units []string, err error) {
 	accountPages := organizations.NewListAccountsForParentPaginator(directory, &organizations.ListAccountsForParentInput{ParentId: &unit})
 	for accountPages.HasMorePages() {
 		page, err := accountPages.NextPage(ctx)

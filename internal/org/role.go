@@ -14,7 +14,7 @@ import (
 
 // Door leads into the accounts: by the role that each has for us, and into the
 // home account as we are.
-type Door struct {
+type RoleAssumer struct {
 	// Home is the connection to the account of our own credentials.
 	Home      aws.Config
 	HomeID    string
@@ -30,8 +30,8 @@ type Door struct {
 }
 
 // NewDoor returns the door to the accounts of a scope.
-func NewDoor(home aws.Config, homeID, partition string, scope config.Scope, session string) *Door {
-	return &Door{
+func NewRoleAssumer(home aws.Config, homeID, partition string, scope config.Scope, session string) *RoleAssumer {
+	return &RoleAssumer{
 		Home: home, HomeID: homeID, Partition: partition,
 		Role: scope.MemberRole, ExternalID: scope.ExternalID, Session: session,
 		sts: sts.NewFromConfig(home),
@@ -39,13 +39,13 @@ func NewDoor(home aws.Config, homeID, partition string, scope config.Scope, sess
 }
 
 // RoleARN is the ARN of the role in an account.
-func (d *Door) RoleARN(account string) string {
+func (d *RoleAssumer) RoleARN(account string) string {
 	return arn.ARN{Partition: d.Partition, Service: "iam", AccountID: account, Resource: "role/" + d.Role}.String()
 }
 
 // Enter returns a connection to an account. The role is assumed before Enter
 // returns, and anew as sessions end.
-func (d *Door) Enter(ctx context.Context, account string) (aws.Config, error) {
+func (d *RoleAssumer) Assume(ctx context.Context, account string) (aws.Config, error) {
 	inside := d.Home.Copy()
 	if account == d.HomeID {
 		return inside, nil

@@ -25,7 +25,7 @@ type S3 interface {
 // Shelf is where the invocations that make up one run leave things for one
 // another: in a bucket, as what Step Functions hands on is limited to 256 KiB.
 // https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
-type Shelf struct {
+type RunStore struct {
 	S3     S3
 	Bucket string
 	Run    string
@@ -39,16 +39,18 @@ type Item struct {
 // ErrNothingThere is returned for what was never put on the shelf.
 var ErrNothingThere = errors.New("it is not there")
 
-func (s Shelf) folder() string { return "runs/" + s.Run + "/" }
+func (s RunStore) folder() string { return "runs/" + s.Run + "/" }
 
 // ItemsKey is where PutListing puts the list to map over.
-func (s Shelf) ItemsKey() string { return s.folder() + "items.json" }
+func (s RunStore) ItemsKey() string { return s.folder() + "items.json" }
 
-func (s Shelf) membersKey() string              { return s.folder() + "members.json" }
-func (s Shelf) resultKey(account string) string { return s.folder() + "accounts/" + account + ".json" }
+func (s RunStore) membersKey() string { return s.folder() + "members.json" }
+func (s RunStore) resultKey(account string) string {
+	return s.folder() + "accounts/" + account + ".json"
+}
 
 // PutListing keeps what a run is to cover, and how.
-func (s Shelf) PutListing(ctx context.Context, listing Listing) error {
+func (s RunStore) PutListing(ctx context.Context, listing Listing) error {
 	items := make([]Item, len(listing.Accounts))
 	for i, account := range listing.Accounts {
 		items[i] = Item{account}
@@ -60,18 +62,18 @@ func (s Shelf) PutListing(ctx context.Context, listing Listing) error {
 }
 
 // Listing returns what PutListing has kept.
-func (s Shelf) Listing(ctx context.Context) (listing Listing, err error) {
+func (s RunStore) Listing(ctx context.Context) (listing Listing, err error) {
 	return listing, s.get(ctx, s.membersKey(), &listing)
 }
 
 // PutResult keeps the summary of the run on one account, in place of an
 // earlier one.
-func (s Shelf) PutResult(ctx context.Context, one run.Summary) error {
+func (s RunStore) PutResult(ctx context.Context, one run.Summary) error {
 	return s.put(ctx, s.resultKey(one.Account.ID), one)
 }
 
 // PutSummary keeps the summary of all accounts.
-func (s Shelf) PutSummary(ctx context.Context, all *Summary) (key string, err error) {
+func (s RunStore) PutSummary(ctx context.Context, all *Summary) (key string, err error) {
 	key = s.folder() + "summary.json"
 	return key, s.put(ctx, key, all)
 }
@@ -81,7 +83,7 @@ const resultConcurrency = 64
 
 // Results returns the summaries of the runs on the accounts, in their order.
 // Of an account whose invocation left none, it is what missing says.
-func (s Shelf) Results(ctx context.Context, accounts []string, missing func(account string) run.Summary) ([]run.Summary, error) {
+func (s RunStore) Results(ctx context.Context, accounts []string, missing func(account string) run.Summary) ([]run.Summary, error) {
 	results := make([]run.Summary, len(accounts))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(resultConcurrency)
@@ -97,7 +99,7 @@ func (s Shelf) Results(ctx context.Context, accounts []string, missing func(acco
 	return results, group.Wait()
 }
 
-func (s Shelf) put(ctx context.Context, key string, value any) error {
+func (s RunStore) put(ctx context.Context, key string, value any) error {
 	encoded, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Errorf("write s3://%s/%s: %w", s.Bucket, key, err)
@@ -111,7 +113,7 @@ func (s Shelf) put(ctx context.Context, key string, value any) error {
 	return nil
 }
 
-func (s Shelf) get(ctx context.Context, key string, value any) error {
+func (s RunStore) get(ctx context.Context, key string, value any) error {
 	out, err := s.S3.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.Bucket, Key: &key})
 	if _, gone := errors.AsType[*types.NoSuchKey](err); gone {
 		return fmt.Errorf("read s3://%s/%s: %w", s.Bucket, key, ErrNothingThere)

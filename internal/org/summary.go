@@ -31,7 +31,7 @@ type Summary struct {
 	// delivered.
 	Problems []account.Problem `json:"problems"`
 
-	alone bool // the account is that of the credentials, as the settings name none
+	homeOnly bool // the account is that of the credentials, as the settings name none
 }
 
 // Totals are sums over the accounts.
@@ -39,8 +39,8 @@ type Totals struct {
 	Accounts int `json:"accounts"` // covered, entered or not
 	// NotBegun counts the accounts that could not be entered, or that another
 	// run was at work on; NotWhole those with any problem, these included.
-	NotBegun int `json:"not_begun"`
-	NotWhole int `json:"not_whole"`
+	NotStarted     int `json:"not_started"`
+	AccountsFailed int `json:"accounts_failed"`
 	// Skipped counts the accounts that another run has done meanwhile.
 	Skipped   int `json:"skipped"`
 	Suspended int `json:"suspended"`
@@ -58,7 +58,7 @@ func NewSummary(id string, members Members, at time.Time, dryRun bool) *Summary 
 		Totals:   Totals{Tally: report.NewTally(), Suspended: members.Suspended, Excluded: members.Excluded},
 		Accounts: []run.Summary{},
 		Problems: []account.Problem{},
-		alone:    members.Alone,
+		homeOnly: members.HomeOnly,
 	}
 }
 
@@ -69,11 +69,11 @@ func (s *Summary) Add(one run.Summary) {
 	switch {
 	case one.Skipped != "":
 		t.Skipped++
-	case !one.Begun:
-		t.NotBegun++
+	case !one.Started:
+		t.NotStarted++
 	}
 	if one.Failed > 0 {
-		t.NotWhole++
+		t.AccountsFailed++
 	}
 	addTally(&t.Tally, one.Tally)
 	t.Add(one.Counts)
@@ -115,13 +115,13 @@ func NotEntered(acct account.Account, runID string, at time.Time, dryRun bool, w
 	}
 }
 
-var errNotWhole = errors.New("the run was not whole")
+var errIncomplete = errors.New("the run was not whole")
 
 // Finish ends the summary. What is of no single account is of an account alone.
 func (s *Summary) Finish(at time.Time) {
 	s.Finished = at.UTC()
 	s.Totals.Failed += len(s.Problems)
-	if s.alone {
+	if s.homeOnly {
 		one := &s.Accounts[0]
 		one.Fail(s.Problems...)
 		one.NoticesSent, one.NoticesFailed, one.MessagesSent = s.Totals.NoticesSent, s.Totals.NoticesFailed, s.Totals.MessagesSent
@@ -131,7 +131,7 @@ func (s *Summary) Finish(at time.Time) {
 // Shown is the summary as it is shown: that of the account, if the settings name
 // no accounts, else that of all of them.
 func (s *Summary) Shown() fmt.Stringer {
-	if s.alone {
+	if s.homeOnly {
 		return s.Accounts[0]
 	}
 	return s
@@ -141,7 +141,7 @@ func (s *Summary) Shown() fmt.Stringer {
 // it in; nil if all was.
 func (s *Summary) Err() error {
 	switch {
-	case s.alone:
+	case s.homeOnly:
 		return s.Accounts[0].Err()
 	case s.Totals.Failed == 0:
 		return nil
@@ -159,7 +159,7 @@ func (s *Summary) Err() error {
 	if more := len(texts) - most; more > 0 {
 		texts = append(texts[:most], fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Errorf("%w: %d of %s; %s", errNotWhole, s.Totals.NotWhole, text.Count(s.Totals.Accounts, "account"), strings.Join(texts, "; "))
+	return fmt.Errorf("%w: %d of %s; %s", errIncomplete, s.Totals.AccountsFailed, text.Count(s.Totals.Accounts, "account"), strings.Join(texts, "; "))
 }
 
 // String is the summary for people: a row for each account, then the totals.
@@ -179,7 +179,7 @@ func (s Summary) String() string {
 	for _, c := range []struct {
 		n    int
 		what string
-	}{{t.NotBegun, "not entered"}, {t.Skipped, "done by another run"}, {t.Suspended, "suspended"}, {t.Excluded, "excluded"}} {
+	}{{t.NotStarted, "not entered"}, {t.Skipped, "done by another run"}, {t.Suspended, "suspended"}, {t.Excluded, "excluded"}} {
 		if c.n > 0 {
 			fmt.Fprintf(&b, ", %d %s", c.n, c.what)
 		}
@@ -216,8 +216,8 @@ func cells(one run.Summary) []string {
 	row := []string{one.Account.ID, one.Account.Called()}
 	for _, n := range []int{
 		one.Users, one.Keys,
-		one.States[audit.Old] + one.States[audit.Stagnant],
-		one.States[audit.Expire] + one.States[audit.StagnantExpire],
+		one.States[audit.Aging] + one.States[audit.Idle],
+		one.States[audit.Expired] + one.States[audit.IdleExpired],
 		one.Warned, one.Disabled, one.Failed,
 	} {
 		row = append(row, fmt.Sprint(n))

@@ -123,7 +123,7 @@ func (w *world) runAll(change ...func(*run.Runner)) []run.Summary {
 func (w *world) digest() org.Digest {
 	return org.Digest{
 		Run: fmt.Sprintf("run-%d", w.runs), Holder: fmt.Sprintf("digest-%d.1", w.runs), Organization: "o-example",
-		Blank:    notify.Bulletin{Creation: notify.Heading{Title: "Rotate", Text: "Please rotate."}, Inactivity: notify.Heading{Title: "Use"}},
+		NewBatch: notify.Batch{Creation: notify.Heading{Title: "Rotate", Text: "Please rotate."}, Inactivity: notify.Heading{Title: "Use"}},
 		Channels: []notify.Channel{w.slack, w.sns}, Store: w.store, Log: slog.New(slog.DiscardHandler), Lease: time.Minute, Now: func() time.Time { return w.now },
 	}
 }
@@ -152,14 +152,14 @@ type channel struct {
 	hang bool  // Send answers nothing until its context ends
 
 	mu        sync.Mutex
-	bulletins []notify.Bulletin
+	bulletins []notify.Batch
 	told      []notify.Notice
 }
 
 func (c *channel) Name() string { return c.name }
 func (c *channel) ID() string   { return c.name }
 
-func (c *channel) Compose(b notify.Bulletin) []notify.Message {
+func (c *channel) Compose(b notify.Batch) []notify.Message {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.bulletins = append(c.bulletins, b)

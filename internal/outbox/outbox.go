@@ -77,14 +77,14 @@ type Problem struct {
 // nobody is notified of a key that is disabled; a leaked key that is still
 // active waits for a channel.
 func Due(channels []notify.Channel, n notify.Notice) ledger.Due {
-	return ledger.Due{Channels: notify.Recipients(channels, n), Silent: len(channels) == 0 && n.Kind != notify.Exposed}
+	return ledger.Due{Channels: notify.Recipients(channels, n), Silent: len(channels) == 0 && n.Kind != notify.LeakedActive}
 }
 
 // Deliver hands every channel the notices that are due on it, with the
 // announcement of the bulletin, until deadline (zero: no limit). Channels are
 // delivered to side by side. An acknowledgement is recorded even if ctx has
 // ended by then.
-func (o Outbox) Deliver(ctx context.Context, deadline time.Time, bulletin notify.Bulletin, items []Item) Result {
+func (o Outbox) Deliver(ctx context.Context, deadline time.Time, bulletin notify.Batch, items []Item) Result {
 	d := &delivery{Outbox: o, items: items, result: Result{Warned: map[Ref]bool{}, Closed: map[string]int{}}}
 	if d.Breaker == nil {
 		d.Breaker = &Breaker{}
@@ -94,7 +94,7 @@ func (o Outbox) Deliver(ctx context.Context, deadline time.Time, bulletin notify
 	defer cancel()
 	posts := d.posts(bulletin)
 	outcomes := notify.Deliver(sending, posts, func(_ context.Context, channel notify.Channel, m notify.Message) error {
-		if d.Ledger == nil || !notify.TellsPeople(channel) {
+		if d.Ledger == nil || !notify.Delivers(channel) {
 			return nil
 		}
 		recording, cancel := o.recording(ctx, deadline)
@@ -129,7 +129,7 @@ type delivery struct {
 	result Result
 }
 
-func (d *delivery) posts(bulletin notify.Bulletin) []notify.Post {
+func (d *delivery) posts(bulletin notify.Batch) []notify.Post {
 	var posts []notify.Post
 	for _, channel := range d.Channels {
 		b := bulletin
@@ -142,7 +142,7 @@ func (d *delivery) posts(bulletin notify.Bulletin) []notify.Post {
 		if b.Digest != "" {
 			b.Notices = b.MentionOnce()
 		}
-		posts = append(posts, notify.Post{Channel: channel, Bulletin: b, Send: d.Breaker.guarded(channel)})
+		posts = append(posts, notify.Post{Channel: channel, Batch: b, Send: d.Breaker.guarded(channel)})
 	}
 	return posts
 }
@@ -239,9 +239,9 @@ func (d *delivery) acknowledgeFinal(r *ledger.Record, channel notify.Channel, n 
 
 // count takes in what became of one channel's messages.
 func (d *delivery) count(ctx context.Context, channel notify.Channel, outcome notify.Delivery) {
-	if notify.TellsPeople(channel) { // what is only printed is not sent
+	if notify.Delivers(channel) { // what is only printed is not sent
 		d.result.Messages += outcome.Sent
-		d.result.Notices += outcome.Told
+		d.result.Notices += outcome.Notices
 	}
 	for _, failure := range outcome.Failures {
 		d.result.Failed += len(failure.Notices)
@@ -249,7 +249,7 @@ func (d *delivery) count(ctx context.Context, channel notify.Channel, outcome no
 			d.Log.ErrorContext(ctx, "a notice was not delivered", "channel", outcome.Channel,
 				"account", n.Account.ID, "user", n.User, "key", n.KeyID, "notice", string(n.Kind))
 		}
-		d.problem("", "", fmt.Errorf("notify on %s about %s: %w", outcome.Channel, notify.NameKeys(failure.Notices), failure.Err))
+		d.problem("", "", fmt.Errorf("notify on %s about %s: %w", outcome.Channel, notify.ShowKeyIDs(failure.Notices), failure.Err))
 	}
 }
 

@@ -42,7 +42,7 @@ type channel struct {
 func (c *channel) Name() string { return c.name }
 func (c *channel) ID() string   { return c.name }
 
-func (c *channel) Compose(b notify.Bulletin) (messages []notify.Message) {
+func (c *channel) Compose(b notify.Batch) (messages []notify.Message) {
 	for _, n := range b.Notices {
 		messages = append(messages, notify.Message{Notices: []notify.Notice{n}})
 	}
@@ -68,7 +68,7 @@ func (c *channel) Send(ctx context.Context, m notify.Message) error {
 	c.said += m.Body
 	for _, n := range m.Notices {
 		c.accepted = append(c.accepted, n.KeyID+" "+string(n.Kind))
-		if n.Named {
+		if n.WithoutMention {
 			c.named = append(c.named, n.KeyID)
 		}
 	}
@@ -78,13 +78,13 @@ func (c *channel) Send(ctx context.Context, m notify.Message) error {
 // picky is a channel that accepts notices about some users alone.
 type picky struct{ *channel }
 
-func (p picky) Tells(n notify.Notice) bool { return slices.Contains(p.only, n.User) }
+func (p picky) Accepts(n notify.Notice) bool { return slices.Contains(p.only, n.User) }
 
 // bulk is a channel that puts everything into one message, and the account of
 // the bulletin into every notice.
 type bulk struct{ *channel }
 
-func (bulk) Compose(b notify.Bulletin) []notify.Message {
+func (bulk) Compose(b notify.Batch) []notify.Message {
 	notices := slices.Clone(b.Notices)
 	for i := range notices {
 		if notices[i].Account.ID == "" {
@@ -123,7 +123,7 @@ func newBox(t *testing.T, channels ...notify.Channel) *box {
 
 func (b *box) deliver(items ...outbox.Item) outbox.Result {
 	b.t.Helper()
-	return b.Deliver(b.t.Context(), time.Time{}, notify.Bulletin{}, items)
+	return b.Deliver(b.t.Context(), time.Time{}, notify.Batch{}, items)
 }
 
 // final is the item of a key that was disabled, with its notice due on channels.
@@ -143,7 +143,7 @@ func (b *box) warning(keyID, user string) outbox.Item {
 	return outbox.Item{
 		Record: &r, Notice: notify.Notice{KeyID: keyID, User: user, Kind: notify.Expiring, Reason: audit.CreationAge},
 		Delivered: func(r *ledger.Record) error {
-			r.MarkWarned(now, audit.History{Creation: audit.Warned{First: now}})
+			r.MarkWarned(now, audit.History{Creation: audit.LimitWarning{First: now}})
 			return nil
 		},
 	}
@@ -310,7 +310,7 @@ func TestADryRunRecordsNothing(t *testing.T) {
 	b := newBox(t, slack)
 	item := b.final("K1", "ann", "slack")
 	b.Ledger = nil
-	r := b.Deliver(t.Context(), time.Time{}, notify.Bulletin{Announcement: "news"}, []outbox.Item{item, b.warning("K2", "bob")})
+	r := b.Deliver(t.Context(), time.Time{}, notify.Batch{Announcement: "news"}, []outbox.Item{item, b.warning("K2", "bob")})
 	b.wantAccepted(slack, "K1 disabled", "K2 expiring")
 	if kept := b.stored("K1"); !kept.Pending() || r.Announced || len(r.Warned) != 0 {
 		t.Errorf("the result is %+v, stored %+v", r, kept)
@@ -321,7 +321,7 @@ func TestAnnouncements(t *testing.T) {
 	t.Parallel()
 	slack, sns := &channel{name: "slack"}, &channel{name: "sns", err: errDown}
 	b := newBox(t, slack, sns)
-	r := b.Deliver(t.Context(), time.Time{}, notify.Bulletin{Announcement: "news"}, nil)
+	r := b.Deliver(t.Context(), time.Time{}, notify.Batch{Announcement: "news"}, nil)
 	b.wantProblem(r, "notify on sns about this run's announcement")
 	if !r.Announced || slack.said != "news" {
 		t.Errorf("announced %t, said %q", r.Announced, slack.said)
@@ -372,7 +372,7 @@ func TestDeadline(t *testing.T) {
 	sns := &channel{name: "sns"}
 	b := newBox(t, hangs, sns)
 	item := b.final("K1", "ann", "slack", "sns")
-	r := b.Deliver(t.Context(), now, notify.Bulletin{}, []outbox.Item{item})
+	r := b.Deliver(t.Context(), now, notify.Batch{}, []outbox.Item{item})
 	if kept := b.stored("K1"); r.Notices != 1 || !slices.Equal(kept.Final().PendingOn(), []string{"slack"}) {
 		t.Errorf("the result is %+v, pending on %v", r, kept.Final().PendingOn())
 	}
@@ -386,7 +386,7 @@ func TestAnotherProcessWroteMeanwhile(t *testing.T) {
 	b := newBox(t, slack)
 	item := b.final("K1", "ann", "slack")
 	other := b.stored("K1")
-	other.MarkWarned(now, audit.History{Inactivity: audit.Warned{First: now}})
+	other.MarkWarned(now, audit.History{Inactivity: audit.LimitWarning{First: now}})
 	b.check(b.store.Put(t.Context(), &other))
 	b.deliver(item)
 	if kept := b.stored("K1"); kept.Pending() || kept.Warnings().Inactivity.First.IsZero() {
@@ -395,7 +395,7 @@ func TestAnotherProcessWroteMeanwhile(t *testing.T) {
 
 	item = b.final("K2", "ann", "slack")
 	other = b.stored("K2")
-	other.MarkLeaked(now, "run-2", "arn", notify.Notice{KeyID: "K2", Kind: notify.Exposed, Reason: audit.Exposure}, ledger.Due{Channels: []string{"slack"}})
+	other.MarkLeaked(now, "run-2", "arn", notify.Notice{KeyID: "K2", Kind: notify.LeakedActive, Reason: audit.Exposure}, ledger.Due{Channels: []string{"slack"}})
 	b.check(b.store.Put(t.Context(), &other))
 	b.deliver(item)
 	if kept := b.stored("K2"); !kept.LeakPending() || kept.Revision() != other.Revision() {
@@ -412,7 +412,7 @@ func TestOneMessageAboutOneKey(t *testing.T) {
 	item := b.final("K1", "ann", "slack")
 	warning := b.warning("K1", "ann")
 	warning.Record = item.Record
-	r := b.Deliver(t.Context(), time.Time{}, notify.Bulletin{Account: account.Account{ID: acct}}, []outbox.Item{item, warning})
+	r := b.Deliver(t.Context(), time.Time{}, notify.Batch{Account: account.Account{ID: acct}}, []outbox.Item{item, warning})
 	if kept := b.stored("K1"); kept.Pending() || kept.Warnings().Creation.First.IsZero() || kept.Revision() != 2 {
 		t.Errorf("stored is %+v", kept)
 	}
@@ -446,7 +446,7 @@ func TestADigestMentionsEachPersonOnce(t *testing.T) {
 		for i := range items {
 			items[i].Notice.SlackTag = "U1"
 		}
-		b.Deliver(t.Context(), time.Time{}, notify.Bulletin{Digest: digest}, items)
+		b.Deliver(t.Context(), time.Time{}, notify.Batch{Digest: digest}, items)
 		if !slices.Equal(slack.named, named) {
 			t.Errorf("digest %q: named at %q, want %q", digest, slack.named, named)
 		}
@@ -461,8 +461,8 @@ func TestDigestItems(t *testing.T) {
 	item := b.final("K1", "ann", "slack")
 	item.Notice.Account.ID = acct
 	foreign := ledger.New("999999999999", "K1", "eve")
-	foreign.MarkLeaked(now, "run", "", notify.Notice{KeyID: "K1", User: "eve", Kind: notify.Exposed, Reason: audit.Exposure}, ledger.Due{Channels: []string{"other"}})
-	r := b.Deliver(t.Context(), time.Time{}, notify.Bulletin{Digest: "all"}, []outbox.Item{item, outbox.Final(&foreign, account.Account{ID: "999999999999"})})
+	foreign.MarkLeaked(now, "run", "", notify.Notice{KeyID: "K1", User: "eve", Kind: notify.LeakedActive, Reason: audit.Exposure}, ledger.Due{Channels: []string{"other"}})
+	r := b.Deliver(t.Context(), time.Time{}, notify.Batch{Digest: "all"}, []outbox.Item{item, outbox.Final(&foreign, account.Account{ID: "999999999999"})})
 	if item.Record.FinalPending() || !foreign.FinalPending() || r.Closed[acct] != 1 || len(r.Closed) != 1 {
 		t.Errorf("the result is %+v", r)
 	}
@@ -477,22 +477,22 @@ func TestAcceptedInOneAccount(t *testing.T) {
 	item := b.final("K1", "ann", "slack")
 	item.Notice.Account.ID = acct
 	foreign := ledger.New("999999999999", "K1", "eve")
-	foreign.MarkLeaked(now, "run", "", notify.Notice{KeyID: "K1", User: "eve", Kind: notify.Exposed, Reason: audit.Exposure}, ledger.Due{Channels: []string{"slack"}})
+	foreign.MarkLeaked(now, "run", "", notify.Notice{KeyID: "K1", User: "eve", Kind: notify.LeakedActive, Reason: audit.Exposure}, ledger.Due{Channels: []string{"slack"}})
 	theirs := outbox.Final(&foreign, account.Account{ID: "999999999999"})
-	b.Deliver(t.Context(), time.Time{}, notify.Bulletin{Digest: "all"}, []outbox.Item{item, theirs})
+	b.Deliver(t.Context(), time.Time{}, notify.Batch{Digest: "all"}, []outbox.Item{item, theirs})
 	if item.Record.FinalPending() || !foreign.FinalPending() {
 		t.Errorf("pending: %t, and in the other account %t", item.Record.FinalPending(), foreign.FinalPending())
 	}
 	// One that nobody can reach is named with its account.
 	nobody := b.warning("K2", "eve")
 	nobody.Notice.Account.ID = "999999999999"
-	r := b.Deliver(t.Context(), time.Time{}, notify.Bulletin{Digest: "all"}, []outbox.Item{nobody})
+	r := b.Deliver(t.Context(), time.Time{}, notify.Batch{Digest: "all"}, []outbox.Item{nobody})
 	b.wantProblem(r, "user eve could not be notified about key K2 in account 999999999999: ")
 }
 
 func TestDue(t *testing.T) {
 	t.Parallel()
-	disabled, exposed := notify.Notice{User: "ann", Kind: notify.Disabled}, notify.Notice{User: "ann", Kind: notify.Exposed}
+	disabled, exposed := notify.Notice{User: "ann", Kind: notify.Disabled}, notify.Notice{User: "ann", Kind: notify.LeakedActive}
 	mail, slack := picky{&channel{name: "mail", only: []string{"bob"}}}, &channel{name: "slack"}
 	for name, c := range map[string]struct {
 		channels []notify.Channel

@@ -31,7 +31,7 @@ func (d *delivery) reportUndeliverable() {
 	for _, id := range slices.Sorted(maps.Keys(missing)) {
 		d.result.Failed += len(missing[id])
 		d.problem("", "", fmt.Errorf("final notices are due on the channel %s, which this run does not have: %s; "+
-			"set that channel again, or close each with 'sleuth state close KEY'", id, notify.NameKeys(missing[id])))
+			"set that channel again, or close each with 'sleuth state close KEY'", id, notify.ShowKeyIDs(missing[id])))
 	}
 }
 
@@ -42,7 +42,7 @@ func (d *delivery) dueElsewhere(item Item) []string {
 		return nil
 	}
 	return slices.DeleteFunc(item.Record.Final().PendingOn(), func(id string) bool {
-		return slices.ContainsFunc(d.Channels, func(c notify.Channel) bool { return c.ID() == id && notify.Tells(c, item.Notice) })
+		return slices.ContainsFunc(d.Channels, func(c notify.Channel) bool { return c.ID() == id && notify.Accepts(c, item.Notice) })
 	})
 }
 
@@ -56,7 +56,7 @@ func (d *delivery) reaches(item Item) bool {
 	if len(d.Channels) == 0 {
 		return !final
 	}
-	if !slices.ContainsFunc(d.Channels, notify.TellsPeople) {
+	if !slices.ContainsFunc(d.Channels, notify.Delivers) {
 		return true
 	}
 	return len(notify.Recipients(d.Channels, item.Notice)) > 0

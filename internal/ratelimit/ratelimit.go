@@ -18,24 +18,24 @@ const (
 	// The limit is searched for first: a throttle halves the rate until so many
 	// calls in a row as proof are taken; then each adds stride, until a throttle
 	// takes overshot, and the limit counts as found.
-	halve    = 0.5
-	proof    = 10
-	stride   = 0.03
-	overshot = 0.3
+	halve          = 0.5
+	probeSuccesses = 10
+	probeStep      = 0.03
+	probeBackoff   = 0.3
 	// From then on a throttle takes a little: the share of calls that were
 	// turned away since the last one, within these bounds.
-	leastLeft = 0.9
-	mostLeft  = 0.97
+	minDecrease = 0.9
+	maxDecrease = 0.97
 	// grow is what every call that was taken adds to the rate, and impatience
 	// is after how many of them in a row growing has doubled in speed: a limit
 	// that has risen is found again in seconds.
-	grow       = 0.002
-	impatience = 50
+	grow            = 0.002
+	accelerateAfter = 50
 	// slowest is the rate that no throttling goes below, in calls a second.
 	slowest = 0.5
 	// credit is how much time that was not used for calls is made up for, as
 	// no sleep ends quite when it should.
-	credit = 100 * time.Millisecond
+	maxCatchUp = 100 * time.Millisecond
 	// shortest is the least time that the first estimate is made over.
 	shortest = 100 * time.Millisecond
 )
@@ -44,14 +44,14 @@ const (
 // throttle there is none. The zero Pace is ready for use, by many goroutines;
 // it reads no clock.
 type Pace struct {
-	mu    sync.Mutex
-	rate  float64   // calls a second; zero: no throttle yet
-	next  time.Time // when the next call may be made
-	held  bool      // the last call had to wait for it
-	era   int       // how often the rate was lowered
-	row   int       // calls taken since then
-	found bool      // the rate is near the limit
-	begun flow
+	mu         sync.Mutex
+	rate       float64   // calls a second; zero: no throttle yet
+	next       time.Time // when the next call may be made
+	held       bool      // the last call had to wait for it
+	generation int       // how often the rate was lowered
+	successes  int       // calls taken since then
+	found      bool      // the rate is near the limit
+	begun      rateMeter
 }
 
 // Wait returns how long the next call has to wait. It is asked by one call at
@@ -62,7 +62,7 @@ func (p *Pace) Wait(now time.Time) time.Duration {
 	if p.rate == 0 {
 		return 0
 	}
-	if earliest := now.Add(-credit); p.next.Before(earliest) {
+	if earliest := now.Add(-maxCatchUp); p.next.Before(earliest) {
 		p.next = earliest
 	}
 	wait := max(0, p.next.Sub(now))
@@ -78,7 +78,7 @@ func (p *Pace) Begin(now time.Time) (era int) {
 	if p.rate > 0 {
 		p.next = p.next.Add(time.Duration(float64(time.Second) / p.rate))
 	}
-	return p.era
+	return p.generation
 }
 
 // Taken notes that AWS took a call that was made in an era. Calls made before
@@ -86,16 +86,16 @@ func (p *Pace) Begin(now time.Time) (era int) {
 func (p *Pace) Taken(era int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if era != p.era || p.rate == 0 {
+	if era != p.generation || p.rate == 0 {
 		return
 	}
-	p.row++
+	p.successes++
 	switch {
 	case !p.held: // it is not the pace that holds the calls back
 	case p.found:
-		p.rate *= 1 + grow*(1+float64(p.row)/impatience)
-	case p.row >= proof:
-		p.rate *= 1 + stride
+		p.rate *= 1 + grow*(1+float64(p.successes)/accelerateAfter)
+	case p.successes >= probeSuccesses:
+		p.rate *= 1 + probeStep
 	}
 }
 
@@ -103,7 +103,7 @@ func (p *Pace) Taken(era int) {
 func (p *Pace) Throttled(era int, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if era != p.era {
+	if era != p.generation {
 		return
 	}
 	if p.rate == 0 {
@@ -111,43 +111,43 @@ func (p *Pace) Throttled(era int, now time.Time) {
 	}
 	switch {
 	case p.found:
-		p.rate *= min(mostLeft, max(leastLeft, float64(p.row)/float64(p.row+1)))
-	case p.row < proof:
+		p.rate *= min(maxDecrease, max(minDecrease, float64(p.successes)/float64(p.successes+1)))
+	case p.successes < probeSuccesses:
 		p.rate *= halve
 	default:
-		p.rate *= 1 - overshot
+		p.rate *= 1 - probeBackoff
 		p.found = true
 	}
 	p.rate = max(slowest, p.rate)
-	p.era++
-	p.row = 0
+	p.generation++
+	p.successes = 0
 }
 
 // flow measures events a second, over the last second or so.
-type flow struct {
+type rateMeter struct {
 	start           time.Time // of the second that is being counted
 	current, before int       // events in it, and in the one before
 	whole           bool      // the one before was counted
 }
 
-func (f *flow) begin(now time.Time) {
+func (f *rateMeter) begin(now time.Time) {
 	if f.start.IsZero() {
 		f.start = now
 	}
 	switch past := now.Sub(f.start); {
 	case past >= 2*time.Second:
-		*f = flow{start: now, whole: true}
+		*f = rateMeter{start: now, whole: true}
 	case past >= time.Second:
-		*f = flow{start: f.start.Add(time.Second), before: f.current, whole: true}
+		*f = rateMeter{start: f.start.Add(time.Second), before: f.current, whole: true}
 	}
 }
 
-func (f *flow) add(now time.Time) {
+func (f *rateMeter) add(now time.Time) {
 	f.begin(now)
 	f.current++
 }
 
-func (f *flow) perSecond(now time.Time) float64 {
+func (f *rateMeter) perSecond(now time.Time) float64 {
 	f.begin(now)
 	past := now.Sub(f.start)
 	if !f.whole {

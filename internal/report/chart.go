@@ -65,7 +65,7 @@ func kindOf(row Row) string {
 		return kindExempt
 	case row.State.PastLimit():
 		return kindPast
-	case row.State.Warned():
+	case row.State.NeedsWarning():
 		return kindWarned
 	}
 	return kindGood

@@ -33,11 +33,11 @@ func TestFilter(t *testing.T) {
 		{"a name in another case", report.Filter{Users: []string{"ChEn"}}, "chen"},
 		{"part of a name", report.Filter{Users: []string{"che"}}, ""},
 		{"a glob, and a name", report.Filter{Users: []string{"d*", "tom"}}, "data dolores tom"},
-		{"a state", report.Filter{States: []audit.State{audit.Expire, audit.StagnantExpire}}, "chen emeka"},
+		{"a state", report.Filter{States: []audit.State{audit.Expired, audit.IdleExpired}}, "chen emeka"},
 		{"good is exempt too", report.Filter{States: []audit.State{audit.Good}}, "amara backup data priya tom"},
 		{"days left", report.Filter{DaysLeft: daysLeft(7)}, "bjorn chen dolores emeka"},
 		{"past a limit", report.Filter{DaysLeft: daysLeft(0)}, "chen emeka"},
-		{"all at once", report.Filter{Users: []string{"*e*"}, States: []audit.State{audit.Stagnant}, DaysLeft: daysLeft(10)}, "dolores"},
+		{"all at once", report.Filter{Users: []string{"*e*"}, States: []audit.State{audit.Idle}, DaysLeft: daysLeft(10)}, "dolores"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -70,7 +70,7 @@ func TestFilter(t *testing.T) {
 func TestFilterCounts(t *testing.T) {
 	t.Parallel()
 	left := everyState(audited).Only(report.Filter{Users: []string{"backup", "chen"}})
-	if left.States[audit.Expire] != 1 || left.States[audit.Good] != 1 || left.Exempt != 1 || left.HasState([]audit.State{audit.StagnantExpire}) {
+	if left.States[audit.Expired] != 1 || left.States[audit.Good] != 1 || left.Exempt != 1 || left.HasState([]audit.State{audit.IdleExpired}) {
 		t.Errorf("counted %+v", left.Tally)
 	}
 }

@@ -18,8 +18,8 @@ type Scope string
 
 // The values of Scope.
 const (
-	EveryCredential Scope = "all"
-	AccessKeysOnly  Scope = "access-keys"
+	AllCredentials Scope = "all"
+	AccessKeysOnly Scope = "access-keys"
 )
 
 // Credential is one credential that is not an access key of a user. Sleuth shows

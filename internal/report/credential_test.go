@@ -28,11 +28,11 @@ func others(at time.Time) []report.Credential {
 // evidence is the report of a run that did something of everything.
 func evidence(at time.Time) report.Report {
 	r := everyState(at)
-	r.Scope, r.Credentials, r.CredentialsAsOf = report.EveryCredential, others(at), &at
+	r.Scope, r.Credentials, r.CredentialsAsOf = report.AllCredentials, others(at), &at
 	r.Notes = append(r.Notes, "something to know")
 	r.Problems = append(r.Problems, account.Problem{User: "emeka", KeyID: keyIDOf("emeka"), Text: "slack was not told of the key of emeka"})
-	r.Run = &report.Ran{
-		ID: "20261005T140300Z-abcdef", Finished: at.Add(time.Minute), Begun: true, AutoExpire: true,
+	r.Run = &report.RunResult{
+		ID: "20261005T140300Z-abcdef", Finished: at.Add(time.Minute), Started: true, AutoExpire: true,
 		Counts:       account.Counts{Warned: 2, Disabled: 1, Held: 1, Failed: 1, NoticesSent: 3, NoticesFailed: 1, MessagesSent: 2, NoticesPending: 1},
 		DisabledKeys: []account.KeyRef{{User: "chen", KeyID: keyIDOf("chen")}}, UnreadableTags: []string{"tom"}, Announcement: "be careful",
 	}
@@ -57,7 +57,7 @@ func TestCredentialsAreJudgedAndOrdered(t *testing.T) {
 	}
 	// A forecast shows what a password will be by then.
 	for _, c := range others(audited.AddDate(0, 0, 60)) {
-		if c.User == "amara" && c.State == audit.StagnantExpire {
+		if c.User == "amara" && c.State == audit.IdleExpired {
 			return
 		}
 	}
@@ -73,7 +73,7 @@ func TestCredentialsAreFilteredAsKeysAre(t *testing.T) {
 	}{
 		"by user":      {report.Filter{Users: []string{"CHEN"}}, "chen"},
 		"by root":      {report.Filter{Users: []string{"<root*"}}, "<root_account> <root_account>"},
-		"by state":     {report.Filter{States: []audit.State{audit.Stagnant}}, "emeka"},
+		"by state":     {report.Filter{States: []audit.State{audit.Idle}}, "emeka"},
 		"by days left": {report.Filter{DaysLeft: &none}, "<root_account> chen"},
 	} {
 		var got []string
@@ -89,7 +89,7 @@ func TestCredentialsAreFilteredAsKeysAre(t *testing.T) {
 	}
 	empty := reportOf(audited)
 	empty.Credentials = whole.Credentials[:1]
-	if !empty.HasState([]audit.State{audit.Expire}) || empty.HasState([]audit.State{audit.Old}) {
+	if !empty.HasState([]audit.State{audit.Expired}) || empty.HasState([]audit.State{audit.Aging}) {
 		t.Error("a root key is not looked at for --fail-on")
 	}
 }
@@ -131,14 +131,14 @@ func TestCredentialsInEveryOutput(t *testing.T) {
 func TestRanSaysHowItEnded(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		ran      report.Ran
+		ran      report.RunResult
 		complete bool
 		said     string
 	}{
-		{report.Ran{Begun: true}, true, "The run completed."},
-		{report.Ran{Begun: true, Counts: account.Counts{Failed: 2}}, false, "The run completed with 2 errors."},
-		{report.Ran{Begun: true, Counts: account.Counts{Failed: 1}, Incomplete: true}, false, "ran out of time"},
-		{report.Ran{Counts: account.Counts{Failed: 1}}, false, "did not begin"},
+		{report.RunResult{Started: true}, true, "The run completed."},
+		{report.RunResult{Started: true, Counts: account.Counts{Failed: 2}}, false, "The run completed with 2 errors."},
+		{report.RunResult{Started: true, Counts: account.Counts{Failed: 1}, TimedOut: true}, false, "ran out of time"},
+		{report.RunResult{Counts: account.Counts{Failed: 1}}, false, "did not begin"},
 	} {
 		if c.ran.Complete() != c.complete || !strings.Contains(c.ran.Outcome(), c.said) {
 			t.Errorf("%+v: %s", c.ran, c.ran.Outcome())

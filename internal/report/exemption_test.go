@@ -28,7 +28,7 @@ func withExemptions(t *testing.T) report.Report {
 			user.Tags = append(user.Tags, audit.Tag{Key: key, Value: value})
 		}
 		key := audit.Key{ID: keyIDOf(name), Status: audit.Active, Created: audited.AddDate(0, 0, -412), LastUsed: audited.AddDate(0, 0, -5)}
-		v := audit.Judge(key, audit.ExemptionOf(user, key.ID).Under(audit.ExemptionRules{MaxDays: 30}, audited), limits, audited)
+		v := audit.Judge(key, audit.ExemptionOf(user, key.ID).Apply(audit.ExemptionRules{MaxDays: 30}, audited), limits, audited)
 		r.Users++
 		r.Count(v)
 		r.Rows = append(r.Rows, report.RowOf(user, key, v))
@@ -42,7 +42,7 @@ func withExemptions(t *testing.T) report.Report {
 func TestEveryReportListsTheExemptions(t *testing.T) {
 	t.Parallel()
 	r := withExemptions(t)
-	if row := r.Rows[1]; row.State != audit.Expire || row.Exempt || row.DaysLeft == nil || row.AutoExpire != report.AutoExpireTrue || row.ExemptReason != "why ever" {
+	if row := r.Rows[1]; row.State != audit.Expired || row.Exempt || row.DaysLeft == nil || row.AutoExpire != report.AutoExpireTrue || row.ExemptReason != "why ever" {
 		t.Errorf("the exemption that is not honoured: %+v", row)
 	}
 	const why = "it has no end, and SLEUTH_MAX_EXEMPTION_DAYS=30 asks for one at most so many days ahead"

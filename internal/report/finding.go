@@ -55,10 +55,10 @@ func findingRules() []findingRule {
 			"root_access_key", "RootAccessKey", "The root user has an active access key",
 			"Delete the access keys of the root user: nothing can limit what they open. Use a role or a user with the permissions needed.", true, true, "9.8",
 		},
-		{audit.Expire.String(), "PastTheLimitByAge", "A credential is older than allowed", rotateHelp, false, true, "8.0"},
-		{audit.StagnantExpire.String(), "PastTheLimitByUse", "A credential has not been used for longer than allowed", "Delete what is not needed. " + rotateHelp, false, true, "7.5"},
-		{audit.Old.String(), "NearTheLimitByAge", "A credential comes near the age that is allowed", rotateHelp, false, false, "5.0"},
-		{audit.Stagnant.String(), "NearTheLimitByUse", "A credential has not been used for long", "Delete what is not needed. " + rotateHelp, false, false, "4.5"},
+		{audit.Expired.String(), "PastTheLimitByAge", "A credential is older than allowed", rotateHelp, false, true, "8.0"},
+		{audit.IdleExpired.String(), "PastTheLimitByUse", "A credential has not been used for longer than allowed", "Delete what is not needed. " + rotateHelp, false, true, "7.5"},
+		{audit.Aging.String(), "NearTheLimitByAge", "A credential comes near the age that is allowed", rotateHelp, false, false, "5.0"},
+		{audit.Idle.String(), "NearTheLimitByUse", "A credential has not been used for long", "Delete what is not needed. " + rotateHelp, false, false, "4.5"},
 	}
 }
 
@@ -80,12 +80,12 @@ func findingsIn(reports []Report, withExempt bool) []finding {
 			if row.Exempt && !withExempt {
 				continue
 			}
-			if row.Underlying.PastLimit() || row.Underlying.Warned() {
+			if row.Underlying.PastLimit() || row.Underlying.NeedsWarning() {
 				all = append(all, r.keyFinding(row))
 			}
 		}
 		for _, c := range r.Credentials {
-			if c.Urgent || c.State.PastLimit() || c.State.Warned() {
+			if c.Urgent || c.State.PastLimit() || c.State.NeedsWarning() {
 				all = append(all, r.credentialFinding(c))
 			}
 		}
@@ -104,7 +104,7 @@ func (r Report) keyFinding(row Row) finding {
 	}
 	left := row.ExpiresAt
 	if row.Underlying.Reason() == audit.Inactivity {
-		left = row.StagnatesAt
+		left = row.IdleLimitAt
 	}
 	f.describe(fmt.Sprintf("Access key %s of user %s in %s", row.KeyID, f.user, r.Account), r.Rules, row.Age, row.IdleAge, left)
 	if row.Exempt {
@@ -150,13 +150,13 @@ func (r Report) credentialFinding(c Credential) finding {
 func (f *finding) describe(what string, rules Rules, age, idle int, limit time.Time) {
 	days := func(n int) string { return text.Count(n, "day") }
 	switch f.state {
-	case audit.Expire:
+	case audit.Expired:
 		f.title = what + " is past its limit by age"
 		f.message = fmt.Sprintf("%s is %s old; the limit is %s.", what, days(age), days(rules.ExpirationAge))
-	case audit.StagnantExpire:
+	case audit.IdleExpired:
 		f.title = what + " is past its limit by use"
 		f.message = fmt.Sprintf("%s has not been used for %s; the limit is %s.", what, days(idle), days(rules.InactivityAge))
-	case audit.Old:
+	case audit.Aging:
 		f.title = what + " comes near its limit by age"
 		f.message = fmt.Sprintf("%s is %s old and reaches its limit of %s on %s.", what, days(age), days(rules.ExpirationAge), dayInWords(limit))
 	default:

@@ -255,7 +255,7 @@ func TestSARIFKeepsNamesFromBeingMore(t *testing.T) {
 
 func TestFindingsFollowTheFilter(t *testing.T) {
 	t.Parallel()
-	r := evidence(audited).Only(report.Filter{States: []audit.State{audit.Old}})
+	r := evidence(audited).Only(report.Filter{States: []audit.State{audit.Aging}})
 	if run := sarifOf(t, r).Runs[0]; len(run.Results) != 1 || run.Results[0].RuleID != "old" {
 		t.Errorf("%+v", run.Results)
 	}

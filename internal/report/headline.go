@@ -29,7 +29,7 @@ func figuresOf(r Report) figures {
 		switch {
 		case row.State.PastLimit():
 			f.Past++
-		case row.State.Warned():
+		case row.State.NeedsWarning():
 			f.Warned++
 		case row.Exempt:
 			f.Exempt++

@@ -241,7 +241,7 @@ func toneOf(c Credential) string {
 	switch {
 	case c.State.PastLimit():
 		return kindPast
-	case c.State.Warned():
+	case c.State.NeedsWarning():
 		return kindWarned
 	case c.State == audit.Disabled:
 		return "disabled"
@@ -258,7 +258,7 @@ func facets(rows []Row) []facet {
 	}
 	var shown []facet
 	for _, name := range []string{
-		audit.Expire.String(), audit.StagnantExpire.String(), audit.Old.String(), audit.Stagnant.String(),
+		audit.Expired.String(), audit.IdleExpired.String(), audit.Aging.String(), audit.Idle.String(),
 		audit.Good.String(), facetExempt, audit.Disabled.String(),
 	} {
 		if n := counts[name]; n > 0 {

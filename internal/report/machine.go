@@ -59,7 +59,7 @@ func csvOf(rows []Row) (header []string, records [][]string) {
 		records[i] = append(cells[:],
 			row.DisplayName, strconv.FormatBool(row.Exempt), row.Underlying.String(), daysLeft,
 			row.Created.Format(time.RFC3339), lastUsed,
-			row.ExpiresAt.Format(time.RFC3339), row.StagnatesAt.Format(time.RFC3339),
+			row.ExpiresAt.Format(time.RFC3339), row.IdleLimitAt.Format(time.RFC3339),
 			until, row.ExemptReason, row.NotHonoured)
 	}
 	return header, records

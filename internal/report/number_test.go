@@ -13,7 +13,7 @@ import (
 // Numbers for people are written in one way.
 func TestNumbersForPeopleAreGrouped(t *testing.T) {
 	t.Parallel()
-	tally := report.Tally{Users: 5_000, Keys: 10_000, States: map[audit.State]int{audit.Good: 8_999, audit.Old: 999, audit.Expire: 2}, Exempt: 1_234}
+	tally := report.Tally{Users: 5_000, Keys: 10_000, States: map[audit.State]int{audit.Good: 8_999, audit.Aging: 999, audit.Expired: 2}, Exempt: 1_234}
 	if got, want := tally.String(), "5,000 users, 10,000 keys: "; !strings.HasPrefix(got, want) || !strings.Contains(got, "8,999 good") || !strings.Contains(got, "999 old") || !strings.Contains(got, "(1,234 exempt)") {
 		t.Errorf("the tally is %q", got)
 	}

@@ -76,8 +76,8 @@ func momentOf(t *time.Time) time.Time {
 
 // deadline is the first of a key's two limits.
 func deadline(row Row) time.Time {
-	if row.StagnatesAt.Before(row.ExpiresAt) {
-		return row.StagnatesAt
+	if row.IdleLimitAt.Before(row.ExpiresAt) {
+		return row.IdleLimitAt
 	}
 	return row.ExpiresAt
 }

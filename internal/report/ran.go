@@ -10,14 +10,14 @@ import (
 )
 
 // Ran is what a run did about the keys that it found. Times are UTC.
-type Ran struct {
+type RunResult struct {
 	ID       string    `json:"id"`
 	Finished time.Time `json:"finished"`
 	DryRun   bool      `json:"dry_run"`
 	// Begun reports whether the account was entered, with no other run at work on it.
-	Begun bool `json:"begun"`
+	Started bool `json:"started"`
 	// Incomplete reports whether time was up before everything was read or done.
-	Incomplete bool `json:"incomplete"`
+	TimedOut bool `json:"timed_out"`
 	// AutoExpire reports whether keys past a limit are disabled, and not only reported.
 	AutoExpire bool `json:"auto_expire"`
 	// Digest reports whether people are notified afterwards, in one digest of all accounts.
@@ -31,14 +31,14 @@ type Ran struct {
 }
 
 // Complete reports whether the run read and did everything.
-func (r Ran) Complete() bool { return r.Begun && !r.Incomplete && r.Failed == 0 }
+func (r RunResult) Complete() bool { return r.Started && !r.TimedOut && r.Failed == 0 }
 
 // Outcome returns how the run ended, in one or two sentences.
-func (r Ran) Outcome() string {
+func (r RunResult) Outcome() string {
 	switch {
-	case !r.Begun:
+	case !r.Started:
 		return "The run did not begin on this account: nothing was read, and nothing was changed."
-	case r.Incomplete:
+	case r.TimedOut:
 		return "The run ran out of time before it completed. The next run continues."
 	case r.Failed > 0:
 		return "The run completed with " + text.Count(r.Failed, "error") + "."
@@ -47,7 +47,7 @@ func (r Ran) Outcome() string {
 }
 
 // Deeds returns what was done, each with a number.
-func (r Ran) Deeds() [][2]string {
+func (r RunResult) Actions() [][2]string {
 	would := ""
 	if r.DryRun {
 		would = "would be "
@@ -78,7 +78,7 @@ func (r Ran) Deeds() [][2]string {
 
 // NotifiedLater returns who notifies people if it is not the run itself; otherwise
 // "".
-func (r Ran) NotifiedLater() string {
+func (r RunResult) NotifiedLater() string {
 	if !r.Digest {
 		return ""
 	}

@@ -28,8 +28,8 @@ type Report struct {
 	Filter *Filter `json:"filter,omitempty"`
 	// Run is what was done about it, in the evidence that a run leaves; nil
 	// for an audit.
-	Run   *Ran  `json:"run,omitempty"`
-	Rules Rules `json:"rules"`
+	Run   *RunResult `json:"run,omitempty"`
+	Rules Rules      `json:"rules"`
 	Tally
 	Rows []Row `json:"rows"`
 	// Scope says whether Credentials were read.
@@ -125,7 +125,7 @@ type Row struct {
 	LastUsedAsOf *time.Time `json:"last_used_as_of,omitempty"`
 	// ExpiresAt and StagnatesAt are the limits by creation and by last use.
 	ExpiresAt   time.Time `json:"expires_at"`
-	StagnatesAt time.Time `json:"stagnates_at"`
+	IdleLimitAt time.Time `json:"idle_limit_at"`
 }
 
 // AutoExpire is whether a user's keys expire by themselves, as the table says.
@@ -154,7 +154,7 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 		IdleAge:     v.IdleAge,
 		Created:     key.Created,
 		ExpiresAt:   v.ExpiresAt,
-		StagnatesAt: v.StagnatesAt,
+		IdleLimitAt: v.IdleLimitAt,
 	}
 	if v.State != audit.Disabled && !v.Exempt {
 		left := min(v.ExpiresIn, v.StagnatesIn)
@@ -177,7 +177,7 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 	switch {
 	case v.Doubt:
 		row.AutoExpire = AutoExpireUnreadable
-	case v.ExemptionHolds:
+	case v.ExemptionActive:
 		row.AutoExpire = AutoExpireFalse
 	}
 	return row
@@ -185,7 +185,7 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 
 // ended reports whether a key was exempt until a day that has passed.
 func ended(v audit.Verdict) bool {
-	return v.State != audit.Disabled && v.Exemption.Claimed && !v.ExemptionHolds && !v.Refused() && !v.Exemption.End.IsZero()
+	return v.State != audit.Disabled && v.Exemption.Claimed && !v.ExemptionActive && !v.Refused() && !v.Exemption.End.IsZero()
 }
 
 // Sort orders the rows by user and key.

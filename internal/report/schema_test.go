@@ -61,7 +61,7 @@ func TestJSONKeepsToItsSchema(t *testing.T) {
 		"every state": everyState(audited),
 		"forecast":    forecast,
 		"problems":    unread,
-		"filtered":    everyState(audited).Only(report.Filter{Users: []string{"a*"}, States: []audit.State{audit.Old}, DaysLeft: &few}),
+		"filtered":    everyState(audited).Only(report.Filter{Users: []string{"a*"}, States: []audit.State{audit.Aging}, DaysLeft: &few}),
 		"no keys":     reportOf(audited),
 		"evidence":    evidence(audited),
 	} {
@@ -129,7 +129,7 @@ func TestSchemaNamesEveryField(t *testing.T) {
 		{report.Rules{}, schema.Properties["rules"]},
 		{report.Row{}, schema.Defs["row"]},
 		{account.Problem{}, *schema.Properties["problems"].Items},
-		{report.Ran{}, schema.Properties["run"]},
+		{report.RunResult{}, schema.Properties["run"]},
 		{account.KeyRef{}, *schema.Properties["run"].Properties["disabled_keys"].Items},
 		{report.Credential{}, schema.Defs["credential"]},
 	} {

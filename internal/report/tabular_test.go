@@ -99,12 +99,12 @@ func TestRow(t *testing.T) {
 		daysLeft   *int
 		used       bool
 	}{
-		{"old, and sooner stagnant", rowOf("u", "K", 60, 25, "Name", "U. Ser", "Slack", "U1"), "U1", "U. Ser", report.AutoExpireTrue, audit.Old, left(5), true},
+		{"old, and sooner stagnant", rowOf("u", "K", 60, 25, "Name", "U. Ser", "Slack", "U1"), "U1", "U. Ser", report.AutoExpireTrue, audit.Aging, left(5), true},
 		{"never used", rowOf("u", "K", 5, -1), "u", "u", report.AutoExpireTrue, audit.Good, left(25), false},
-		{"past both limits", rowOf("u", "K", 100, 40), "u", "u", report.AutoExpireTrue, audit.Expire, left(-10), true},
+		{"past both limits", rowOf("u", "K", 100, 40), "u", "u", report.AutoExpireTrue, audit.Expired, left(-10), true},
 		{"exempt", rowOf("u", "K", 100, 40, "KeyAutoExpire", "false"), "u", "u", report.AutoExpireFalse, audit.Good, nil, true},
-		{"no longer exempt", rowOf("u", "K", 100, 40, "KeyAutoExpire", "false until 2026-03-01"), "u", "u", report.AutoExpireTrue, audit.Expire, left(-10), true},
-		{"unreadable", rowOf("u", "K", 100, 40, "KeyAutoExpire", "no"), "u", "u", report.AutoExpireUnreadable, audit.Expire, left(-10), true},
+		{"no longer exempt", rowOf("u", "K", 100, 40, "KeyAutoExpire", "false until 2026-03-01"), "u", "u", report.AutoExpireTrue, audit.Expired, left(-10), true},
+		{"unreadable", rowOf("u", "K", 100, 40, "KeyAutoExpire", "no"), "u", "u", report.AutoExpireUnreadable, audit.Expired, left(-10), true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -190,7 +190,7 @@ func TestJSON(t *testing.T) {
 	}
 	found.Problems = []account.Problem{{User: "bad", KeyID: "AKIABAD", Text: "denied"}, {Text: "list users: broken"}}
 	found.Users = 4
-	for _, v := range []audit.Verdict{{State: audit.Old}, {State: audit.Good, Exempt: true}, {State: audit.Disabled}} {
+	for _, v := range []audit.Verdict{{State: audit.Aging}, {State: audit.Good, Exempt: true}, {State: audit.Disabled}} {
 		found.Count(v)
 	}
 	found.Sort()
@@ -245,8 +245,8 @@ func TestTally(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	tally.Users = 3
-	tally.Count(audit.Verdict{State: audit.Good, Exempt: true, Underlying: audit.Expire})
-	tally.Count(audit.Verdict{State: audit.StagnantExpire})
+	tally.Count(audit.Verdict{State: audit.Good, Exempt: true, Underlying: audit.Expired})
+	tally.Count(audit.Verdict{State: audit.IdleExpired})
 	tally.Count(audit.Verdict{State: audit.Disabled})
 	tally.CountPassed(2, 1)
 	if got, want := tally.String(), "3 users, 7 keys: 4 good, 1 stagnant_expire, 2 disabled (1 exempt)"; got != want {
@@ -256,7 +256,7 @@ func TestTally(t *testing.T) {
 		t.Errorf("%d keys are active, want 5", got)
 	}
 	r := report.Report{Tally: tally}
-	if !r.HasState([]audit.State{audit.Expire, audit.StagnantExpire}) || r.HasState([]audit.State{audit.Expire, audit.Old}) {
+	if !r.HasState([]audit.State{audit.Expired, audit.IdleExpired}) || r.HasState([]audit.State{audit.Expired, audit.Aging}) {
 		t.Error("HasState does not tell what was counted")
 	}
 }

@@ -81,7 +81,7 @@ func TestAUserRenamedAfterAnAttempt(t *testing.T) {
 		w.mustRun()
 		if exempt {
 			wantLines(t, w.slack)
-			w.sleep(enforce.Lag)
+			w.sleep(enforce.ConsistencyWindow)
 			w.mustRun()
 			wantLines(t, w.slack)
 		} else {

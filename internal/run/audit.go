@@ -18,7 +18,7 @@ type Auditor struct {
 	Exemptions audit.ExemptionRules
 	// Others reads the credentials that are no user's access keys; nil leaves
 	// them out.
-	Others *inventory.CredentialReport
+	OtherCredentials *inventory.CredentialReport
 	// Progress is called after each user read; may be nil.
 	Progress func(users int)
 }
@@ -28,9 +28,9 @@ type Auditor struct {
 func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 	rules := a.Reader.Rules
 	found := report.New(a.Account, a.Reader.Now, report.Rules(rules))
-	addOthers := BeginOthers(ctx, a.Others)
+	addOthers := StartCredentialReport(ctx, a.OtherCredentials)
 	a.Reader.Everything = true
-	err := a.Reader.Read(ctx, func(s inventory.Subject) {
+	err := a.Reader.Read(ctx, func(s inventory.UserKeys) {
 		found.Users++
 		if s.Err != nil {
 			found.Problems = append(found.Problems, account.Problem{User: s.User.Name, Text: awserr.Message(s.Err)})
@@ -40,7 +40,7 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 				found.Problems = append(found.Problems, account.Problem{User: s.User.Name, KeyID: key.ID, Text: awserr.Message(key.Err)})
 				continue
 			}
-			v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Under(a.Exemptions, a.Reader.Now), rules, a.Reader.Now)
+			v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Apply(a.Exemptions, a.Reader.Now), rules, a.Reader.Now)
 			found.Count(v)
 			found.Rows = append(found.Rows, report.RowOf(s.User, key.Key, v).AsOf(key.AsOf))
 		}

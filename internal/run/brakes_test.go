@@ -302,9 +302,9 @@ func TestTimeIsUp(t *testing.T) {
 		r.Config.Concurrency = 1
 		r.Budget = budget.Account(w.clock(), w.clock().Add(40*time.Minute), budget.Notify)
 	})
-	if err == nil || !s.Incomplete || s.Users == 0 || s.Users == 6 || s.Disabled != s.Users || s.NoticesSent != 2*s.Users {
+	if err == nil || !s.TimedOut || s.Users == 0 || s.Users == 6 || s.Disabled != s.Users || s.NoticesSent != 2*s.Users {
 		t.Errorf("error %v, incomplete %t, %d users, %d disabled, %d notices; want an error, and some users, all done with",
-			err, s.Incomplete, s.Users, s.Disabled, s.NoticesSent)
+			err, s.TimedOut, s.Users, s.Disabled, s.NoticesSent)
 	}
 	w.mustRun()
 	for i := range 6 {

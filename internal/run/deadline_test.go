@@ -99,8 +99,8 @@ func TestAHangingChannelDoesNotStarveTheRun(t *testing.T) {
 		w.user("late", nil, w.key("AKIALATE", 95, 1))
 		began := w.clock()
 		s, err := w.run(inLambda)
-		if err == nil || s.Users != 2 || s.Disabled != 1 || w.active("AKIALATE") || s.Incomplete {
-			t.Errorf("error %v, %d users, %d disabled, incomplete %t", err, s.Users, s.Disabled, s.Incomplete)
+		if err == nil || s.Users != 2 || s.Disabled != 1 || w.active("AKIALATE") || s.TimedOut {
+			t.Errorf("error %v, %d users, %d disabled, incomplete %t", err, s.Users, s.Disabled, s.TimedOut)
 		}
 		wantLines(t, w.sns, "late's key is disabled due to creation age.")
 		w.wantInTime(began, s)
@@ -190,7 +190,7 @@ func TestAHangingCheckOfAnIntent(t *testing.T) {
 
 // hangingStore answers every call but one kind.
 type hangingStore struct {
-	*ledger.Memory
+	*ledger.MemoryStore
 	on string
 }
 
@@ -206,30 +206,30 @@ func (s hangingStore) Load(ctx context.Context, account string) ([]ledger.Record
 	if err := s.wait(ctx, "Load"); err != nil {
 		return nil, err
 	}
-	return s.Memory.Load(ctx, account)
+	return s.MemoryStore.Load(ctx, account)
 }
 
 func (s hangingStore) Put(ctx context.Context, records ...*ledger.Record) error {
-	return errors.Join(s.wait(ctx, "Put"), s.Memory.Put(ctx, records...))
+	return errors.Join(s.wait(ctx, "Put"), s.MemoryStore.Put(ctx, records...))
 }
 
 func (s hangingStore) Acquire(ctx context.Context, account, holder string, now time.Time, ttl time.Duration) error {
-	return errors.Join(s.wait(ctx, "Acquire"), s.Memory.Acquire(ctx, account, holder, now, ttl))
+	return errors.Join(s.wait(ctx, "Acquire"), s.MemoryStore.Acquire(ctx, account, holder, now, ttl))
 }
 
 func (s hangingStore) Release(ctx context.Context, account, holder string) error {
-	return errors.Join(s.wait(ctx, "Release"), s.Memory.Release(ctx, account, holder))
+	return errors.Join(s.wait(ctx, "Release"), s.MemoryStore.Release(ctx, account, holder))
 }
 
 func (s hangingStore) LastRun(ctx context.Context, account string) (ledger.LastRun, error) {
 	if err := s.wait(ctx, "LastRun"); err != nil {
 		return ledger.LastRun{}, err
 	}
-	return s.Memory.LastRun(ctx, account)
+	return s.MemoryStore.LastRun(ctx, account)
 }
 
 func (s hangingStore) SetLastRun(ctx context.Context, account string, last ledger.LastRun) error {
-	return errors.Join(s.wait(ctx, "SetLastRun"), s.Memory.SetLastRun(ctx, account, last))
+	return errors.Join(s.wait(ctx, "SetLastRun"), s.MemoryStore.SetLastRun(ctx, account, last))
 }
 
 // TestAStoreThatHangs: whatever the store does not answer, the run ends in time
@@ -276,7 +276,7 @@ func TestALostLeaseStopsTheRun(t *testing.T) {
 		w.user("bot", nil, w.key("AKIAEXPIRE", 95, 1))
 		aws.hang["ListUsers"] = true
 		began := w.clock()
-		s, err := w.run(func(r *run.Runner) { r.Store = &losing{Memory: w.store.(*ledger.Memory)} })
+		s, err := w.run(func(r *run.Runner) { r.Store = &losing{MemoryStore: w.store.(*ledger.MemoryStore)} })
 		if err == nil || !strings.Contains(err.Error(), "the lease on account "+awsfake.DefaultHome+" was lost: the table is gone") || s.Disabled != 0 {
 			t.Errorf("error %v, %d disabled", err, s.Disabled)
 		}
@@ -288,7 +288,7 @@ func TestALostLeaseStopsTheRun(t *testing.T) {
 
 // losing is a store in which leases can be acquired once.
 type losing struct {
-	*ledger.Memory
+	*ledger.MemoryStore
 	acquired bool
 }
 
@@ -297,13 +297,13 @@ func (s *losing) Acquire(ctx context.Context, account, holder string, now time.T
 		return errors.New("the table is gone")
 	}
 	s.acquired = true
-	return s.Memory.Acquire(ctx, account, holder, now, ttl)
+	return s.MemoryStore.Acquire(ctx, account, holder, now, ttl)
 }
 
 // damagedRun is a store in which the last run cannot be understood until
 // another is put in its place.
 type damagedRun struct {
-	*ledger.Memory
+	*ledger.MemoryStore
 	replaced bool
 }
 
@@ -311,12 +311,12 @@ func (s *damagedRun) LastRun(ctx context.Context, account string) (ledger.LastRu
 	if !s.replaced {
 		return ledger.LastRun{}, &ledger.DamagedRunError{Store: "file:x", Account: account, Err: errGarbled}
 	}
-	return s.Memory.LastRun(ctx, account)
+	return s.MemoryStore.LastRun(ctx, account)
 }
 
 func (s *damagedRun) SetLastRun(ctx context.Context, account string, last ledger.LastRun) error {
 	s.replaced = true
-	return s.Memory.SetLastRun(ctx, account, last)
+	return s.MemoryStore.SetLastRun(ctx, account, last)
 }
 
 // TestADamagedLastRunStopsNoRun: it is named, counted, and replaced.
@@ -324,11 +324,11 @@ func TestADamagedLastRunStopsNoRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.user("bot", nil, w.key("AKIAEXPIRE", 95, 1))
-	store := &damagedRun{Memory: ledger.NewMemory()}
+	store := &damagedRun{MemoryStore: ledger.NewMemory()}
 	w.store = store
 	s, err := w.run()
-	if err == nil || !strings.Contains(err.Error(), "garbled") || s.Failed != 1 || s.Disabled != 1 || !s.Begun {
-		t.Errorf("error %v, begun %t, %d failed, %d disabled", err, s.Begun, s.Failed, s.Disabled)
+	if err == nil || !strings.Contains(err.Error(), "garbled") || s.Failed != 1 || s.Disabled != 1 || !s.Started {
+		t.Errorf("error %v, begun %t, %d failed, %d disabled", err, s.Started, s.Failed, s.Disabled)
 	}
 	if !strings.Contains(w.log.String(), "garbled") {
 		t.Errorf("the log does not name it: %s", w.log)

@@ -17,10 +17,10 @@ import (
 func (p *pass) leaveForDigest(ctx context.Context, warnings []*step) {
 	if p.DryRun {
 		for _, s := range warnings {
-			p.summary.Untold = append(p.summary.Untold, outbox.Item{Record: p.recordFor(s), Notice: p.warning(s)})
+			p.summary.Undelivered = append(p.summary.Undelivered, outbox.Item{Record: p.recordFor(s), Notice: p.warning(s)})
 		}
 		for _, record := range p.finals {
-			p.summary.Untold = append(p.summary.Untold, outbox.Final(record, p.Account))
+			p.summary.Undelivered = append(p.summary.Undelivered, outbox.Final(record, p.Account))
 		}
 		return
 	}
@@ -31,7 +31,7 @@ func (p *pass) leaveForDigest(ctx context.Context, warnings []*step) {
 			break // no digest will be made
 		}
 		record := p.recordFor(s)
-		queued[s.key.ID] = ledger.QueuedWarning{Run: p.ID, Notice: p.warning(s), Warnings: p.historyOf(*record).Told(s.verdict, p.Config.Rules, s.decision, p.started)}
+		queued[s.key.ID] = ledger.QueuedWarning{Run: p.ID, Notice: p.warning(s), Warnings: p.historyOf(*record).Add(s.verdict, p.Config.Rules, s.decision, p.started)}
 		records = append(records, record)
 	}
 	p.mu.Lock()

@@ -19,7 +19,7 @@ import (
 
 // checkExemptionTags says in the log which tags say nothing: those that cannot
 // be read, and those of keys that the user does not have. The lock is held.
-func (p *pass) checkExemptionTags(ctx context.Context, s inventory.Subject) {
+func (p *pass) checkExemptionTags(ctx context.Context, s inventory.UserKeys) {
 	ids := make([]string, len(s.Keys))
 	for i, key := range s.Keys {
 		ids[i] = key.ID
@@ -81,12 +81,12 @@ func (p *pass) takeExemption(ctx context.Context, user audit.User, key inventory
 	if !v.Exempt {
 		return
 	}
-	if record := p.records[key.ID]; record != nil && record.Warnings().ToldOfRefusal() {
+	if record := p.records[key.ID]; record != nil && record.Warnings().AddRefusal() {
 		p.mended = append(p.mended, record)
 	}
 	e := p.exemptionOf(user, key, v)
 	switch {
-	case !v.Underlying.Warned() && !v.Underlying.PastLimit():
+	case !v.Underlying.NeedsWarning() && !v.Underlying.PastLimit():
 	case e.Until != nil && e.Until.Sub(p.started) <= endingWithin:
 		p.summary.ExemptionsEnding = append(p.summary.ExemptionsEnding, e)
 	case e.Until == nil || e.Reason == "":
@@ -139,7 +139,7 @@ func (p *pass) openExemptionsDue(ctx context.Context) (bool, error) {
 		}
 		p.last = last
 	}
-	told := p.last.ExemptionsTold
+	told := p.last.ExemptionsNotified
 	thisMonth := told.Year() == p.started.Year() && told.Month() == p.started.Month()
 	first := p.last.Ended.IsZero() && !p.Config.SlackToken.IsSet() && !p.Config.TeamsURL.IsSet() && !p.Config.NotifyURLs.IsSet()
 	return !first && !thisMonth, nil
@@ -155,7 +155,7 @@ func (s *Summary) sortExemptions() {
 
 // ToldOfAllOpenExemptions reports whether whoever heard of ExemptionsOpen heard of all
 // there are.
-func (s Summary) ToldOfAllOpenExemptions() bool { return len(s.ExemptionsOpen) > 0 && !s.Incomplete }
+func (s Summary) ToldOfAllOpenExemptions() bool { return len(s.ExemptionsOpen) > 0 && !s.TimedOut }
 
 // AboutExemptions is what runs have to say of exemptions, for everybody to
 // read; empty where that is nothing. In a digest each line says which account

@@ -264,11 +264,11 @@ func TestWhenPeopleWereToldSurvivesRuns(t *testing.T) {
 	w := newWorld(t)
 	when := w.clock().AddDate(0, 0, -1)
 	runs := w.store.(ledger.Runs)
-	if err := runs.SetLastRun(t.Context(), awsfake.DefaultHome, ledger.LastRun{Ended: when, ExemptionsTold: when}); err != nil {
+	if err := runs.SetLastRun(t.Context(), awsfake.DefaultHome, ledger.LastRun{Ended: when, ExemptionsNotified: when}); err != nil {
 		t.Fatal(err)
 	}
 	w.mustRun()
-	if last, err := runs.LastRun(t.Context(), awsfake.DefaultHome); err != nil || !last.ExemptionsTold.Equal(when) || !last.Ended.Equal(w.clock()) {
+	if last, err := runs.LastRun(t.Context(), awsfake.DefaultHome); err != nil || !last.ExemptionsNotified.Equal(when) || !last.Ended.Equal(w.clock()) {
 		t.Errorf("remembered %+v, %v", last, err)
 	}
 }

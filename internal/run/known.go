@@ -14,7 +14,7 @@ import (
 
 // Known is what a run came to know of an account's keys, for whoever keeps a
 // list of those that are due: it also says of which keys nothing can be said.
-type Known struct {
+type KeyStatuses struct {
 	// Due are the keys past a warning or a limit, exempt ones aside, that are
 	// still active, by user and key.
 	Due []report.Row
@@ -27,57 +27,57 @@ type Known struct {
 }
 
 // Standing is what a run can say of a key that is not among those that are due.
-type Standing uint8
+type KeyStatus uint8
 
 // The standings.
 const (
-	Unsure   Standing = iota // nothing: the key, or the user, was not read
-	Resolved                 // the key is within the limits, disabled or gone
-	Unread                   // the report shows nothing of it; IAM was not asked
+	Unknown  KeyStatus = iota // nothing: the key, or the user, was not read
+	Resolved                  // the key is within the limits, disabled or gone
+	NotRead                   // the report shows nothing of it; IAM was not asked
 )
 
 // Of returns the standing of a key that was one of that user's. A key among
 // those that are due is no question for it.
-func (k Known) Of(user, keyID string) Standing {
+func (k KeyStatuses) Of(user, keyID string) KeyStatus {
 	read, seen := k.users[user]
 	switch {
 	case k.disabled[keyID]:
 		return Resolved
 	case k.doubtful[keyID], seen && !read:
-		return Unsure
+		return Unknown
 	case seen:
 		return Resolved
 	case !k.whole:
-		return Unsure
+		return Unknown
 	case k.byReport:
-		return Unread
+		return NotRead
 	}
 	return Resolved // no such user was listed
 }
 
-func newKnown(byReport bool) Known {
-	return Known{byReport: byReport, users: map[string]bool{}, doubtful: map[string]bool{}, disabled: map[string]bool{}}
+func newKeyStatuses(byReport bool) KeyStatuses {
+	return KeyStatuses{byReport: byReport, users: map[string]bool{}, doubtful: map[string]bool{}, disabled: map[string]bool{}}
 }
 
 // know notes what could be read of a user. The lock is held.
-func (p *pass) know(s inventory.Subject) {
-	if !p.Config.SecurityHub || s.Passed != nil {
+func (p *pass) recordReadability(s inventory.UserKeys) {
+	if !p.Config.SecurityHub || s.Skipped != nil {
 		return
 	}
-	p.known.users[s.User.Name] = s.Err == nil
+	p.statuses.users[s.User.Name] = s.Err == nil
 	for _, key := range s.Keys {
 		if key.Err != nil && audit.NeedsLastUse(key.Key, time.Time{}, p.Config.Rules, p.started) {
-			p.known.doubtful[key.ID] = true
+			p.statuses.doubtful[key.ID] = true
 		}
 	}
 }
 
 // knownInTheEnd is what the run knows once everything is done.
-func (p *pass) knownInTheEnd() *Known {
+func (p *pass) keyStatuses() *KeyStatuses {
 	if !p.Config.SecurityHub {
 		return nil
 	}
-	known := &p.known
+	known := &p.statuses
 	for _, ref := range p.summary.DisabledKeys {
 		known.disabled[ref.KeyID] = true
 	}
@@ -100,27 +100,27 @@ func (p *pass) knownInTheEnd() *Known {
 }
 
 // due reports whether a key with this verdict is past a warning or a limit.
-func due(v audit.Verdict) bool { return v.State.Warned() || v.State.PastLimit() }
+func due(v audit.Verdict) bool { return v.State.NeedsWarning() || v.State.PastLimit() }
 
 // justDisabled reports whether IAM may still show a key as Active that an
 // earlier run has disabled.
 func (p *pass) justDisabled(keyID string) bool {
 	record := p.records[keyID]
-	return record != nil && record.Disabled() != nil && p.started.Sub(record.Disabled().At) < enforce.Lag
+	return record != nil && record.Disabled() != nil && p.started.Sub(record.Disabled().At) < enforce.ConsistencyWindow
 }
 
 // Look reads one key as it stands now. The row is nil where the key is within
 // the limits, disabled, exempt or gone.
 func (r Runner) Look(ctx context.Context, user, keyID string) (*report.Row, error) {
 	p := r.newPass()
-	found, key, err := p.reader.Fresh(ctx, audit.User{Name: user}, keyID)
+	found, key, err := p.reader.ReadKey(ctx, audit.User{Name: user}, keyID)
 	if inventory.IsGone(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	v := audit.Judge(key, audit.ExemptionOf(found, key.ID).Under(p.Config.Exemptions, p.started), p.Config.Rules, p.started)
+	v := audit.Judge(key, audit.ExemptionOf(found, key.ID).Apply(p.Config.Exemptions, p.started), p.Config.Rules, p.started)
 	if !due(v) {
 		return nil, nil
 	}

@@ -18,7 +18,7 @@ import (
 func keepingFindings(r *run.Runner) { r.Config.SecurityHub = true }
 
 func dueKeys(s run.Summary) (keys []string) {
-	for _, row := range s.Known.Due {
+	for _, row := range s.KeyStatuses.Due {
 		keys = append(keys, row.KeyID+" "+row.State.String())
 	}
 	return keys
@@ -51,11 +51,11 @@ func TestKnown(t *testing.T) {
 		t.Errorf("due are %q, want %q", got, want)
 	}
 	for user, key := range map[string]string{"expired": "EXPIRED", "exempt": "EXEMPT", "good": "GOOD", "inactive": "INACTIVE", "two": "TWO-GOOD", "old": "DELETED", "no such user": "GONE"} {
-		if got := s.Known.Of(user, key); got != run.Resolved {
+		if got := s.KeyStatuses.Of(user, key); got != run.Resolved {
 			t.Errorf("%s of %s stands at %d, want resolved", key, user, got)
 		}
 	}
-	if s := w.mustRun(); s.Known != nil {
+	if s := w.mustRun(); s.KeyStatuses != nil {
 		t.Error("a run that keeps no findings keeps what it would take for them")
 	}
 }
@@ -75,12 +75,12 @@ func TestNothingIsKnownOfWhatWasNotRead(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		fault awsfake.Fault
-		want  map[[2]string]run.Standing
+		want  map[[2]string]run.KeyStatus
 	}{
-		"a user's keys":     {awsfake.Fault{Action: "ListAccessKeys", User: "good", Code: "AccessDenied"}, map[[2]string]run.Standing{{"good", "GOOD"}: run.Unsure, {"two", "TWO-GOOD"}: run.Resolved}},
-		"a user's tags":     {awsfake.Fault{Action: "ListUserTags", User: "old", Code: "AccessDenied"}, map[[2]string]run.Standing{{"old", "OLD"}: run.Unsure, {"two", "TWO-GOOD"}: run.Resolved}},
-		"a key's last use":  {awsfake.Fault{Action: "GetAccessKeyLastUsed", KeyID: "STAGNANT", Code: "AccessDenied"}, map[[2]string]run.Standing{{"stagnant", "STAGNANT"}: run.Unsure, {"stagnant", "ANOTHER"}: run.Resolved}},
-		"the list of users": {awsfake.Fault{Action: "ListUsers", Code: "AccessDenied"}, map[[2]string]run.Standing{{"good", "GOOD"}: run.Unsure, {"no such user", "GONE"}: run.Unsure}},
+		"a user's keys":     {awsfake.Fault{Action: "ListAccessKeys", User: "good", Code: "AccessDenied"}, map[[2]string]run.KeyStatus{{"good", "GOOD"}: run.Unknown, {"two", "TWO-GOOD"}: run.Resolved}},
+		"a user's tags":     {awsfake.Fault{Action: "ListUserTags", User: "old", Code: "AccessDenied"}, map[[2]string]run.KeyStatus{{"old", "OLD"}: run.Unknown, {"two", "TWO-GOOD"}: run.Resolved}},
+		"a key's last use":  {awsfake.Fault{Action: "GetAccessKeyLastUsed", KeyID: "STAGNANT", Code: "AccessDenied"}, map[[2]string]run.KeyStatus{{"stagnant", "STAGNANT"}: run.Unknown, {"stagnant", "ANOTHER"}: run.Resolved}},
+		"the list of users": {awsfake.Fault{Action: "ListUsers", Code: "AccessDenied"}, map[[2]string]run.KeyStatus{{"good", "GOOD"}: run.Unknown, {"no such user", "GONE"}: run.Unknown}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -91,12 +91,12 @@ func TestNothingIsKnownOfWhatWasNotRead(t *testing.T) {
 				t.Fatal("the run was whole: this tests nothing")
 			}
 			for key, want := range test.want {
-				if got := s.Known.Of(key[0], key[1]); got != want {
+				if got := s.KeyStatuses.Of(key[0], key[1]); got != want {
 					t.Errorf("%s stands at %d, want %d", key[1], got, want)
 				}
 			}
-			if slices.ContainsFunc(s.Known.Due, func(row report.Row) bool {
-				return test.want[[2]string{row.User, row.KeyID}] == run.Unsure && hasKey(test.want, row.User, row.KeyID)
+			if slices.ContainsFunc(s.KeyStatuses.Due, func(row report.Row) bool {
+				return test.want[[2]string{row.User, row.KeyID}] == run.Unknown && hasKey(test.want, row.User, row.KeyID)
 			}) {
 				t.Errorf("what was not read is due: %q", dueKeys(s))
 			}
@@ -104,7 +104,7 @@ func TestNothingIsKnownOfWhatWasNotRead(t *testing.T) {
 	}
 }
 
-func hasKey(m map[[2]string]run.Standing, user, key string) bool {
+func hasKey(m map[[2]string]run.KeyStatus, user, key string) bool {
 	_, ok := m[[2]string{user, key}]
 	return ok
 }
@@ -116,10 +116,10 @@ func TestNothingIsKnownBehindTheDeadline(t *testing.T) {
 	s, err := w.run(keepingFindings, func(r *run.Runner) {
 		r.Budget = budget.Account(w.clock().Add(-time.Hour), w.clock().Add(time.Minute), budget.Notify)
 	})
-	if err == nil || !s.Incomplete {
+	if err == nil || !s.TimedOut {
 		t.Fatalf("the run was whole: %v", err)
 	}
-	if got := s.Known.Of("no such user", "GONE"); got != run.Unsure {
+	if got := s.KeyStatuses.Of("no such user", "GONE"); got != run.Unknown {
 		t.Errorf("a user that may not have been come to stands at %d, want unsure", got)
 	}
 }
@@ -131,7 +131,7 @@ func TestNothingIsKnownOfWhatChangesMeanwhile(t *testing.T) {
 	w := known(t)
 	w.aws.Inject(awsfake.Fault{Action: "ListAccessKeys", User: "expired", Nth: 2, Do: func() { w.home.SetKeyStatus("EXPIRED", false) }})
 	s := w.mustRun(keepingFindings)
-	if got := s.Known.Of("expired", "EXPIRED"); s.Changed != 1 || got != run.Unsure || slices.Contains(dueKeys(s), "EXPIRED expire") {
+	if got := s.KeyStatuses.Of("expired", "EXPIRED"); s.Changed != 1 || got != run.Unknown || slices.Contains(dueKeys(s), "EXPIRED expire") {
 		t.Errorf("%d changed; the key stands at %d, want unsure", s.Changed, got)
 	}
 
@@ -140,7 +140,7 @@ func TestNothingIsKnownOfWhatChangesMeanwhile(t *testing.T) {
 	lagging.mustRun(keepingFindings)
 	lagging.sleep(5 * time.Minute)
 	s = lagging.mustRun(keepingFindings)
-	if got := s.Known.Of("expired", "EXPIRED"); got != run.Unsure || slices.Contains(dueKeys(s), "EXPIRED expire") {
+	if got := s.KeyStatuses.Of("expired", "EXPIRED"); got != run.Unknown || slices.Contains(dueKeys(s), "EXPIRED expire") {
 		t.Errorf("a key that IAM still shows as Active stands at %d, want unsure; due are %q", got, dueKeys(s))
 	}
 }
@@ -154,8 +154,8 @@ func TestTheReportIsNotTakenForWhatIsSo(t *testing.T) {
 		r.Report = &inventory.CredentialReport{IAM: w.iam(), Sleep: func(context.Context, time.Duration) error { return nil }, Log: slog.New(slog.DiscardHandler)}
 	}
 	s := w.mustRun(keepingFindings, byReport)
-	for user, want := range map[string]run.Standing{"good": run.Unread, "no such user": run.Unread, "two": run.Resolved} {
-		if got := s.Known.Of(user, "KEY"); got != want {
+	for user, want := range map[string]run.KeyStatus{"good": run.NotRead, "no such user": run.NotRead, "two": run.Resolved} {
+		if got := s.KeyStatuses.Of(user, "KEY"); got != want {
 			t.Errorf("a key of %s stands at %d, want %d", user, got, want)
 		}
 	}

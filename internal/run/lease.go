@@ -25,7 +25,7 @@ func (p *pass) underLease(ctx context.Context, work func(context.Context) error)
 	if err != nil {
 		err = fmt.Errorf("keep other runs off account %s: %w", p.Account.ID, err)
 	} else {
-		err = p.afterOthers(held, work)
+		err = p.afterOtherCredentials(held, work)
 	}
 	p.release(ctx, lease)
 	if lost := lease.Lost(); lost != nil {
@@ -51,7 +51,7 @@ const longestRun = time.Hour
 
 // afterOthers does the work unless another run has done it since this one
 // began, as happens if a schedule fires twice.
-func (p *pass) afterOthers(ctx context.Context, work func(context.Context) error) error {
+func (p *pass) afterOtherCredentials(ctx context.Context, work func(context.Context) error) error {
 	runs, ok := p.Store.(ledger.Runs)
 	if !ok {
 		return work(ctx)
@@ -66,11 +66,11 @@ func (p *pass) afterOthers(ctx context.Context, work func(context.Context) error
 		p.Log.InfoContext(ctx, p.summary.Skipped)
 		return nil
 	}
-	p.reader.After, p.last = last.CameTo, last
+	p.reader.After, p.last = last.ResumeAfter, last
 	if err := work(ctx); err != nil {
 		return err
 	}
-	err = runs.SetLastRun(ctx, p.Account.ID, ledger.LastRun{Ended: p.Now().UTC(), CameTo: p.cameTo, Run: p.ID, ExemptionsTold: p.last.ExemptionsTold})
+	err = runs.SetLastRun(ctx, p.Account.ID, ledger.LastRun{Ended: p.Now().UTC(), ResumeAfter: p.resumeAfter, Run: p.ID, ExemptionsNotified: p.last.ExemptionsNotified})
 	if err != nil {
 		return fmt.Errorf("record that this run has ended: %w", err)
 	}

@@ -19,7 +19,7 @@ import (
 //
 // That we may not ask for them, or that AWS takes too long, is a note in the
 // report; what else goes wrong is a problem.
-func BeginOthers(ctx context.Context, from *inventory.CredentialReport) (add func(*report.Report)) {
+func StartCredentialReport(ctx context.Context, from *inventory.CredentialReport) (add func(*report.Report)) {
 	if from == nil {
 		return func(r *report.Report) { r.Scope = report.AccessKeysOnly }
 	}
@@ -30,11 +30,11 @@ func BeginOthers(ctx context.Context, from *inventory.CredentialReport) (add fun
 	)
 	go func() {
 		defer close(done)
-		found, err = from.Others(ctx)
+		found, err = from.OtherCredentials(ctx)
 	}()
 	return func(r *report.Report) {
 		<-done
-		r.Scope = report.EveryCredential
+		r.Scope = report.AllCredentials
 		const missing = "root access keys, console passwords and signing certificates are not shown"
 		switch {
 		case inventory.IsDenied(err):

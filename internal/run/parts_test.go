@@ -22,16 +22,16 @@ func TestAPartIsAskedForAgain(t *testing.T) {
 	w.sleep(time.Minute)
 	w.mustRun(as("larger.first"))
 	w.sleep(time.Minute)
-	if s := w.mustRun(as("larger.again")); !s.Begun || s.Disabled != 0 {
-		t.Errorf("begun %t, disabled %d", s.Begun, s.Disabled)
+	if s := w.mustRun(as("larger.again")); !s.Started || s.Disabled != 0 {
+		t.Errorf("begun %t, disabled %d", s.Started, s.Disabled)
 	}
 	wantLines(t, w.slack) // the final notice was given by the first
 	w.sleep(time.Minute)
 	for _, id := range []string{"other.first", "other"} {
 		s, err := w.run(as(id))
 		// It is no failure: whoever asked need not ask again.
-		if s.Begun || err != nil || s.Failed != 0 || !strings.Contains(s.Skipped, "nothing is left to do") || !strings.Contains(s.String(), s.Skipped) {
-			t.Errorf("%s: begun %t, %d failed, skipped %q, error %v", id, s.Begun, s.Failed, s.Skipped, err)
+		if s.Started || err != nil || s.Failed != 0 || !strings.Contains(s.Skipped, "nothing is left to do") || !strings.Contains(s.String(), s.Skipped) {
+			t.Errorf("%s: begun %t, %d failed, skipped %q, error %v", id, s.Started, s.Failed, s.Skipped, err)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 // personal is a channel that writes to those who have a Slack tag.
 type personal struct{ *channel }
 
-func (personal) Tells(n notify.Notice) bool { return n.SlackTag != "" }
+func (personal) Accepts(n notify.Notice) bool { return n.SlackTag != "" }
 
 // only gives a run one channel.
 func only(c notify.Channel) func(*run.Runner) {

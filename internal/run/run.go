@@ -78,7 +78,7 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 	working, cancel := p.Budget.Context(ctx, budget.Record, p.started)
 	defer cancel()
 	err := p.underLease(working, func(ctx context.Context) error {
-		p.summary.Begun = true
+		p.summary.Started = true
 		if err := p.load(ctx); err != nil {
 			return err
 		}
@@ -99,22 +99,22 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 // pass is the working state of one run.
 type pass struct {
 	Runner
-	began   time.Time // when the process was asked to run
-	started time.Time // the moment that keys are judged at
-	cameTo  string    // the user that the reading came to, if time was up
-	last    ledger.LastRun
-	reader  inventory.Reader
-	tells   map[string]bool // the channels that reach people
-	policy  audit.Policy
+	began       time.Time // when the process was asked to run
+	started     time.Time // the moment that keys are judged at
+	resumeAfter string    // the user that the reading came to, if time was up
+	last        ledger.LastRun
+	reader      inventory.Reader
+	deliverable map[string]bool // the channels that reach people
+	policy      audit.Policy
 
-	mu      sync.Mutex // guards what follows
-	records map[string]*ledger.Record
-	damaged map[string]bool // keys whose record cannot be understood
-	steps   []*step
-	mended  []*ledger.Record // of keys whose exemption is honoured again
-	finals  []*ledger.Record // final notices owed, of this run and earlier ones
-	known   Known
-	summary Summary
+	mu       sync.Mutex // guards what follows
+	records  map[string]*ledger.Record
+	damaged  map[string]bool // keys whose record cannot be understood
+	steps    []*step
+	mended   []*ledger.Record // of keys whose exemption is honoured again
+	finals   []*ledger.Record // final notices owed, of this run and earlier ones
+	statuses KeyStatuses
+	summary  Summary
 }
 
 // step is one key that something may have to be done about.
@@ -146,17 +146,17 @@ func (r Runner) newPass() *pass {
 			Now:         now,
 			Everything:  r.Table,
 		},
-		known:   newKnown(r.Report != nil),
-		records: map[string]*ledger.Record{},
-		damaged: map[string]bool{},
-		tells:   map[string]bool{},
+		statuses:    newKeyStatuses(r.Report != nil),
+		records:     map[string]*ledger.Record{},
+		damaged:     map[string]bool{},
+		deliverable: map[string]bool{},
 	}
 	if p.Breaker == nil {
 		p.Breaker = &outbox.Breaker{}
 	}
 	for _, c := range r.Channels {
-		if notify.TellsPeople(c) {
-			p.tells[c.Name()] = true
+		if notify.Delivers(c) {
+			p.deliverable[c.Name()] = true
 		}
 	}
 	p.summary = Summary{Schema: report.Schema, Run: r.ID, Account: r.Account, At: now, DryRun: r.DryRun, Silent: len(r.Channels) == 0, Tally: report.NewTally()}
@@ -233,7 +233,7 @@ func (p *pass) read(ctx context.Context) {
 	reading, cancel := p.Budget.Context(ctx, budget.Read, p.Now())
 	defer cancel()
 	p.reader.MayStart = func() bool { return p.Budget.MayBegin(budget.Read, p.Now()) }
-	err := p.reader.Read(reading, func(s inventory.Subject) {
+	err := p.reader.Read(reading, func(s inventory.UserKeys) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.judge(ctx, s)
@@ -241,26 +241,26 @@ func (p *pass) read(ctx context.Context) {
 			p.Progress(p.summary.Users)
 		}
 	})
-	p.known.whole = err == nil
+	p.statuses.whole = err == nil
 	if err != nil && !p.Budget.MayBegin(budget.Read, p.Now()) {
-		p.summary.Incomplete = true
+		p.summary.TimedOut = true
 	}
 	var unfinished *inventory.UnfinishedError
 	switch {
 	case errors.As(err, &unfinished):
 		p.problem(account.Problem{Text: fmt.Sprintf("%s, %s in; the next run begins behind it", awserr.Message(err), text.Count(p.summary.Users, "user"))})
-		p.cameTo = unfinished.Last
+		p.resumeAfter = unfinished.Last
 	case err != nil:
 		p.problem(account.Problem{Text: fmt.Sprintf("%s; users after the first %d were not seen", awserr.Message(err), p.summary.Users)})
 	}
 }
 
 // judge takes in one user. The lock is held.
-func (p *pass) judge(ctx context.Context, s inventory.Subject) {
+func (p *pass) judge(ctx context.Context, s inventory.UserKeys) {
 	p.summary.Users++
-	p.know(s)
-	if s.Passed != nil {
-		p.summary.CountPassed(s.Passed.Active, s.Passed.Inactive)
+	p.recordReadability(s)
+	if s.Skipped != nil {
+		p.summary.CountPassed(s.Skipped.Active, s.Skipped.Inactive)
 		return
 	}
 	if s.Err != nil {
@@ -275,7 +275,7 @@ func (p *pass) judge(ctx context.Context, s inventory.Subject) {
 		if key.Err != nil && audit.NeedsLastUse(key.Key, time.Time{}, p.Config.Rules, p.started) {
 			continue
 		}
-		v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Under(p.Config.Exemptions, p.started), p.Config.Rules, p.started)
+		v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Apply(p.Config.Exemptions, p.started), p.Config.Rules, p.started)
 		p.summary.Count(v)
 		p.takeExemption(ctx, s.User, key, v)
 		p.Log.DebugContext(ctx, "judged a key", "user", s.User.Name, "key", key.ID, "verdict", v.State.String(),
@@ -343,7 +343,7 @@ func (p *pass) decideByHistory(key audit.Key, v audit.Verdict, now time.Time) au
 	var history audit.History
 	if record := p.records[key.ID]; record != nil {
 		disabled := record.Disabled()
-		if disabled != nil && key.Status == audit.Active && now.Sub(disabled.At) < enforce.Lag {
+		if disabled != nil && key.Status == audit.Active && now.Sub(disabled.At) < enforce.ConsistencyWindow {
 			return audit.Decision{Hold: audit.HeldAsJustChanged}
 		}
 		history = p.historyOf(*record)
@@ -372,7 +372,7 @@ func (p *pass) enforcer() enforce.Enforcer {
 		Run:    p.ID,
 		Due:    p.due,
 		Decide: func(user audit.User, key audit.Key, now time.Time) (audit.Verdict, audit.Decision) {
-			v := audit.Judge(key, audit.ExemptionOf(user, key.ID).Under(p.Config.Exemptions, now), p.Config.Rules, now)
+			v := audit.Judge(key, audit.ExemptionOf(user, key.ID).Apply(p.Config.Exemptions, now), p.Config.Rules, now)
 			return v, p.decideLocking(user, key, v, now)
 		},
 	}
@@ -420,7 +420,7 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	if !p.Budget.MayBegin(budget.Disable, p.Now()) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.summary.Incomplete = true
+		p.summary.TimedOut = true
 		p.problemLocked(account.Problem{User: s.user.Name, KeyID: s.key.ID,
 			Text: fmt.Sprintf("time was up before key %s of user %s could be disabled; it is left to the next run", s.key.ID, s.user.Name)})
 		return
@@ -495,7 +495,7 @@ func (p *pass) finish() (Summary, error) {
 			p.summary.NoticesPending++
 		}
 	}
-	p.summary.Known = p.knownInTheEnd()
+	p.summary.KeyStatuses = p.keyStatuses()
 	p.summary.sort()
 	return p.summary, p.summary.Err()
 }

@@ -65,7 +65,7 @@ func TestAWholeRun(t *testing.T) {
 	}
 
 	wantStates := map[audit.State]int{
-		audit.Good: 2, audit.Stagnant: 1, audit.Old: 2, audit.StagnantExpire: 1, audit.Expire: 2, audit.Disabled: 1,
+		audit.Good: 2, audit.Idle: 1, audit.Aging: 2, audit.IdleExpired: 1, audit.Expired: 2, audit.Disabled: 1,
 	}
 	if s.Users != 9 || s.Keys != 9 || !maps.Equal(s.States, wantStates) || s.Exempt != 1 {
 		t.Errorf("%d users, %d keys, %v, %d exempt; want 9, 9, %v, 1", s.Users, s.Keys, s.States, s.Exempt, wantStates)
@@ -322,7 +322,7 @@ func TestAuditOnlyReads(t *testing.T) {
 	if !slices.IsSortedFunc(found.Rows, func(a, b report.Row) int { return strings.Compare(a.User+a.KeyID, b.User+b.KeyID) }) {
 		t.Error("the rows are not in order")
 	}
-	if !found.HasState([]audit.State{audit.Expire}) || found.HasState(nil) {
+	if !found.HasState([]audit.State{audit.Expired}) || found.HasState(nil) {
 		t.Error("HasState does not tell what was found")
 	}
 

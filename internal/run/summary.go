@@ -22,7 +22,7 @@ type Summary struct {
 	Finished time.Time       `json:"finished"`
 	DryRun   bool            `json:"dry_run"`
 	// Begun: the account was entered, and no other run kept this one off it.
-	Begun bool `json:"begun"`
+	Started bool `json:"started"`
 	// Silent: no channel is configured, so that nobody was notified.
 	Silent bool `json:"silent"`
 	// Skipped says why there was nothing to do, as another run has done it; the
@@ -33,7 +33,7 @@ type Summary struct {
 	account.Counts
 
 	// Incomplete: time was up before everything was read or done.
-	Incomplete bool `json:"incomplete"`
+	TimedOut bool `json:"timed_out"`
 	// APICalls counts the calls to AWS, each attempt, and Throttles those of
 	// them that were turned away as too many. Both are set by who connected.
 	APICalls  int `json:"api_calls"`
@@ -55,9 +55,9 @@ type Summary struct {
 	// Rows is kept only where the table is wanted.
 	Rows []report.Row `json:"-"`
 	// Known is kept only where findings are.
-	Known *Known `json:"-"`
+	KeyStatuses *KeyStatuses `json:"-"`
 	// Untold is what a dry run would have left for a digest.
-	Untold []outbox.Item `json:"-"`
+	Undelivered []outbox.Item `json:"-"`
 }
 
 // SilentLine says in a summary that nobody was notified.
@@ -92,14 +92,14 @@ func (s *Summary) Fail(problems ...account.Problem) {
 }
 
 // errNotWhole heads the error of a run that did not do all it should.
-var errNotWhole = errors.New("the run was not whole")
+var errIncomplete = errors.New("the run was not whole")
 
 // Err returns an error that says what was not done, nil if all was.
 func (s Summary) Err() error {
 	if len(s.Problems) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s", errNotWhole, s.firstProblems())
+	return fmt.Errorf("%w: %s", errIncomplete, s.firstProblems())
 }
 
 // firstProblems is the problems in one line, as many as a reader can take in.

@@ -31,9 +31,9 @@ func (p *pass) notify(ctx context.Context) {
 	}
 	result := p.deliver(ctx, p.Budget.End(budget.Notify, p.Now()), warnings, joined(p.summary.Announcement, AboutExemptions(false, p.summary)))
 	if result.Announced && p.summary.ToldOfAllOpenExemptions() {
-		p.last.ExemptionsTold = p.started
+		p.last.ExemptionsNotified = p.started
 	}
-	if len(p.tells) > 0 && !p.DryRun {
+	if len(p.deliverable) > 0 && !p.DryRun {
 		p.summary.Warned = len(result.Warned)
 	}
 }
@@ -52,7 +52,7 @@ func (p *pass) warnings() []*step {
 // deliver hands the warnings, the pending final notices and the announcement to
 // every channel, and adds the result to the summary.
 func (p *pass) deliver(ctx context.Context, deadline time.Time, warnings []*step, announcement string) outbox.Result {
-	bulletin := p.Config.NewBulletin()
+	bulletin := p.Config.NewBatch()
 	bulletin.Account, bulletin.Run, bulletin.Announcement = p.Account, p.ID, announcement
 	var items []outbox.Item
 	for _, s := range warnings {
@@ -81,7 +81,7 @@ func (p *pass) markWarned(s *step) ledger.Change {
 		if err := p.reopened(r); err != nil {
 			return err
 		}
-		r.MarkWarned(p.Now().UTC(), r.Warnings().Told(s.verdict, p.Config.Rules, s.decision, p.started))
+		r.MarkWarned(p.Now().UTC(), r.Warnings().Add(s.verdict, p.Config.Rules, s.decision, p.started))
 		return nil
 	}
 }
@@ -107,20 +107,20 @@ func (p *pass) warning(s *step) notify.Notice {
 	case s.verdict.State.PastLimit() && s.decision.Hold != audit.HeldForNotice:
 		n.Kind, n.DaysLeft = notify.PastLimit, 0
 		if s.decision.Hold != audit.HeldByPolicy {
-			n.Aside = "It was not disabled: " + s.decision.Hold.Because(s.verdict) + "."
+			n.Note = "It was not disabled: " + s.decision.Hold.Because(s.verdict) + "."
 		}
 	case s.decision.OtherDaysLeft < n.DaysLeft:
-		n.Sooner = &notify.Sooner{Reason: otherReason(n.Reason), DaysLeft: s.decision.OtherDaysLeft}
+		n.EarlierLimit = &notify.EarlierLimit{Reason: otherReason(n.Reason), DaysLeft: s.decision.OtherDaysLeft}
 	}
 	n.Disables = n.Kind == notify.Expiring && p.policy.AutoExpire && !s.verdict.Doubt
 	if s.verdict.Doubt && n.Kind == notify.Expiring && p.policy.AutoExpire {
-		n.Aside = aboutDoubt(s.verdict)
+		n.Note = aboutDoubt(s.verdict)
 	}
 	at := n.At
 	if n.Kind == notify.PastLimit {
 		at = time.Time{} // nobody knows
 	}
-	n.Aside = strings.TrimSpace(n.Aside + " " + aboutRefusal(s.verdict, at, p.policy.AutoExpire))
+	n.Note = strings.TrimSpace(n.Note + " " + aboutRefusal(s.verdict, at, p.policy.AutoExpire))
 	return n
 }
 
@@ -136,7 +136,7 @@ func (p *pass) finalNotice(s *step) func(audit.User, audit.Verdict) notify.Notic
 		n := p.notice(s, user, v)
 		n.Kind = notify.Disabled
 		if v.Refused() {
-			n.Aside = "Its exemption was not honoured: " + v.Exemption.Refusal.String() + "."
+			n.Note = "Its exemption was not honoured: " + v.Exemption.Refusal.String() + "."
 		}
 		return n
 	}
@@ -144,7 +144,7 @@ func (p *pass) finalNotice(s *step) func(audit.User, audit.Verdict) notify.Notic
 
 func (p *pass) notice(s *step, user audit.User, v audit.Verdict) notify.Notice {
 	n := p.noticeOf(user, s.key, v)
-	n.NameKey = s.keys > 1
+	n.ShowKeyID = s.keys > 1
 	return n
 }
 

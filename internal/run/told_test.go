@@ -390,8 +390,8 @@ func TestTheDaysToldAreTheDaysThereAre(t *testing.T) {
 					switch {
 					case n.Kind == notify.Disabled:
 						gone = i
-					case n.Sooner != nil:
-						told[i] = min(n.DaysLeft, n.Sooner.DaysLeft)
+					case n.EarlierLimit != nil:
+						told[i] = min(n.DaysLeft, n.EarlierLimit.DaysLeft)
 					default:
 						told[i] = n.DaysLeft
 					}

@@ -195,7 +195,7 @@ type channel struct {
 	hang bool   // Send answers nothing until its context ends
 
 	mu        sync.Mutex
-	bulletins []notify.Bulletin
+	bulletins []notify.Batch
 	told      []notify.Notice
 	said      []string // announcements
 }
@@ -205,7 +205,7 @@ func (c *channel) ID() string   { return cmp.Or(c.id, c.name) }
 
 func (c *channel) TagProblems(n notify.Notice) []notify.TagProblem { return notify.MissingName(n) }
 
-func (c *channel) Compose(b notify.Bulletin) []notify.Message {
+func (c *channel) Compose(b notify.Batch) []notify.Message {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.bulletins = append(c.bulletins, b)

@@ -151,7 +151,7 @@ func descriptionOf(row report.Row) string {
 // limitOf is the limit that the key's state is named for.
 func limitOf(row report.Row) time.Time {
 	if row.Reason == audit.Inactivity {
-		return row.StagnatesAt
+		return row.IdleLimitAt
 	}
 	return row.ExpiresAt
 }

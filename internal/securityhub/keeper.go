@@ -35,10 +35,10 @@ var _ Hub = (*awshub.Client)(nil)
 
 // mostAtOnce is how many findings a call takes, or a page has.
 // https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchImportFindings.html
-const mostAtOnce = 100
+const maxPerCall = 100
 
 // Keeper keeps the findings of one account.
-type Keeper struct {
+type Syncer struct {
 	Hub  Hub
 	Home Home
 	// Rules are those that keys were judged by, at Now (UTC).
@@ -54,7 +54,7 @@ type Keeper struct {
 }
 
 // Kept counts what was done.
-type Kept struct {
+type SyncResult struct {
 	// Sent were new or had changed, Archived are resolved, Same needed nothing.
 	Sent, Archived, Same int
 }
@@ -63,10 +63,10 @@ type Kept struct {
 // same result as once. A finding is archived only where the key was read and
 // needs nothing, or is gone: never for want of knowledge. What could not be
 // done is among the problems.
-func (k Keeper) Keep(ctx context.Context, known run.Known) (Kept, []account.Problem) {
+func (k Syncer) Sync(ctx context.Context, known run.KeyStatuses) (SyncResult, []account.Problem) {
 	kept, err := k.active(ctx)
 	if err != nil {
-		return Kept{}, []account.Problem{{Text: "read the findings that Security Hub has: " + k.explain(hinted(err))}}
+		return SyncResult{}, []account.Problem{{Text: "read the findings that Security Hub has: " + k.explain(hinted(err))}}
 	}
 	due := map[string]types.AwsSecurityFinding{}
 	for _, row := range known.Due {
@@ -75,7 +75,7 @@ func (k Keeper) Keep(ctx context.Context, known run.Known) (Kept, []account.Prob
 	}
 	archive, problems := k.resolve(ctx, kept, due, known)
 
-	var done Kept
+	var done SyncResult
 	var send []types.AwsSecurityFinding
 	for id, f := range due {
 		was, found := kept[id]
@@ -91,7 +91,7 @@ func (k Keeper) Keep(ctx context.Context, known run.Known) (Kept, []account.Prob
 	done.Sent, done.Archived = len(send), len(archive)
 	send = append(send, archive...)
 	slices.SortFunc(send, func(a, b types.AwsSecurityFinding) int { return cmp.Compare(aws.ToString(a.Id), aws.ToString(b.Id)) })
-	for batch := range slices.Chunk(send, mostAtOnce) {
+	for batch := range slices.Chunk(send, maxPerCall) {
 		problems = append(problems, k.send(ctx, batch)...)
 	}
 	return done, problems
@@ -100,7 +100,7 @@ func (k Keeper) Keep(ctx context.Context, known run.Known) (Kept, []account.Prob
 // resolve returns, as they are to be, the findings about whose keys nothing is
 // to be done any more. Where the run did not read a key itself, it is looked at,
 // and added to those that are due if it is.
-func (k Keeper) resolve(ctx context.Context, kept, due map[string]types.AwsSecurityFinding, known run.Known) (archive []types.AwsSecurityFinding, problems []account.Problem) {
+func (k Syncer) resolve(ctx context.Context, kept, due map[string]types.AwsSecurityFinding, known run.KeyStatuses) (archive []types.AwsSecurityFinding, problems []account.Problem) {
 	var mu sync.Mutex // guards due, archive and problems
 	var looking errgroup.Group
 	looking.SetLimit(max(1, k.Concurrency))
@@ -113,12 +113,12 @@ func (k Keeper) resolve(ctx context.Context, kept, due map[string]types.AwsSecur
 		}
 		user, keyID := userAndKey(f)
 		switch known.Of(user, keyID) {
-		case run.Unsure:
+		case run.Unknown:
 		case run.Resolved:
 			mu.Lock()
 			archive = append(archive, resolved(f, k.Now))
 			mu.Unlock()
-		case run.Unread:
+		case run.NotRead:
 			looking.Go(func() error {
 				row, err := k.Look(ctx, user, keyID)
 				mu.Lock()
@@ -150,8 +150,8 @@ var errPages = errors.New("the answer says that the next page is this one again"
 // active are the findings of Sleuth's in the account that are not archived, by
 // id. A page that names itself as the next one is an error: the SDK's paginator
 // would end there, and what the pages after it hold would be taken for unknown.
-func (k Keeper) active(ctx context.Context) (map[string]types.AwsSecurityFinding, error) {
-	in := &awshub.GetFindingsInput{MaxResults: aws.Int32(mostAtOnce), Filters: &types.AwsSecurityFindingFilters{
+func (k Syncer) active(ctx context.Context) (map[string]types.AwsSecurityFinding, error) {
+	in := &awshub.GetFindingsInput{MaxResults: aws.Int32(maxPerCall), Filters: &types.AwsSecurityFindingFilters{
 		GeneratorId: equal(GeneratorID), ProductArn: equal(k.Home.productARN()), AwsAccountId: equal(k.Home.Account.ID),
 		RecordState: equal(string(types.RecordStateActive)),
 	}}
@@ -185,7 +185,7 @@ func (h Home) owns(f types.AwsSecurityFinding) bool {
 
 // send sends a batch. A finding that Security Hub does not take is a problem of
 // its key alone.
-func (k Keeper) send(ctx context.Context, batch []types.AwsSecurityFinding) (problems []account.Problem) {
+func (k Syncer) send(ctx context.Context, batch []types.AwsSecurityFinding) (problems []account.Problem) {
 	out, err := k.Hub.BatchImportFindings(ctx, &awshub.BatchImportFindingsInput{Findings: batch})
 	if err != nil {
 		return []account.Problem{{Text: fmt.Sprintf("send %s to Security Hub: %s", count(len(batch)), k.explain(hinted(err)))}}
@@ -212,7 +212,7 @@ func refused(failure types.ImportFindingsError, batch []types.AwsSecurityFinding
 	return problem
 }
 
-func (k Keeper) explain(err error) string {
+func (k Syncer) explain(err error) string {
 	if k.Explain == nil {
 		return err.Error()
 	}

@@ -100,13 +100,13 @@ func (w *world) runner() run.Runner {
 }
 
 // keep makes a run, and keeps the findings by it.
-func (w *world) keep() (securityhub.Kept, []account.Problem) {
+func (w *world) keep() (securityhub.SyncResult, []account.Problem) {
 	w.t.Helper()
 	runner := w.runner()
 	summary, _ := runner.Run(w.t.Context())
-	return securityhub.Keeper{
+	return securityhub.Syncer{
 		Hub: w.hub, Home: w.home, Rules: w.cfg.Rules, Now: w.now, Look: runner.Look, Concurrency: 4,
-	}.Keep(w.t.Context(), *summary.Known)
+	}.Sync(w.t.Context(), *summary.KeyStatuses)
 }
 
 // mustKeep is keep where all has to go well.
@@ -116,7 +116,7 @@ func (w *world) mustKeep(sent, archived, same int) {
 	if len(problems) > 0 {
 		w.t.Fatalf("problems: %v", problems)
 	}
-	if want := (securityhub.Kept{Sent: sent, Archived: archived, Same: same}); kept != want {
+	if want := (securityhub.SyncResult{Sent: sent, Archived: archived, Same: same}); kept != want {
 		w.t.Errorf("kept %+v, want %+v", kept, want)
 	}
 }
@@ -296,7 +296,7 @@ func TestFindingsWithoutKnowledgeStay(t *testing.T) {
 			before := w.found()[key]
 			spoil(w)
 			kept, problems := w.keep()
-			if kept != (securityhub.Kept{}) || len(problems) > 0 {
+			if kept != (securityhub.SyncResult{}) || len(problems) > 0 {
 				t.Errorf("kept %+v, problems %v", kept, problems)
 			}
 			if after := w.found()[key]; !maps.EqualFunc(before, after, func(a, b any) bool { return fmt.Sprint(a) == fmt.Sprint(b) }) {
@@ -457,8 +457,8 @@ func TestWhatSecurityHubRefuses(t *testing.T) {
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	w := onFake(t)
-	row := report.Row{User: "a\n\u202eb\x1b[31m", KeyID: "KEY", State: audit.Old, Reason: audit.CreationAge, Created: w.now, ExpiresAt: w.now.Add(day)}
-	_, problems := securityhub.Keeper{Hub: w.hub, Home: w.home, Rules: w.cfg.Rules, Now: w.now}.Keep(t.Context(), run.Known{Due: []report.Row{row}})
+	row := report.Row{User: "a\n\u202eb\x1b[31m", KeyID: "KEY", State: audit.Aging, Reason: audit.CreationAge, Created: w.now, ExpiresAt: w.now.Add(day)}
+	_, problems := securityhub.Syncer{Hub: w.hub, Home: w.home, Rules: w.cfg.Rules, Now: w.now}.Sync(t.Context(), run.KeyStatuses{Due: []report.Row{row}})
 	if len(problems) > 0 || len(w.account.Findings()) != 1 {
 		t.Fatalf("problems %v, findings %v", problems, w.account.Findings())
 	}

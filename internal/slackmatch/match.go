@@ -11,13 +11,13 @@ import (
 )
 
 // Directory is a workspace's users, by what they can be found by.
-type Directory struct {
+type Index struct {
 	byEmail, byName map[string][]slack.User
 }
 
 // NewDirectory indexes Slack users. Deleted users and bots are left out.
-func NewDirectory(users []slack.User) Directory {
-	d := Directory{byEmail: map[string][]slack.User{}, byName: map[string][]slack.User{}}
+func NewIndex(users []slack.User) Index {
+	d := Index{byEmail: map[string][]slack.User{}, byName: map[string][]slack.User{}}
 	for _, u := range users {
 		if u.Deleted || u.Bot {
 			continue
@@ -41,7 +41,7 @@ func NewDirectory(users []slack.User) Directory {
 // Find suggests whom a user is: by address, or by the Name tag or the user
 // name. Where two could be meant, neither is: a wrong tag would tell the wrong
 // person.
-func (d Directory) Find(user audit.User) (person slack.User, found bool) {
+func (d Index) Find(user audit.User) (person slack.User, found bool) {
 	for _, address := range []string{user.Email(), user.Name} {
 		if people := d.byEmail[strings.ToLower(address)]; len(people) == 1 {
 			return people[0], true

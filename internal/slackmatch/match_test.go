@@ -10,7 +10,7 @@ import (
 
 func TestFind(t *testing.T) {
 	t.Parallel()
-	directory := slackmatch.NewDirectory([]slack.User{
+	directory := slackmatch.NewIndex([]slack.User{
 		{ID: "U1", Name: "tfunke", RealName: "Tobias Funke", Email: "tobias@example.com"},
 		{ID: "U2", Name: "lucille", RealName: "Lucille Austero", Email: "l.austero@example.com"},
 		{ID: "U3", Name: "lbluth", RealName: "Lucille Bluth", DisplayName: "lucille"},

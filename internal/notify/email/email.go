@@ -59,7 +59,7 @@ type Mailer struct {
 
 var (
 	_ notify.Channel   = (*Mailer)(nil)
-	_ notify.Selective = (*Mailer)(nil)
+	_ notify.Filtered  = (*Mailer)(nil)
 	_ notify.TagReader = (*Mailer)(nil)
 )
 
@@ -89,13 +89,13 @@ func (*Mailer) ID() string { return notify.ChannelID(Name, "") }
 func (m *Mailer) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "mail from "+m.from) }
 
 // Tells implements notify.Selective: a notice whose owner has an address.
-func (*Mailer) Tells(n notify.Notice) bool { return n.Email != "" }
+func (*Mailer) Accepts(n notify.Notice) bool { return n.Email != "" }
 
 // TagProblems implements notify.TagReader: a mail begins with the person's name.
 func (*Mailer) TagProblems(n notify.Notice) []notify.TagProblem { return notify.MissingName(n) }
 
 // Compose implements notify.Channel: a mail to each person.
-func (*Mailer) Compose(b notify.Bulletin) []notify.Message {
+func (*Mailer) Compose(b notify.Batch) []notify.Message {
 	var messages []notify.Message
 	for _, letter := range b.Letters(func(n notify.Notice) string { return n.Email }) {
 		messages = append(messages, compose(b, letter)...)
@@ -105,14 +105,14 @@ func (*Mailer) Compose(b notify.Bulletin) []notify.Message {
 
 // compose writes a letter, as several if it is longer than a mail may be. The
 // notice of a letter in pieces counts as sent with the last of them.
-func compose(b notify.Bulletin, letter notify.Letter) []notify.Message {
-	written := b.Words.Personal(b, letter, text.OneLine)
+func compose(b notify.Batch, letter notify.DirectMessage) []notify.Message {
+	written := b.Templates.Personal(b, letter, text.OneLine)
 	if half := len(letter.Notices) / 2; half > 0 && len(written) > maxBody {
 		first, second := letter, letter
 		first.Notices, second.Notices = letter.Notices[:half], letter.Notices[half:]
 		return append(compose(b, first), compose(b, second)...)
 	}
-	subject := text.Shorten(b.Words.Subject(b, letter, text.OneLine), maxSubject)
+	subject := text.Shorten(b.Templates.Subject(b, letter, text.OneLine), maxSubject)
 	var messages []notify.Message
 	for _, piece := range text.Pieces(text.Lines(written), maxBody) {
 		if strings.TrimSpace(piece) != "" { // SES takes no empty text

@@ -26,7 +26,7 @@ func TestOneMailAPerson(t *testing.T) {
 	mailer := newMailer(t, s.client(), email.Options{})
 	at := time.Date(2026, 11, 30, 14, 0, 0, 0, time.UTC)
 	one, two := account.Account{ID: "111111111111", Alias: "one"}, account.Account{ID: "222222222222", Alias: "two"}
-	bulletin := notify.Bulletin{
+	bulletin := notify.Batch{
 		Digest:   "2 AWS accounts",
 		Creation: notify.Heading{Title: "Key Rotation", Text: "Run aws-vault rotate."},
 		Notices: []notify.Notice{
@@ -36,9 +36,9 @@ func TestOneMailAPerson(t *testing.T) {
 			{KeyID: "K4", User: "carol", Account: two, Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge, DaysLeft: 3},
 		},
 	}
-	delivery := notify.Deliver(t.Context(), []notify.Post{{Channel: mailer, Bulletin: bulletin}},
+	delivery := notify.Deliver(t.Context(), []notify.Post{{Channel: mailer, Batch: bulletin}},
 		func(context.Context, notify.Channel, notify.Message) error { return nil })[0]
-	if delivery.Sent != 2 || delivery.Told != 3 || len(delivery.Failures) > 0 {
+	if delivery.Sent != 2 || delivery.Notices != 3 || len(delivery.Failures) > 0 {
 		t.Fatalf("%+v, want 2 mails that tell 3 notices", delivery)
 	}
 	mails := map[string]string{}
@@ -66,13 +66,13 @@ func TestOneMailAPerson(t *testing.T) {
 // A template cannot break out of the subject, whatever is in it.
 func TestSubjectIsOneShortLine(t *testing.T) {
 	t.Parallel()
-	words, problems := notify.ParseWords(notify.Templates{Subject: "{{.Name}}\r\nBcc: all@example.com\n\n" + strings.Repeat("ä", 300)})
+	words, problems := notify.ParseTemplates(notify.TemplateTexts{Subject: "{{.Name}}\r\nBcc: all@example.com\n\n" + strings.Repeat("ä", 300)})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	subject := newMailer(t, nil, email.Options{}).Compose(notify.Bulletin{
-		Words:   words,
-		Notices: []notify.Notice{{KeyID: "K1", User: "ann", Name: "A\r\nCc: b@example.com", Email: "a@example.com", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge}},
+	subject := newMailer(t, nil, email.Options{}).Compose(notify.Batch{
+		Templates: words,
+		Notices:   []notify.Notice{{KeyID: "K1", User: "ann", Name: "A\r\nCc: b@example.com", Email: "a@example.com", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge}},
 	})[0].Subject
 	if strings.ContainsAny(subject, "\r\n") || len(subject) > 200 || !strings.HasSuffix(subject, "ä...") || !strings.HasPrefix(subject, "A  Cc: b@example.com") {
 		t.Errorf("subject is %q", subject)
@@ -83,7 +83,7 @@ func TestSubjectIsOneShortLine(t *testing.T) {
 // left out.
 func TestLongLetterIsSplit(t *testing.T) {
 	t.Parallel()
-	b := notify.Bulletin{Account: account.Account{ID: "123456789012"}}
+	b := notify.Batch{Account: account.Account{ID: "123456789012"}}
 	for i := range 4_000 {
 		b.Notices = append(b.Notices, notify.Notice{
 			KeyID: fmt.Sprintf("AKIA%016d", i), User: strings.Repeat("u", 64), Email: "a@example.com", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge,

@@ -54,7 +54,7 @@ type Bus struct {
 	now    func() time.Time
 }
 
-var _ notify.ForPrograms = (*Bus)(nil)
+var _ notify.MachineChannel = (*Bus)(nil)
 
 // New returns the channel for the bus with this ARN. The putter must work in
 // the bus's region, see RegionOf.
@@ -93,7 +93,7 @@ func (b *Bus) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "ev
 
 // Compose implements notify.Channel. A message is what fits into one call: its
 // body has an event on each line.
-func (*Bus) Compose(bulletin notify.Bulletin) []notify.Message {
+func (*Bus) Compose(bulletin notify.Batch) []notify.Message {
 	var messages []notify.Message
 	var batch []entry
 	var notices []notify.Notice

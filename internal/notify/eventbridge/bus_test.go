@@ -24,18 +24,18 @@ import (
 var noon = time.Date(2026, time.November, 30, 12, 0, 0, 123456789, time.FixedZone("east", 3600))
 
 // everyKind is a bulletin with a notice of every kind, as full as it can be.
-func everyKind() notify.Bulletin {
-	b := notify.Bulletin{Account: account.Account{ID: "123456789012", Alias: "acme"}, Run: "20261130T110000Z-ab12cd", Announcement: "No key was disabled."}
-	for _, kind := range []notify.Kind{notify.Expiring, notify.PastLimit, notify.Disabled, notify.Leaked, notify.Exposed} {
+func everyKind() notify.Batch {
+	b := notify.Batch{Account: account.Account{ID: "123456789012", Alias: "acme"}, Run: "20261130T110000Z-ab12cd", Announcement: "No key was disabled."}
+	for _, kind := range []notify.Kind{notify.Expiring, notify.PastLimit, notify.Disabled, notify.LeakedDisabled, notify.LeakedActive} {
 		n := notify.Notice{
 			KeyID: "AKIA-" + string(kind), User: "tobias", Name: "Tobias Funke", Email: "tobias@example.com", Kind: kind, Reason: audit.CreationAge,
-			Created: noon.AddDate(0, 0, -90), LastUsed: noon.AddDate(0, 0, -2), At: noon, Aside: "An aside.",
+			Created: noon.AddDate(0, 0, -90), LastUsed: noon.AddDate(0, 0, -2), At: noon, Note: "An aside.",
 		}
-		if kind == notify.Leaked || kind == notify.Exposed {
+		if kind == notify.LeakedDisabled || kind == notify.LeakedActive {
 			n.Reason = audit.Exposure
 		}
 		if kind == notify.Expiring {
-			n.DaysLeft, n.Sooner = 8, &notify.Sooner{Reason: audit.Inactivity, DaysLeft: 2}
+			n.DaysLeft, n.EarlierLimit = 8, &notify.EarlierLimit{Reason: audit.Inactivity, DaysLeft: 2}
 		}
 		b.Notices = append(b.Notices, n)
 	}
@@ -79,7 +79,7 @@ func TestEventsKeepToTheirSchema(t *testing.T) {
 	for i := range digest.Notices {
 		digest.Notices[i].Account = account.Account{ID: "210987654321"}
 	}
-	for name, bulletin := range map[string]notify.Bulletin{"full": everyKind(), "bare": bare, "digest": digest} {
+	for name, bulletin := range map[string]notify.Batch{"full": everyKind(), "bare": bare, "digest": digest} {
 		all := events(t, bus.Compose(bulletin))
 		if len(all) != 6 {
 			t.Fatalf("%s: %d events, want 6", name, len(all))
@@ -91,7 +91,7 @@ func TestEventsKeepToTheirSchema(t *testing.T) {
 				t.Errorf("%s: %v: %v", name, event, err)
 			}
 		}
-		want := []string{"Sleuth Announcement", "Sleuth Key Warning", "Sleuth Key Past Limit", "Sleuth Key Disabled", "Sleuth Key Leaked", "Sleuth Key Exposed"}
+		want := []string{"Sleuth Announcement", "Sleuth Key Warning", "Sleuth Key Past Limit", "Sleuth Key Disabled", "Sleuth Key Leaked And Disabled", "Sleuth Key Leaked And Still Active"}
 		if !slices.Equal(types, want) {
 			t.Errorf("%s: %q, want %q", name, types, want)
 		}
@@ -203,7 +203,7 @@ func TestBatchesAreSmallEnough(t *testing.T) {
 	t.Parallel()
 	b := channeltest.Crowd(25)
 	for i := range b.Notices {
-		b.Notices[i].Aside = strings.Repeat("x", 60<<10)
+		b.Notices[i].Note = strings.Repeat("x", 60<<10)
 	}
 	s := startService(t)
 	bus := quiet(t, s)
@@ -258,7 +258,7 @@ func TestALongAnnouncementIsSplit(t *testing.T) {
 func TestALongNoteIsShortened(t *testing.T) {
 	t.Parallel()
 	bulletin := everyKind()
-	bulletin.Notices[0].Aside = strings.Repeat("<", 300_000)
+	bulletin.Notices[0].Note = strings.Repeat("<", 300_000)
 	bus := quiet(t, startService(t))
 	for _, m := range bus.Compose(bulletin) {
 		if err := bus.Send(t.Context(), m); err != nil {
@@ -272,7 +272,7 @@ func TestPutFailure(t *testing.T) {
 	s := startService(t)
 	bus := quiet(t, s)
 	failure := eventbridge.Failure{
-		Run: "a-run", Account: account.Account{ID: "123456789012"}, At: noon, Begun: true, Failed: 7, Users: 3, Keys: 4, Warned: 1, Disabled: 2, NoticesPending: 1,
+		Run: "a-run", Account: account.Account{ID: "123456789012"}, At: noon, Started: true, Failed: 7, Users: 3, Keys: 4, Warned: 1, Disabled: 2, NoticesPending: 1,
 		Problems: []string{"one\nwith\x1b lines", strings.Repeat("é", 5000), "3", "4", "5", "6", "7"},
 	}
 	if err := bus.PutFailure(t.Context(), failure); err != nil {
@@ -292,7 +292,7 @@ func TestPutFailure(t *testing.T) {
 		}
 	}
 	first := s.called()[0][0]
-	for _, part := range []string{`"run":"a-run"`, `"id":"123456789012"`, `"at":"2026-11-30T11:00:00Z"`, `"begun":true`, `"failed":7`, `"disabled":2`, `"one with lines"`, `"5"]`} {
+	for _, part := range []string{`"run":"a-run"`, `"id":"123456789012"`, `"at":"2026-11-30T11:00:00Z"`, `"started":true`, `"failed":7`, `"disabled":2`, `"one with lines"`, `"5"]`} {
 		if !strings.Contains(first.Detail, part) {
 			t.Errorf("the event lacks %s: %.300s", part, first.Detail)
 		}
@@ -345,7 +345,7 @@ func TestTheExamplesInTheDocsKeepToTheSchema(t *testing.T) {
 		}
 	}
 	for _, kind := range []string{
-		eventbridge.KeyWarning, eventbridge.KeyPastLimit, eventbridge.KeyDisabled, eventbridge.KeyLeaked, eventbridge.KeyExposed,
+		eventbridge.KeyWarning, eventbridge.KeyPastLimit, eventbridge.KeyDisabled, eventbridge.KeyLeakedDisabled, eventbridge.KeyLeakedActive,
 		eventbridge.Announcement, eventbridge.RunFailed,
 	} {
 		if seen[kind] != 1 {

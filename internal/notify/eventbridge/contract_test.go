@@ -120,7 +120,7 @@ func asText(e request) string {
 	if e.DetailType == eventbridge.Announcement {
 		return d.Account.String() + "\n" + d.Text
 	}
-	n := notify.Notice{User: d.User, KeyID: d.KeyID, NameKey: true, Kind: d.Kind, Reason: d.Reason, DaysLeft: d.DaysLeft, Aside: d.Note, Account: d.Account}
+	n := notify.Notice{User: d.User, KeyID: d.KeyID, ShowKeyID: true, Kind: d.Kind, Reason: d.Reason, DaysLeft: d.DaysLeft, Note: d.Note, Account: d.Account}
 	return d.Account.String() + "\n" + n.Line(d.User)
 }
 
@@ -161,7 +161,7 @@ func TestContract(t *testing.T) {
 			return newBus(t, s, retry.Policy{Sleep: setup.Sleep, Timeout: setup.Timeout}, setup.Now), s
 		},
 		Line: func(n notify.Notice) string {
-			n.NameKey, n.Aside, n.Account.Alias = true, text.OneLine(n.Aside), text.OneLine(n.Account.Alias)
+			n.ShowKeyID, n.Note, n.Account.Alias = true, text.OneLine(n.Note), text.OneLine(n.Account.Alias)
 			if n.Kind != notify.Expiring {
 				n.DaysLeft = 0
 			}

@@ -20,13 +20,13 @@ const Schema = 1
 
 // The detail types of the events.
 const (
-	KeyWarning   = "Sleuth Key Warning"    // the key will be disabled
-	KeyPastLimit = "Sleuth Key Past Limit" // the key is past its limit, and was not disabled
-	KeyDisabled  = "Sleuth Key Disabled"
-	KeyLeaked    = "Sleuth Key Leaked"   // found in public, and disabled
-	KeyExposed   = "Sleuth Key Exposed"  // found in public, and still active
-	Announcement = "Sleuth Announcement" // said about a run as a whole
-	RunFailed    = "Sleuth Run Failed"
+	KeyWarning        = "Sleuth Key Warning"    // the key will be disabled
+	KeyPastLimit      = "Sleuth Key Past Limit" // the key is past its limit, and was not disabled
+	KeyDisabled       = "Sleuth Key Disabled"
+	KeyLeakedDisabled = "Sleuth Key Leaked And Disabled"     // found in public, and disabled
+	KeyLeakedActive   = "Sleuth Key Leaked And Still Active" // found in public, and still active
+	Announcement      = "Sleuth Announcement"                // said about a run as a whole
+	RunFailed         = "Sleuth Run Failed"
 )
 
 // entry is one event on its way to the bus, as a line of a message's body.
@@ -48,13 +48,13 @@ type keyDetail struct {
 	Kind    notify.Kind     `json:"kind"`
 	Reason  audit.Reason    `json:"reason"`
 	// DaysLeft is null but in a warning.
-	DaysLeft   *int           `json:"days_left"`
-	DisablesAt time.Time      `json:"disables_at,omitzero"`
-	DisabledAt time.Time      `json:"disabled_at,omitzero"`
-	Created    time.Time      `json:"created,omitzero"`
-	LastUsed   time.Time      `json:"last_used,omitzero"`
-	Sooner     *notify.Sooner `json:"sooner,omitempty"`
-	Note       string         `json:"note,omitempty"`
+	DaysLeft     *int                 `json:"days_left"`
+	DisablesAt   time.Time            `json:"disables_at,omitzero"`
+	DisabledAt   time.Time            `json:"disabled_at,omitzero"`
+	Created      time.Time            `json:"created,omitzero"`
+	LastUsed     time.Time            `json:"last_used,omitzero"`
+	EarlierLimit *notify.EarlierLimit `json:"earlier_limit,omitempty"`
+	Note         string               `json:"note,omitempty"`
 }
 
 // announcementDetail is the detail of an Announcement. A digest's is of no
@@ -79,22 +79,22 @@ func detailType(k notify.Kind) string {
 		return KeyPastLimit
 	case notify.Disabled:
 		return KeyDisabled
-	case notify.Leaked:
-		return KeyLeaked
-	case notify.Exposed:
-		return KeyExposed
+	case notify.LeakedDisabled:
+		return KeyLeakedDisabled
+	case notify.LeakedActive:
+		return KeyLeakedActive
 	}
 	return KeyWarning
 }
 
 // entriesOf are the events of a bulletin, that of the run as a whole first.
-func entriesOf(b notify.Bulletin) []told {
+func entriesOf(b notify.Batch) []eventMessage {
 	entries := announcementsOf(b)
 	for _, n := range b.Notices {
 		if n.Account == (account.Account{}) {
 			n.Account = b.Account
 		}
-		entries = append(entries, told{keyEntry(n, b.Run), []notify.Notice{n}})
+		entries = append(entries, eventMessage{keyEntry(n, b.Run), []notify.Notice{n}})
 	}
 	return entries
 }
@@ -103,7 +103,7 @@ func entriesOf(b notify.Bulletin) []told {
 func keyEntry(n notify.Notice, run string) entry {
 	e := newEntry(detailType(n.Kind), keyDetailOf(n, run))
 	if e.size() > maxBytes {
-		n.Aside = text.Shorten(text.OneLine(n.Aside), maxTextBytes)
+		n.Note = text.Shorten(text.OneLine(n.Note), maxTextBytes)
 		e = newEntry(detailType(n.Kind), keyDetailOf(n, run))
 	}
 	return e
@@ -111,7 +111,7 @@ func keyEntry(n notify.Notice, run string) entry {
 
 // announcementsOf are the events of what is said of the run as a whole: one, or
 // more if that is too long for one.
-func announcementsOf(b notify.Bulletin) []told {
+func announcementsOf(b notify.Batch) []eventMessage {
 	if b.Announcement == "" {
 		return nil
 	}
@@ -121,20 +121,20 @@ func announcementsOf(b notify.Bulletin) []told {
 		said.Account = &account
 	}
 	pieces := text.Pieces(cleanLines(b.Announcement), maxTextBytes)
-	var entries []told
+	var entries []eventMessage
 	for i, piece := range pieces {
 		said.Text = piece
 		if len(pieces) > 1 {
 			said.Part, said.Parts = i+1, len(pieces)
 		}
-		entries = append(entries, told{entry: newEntry(Announcement, said)})
+		entries = append(entries, eventMessage{entry: newEntry(Announcement, said)})
 	}
 	return entries
 }
 
 // told is an event and the notices that it tells, of which there is one or
 // none.
-type told struct {
+type eventMessage struct {
 	entry
 	notices []notify.Notice
 }
@@ -146,12 +146,12 @@ func keyDetailOf(n notify.Notice, run string) keyDetail {
 		Schema: Schema, Run: run, Account: oneLineAccount(n.Account),
 		User: text.OneLine(n.User), Name: text.OneLine(n.Name), Email: text.OneLine(n.Email),
 		KeyID: n.KeyID, Kind: n.Kind, Reason: n.Reason,
-		Created: moment(n.Created), LastUsed: moment(n.LastUsed), Sooner: n.Sooner, Note: text.OneLine(n.Aside),
+		Created: moment(n.Created), LastUsed: moment(n.LastUsed), EarlierLimit: n.EarlierLimit, Note: text.OneLine(n.Note),
 	}
 	switch n.Kind {
 	case notify.Expiring:
 		d.DaysLeft, d.DisablesAt = &n.DaysLeft, moment(n.At)
-	case notify.Disabled, notify.Leaked:
+	case notify.Disabled, notify.LeakedDisabled:
 		d.DisabledAt = moment(n.At)
 	}
 	return d

@@ -14,7 +14,7 @@ type Failure struct {
 	Account account.Account // the id is empty where it is not known
 	At      time.Time
 	// Begun: the account was entered.
-	Begun bool
+	Started bool
 	// Failed counts the problems; Problems are the texts of the first of them.
 	Failed   int
 	Problems []string
@@ -25,8 +25,8 @@ type Failure struct {
 // Of a failure no more is told than a reader can take in; the rest is in the
 // log.
 const (
-	mostProblems = 5
-	mostText     = 1000 // characters of one problem
+	maxProblems = 5
+	maxText     = 1000 // characters of one problem
 )
 
 type failedDetail struct {
@@ -34,7 +34,7 @@ type failedDetail struct {
 	Run      string           `json:"run,omitempty"`
 	Account  *account.Account `json:"account,omitempty"`
 	At       time.Time        `json:"at"`
-	Begun    bool             `json:"begun"`
+	Started  bool             `json:"started"`
 	Failed   int              `json:"failed"`
 	Problems []string         `json:"problems"`
 
@@ -42,7 +42,7 @@ type failedDetail struct {
 	Keys           int `json:"keys"`
 	Warned         int `json:"warned"`
 	Disabled       int `json:"disabled"`
-	NoticesPending int `json:"notices_owed"`
+	NoticesPending int `json:"notices_pending"`
 }
 
 // PutFailure puts the event of a failed run on the bus.
@@ -52,17 +52,17 @@ func (b *Bus) PutFailure(ctx context.Context, f Failure) error {
 
 func detailOf(f Failure) failedDetail {
 	d := failedDetail{
-		Schema: Schema, Run: f.Run, At: moment(f.At), Begun: f.Begun, Failed: f.Failed, Problems: []string{},
+		Schema: Schema, Run: f.Run, At: moment(f.At), Started: f.Started, Failed: f.Failed, Problems: []string{},
 		Users: f.Users, Keys: f.Keys, Warned: f.Warned, Disabled: f.Disabled, NoticesPending: f.NoticesPending,
 	}
 	if f.Account.ID != "" {
 		account := oneLineAccount(f.Account)
 		d.Account = &account
 	}
-	for _, problem := range f.Problems[:min(len(f.Problems), mostProblems)] {
+	for _, problem := range f.Problems[:min(len(f.Problems), maxProblems)] {
 		text := []rune(text.OneLine(problem))
-		if len(text) > mostText {
-			text = append(text[:mostText:mostText], '…')
+		if len(text) > maxText {
+			text = append(text[:maxText:maxText], '…')
 		}
 		d.Problems = append(d.Problems, string(text))
 	}

@@ -17,7 +17,7 @@ type Layout struct {
 	MaxBytes int
 	// Clean makes one line of text safe for the channel; nil is notify.OneLine,
 	// which any other has to include.
-	Clean notify.Clean
+	Escaper notify.Escaper
 }
 
 // maxPartNumber is room for which part of how many a message is.
@@ -25,21 +25,21 @@ const maxPartNumber = len(", part 99999 of 99999")
 
 // Compose writes a bulletin as plain text, in as many messages as it needs:
 // none for one with nothing to say. Nothing is cut.
-func (l Layout) Compose(b notify.Bulletin) []notify.Message {
+func (l Layout) Compose(b notify.Batch) []notify.Message {
 	if b.Empty() {
 		return nil
 	}
-	if l.Clean == nil {
-		l.Clean = text.OneLine
+	if l.Escaper == nil {
+		l.Escaper = text.OneLine
 	}
-	title := text.Shorten(l.Clean(b.Title()), l.MaxBytes/4)
+	title := text.Shorten(l.Escaper(b.Title()), l.MaxBytes/4)
 	maxBody := l.MaxBytes - len(title) - maxPartNumber - len("\n\n\n")
-	c := composer{bulletin: b, clean: l.Clean, maxBody: maxBody, maxRepeated: maxBody / 4}
+	c := composer{batch: b, escaper: l.Escaper, maxBody: maxBody, maxRepeated: maxBody / 4}
 	if b.Announcement != "" {
 		c.text(c.lines(b.Announcement))
 		c.text("")
 	}
-	for _, heading := range b.Preface() {
+	for _, heading := range b.SharedInstructions() {
 		if text := c.headingOf(heading); text != "" {
 			c.text(text)
 		}
@@ -72,9 +72,9 @@ type part struct {
 
 // composer fills one part after the other, line by line.
 type composer struct {
-	bulletin notify.Bulletin
-	clean    notify.Clean
-	maxBody  int
+	batch   notify.Batch
+	escaper notify.Escaper
+	maxBody int
 	// maxRepeated is how many bytes of a heading, and of a list's title, stand
 	// in a part that continues them, so that there is room for a line below.
 	maxRepeated int
@@ -143,7 +143,7 @@ func (c *composer) section(s notify.Section) {
 		c.text(title)
 		c.above = c.repeated(s.Heading) + text.Shorten(title, c.maxRepeated) + "\n"
 		for _, n := range list.Notices {
-			c.line(c.bulletin.Line(n, c.clean(n.User), c.clean))
+			c.line(c.batch.Line(n, c.escaper(n.User), c.escaper))
 			c.notices = append(c.notices, n)
 		}
 		c.above = ""
@@ -155,7 +155,7 @@ func (c *composer) section(s notify.Section) {
 func (c *composer) lines(content string) string {
 	lines := strings.Split(text.Lines(content), "\n")
 	for i, line := range lines {
-		lines[i] = c.clean(line)
+		lines[i] = c.escaper(line)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -164,7 +164,7 @@ func (c *composer) lines(content string) string {
 // break; empty where the heading is not set.
 func (c *composer) headingOf(h notify.Heading) string {
 	var out strings.Builder
-	for _, text := range []string{c.clean(h.Title), c.lines(h.Text)} {
+	for _, text := range []string{c.escaper(h.Title), c.lines(h.Text)} {
 		if text != "" {
 			out.WriteString(text + "\n")
 		}
@@ -177,7 +177,7 @@ func (c *composer) headingOf(h notify.Heading) string {
 func (c *composer) repeated(h notify.Heading) string {
 	heading := c.headingOf(h)
 	if len(heading) > c.maxRepeated {
-		heading = text.Shorten(c.clean(h.Title), c.maxRepeated) + "\n"
+		heading = text.Shorten(c.escaper(h.Title), c.maxRepeated) + "\n"
 	}
 	if strings.TrimSpace(heading) == "" {
 		return ""

@@ -65,13 +65,13 @@ func TestTextsOfAnyLength(t *testing.T) {
 		b := channeltest.Crowd(rapid.IntRange(1, 20).Draw(t, "notices"))
 		b.Account.Alias, b.Digest, b.Announcement = text("alias"), text("digest"), text("announcement")
 		b.Creation = notify.Heading{Title: text("title"), Text: text("text")}
-		words, problems := notify.ParseWords(notify.Templates{List: text("list"), Line: text("line")})
+		words, problems := notify.ParseTemplates(notify.TemplateTexts{List: text("list"), Line: text("line")})
 		for _, p := range problems {
 			if !strings.Contains(p.Err.Error(), "says nothing") {
 				t.Fatal(p.Err)
 			}
 		}
-		b.Words = words
+		b.Templates = words
 		limit := rapid.IntRange(500, 3_000).Draw(t, "limit")
 		told := map[string]int{}
 		for _, m := range (plain.Layout{MaxBytes: limit}).Compose(b) {
@@ -94,11 +94,11 @@ func TestTextsOfAnyLength(t *testing.T) {
 func TestClean(t *testing.T) {
 	t.Parallel()
 	shout := func(content string) string { return strings.ToUpper(text.OneLine(content)) }
-	body := plain.Layout{MaxBytes: 1_000, Clean: shout}.Compose(notify.Bulletin{
+	body := plain.Layout{MaxBytes: 1_000, Escaper: shout}.Compose(notify.Batch{
 		Account:      account.Account{ID: "1", Alias: "alias"},
 		Announcement: "an announcement\nin two",
 		Creation:     notify.Heading{Title: "a title", Text: "a text"},
-		Notices:      []notify.Notice{{User: "a user", Aside: "an aside", Kind: notify.Expiring, Reason: audit.CreationAge}},
+		Notices:      []notify.Notice{{User: "a user", Note: "an aside", Kind: notify.Expiring, Reason: audit.CreationAge}},
 	})[0].Body
 	for _, want := range []string{"AWS ACCOUNT 1 (ALIAS)\n", "AN ANNOUNCEMENT\nIN TWO\n", "A TITLE\nA TEXT\n", "A USER's key", "AN ASIDE"} {
 		if !strings.Contains(body, want) {

@@ -13,7 +13,7 @@ const maxSubject = 100
 // Subject sums a bulletin up in at most 100 characters of printable ASCII on
 // one line, as SNS demands:
 // https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
-func Subject(b notify.Bulletin) string {
+func Subject(b notify.Batch) string {
 	said := "notice for"
 	if totals := notify.Totals(b.Notices); totals != "" {
 		said = totals + " in"

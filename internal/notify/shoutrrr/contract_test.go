@@ -114,7 +114,7 @@ func TestContract(t *testing.T) {
 	for kind, test := range map[string]struct {
 		read  func(*http.Request, []byte) (string, error)
 		url   func(h *webhook) string
-		clean notify.Clean
+		clean notify.Escaper
 		never []string
 	}{
 		"generic": {readGeneric, func(h *webhook) string { return "generic+" + h.URL + "/hooks/" + token }, text.OneLine, nil},
@@ -136,7 +136,7 @@ func TestContract(t *testing.T) {
 					return one(t, test.url(h), options), h
 				},
 				Line: func(n notify.Notice) string {
-					n.Aside, n.Account.Alias = test.clean(n.Aside), test.clean(n.Account.Alias)
+					n.Note, n.Account.Alias = test.clean(n.Note), test.clean(n.Account.Alias)
 					return n.Line(test.clean(n.User))
 				},
 				Mentions: kind != "generic",

@@ -14,13 +14,13 @@ import (
 )
 
 // answer is what came back for a request.
-type answer struct {
+type response struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-func (a answer) response(r *http.Request) *http.Response {
+func (a response) response(r *http.Request) *http.Response {
 	return &http.Response{
 		StatusCode: a.status, Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -29,7 +29,7 @@ func (a answer) response(r *http.Request) *http.Response {
 }
 
 // maxAnswer is more than any service answers with.
-const maxAnswer = 256 << 10
+const maxResponse = 256 << 10
 
 // maxRequests is how many requests a message may take: one for each of the
 // chats or devices that its URL names.
@@ -47,8 +47,8 @@ type courier struct {
 	ctx     context.Context
 	// earlier are the answers of an earlier attempt, which are given again, so
 	// that a chat that took the message is not sent it twice.
-	earlier []answer
-	answers []answer
+	earlier []response
+	answers []response
 	failure error // of the first request that failed; no further one is made
 }
 
@@ -71,20 +71,20 @@ func (c *courier) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // request makes one request.
-func (c *courier) request(r *http.Request) (answer, error) {
+func (c *courier) request(r *http.Request) (response, error) {
 	if len(c.answers) == maxRequests {
-		return answer{}, retry.Permanent(fmt.Errorf("the message takes more than %d requests", maxRequests))
+		return response{}, retry.Permanent(fmt.Errorf("the message takes more than %d requests", maxRequests))
 	}
-	response, err := c.service.client.Do(r.Clone(c.ctx))
+	resp, err := c.service.client.Do(r.Clone(c.ctx))
 	if err != nil {
-		return answer{}, c.service.conceal(err)
+		return response{}, c.service.conceal(err)
 	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	if err != nil {
-		return answer{}, fmt.Errorf("read the answer: %w", c.service.conceal(err))
+		return response{}, fmt.Errorf("read the answer: %w", c.service.conceal(err))
 	}
-	got := answer{response.StatusCode, response.Header, body}
+	got := response{resp.StatusCode, resp.Header, body}
 	return got, c.service.judge(got)
 }
 
@@ -103,12 +103,12 @@ func (w without) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
 		_ = r.Body.Close()
 	}
-	return answer{status: http.StatusNotFound}.response(r), nil
+	return response{status: http.StatusNotFound}.response(r), nil
 }
 
 // exchange makes one attempt to send a message. Answers are those of an earlier
 // one; its own take their place.
-func (s *Service) exchange(ctx context.Context, m message, answers *[]answer) error {
+func (s *Service) exchange(ctx context.Context, m message, answers *[]response) error {
 	c := &courier{service: s, ctx: ctx, earlier: *answers}
 	err := s.source.send(m, &http.Client{Transport: c})
 	*answers = c.answers

@@ -12,7 +12,7 @@ import (
 
 // judge decides what an answer means: nil for one that the service itself is to
 // judge, an error that can be retried, or a permanent one.
-func (s *Service) judge(a answer) error {
+func (s *Service) judge(a response) error {
 	status := a.status
 	reason := ""
 	if text := s.scrub(string(a.body)); text != "" {
@@ -38,7 +38,7 @@ func (s *Service) judge(a answer) error {
 }
 
 // patiently marks an error that can be retried with the wait that was asked for.
-func (s *Service) patiently(a answer, err error) error {
+func (s *Service) patiently(a response, err error) error {
 	if wait, ok := retry.ParseAfter(a.header.Get("Retry-After"), s.now()); ok {
 		return retry.After(wait, err)
 	}

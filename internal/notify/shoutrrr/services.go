@@ -145,10 +145,10 @@ func (s *Service) ID() string { return s.id }
 func (s *Service) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, s.name+" service") }
 
 // Compose implements notify.Channel.
-func (s *Service) Compose(b notify.Bulletin) []notify.Message {
+func (s *Service) Compose(b notify.Batch) []notify.Message {
 	layout := plain.Layout{MaxBytes: s.kind.maxBytes}
 	if s.kind.chat {
-		layout.Clean = quiet
+		layout.Escaper = quiet
 	}
 	return layout.Compose(b)
 }
@@ -177,7 +177,7 @@ func (s *Service) message(m notify.Message) message {
 // connection; mail after any error, as nothing else is seen of it.
 func (s *Service) Send(ctx context.Context, m notify.Message) error {
 	wanted := s.message(m)
-	var answers []answer
+	var answers []response
 	err := s.retry.Do(ctx, func(ctx context.Context) error {
 		if s.kind.smtp {
 			return s.mail(ctx, wanted)

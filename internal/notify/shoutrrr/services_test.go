@@ -131,7 +131,7 @@ func TestNoChatMentions(t *testing.T) {
 		channel := one(t, urls[kind].url, shoutrrr.Options{})
 		for _, text := range []string{"@here", "x+@here", "x.@channel", "x-@all", "_@everyone", "<!here>", "<at user_id='all'>", "<users/all>"} {
 			b := channeltest.Crowd(1)
-			b.Notices[0].User, b.Notices[0].Aside = text, text
+			b.Notices[0].User, b.Notices[0].Note = text, text
 			for _, m := range channel.Compose(b) {
 				if found := channeltest.MattermostMentions(m.Body); len(found) > 0 || strings.Contains(m.Body, text) {
 					t.Errorf("%s: %q mentions %q in %q", kind, text, found, m.Body)
@@ -347,7 +347,7 @@ func TestMatrix(t *testing.T) {
 	clock := channeltest.NewClock()
 	options := shoutrrr.Options{Now: clock.Now, Retry: retry.Policy{Sleep: clock.Sleep}}
 	channel := one(t, "matrix://:"+token+"@"+strings.TrimPrefix(server.URL, "http://")+"/?rooms=keys&disabletls=yes", options)
-	message := channel.Compose(notify.Bulletin{Notices: []notify.Notice{{User: "@room", KeyID: "K", Kind: notify.Disabled, Reason: audit.CreationAge}}})[0]
+	message := channel.Compose(notify.Batch{Notices: []notify.Notice{{User: "@room", KeyID: "K", Kind: notify.Disabled, Reason: audit.CreationAge}}})[0]
 	if err := channel.Send(t.Context(), message); err != nil {
 		t.Fatal(err)
 	}

@@ -12,10 +12,10 @@ import (
 )
 
 // maxAnswer is how many bytes of an answer are read: Slack's are one word.
-const maxAnswer = 4096
+const maxResponse = 4096
 
 // answer is what came back for one request.
-type answer struct {
+type response struct {
 	status     int
 	retryAfter string
 	text       string
@@ -24,7 +24,7 @@ type answer struct {
 // judge decides what an answer means: nil for Slack's "ok", an error that can be
 // retried, or a permanent one. A 2xx that does not say "ok" comes from something
 // in between, such as a proxy's login page, and is not taken for a delivery.
-func judge(a answer, now time.Time) error {
+func judge(a response, now time.Time) error {
 	reason := reasonIn(a.text)
 	switch {
 	case a.status == http.StatusOK && reason == "ok":
@@ -46,12 +46,12 @@ func judge(a answer, now time.Time) error {
 	return retry.Permanent(errors.New(text))
 }
 
-func tooMany(a answer, now time.Time) error {
+func tooMany(a response, now time.Time) error {
 	return patiently(a, now, errors.New("slack answered 429: too many messages to this webhook; wait some minutes"))
 }
 
 // patiently marks an error that can be retried with the wait that was asked for.
-func patiently(a answer, now time.Time, err error) error {
+func patiently(a response, now time.Time, err error) error {
 	if wait, ok := retry.ParseAfter(a.retryAfter, now); ok {
 		return retry.After(wait, err)
 	}

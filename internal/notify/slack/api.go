@@ -109,12 +109,12 @@ func (r *referee) Do(request *http.Request) (*http.Response, error) {
 func (r *referee) answer(request *http.Request) (*http.Response, error) {
 	w := r.api
 	request.Header.Set("User-Agent", "sleuth")
-	response, err := w.client.Do(request) //nolint:gosec // G704: the URL is Slack's, or the setting SLEUTH_SLACK_API_URL
+	resp, err := w.client.Do(request) //nolint:gosec // G704: the URL is Slack's, or the setting SLEUTH_SLACK_API_URL
 	if err != nil {
 		return nil, httpclient.Conceal(err, w.hidden...)
 	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxReply+1))
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", httpclient.Conceal(err, w.hidden...))
 	}
@@ -123,6 +123,6 @@ func (r *referee) answer(request *http.Request) (*http.Response, error) {
 			r.method, maxReply>>20))
 	}
 	text := w.scrub(string(body))
-	response.Body = io.NopCloser(strings.NewReader(text))
-	return response, w.judge(r.method, answer{response.StatusCode, response.Header.Get("Retry-After"), text})
+	resp.Body = io.NopCloser(strings.NewReader(text))
+	return resp, w.judge(r.method, response{resp.StatusCode, resp.Header.Get("Retry-After"), text})
 }

@@ -81,7 +81,7 @@ func TestChannelContract(t *testing.T) {
 			if strings.HasPrefix(mention, "<@") {
 				mention = slack.Escape(n.User)
 			}
-			n.Aside, n.Account.Alias = slack.Escape(n.Aside), slack.Escape(n.Account.Alias)
+			n.Note, n.Account.Alias = slack.Escape(n.Note), slack.Escape(n.Account.Alias)
 			return n.Line(mention)
 		},
 	}, func(app *slack.App) notify.Channel { return app.Channel(channeltest.SlackChannel) })

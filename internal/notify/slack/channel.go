@@ -40,7 +40,7 @@ func (c *Channel) Format(state fmt.State, _ rune) {
 }
 
 // Compose implements notify.Channel. The messages are the webhook's.
-func (c *Channel) Compose(b notify.Bulletin) []notify.Message {
+func (c *Channel) Compose(b notify.Batch) []notify.Message {
 	if b.Empty() {
 		return nil
 	}

@@ -22,21 +22,21 @@ const (
 
 // compose writes a bulletin as messages within the limits, in order, and
 // mentions everybody who can be.
-func compose(b notify.Bulletin) []notify.Message {
+func compose(b notify.Batch) []notify.Message {
 	return composer{}.compose(b)
 }
 
-func (c composer) compose(b notify.Bulletin) []notify.Message {
-	c.bulletin, c.account = b, split(Escape(b.Title()), maxAccount)[0]
+func (c composer) compose(b notify.Batch) []notify.Message {
+	c.batch, c.account = b, split(Escape(b.Title()), maxAccount)[0]
 	c.begin(nil)
 	if b.Announcement != "" {
 		for _, piece := range split(escapeLines(b.Announcement), maxValue) {
-			c.place(attachment{Text: &piece})
+			c.appendSection(attachment{Text: &piece})
 		}
 	}
-	for _, heading := range b.Preface() {
+	for _, heading := range b.SharedInstructions() {
 		for _, a := range headerOf(heading) {
-			c.place(a)
+			c.appendSection(a)
 		}
 	}
 	for _, section := range b.Sections() {
@@ -53,7 +53,7 @@ type composer struct {
 	// named says whose owner is named rather than mentioned; nil is nobody's.
 	named func(notify.Notice) bool
 
-	bulletin notify.Bulletin
+	batch    notify.Batch
 	account  string
 	messages []notify.Message
 
@@ -96,7 +96,7 @@ func (c *composer) fit(attachments ...attachment) bool {
 }
 
 // place adds an attachment, in a new message where the current one is full.
-func (c *composer) place(a attachment) {
+func (c *composer) appendSection(a attachment) {
 	if !c.fit(a) {
 		c.end()
 		c.begin(nil)
@@ -113,7 +113,7 @@ func (c *composer) section(s notify.Section) {
 		c.begin(nil)
 	}
 	for _, a := range header {
-		c.place(a)
+		c.appendSection(a)
 	}
 	repeated := repeatedHeader(header)
 	for _, list := range s.Lists {
@@ -128,7 +128,7 @@ func (c *composer) list(list notify.List, continued []attachment) {
 	// continues the list has its beginning.
 	titles := split(escapeLines(list.Title), maxValue)
 	for _, title := range titles[:len(titles)-1] {
-		c.place(attachment{Title: &title})
+		c.appendSection(attachment{Title: &title})
 	}
 	title := titles[len(titles)-1]
 	for entries := c.entriesOf(list.Notices); len(entries) > 0; {
@@ -142,7 +142,7 @@ func (c *composer) list(list notify.List, continued []attachment) {
 		lines := make([]string, n)
 		for i, e := range entries[:n] {
 			lines[i] = e.line
-			c.notices = append(c.notices, e.told...)
+			c.notices = append(c.notices, e.notices...)
 		}
 		c.add(listAttachment(title, list.Urgent, lines))
 		entries = entries[n:]
@@ -168,9 +168,9 @@ func (c *composer) room(title string, entries []entry) int {
 // entry is one line of a list. A notice too long for one line has several, and
 // counts as told with the last.
 type entry struct {
-	line string
-	size int
-	told []notify.Notice
+	line    string
+	size    int
+	notices []notify.Notice
 }
 
 func (c *composer) entriesOf(notices []notify.Notice) []entry {
@@ -179,18 +179,18 @@ func (c *composer) entriesOf(notices []notify.Notice) []entry {
 		for _, piece := range split(c.lineOf(n), maxValue) {
 			entries = append(entries, entry{line: piece, size: utf8.RuneCountInString(piece)})
 		}
-		entries[len(entries)-1].told = []notify.Notice{n}
+		entries[len(entries)-1].notices = []notify.Notice{n}
 	}
 	return entries
 }
 
 func (c *composer) lineOf(n notify.Notice) string {
 	mention, _ := Mention(n.User, n.SlackTag)
-	if n.Named || c.named != nil && c.named(n) {
+	if n.WithoutMention || c.named != nil && c.named(n) {
 		mention = Escape(n.User)
 	}
 	// A template may use markup, but it cannot wake a channel.
-	return instructions(c.bulletin.Line(n, mention, Escape))
+	return instructions(c.batch.Line(n, mention, Escape))
 }
 
 // opening is the least that a section's first list shows.

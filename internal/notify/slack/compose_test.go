@@ -31,7 +31,7 @@ type attachment struct {
 	Fields      []struct{ Title, Value string }
 }
 
-func composed(t testing.TB, b notify.Bulletin) ([]notify.Message, []message) {
+func composed(t testing.TB, b notify.Batch) ([]notify.Message, []message) {
 	t.Helper()
 	sent := (&slack.Webhook{}).Compose(b)
 	read := make([]message, len(sent))
@@ -61,9 +61,9 @@ func expiring(user, tag string, days int, reason audit.Reason) notify.Notice {
 
 func TestTheOriginalsMessage(t *testing.T) {
 	t.Parallel()
-	sent, _ := composed(t, notify.Bulletin{
+	sent, _ := composed(t, notify.Batch{
 		Account:    acct,
-		Words:      original(t),
+		Templates:  original(t),
 		Creation:   notify.Heading{Title: "AWS IAM Key Report"},
 		Inactivity: notify.Heading{Title: "AWS IAM Key Inactivity Report"},
 		Notices:    []notify.Notice{expiring("sleuth-test2", "sleuth-test2", 30, audit.Inactivity)},
@@ -86,7 +86,7 @@ func TestTheOriginalsMessage(t *testing.T) {
 
 func TestEverySection(t *testing.T) {
 	t.Parallel()
-	b := notify.Bulletin{
+	b := notify.Batch{
 		Account:      acct,
 		Creation:     notify.Heading{Title: "Key <Rotation> & more", Text: "Run <https://wiki/?a=1&b=2|this> & <!channel>\n ```aws-vault rotate```"},
 		Inactivity:   notify.Heading{Title: "Unused", Text: "Ask <@U1>"},
@@ -94,8 +94,8 @@ func TestEverySection(t *testing.T) {
 		Notices: []notify.Notice{
 			expiring("b", "UB1", 3, audit.CreationAge),
 			expiring("a", " subteam-SA1 ", 5, audit.CreationAge),
-			{KeyID: "AKIA1", User: "c", NameKey: true, Kind: notify.Disabled, Reason: audit.CreationAge},
-			{KeyID: "AKIA2", User: "d", Kind: notify.PastLimit, Reason: audit.Inactivity, Aside: "Tag <!here> & co.\n"},
+			{KeyID: "AKIA1", User: "c", ShowKeyID: true, Kind: notify.Disabled, Reason: audit.CreationAge},
+			{KeyID: "AKIA2", User: "d", Kind: notify.PastLimit, Reason: audit.Inactivity, Note: "Tag <!here> & co.\n"},
 		},
 	}
 	sent, _ := composed(t, b)
@@ -129,9 +129,9 @@ func TestEverySection(t *testing.T) {
 }
 
 // original are the texts of SLEUTH_LINE_TEMPLATE=original.
-func original(t testing.TB) notify.Words {
+func original(t testing.TB) notify.Templates {
 	t.Helper()
-	words, problems := notify.ParseWords(notify.Templates{Line: notify.Original})
+	words, problems := notify.ParseTemplates(notify.TemplateTexts{Line: notify.Original})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
@@ -141,7 +141,7 @@ func original(t testing.TB) notify.Words {
 // Without instructions of the administrator's, the list says what to do.
 func TestDefaultInstructions(t *testing.T) {
 	t.Parallel()
-	_, read := composed(t, notify.Bulletin{
+	_, read := composed(t, notify.Batch{
 		Account: acct, Creation: notify.Heading{Title: "Keys"}, Notices: []notify.Notice{expiring("a", "", 1, audit.CreationAge)},
 	})
 	if len(read) != 1 || len(read[0].Attachments) != 2 || !strings.Contains(*read[0].Attachments[0].Text, "Create a new key, switch to it, then delete the old one.") {
@@ -151,10 +151,10 @@ func TestDefaultInstructions(t *testing.T) {
 
 func TestNothingToSay(t *testing.T) {
 	t.Parallel()
-	if sent, _ := composed(t, notify.Bulletin{Account: acct, Creation: notify.Heading{Title: "x"}}); len(sent) != 0 {
+	if sent, _ := composed(t, notify.Batch{Account: acct, Creation: notify.Heading{Title: "x"}}); len(sent) != 0 {
 		t.Errorf("an empty bulletin became %d messages", len(sent))
 	}
-	sent, read := composed(t, notify.Bulletin{Account: acct, Announcement: "hello"})
+	sent, read := composed(t, notify.Batch{Account: acct, Announcement: "hello"})
 	if len(sent) != 1 || len(read[0].Attachments) != 1 || *read[0].Attachments[0].Text != "hello" {
 		t.Errorf("an announcement alone became %+v", sent)
 	}
@@ -162,8 +162,8 @@ func TestNothingToSay(t *testing.T) {
 
 func TestNoHeading(t *testing.T) {
 	t.Parallel()
-	_, read := composed(t, notify.Bulletin{
-		Account: acct, Notices: []notify.Notice{expiring("a", "", 1, audit.CreationAge)}, Words: original(t),
+	_, read := composed(t, notify.Batch{
+		Account: acct, Notices: []notify.Notice{expiring("a", "", 1, audit.CreationAge)}, Templates: original(t),
 	})
 	if len(read) != 1 || len(read[0].Attachments) != 1 || len(read[0].Attachments[0].Fields) != 1 {
 		t.Errorf("without a heading there is more than the list: %+v", read)
@@ -306,7 +306,7 @@ func firstHeader(t *testing.T, read []message) (title, text string) {
 
 func TestALineLongerThanAField(t *testing.T) {
 	t.Parallel()
-	b := notify.Bulletin{Account: acct, Notices: []notify.Notice{
+	b := notify.Batch{Account: acct, Notices: []notify.Notice{
 		expiring(strings.Repeat("<", 5_000), "", 1, audit.CreationAge),
 		expiring("next", "", 1, audit.CreationAge),
 	}}
@@ -340,7 +340,7 @@ func BenchmarkCompose(b *testing.B) {
 func TestAHeaderIsNotLeftAloneAtTheEndOfAMessage(t *testing.T) {
 	t.Parallel()
 	for size := 11_000; size < 12_000; size += 20 {
-		sent, read := composed(t, notify.Bulletin{
+		sent, read := composed(t, notify.Batch{
 			Account:      acct,
 			Announcement: strings.Repeat("x", size),
 			Creation:     notify.Heading{Title: "Rotate", Text: strings.Repeat("how ", 40)},
@@ -367,7 +367,7 @@ func TestTextsOfAnyLength(t *testing.T) {
 		b := channeltest.Crowd(rapid.IntRange(1, 20).Draw(rt, "notices"))
 		b.Account.Alias, b.Digest, b.Announcement = text("alias"), text("digest"), text("announcement")
 		b.Creation = notify.Heading{Title: text("title"), Text: text("text")}
-		b.Words, _ = notify.ParseWords(notify.Templates{List: text("list"), Line: text("line")})
+		b.Templates, _ = notify.ParseTemplates(notify.TemplateTexts{List: text("list"), Line: text("line")})
 		sent, read := composed(t, b)
 		told := map[string]int{}
 		for i, m := range sent {

@@ -46,7 +46,7 @@ func TestContract(t *testing.T) {
 		},
 		Line: func(n notify.Notice) string {
 			mention, _ := slack.Mention(n.User, n.SlackTag)
-			n.Aside, n.Account.Alias = slack.Escape(n.Aside), slack.Escape(n.Account.Alias)
+			n.Note, n.Account.Alias = slack.Escape(n.Note), slack.Escape(n.Account.Alias)
 			return n.Line(mention)
 		},
 		Never: []string{"<!here", "<!channel", "<!everyone"},

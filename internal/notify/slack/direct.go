@@ -29,7 +29,7 @@ type Direct struct {
 
 var (
 	_ notify.Channel   = (*Direct)(nil)
-	_ notify.Selective = (*Direct)(nil)
+	_ notify.Filtered  = (*Direct)(nil)
 	_ notify.TagReader = (*Direct)(nil)
 )
 
@@ -51,7 +51,7 @@ func (*Direct) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "s
 
 // Tells implements notify.Selective: a notice is for a person whose id or mail
 // address is known. Groups, and who has neither, are for the Channel alone.
-func (*Direct) Tells(n notify.Notice) bool { return hasAddress(n) }
+func (*Direct) Accepts(n notify.Notice) bool { return hasAddress(n) }
 
 // TagProblems implements notify.TagReader: a message begins with the person's
 // name.
@@ -74,11 +74,11 @@ func addressOf(n notify.Notice) string {
 
 // Compose implements notify.Channel. A message whose reader's id is not known
 // yet has their mail address in its place.
-func (*Direct) Compose(b notify.Bulletin) []notify.Message {
+func (*Direct) Compose(b notify.Batch) []notify.Message {
 	b = asMarkup(b)
 	var messages []notify.Message
 	for _, letter := range b.Letters(addressOf) {
-		messages = append(messages, composeLetter(b, letter)...)
+		messages = append(messages, composeDirectMessage(b, letter)...)
 	}
 	return messages
 }

@@ -29,7 +29,7 @@ func TestDirectContract(t *testing.T) {
 			return n
 		},
 		Line: func(n notify.Notice) string {
-			text := notify.Words{}.Personal(notify.Bulletin{}, notify.Letter{Notices: []notify.Notice{n}}, slack.Escape)
+			text := notify.Templates{}.Personal(notify.Batch{}, notify.DirectMessage{Notices: []notify.Notice{n}}, slack.Escape)
 			for line := range strings.SplitSeq(text, "\n") {
 				if strings.Contains(line, n.KeyID) {
 					return line
@@ -53,8 +53,8 @@ func someone(change func(*notify.Notice)) notify.Notice {
 	return n
 }
 
-func of(notices ...notify.Notice) notify.Bulletin {
-	return notify.Bulletin{
+func of(notices ...notify.Notice) notify.Batch {
+	return notify.Batch{
 		Account:  account.Account{ID: "123456789012", Alias: "acme"},
 		Creation: notify.Heading{Title: "Rotate <it>", Text: "See <https://example.com/rotate|how>. <!here>"},
 		Notices:  notices,
@@ -62,7 +62,7 @@ func of(notices ...notify.Notice) notify.Bulletin {
 }
 
 // sent is what became of a bulletin, through the app's direct messages.
-func sent(t *testing.T, api *channeltest.SlackAPI, options slack.AppOptions, b notify.Bulletin) []error {
+func sent(t *testing.T, api *channeltest.SlackAPI, options slack.AppOptions, b notify.Batch) []error {
 	t.Helper()
 	direct := newApp(t, api, options).Direct(channeltest.SlackChannel)
 	var errs []error
@@ -137,7 +137,7 @@ func TestWhomADirectMessageIsFor(t *testing.T) {
 		{"", "", ""},
 	} {
 		n := someone(func(n *notify.Notice) { n.SlackTag, n.Email = test.tag, test.email })
-		if tells := direct.Tells(n); tells != (test.want != "") {
+		if tells := direct.Accepts(n); tells != (test.want != "") {
 			t.Errorf("Tells(%q, %q) = %t", test.tag, test.email, tells)
 		}
 		before := len(api.Posts())

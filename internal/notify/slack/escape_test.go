@@ -89,11 +89,11 @@ func TestInstructions(t *testing.T) {
 // shownText is how a heading's text goes to Slack.
 func shownText(t testing.TB, text string) string {
 	t.Helper()
-	_, read := composed(t, notify.Bulletin{
-		Account:  acct,
-		Words:    original(t),
-		Creation: notify.Heading{Title: "title", Text: text},
-		Notices:  []notify.Notice{expiring("a", "", 1, audit.CreationAge)},
+	_, read := composed(t, notify.Batch{
+		Account:   acct,
+		Templates: original(t),
+		Creation:  notify.Heading{Title: "title", Text: text},
+		Notices:   []notify.Notice{expiring("a", "", 1, audit.CreationAge)},
 	})
 	return *read[0].Attachments[0].Text
 }

@@ -67,7 +67,7 @@ func (p letterPayload) inChannel(channel, why string) string {
 
 // asMarkup prepares the administrator's own words for Slack: the titles are
 // bold, the texts may use Slack's markup.
-func asMarkup(b notify.Bulletin) notify.Bulletin {
+func asMarkup(b notify.Batch) notify.Batch {
 	for _, h := range []*notify.Heading{&b.Creation, &b.Inactivity, &b.Leak} {
 		if h.Title = strings.TrimSpace(Escape(h.Title)); h.Title != "" {
 			h.Title = "*" + h.Title + "*"
@@ -79,11 +79,11 @@ func asMarkup(b notify.Bulletin) notify.Bulletin {
 
 // composeLetter writes a letter as one message, or, where that is too much for
 // one, as several.
-func composeLetter(b notify.Bulletin, letter notify.Letter) []notify.Message {
-	subject := instructions(b.Words.Subject(b, letter, Escape))
+func composeDirectMessage(b notify.Batch, letter notify.DirectMessage) []notify.Message {
+	subject := instructions(b.Templates.Subject(b, letter, Escape))
 	// What a template holds beside its fields may use markup as well, and may
 	// wake a channel as little.
-	text := strings.TrimSpace(instructions(b.Words.Personal(b, letter, Escape)))
+	text := strings.TrimSpace(instructions(b.Templates.Personal(b, letter, Escape)))
 	blocks := letterBlocks(subject, text)
 	if fits(blocks) {
 		return []notify.Message{letterMessage(letter, subject, text, blocks, letter.Notices)}
@@ -91,7 +91,7 @@ func composeLetter(b notify.Bulletin, letter notify.Letter) []notify.Message {
 	if half := len(letter.Notices) / 2; half > 0 {
 		first, second := letter, letter
 		first.Notices, second.Notices = letter.Notices[:half], letter.Notices[half:]
-		return append(composeLetter(b, first), composeLetter(b, second)...)
+		return append(composeDirectMessage(b, first), composeDirectMessage(b, second)...)
 	}
 	var messages []notify.Message
 	for len(blocks) > 0 {
@@ -106,7 +106,7 @@ func composeLetter(b notify.Bulletin, letter notify.Letter) []notify.Message {
 	return messages
 }
 
-func letterMessage(letter notify.Letter, subject, text string, blocks []block, told []notify.Notice) notify.Message {
+func letterMessage(letter notify.DirectMessage, subject, text string, blocks []block, told []notify.Notice) notify.Message {
 	p := letterPayload{
 		User:   usersOf(letter.Notices),
 		Text:   split(strings.TrimSpace(subject+"\n\n"+text), maxFallback)[0],

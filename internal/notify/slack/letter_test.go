@@ -27,14 +27,14 @@ func TestLettersKeepSlacksLimits(t *testing.T) {
 	t.Parallel()
 	longText := strings.Repeat("Rotate it, and say <@U2> when & how.\n", 1_000) + "the end"
 	code := "Run this:\n\n```\nfirst\n\n" + strings.Repeat("aws iam create-access-key\n", 400) + "last\n```\n\nthe end"
-	longSubject, problems := notify.ParseWords(notify.Templates{Subject: strings.Repeat("long ", 200) + "subject"})
+	longSubject, problems := notify.ParseTemplates(notify.TemplateTexts{Subject: strings.Repeat("long ", 200) + "subject"})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	for name, test := range map[string]struct {
 		keys     int
 		text     string
-		words    notify.Words
+		words    notify.Templates
 		messages bool // more than one
 	}{
 		"a key":              {keys: 1},
@@ -50,7 +50,7 @@ func TestLettersKeepSlacksLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b := notify.Bulletin{Creation: notify.Heading{Title: "Rotate", Text: test.text}, Words: test.words, Notices: keysOf(test.keys)}
+			b := notify.Batch{Creation: notify.Heading{Title: "Rotate", Text: test.text}, Templates: test.words, Notices: keysOf(test.keys)}
 			messages := new(Direct).Compose(b)
 			if (len(messages) > 1) != test.messages {
 				t.Errorf("%d messages, want more than one: %t", len(messages), test.messages)
@@ -80,7 +80,7 @@ func TestLettersKeepSlacksLimits(t *testing.T) {
 			if test.text != "" && !strings.Contains(shown, "the end") {
 				t.Error("the end of the instructions is missing")
 			}
-			if test.words != (notify.Words{}) && !strings.Contains(shown, "subject") {
+			if test.words != (notify.Templates{}) && !strings.Contains(shown, "subject") {
 				t.Error("the end of the subject is missing")
 			}
 		})
@@ -121,13 +121,13 @@ func TestParagraphs(t *testing.T) {
 
 func TestTemplatesWakeNobody(t *testing.T) {
 	t.Parallel()
-	words, problems := notify.ParseWords(notify.Templates{
+	words, problems := notify.ParseTemplates(notify.TemplateTexts{
 		Personal: "<!here> {{.Name}} {{range .Keys}}<https://example.com/?a=1&b=2|{{.Key}}>{{end}}", Subject: "<!channel> & {{.Name}}",
 	})
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	b := notify.Bulletin{Words: words, Notices: keysOf(1)}
+	b := notify.Batch{Templates: words, Notices: keysOf(1)}
 	body := new(Direct).Compose(b)[0].Body
 	if strings.Contains(body, "<!") || !strings.Contains(body, "<https://example.com/?a=1&amp;b=2|AKIA000000>") {
 		t.Errorf("the message is %s", body)

@@ -62,7 +62,7 @@ var passing = map[string]bool{
 
 // judge decides what an answer of the API means: nil if it says ok, an error that can be retried, or a permanent one. Slack refuses with 200, and
 // says so within.
-func (w *webAPI) judge(method string, a answer) error {
+func (w *webAPI) judge(method string, a response) error {
 	var said struct {
 		OK       *bool  `json:"ok"`
 		Error    string `json:"error"`

@@ -155,7 +155,7 @@ func (w *Webhook) ID() string { return notify.ChannelID(Name, w.url.Reveal()) }
 func (*Webhook) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "slack webhook") }
 
 // Compose implements notify.Channel.
-func (*Webhook) Compose(b notify.Bulletin) []notify.Message {
+func (*Webhook) Compose(b notify.Batch) []notify.Message {
 	if b.Empty() {
 		return nil
 	}
@@ -211,16 +211,16 @@ func (w *Webhook) post(ctx context.Context, body string) error {
 	}
 	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	request.Header.Set("User-Agent", "sleuth")
-	response, err := w.client.Do(request)
+	resp, err := w.client.Do(request)
 	if err != nil {
 		return httpclient.Conceal(err, w.hidden...)
 	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", httpclient.Conceal(err, w.hidden...))
 	}
-	return judge(answer{response.StatusCode, response.Header.Get("Retry-After"), w.scrub(string(text))}, w.now())
+	return judge(response{resp.StatusCode, resp.Header.Get("Retry-After"), w.scrub(string(text))}, w.now())
 }
 
 func (w *Webhook) scrub(text string) string { return secret.Scrub(text, w.hidden...) }

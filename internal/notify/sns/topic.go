@@ -81,7 +81,7 @@ func (t *Topic) ID() string { return notify.ChannelID(Name, t.arn) }
 func (t *Topic) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "sns topic "+t.arn) }
 
 // Compose implements notify.Channel.
-func (*Topic) Compose(b notify.Bulletin) []notify.Message {
+func (*Topic) Compose(b notify.Batch) []notify.Message {
 	return plain.Layout{MaxBytes: maxBody}.Compose(b)
 }
 

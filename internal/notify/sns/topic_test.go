@@ -21,7 +21,7 @@ func TestPublished(t *testing.T) {
 	t.Parallel()
 	s := startService(t)
 	topic := newTopic(t, topicARN, s.client(), sns.Options{})
-	messages := topic.Compose(notify.Bulletin{
+	messages := topic.Compose(notify.Batch{
 		Account:      acct,
 		Announcement: "First run.\nNothing is disabled yet.",
 		Creation:     notify.Heading{Title: "Key Rotation", Text: "Please run.\n ```aws-vault rotate```"},
@@ -29,8 +29,8 @@ func TestPublished(t *testing.T) {
 		Notices: []notify.Notice{
 			{KeyID: "K2", User: "bob", SlackTag: "UB0B", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge, DaysLeft: 5},
 			{KeyID: "K1", User: "al&<ice>", SlackTag: "subteam-S1", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge, DaysLeft: 3},
-			{KeyID: "K3", User: "carol", NameKey: true, Kind: notify.Disabled, Reason: audit.CreationAge},
-			{KeyID: "K4", User: "dan", Kind: notify.PastLimit, Reason: audit.Inactivity, Aside: "Two\nlines."},
+			{KeyID: "K3", User: "carol", ShowKeyID: true, Kind: notify.Disabled, Reason: audit.CreationAge},
+			{KeyID: "K4", User: "dan", Kind: notify.PastLimit, Reason: audit.Inactivity, Note: "Two\nlines."},
 		},
 	})
 	for _, m := range messages {
@@ -92,7 +92,7 @@ func TestSubject(t *testing.T) {
 		}
 		return all
 	}
-	for want, b := range map[string]notify.Bulletin{
+	for want, b := range map[string]notify.Batch{
 		"Sleuth: 3 keys expire, 1 disabled in AWS account 123456789012 (acme)": {Account: acct, Notices: notices(3, 0, 1)},
 		"Sleuth: 1 key expires in AWS account 1":                               {Account: account.Account{ID: "1"}, Notices: notices(1, 0, 0)},
 		"Sleuth: 2 keys past their limit, 2 disabled in AWS account 1":         {Account: account.Account{ID: "1"}, Notices: notices(0, 2, 2)},
@@ -145,7 +145,7 @@ func TestParts(t *testing.T) {
 func TestTextsLongerThanAPart(t *testing.T) {
 	t.Parallel()
 	const size = 900_000
-	messages := (&sns.Topic{}).Compose(notify.Bulletin{
+	messages := (&sns.Topic{}).Compose(notify.Batch{
 		Account:      acct,
 		Announcement: strings.Repeat("é", size/2),
 		Creation:     notify.Heading{Title: strings.Repeat("T", size), Text: strings.Repeat("字\n", size/4)},

@@ -131,14 +131,14 @@ func instructions(content string) []json.RawMessage {
 }
 
 // compose writes a bulletin as cards within the limits, in order.
-func compose(b notify.Bulletin) []notify.Message {
-	c := composer{bulletin: b}
+func compose(b notify.Batch) []notify.Message {
+	c := composer{batch: b}
 	if b.Announcement != "" {
 		for line := range strings.SplitSeq(text.Lines(b.Announcement), "\n") {
 			c.add(lineElements(textRun{}, line, small)...)
 		}
 	}
-	for _, heading := range b.Preface() {
+	for _, heading := range b.SharedInstructions() {
 		c.add(headingOf(heading)...)
 	}
 	for _, section := range b.Sections() {
@@ -177,8 +177,8 @@ type part struct {
 
 // composer fills one card after the other.
 type composer struct {
-	bulletin notify.Bulletin
-	parts    []part
+	batch notify.Batch
+	parts []part
 
 	current part
 	size    int // of the current elements, as JSON
@@ -231,7 +231,7 @@ func (c *composer) section(s notify.Section) {
 }
 
 func (c *composer) lineOf(n notify.Notice) []json.RawMessage {
-	line := text.OneLine(c.bulletin.Line(n, text.OneLine(n.User), text.OneLine))
+	line := text.OneLine(c.batch.Line(n, text.OneLine(n.User), text.OneLine))
 	return lineElements(textRun{}, line, small)
 }
 

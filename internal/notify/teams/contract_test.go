@@ -46,7 +46,7 @@ func TestContract(t *testing.T) {
 			return open(t, server, teams.Options{Now: setup.Now, Retry: retry.Policy{Sleep: setup.Sleep, Timeout: setup.Timeout}}), server
 		},
 		Line: func(n notify.Notice) string {
-			n.Aside, n.Account.Alias = text.OneLine(n.Aside), text.OneLine(n.Account.Alias)
+			n.Note, n.Account.Alias = text.OneLine(n.Note), text.OneLine(n.Account.Alias)
 			return n.Line(text.OneLine(n.User))
 		},
 		Never: []string{"<at>", `"entities"`},

@@ -85,7 +85,7 @@ func (w *Workflow) ID() string {
 func (*Workflow) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "teams workflow") }
 
 // Compose implements notify.Channel.
-func (*Workflow) Compose(b notify.Bulletin) []notify.Message {
+func (*Workflow) Compose(b notify.Batch) []notify.Message {
 	if b.Empty() {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (w *Workflow) Send(ctx context.Context, m notify.Message) error {
 
 // maxAnswer is how many bytes of an answer are read: one is empty, or says in a
 // few words what was wrong.
-const maxAnswer = 16 << 10
+const maxResponse = 16 << 10
 
 // post makes one attempt.
 func (w *Workflow) post(ctx context.Context, body string) error {
@@ -119,7 +119,7 @@ func (w *Workflow) post(ctx context.Context, body string) error {
 		return httpclient.Conceal(err, w.hidden...)
 	}
 	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", httpclient.Conceal(err, w.hidden...))
 	}

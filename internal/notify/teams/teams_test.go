@@ -87,13 +87,13 @@ func TestCard(t *testing.T) {
 	t.Parallel()
 	server := start(t, nil)
 	workflow := open(t, server, teams.Options{})
-	b := notify.Bulletin{
+	b := notify.Batch{
 		Account:      account.Account{ID: "123456789012", Alias: "acme"},
 		Announcement: "First of two.\nSecond *of* two.",
 		Creation:     notify.Heading{Title: "Rotate *your* key", Text: "Please run.\n ```aws-vault rotate AWS_PROFILE```\n\nSee [the page](https://example.com/?a=1&b=2)."},
 		Notices: []notify.Notice{
 			{KeyID: "AKIA1", User: "_ann_", Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge, DaysLeft: 5},
-			{KeyID: "AKIA2", User: "[x](https://evil.example)", Kind: notify.Disabled, Reason: audit.CreationAge, Aside: "<at>all</at>"},
+			{KeyID: "AKIA2", User: "[x](https://evil.example)", Kind: notify.Disabled, Reason: audit.CreationAge, Note: "<at>all</at>"},
 		},
 	}
 	messages := workflow.Compose(b)
@@ -160,7 +160,7 @@ func TestTextsOfAnyLength(t *testing.T) {
 		b := channeltest.Crowd(rapid.IntRange(1, 20).Draw(rt, "notices"))
 		b.Account.Alias, b.Digest, b.Announcement = text("alias"), text("digest"), text("announcement")
 		b.Creation = notify.Heading{Title: text("title"), Text: text("text")}
-		b.Words, _ = notify.ParseWords(notify.Templates{List: text("list"), Line: text("line")})
+		b.Templates, _ = notify.ParseTemplates(notify.TemplateTexts{List: text("list"), Line: text("line")})
 		told := map[string]int{}
 		for i, m := range (&teams.Workflow{}).Compose(b) {
 			if len(m.Body) >= 28_000 {

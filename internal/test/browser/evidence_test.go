@@ -15,15 +15,15 @@ import (
 func evidence() report.Report {
 	r := reportOf(company(), today)
 	made := today.Add(-2 * time.Hour)
-	r.Scope, r.CredentialsAsOf = report.EveryCredential, &made
+	r.Scope, r.CredentialsAsOf = report.AllCredentials, &made
 	r.Credentials = report.CredentialsOf([]audit.Credential{
 		{Kind: audit.RootAccessKey, User: audit.RootUser, Number: 1, Active: true, Changed: daysAgo(1203), LastUsed: daysAgo(411)},
 		{Kind: audit.ConsolePassword, User: "chen.wei", Active: true, Changed: daysAgo(131), LastUsed: daysAgo(1)},
 		{Kind: audit.ConsolePassword, User: "dolores.reyes", Active: true, Changed: daysAgo(84), LastUsed: daysAgo(6)},
 		{Kind: audit.SigningCertificate, User: "sftp-bridge", Number: 1, Active: true, Changed: daysAgo(40)},
 	}, rules, today)
-	r.Run = &report.Ran{
-		ID: "20261005T070000Z-3fa91c", Finished: today.Add(14 * time.Second), Begun: true, AutoExpire: true,
+	r.Run = &report.RunResult{
+		ID: "20261005T070000Z-3fa91c", Finished: today.Add(14 * time.Second), Started: true, AutoExpire: true,
 		Counts: account.Counts{Warned: 4, Disabled: 2, Held: 1, NoticesSent: 12, MessagesSent: 2}, UnreadableTags: []string{"tom.keller"},
 		DisabledKeys: []account.KeyRef{{User: "chen.wei", KeyID: "AKIA00000005E3A91C7D"}, {User: "emeka.nwosu", KeyID: "AKIA00013C6EF372FEA5"}},
 	}

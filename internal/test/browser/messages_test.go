@@ -16,9 +16,9 @@ import (
 )
 
 // newsOfTheDay is what a run in the company has to tell.
-func newsOfTheDay() notify.Bulletin {
+func newsOfTheDay() notify.Batch {
 	at := func(days int) time.Time { return today.AddDate(0, 0, days) }
-	return notify.Bulletin{
+	return notify.Batch{
 		Account:  account.Account{ID: "123456789012", Alias: "acme-production"},
 		Creation: notify.Heading{Title: "Key Rotation Instructions", Text: "Please run `aws-vault rotate PROFILE`."},
 		Inactivity: notify.Heading{

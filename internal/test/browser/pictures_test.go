@@ -96,7 +96,7 @@ func TestMessagePictures(t *testing.T) {
 	bjorn.Notices = news.Notices[:1]
 	leak := news
 	leak.Notices = []notify.Notice{news.Notices[0]}
-	leak.Notices[0].Kind, leak.Notices[0].Reason, leak.Notices[0].At = notify.Leaked, audit.Exposure, today
+	leak.Notices[0].Kind, leak.Notices[0].Reason, leak.Notices[0].At = notify.LeakedDisabled, audit.Exposure, today
 	direct := app.Direct("C0")
 	for name, page := range map[string][]byte{
 		"message-channel": inSlack(t, "# aws-keys", webhook.Compose(news)),
@@ -137,7 +137,7 @@ func terminal(t *testing.T, r report.Report, width int) []byte {
 		switch {
 		case state.PastLimit():
 			return "\x1b[31m" + text + "\x1b[0m"
-		case state.Warned():
+		case state.NeedsWarning():
 			return "\x1b[33m" + text + "\x1b[0m"
 		}
 		return text

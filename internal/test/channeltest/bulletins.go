@@ -14,8 +14,8 @@ var acct = account.Account{ID: "123456789012", Alias: "acme"}
 
 // Crowd is a bulletin of n notices of every kind and reason, for users with and
 // without Slack tags and with names of every length.
-func Crowd(n int) notify.Bulletin {
-	b := notify.Bulletin{
+func Crowd(n int) notify.Batch {
+	b := notify.Batch{
 		Account:    acct,
 		Creation:   notify.Heading{Title: "Rotate", Text: "How to rotate."},
 		Inactivity: notify.Heading{Title: "Log in", Text: "How to log in."},
@@ -23,13 +23,13 @@ func Crowd(n int) notify.Bulletin {
 	kinds := []notify.Kind{notify.Expiring, notify.PastLimit, notify.Disabled}
 	for i := range n {
 		notice := notify.Notice{
-			KeyID:    fmt.Sprintf("AKIA%016d", i),
-			User:     fmt.Sprintf("user-%05d-%s", i, strings.Repeat("x", i%53)),
-			NameKey:  i%3 == 0,
-			Kind:     kinds[i%3],
-			Reason:   audit.CreationAge,
-			DaysLeft: i % 30,
-			Disables: kinds[i%3] == notify.Expiring,
+			KeyID:     fmt.Sprintf("AKIA%016d", i),
+			User:      fmt.Sprintf("user-%05d-%s", i, strings.Repeat("x", i%53)),
+			ShowKeyID: i%3 == 0,
+			Kind:      kinds[i%3],
+			Reason:    audit.CreationAge,
+			DaysLeft:  i % 30,
+			Disables:  kinds[i%3] == notify.Expiring,
 		}
 		if i%2 == 0 {
 			notice.Reason = audit.Inactivity
@@ -48,37 +48,37 @@ func Crowd(n int) notify.Bulletin {
 // Long are bulletins with texts of many lengths in every place that an
 // administrator, a tag or a name fills, by what is long in them. The lengths
 // are those at which a channel's parts become full, and far more.
-func Long(t testing.TB) map[string]notify.Bulletin {
+func Long(t testing.TB) map[string]notify.Batch {
 	t.Helper()
-	bulletins := map[string]notify.Bulletin{}
+	bulletins := map[string]notify.Batch{}
 	for _, length := range []int{700, 30_000} {
 		for shape, text := range map[string]string{
 			"characters": strings.Repeat("名", length/3),
 			"quotes":     strings.Repeat(`"`, length),
 			"lines":      strings.Repeat("&\n", length/2),
 		} {
-			for place, put := range map[string]func(*notify.Bulletin, *notify.Templates){
-				"title":        func(b *notify.Bulletin, _ *notify.Templates) { b.Creation.Title = text },
-				"text":         func(b *notify.Bulletin, _ *notify.Templates) { b.Creation = notify.Heading{Text: text} },
-				"announcement": func(b *notify.Bulletin, _ *notify.Templates) { b.Announcement = strings.Repeat(text, 10) },
-				"digest":       func(b *notify.Bulletin, _ *notify.Templates) { b.Digest = text },
-				"list":         func(_ *notify.Bulletin, t *notify.Templates) { t.List = text + "{{.Kind}}" },
-				"line":         func(_ *notify.Bulletin, t *notify.Templates) { t.Line = "{{.Mention}} " + text + "{{.Kind}}" },
-				"letter":       func(_ *notify.Bulletin, t *notify.Templates) { t.Personal = "{{(index .Keys 0).Key}} " + text },
-				"subject":      func(_ *notify.Bulletin, t *notify.Templates) { t.Subject = "{{(index .Keys 0).Key}} " + text },
-				"aside":        func(b *notify.Bulletin, _ *notify.Templates) { b.Notices[2].Aside = text },
-				"all": func(b *notify.Bulletin, t *notify.Templates) {
+			for place, put := range map[string]func(*notify.Batch, *notify.TemplateTexts){
+				"title":        func(b *notify.Batch, _ *notify.TemplateTexts) { b.Creation.Title = text },
+				"text":         func(b *notify.Batch, _ *notify.TemplateTexts) { b.Creation = notify.Heading{Text: text} },
+				"announcement": func(b *notify.Batch, _ *notify.TemplateTexts) { b.Announcement = strings.Repeat(text, 10) },
+				"digest":       func(b *notify.Batch, _ *notify.TemplateTexts) { b.Digest = text },
+				"list":         func(_ *notify.Batch, t *notify.TemplateTexts) { t.List = text + "{{.Kind}}" },
+				"line":         func(_ *notify.Batch, t *notify.TemplateTexts) { t.Line = "{{.Mention}} " + text + "{{.Kind}}" },
+				"letter":       func(_ *notify.Batch, t *notify.TemplateTexts) { t.Personal = "{{(index .Keys 0).Key}} " + text },
+				"subject":      func(_ *notify.Batch, t *notify.TemplateTexts) { t.Subject = "{{(index .Keys 0).Key}} " + text },
+				"note":         func(b *notify.Batch, _ *notify.TemplateTexts) { b.Notices[2].Note = text },
+				"all": func(b *notify.Batch, t *notify.TemplateTexts) {
 					b.Creation, b.Inactivity = notify.Heading{Title: text, Text: text}, notify.Heading{Title: text, Text: text}
 					t.List, t.Line = text+"{{.Keys}}", text+"{{.User}}"
 				},
 			} {
-				b, templates := Crowd(6), notify.Templates{}
+				b, templates := Crowd(6), notify.TemplateTexts{}
 				put(&b, &templates)
-				words, problems := notify.ParseWords(templates)
+				words, problems := notify.ParseTemplates(templates)
 				if len(problems) > 0 {
 					t.Fatalf("%s of %d bytes: %v", place, length, problems[0].Err)
 				}
-				b.Words = words
+				b.Templates = words
 				bulletins[fmt.Sprintf("%s of %d bytes, %s", place, length, shape)] = b
 			}
 		}

@@ -60,9 +60,9 @@ type Harness struct {
 }
 
 // crowd is the bulletin of Crowd as the channel is given it.
-func (h Harness) crowd(n int) notify.Bulletin { return h.addressed(Crowd(n)) }
+func (h Harness) crowd(n int) notify.Batch { return h.addressed(Crowd(n)) }
 
-func (h Harness) addressed(b notify.Bulletin) notify.Bulletin {
+func (h Harness) addressed(b notify.Batch) notify.Batch {
 	if h.Address != nil {
 		for i, n := range b.Notices {
 			b.Notices[i] = h.Address(i, n)
@@ -71,7 +71,7 @@ func (h Harness) addressed(b notify.Bulletin) notify.Bulletin {
 	return b
 }
 
-func (h Harness) many() notify.Bulletin { return h.crowd(cmp.Or(h.Many, 5_000)) }
+func (h Harness) many() notify.Batch { return h.crowd(cmp.Or(h.Many, 5_000)) }
 
 // oneMessage is a message of the channel's that tells something.
 func (h Harness) oneMessage(t *testing.T, channel notify.Channel) notify.Message {
@@ -234,7 +234,7 @@ func wantCanceled(t *testing.T, err error) {
 
 func nothing(t *testing.T, h Harness) {
 	channel, _, _ := h.start(t)
-	if got := channel.Compose(notify.Bulletin{Account: acct, Creation: notify.Heading{Title: "x", Text: "y"}}); len(got) != 0 {
+	if got := channel.Compose(notify.Batch{Account: acct, Creation: notify.Heading{Title: "x", Text: "y"}}); len(got) != 0 {
 		t.Errorf("nothing to say became %d messages", len(got))
 	}
 	if channel.Name() == "" {
@@ -306,12 +306,12 @@ func hostile(t *testing.T, h Harness) {
 		t.Run(fmt.Sprintf("%+q", text[:min(len(text), 40)]), func(t *testing.T) {
 			t.Parallel()
 			channel, service, _ := h.start(t)
-			bulletin := notify.Bulletin{
+			bulletin := notify.Batch{
 				Account:      account.Account{ID: "123456789012", Alias: text},
 				Creation:     notify.Heading{Title: text, Text: text},
 				Announcement: text + ".",
 			}
-			for i, n := range []notify.Notice{{User: text}, {User: "someone", SlackTag: text}, {User: text, SlackTag: "U1", Aside: text}} {
+			for i, n := range []notify.Notice{{User: text}, {User: "someone", SlackTag: text}, {User: text, SlackTag: "U1", Note: text}} {
 				n.Kind, n.Reason, n.KeyID = notify.Expiring, audit.CreationAge, fmt.Sprintf("AKIA%d", i)
 				bulletin.Notices = append(bulletin.Notices, n)
 			}
@@ -382,7 +382,7 @@ func oneBadMessage(t *testing.T, h Harness) {
 	messages := channel.Compose(bulletin)
 	service.Next(Answer{Kind: Refusing})
 	receipts := 0
-	delivered := notify.Deliver(t.Context(), []notify.Post{{Channel: channel, Bulletin: bulletin}},
+	delivered := notify.Deliver(t.Context(), []notify.Post{{Channel: channel, Batch: bulletin}},
 		func(context.Context, notify.Channel, notify.Message) error { receipts++; return nil })[0]
 	if delivered.Sent != len(messages)-1 || receipts != len(messages)-1 || len(service.Received()) != len(messages)-1 {
 		t.Errorf("%d sent, %d receipts, %d taken, want %d of each",
@@ -391,8 +391,8 @@ func oneBadMessage(t *testing.T, h Harness) {
 	if len(delivered.Failures) != 1 || len(delivered.Failures[0].Notices) != len(messages[0].Notices) {
 		t.Errorf("the failure does not name the first message's notices: %d failures", len(delivered.Failures))
 	}
-	if delivered.Told != len(bulletin.Notices)-len(messages[0].Notices) {
-		t.Errorf("%d told, want those of all messages but the first", delivered.Told)
+	if delivered.Notices != len(bulletin.Notices)-len(messages[0].Notices) {
+		t.Errorf("%d told, want those of all messages but the first", delivered.Notices)
 	}
 }
 

@@ -26,7 +26,7 @@ const (
 )
 
 func leakEvent(w *world) leak.Event {
-	return leak.Event{ARN: "arn:aws:health:global::event/RISK/1", Account: w.home.ID(), Keys: []leak.Finding{{KeyID: leakedKey}}}
+	return leak.Event{ARN: "arn:aws:health:global::event/RISK/1", Account: w.home.ID(), Keys: []leak.LeakedKey{{KeyID: leakedKey}}}
 }
 
 // settleLeak makes the user whose key is found, so many days old.

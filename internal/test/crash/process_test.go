@@ -605,7 +605,7 @@ func (p *process) send(ctx context.Context, runs []run.Summary) (org.Delivered, 
 	}
 	defer func() { _ = made.store.Close() }()
 	digest := org.Digest{
-		Run: p.id, Holder: p.lastID, Organization: "o-example", Blank: made.settings.NewBulletin(),
+		Run: p.id, Holder: p.lastID, Organization: "o-example", NewBatch: made.settings.NewBatch(),
 		Channels: made.channels, Store: made.store, Log: quietLog(), Lease: lease, Now: p.now, Budget: budget.Sending(p.now(), p.deadline()),
 	}
 	if p.digest {
@@ -615,11 +615,11 @@ func (p *process) send(ctx context.Context, runs []run.Summary) (org.Delivered, 
 }
 
 // answer is the life of a process that answers leaked keys.
-func (p *process) answer(ctx context.Context, event leak.Event) (leak.Answer, error) {
+func (p *process) answer(ctx context.Context, event leak.Event) (leak.Response, error) {
 	made, err := p.begin(ctx)
 	defer p.cancel()
 	if err != nil {
-		return leak.Answer{}, err
+		return leak.Response{}, err
 	}
 	defer func() { _ = made.store.Close() }()
 	answer := leak.Responder{

@@ -333,7 +333,7 @@ func (s *schedule) run(t *testing.T, p *process) run.Summary {
 	summary, err := p.run(t.Context())
 	s.log("%s (channels %v): died %t, disabled %d, sent %d: %v", p.name, p.has, p.died(), summary.Disabled, summary.NoticesSent, err)
 	s.checkEnd(t, p, began, fmt.Sprint(err))
-	if err == nil && !p.died() && !p.heldUp.Load() && !p.digest && summary.Begun {
+	if err == nil && !p.died() && !p.heldUp.Load() && !p.digest && summary.Started {
 		s.checkPending(t, p, p.home())
 	}
 	if p.holes > 0 && err == nil && !p.died() {
@@ -352,7 +352,7 @@ func (s *schedule) send(t *testing.T, p *process, runs []run.Summary) org.Delive
 	if err == nil && len(delivered.Problems) == 0 && !p.died() && !p.heldUp.Load() && p.digest {
 		// A run that failed has said so, and may not know what is pending.
 		s.checkPending(t, p, slices.DeleteFunc(slices.Clone(s.w.accounts), func(a *awsfake.Account) bool {
-			return slices.ContainsFunc(runs, func(r run.Summary) bool { return r.Account.ID == a.ID() && r.Begun && r.Failed > 0 })
+			return slices.ContainsFunc(runs, func(r run.Summary) bool { return r.Account.ID == a.ID() && r.Started && r.Failed > 0 })
 		})...)
 	}
 	return delivered
@@ -464,7 +464,7 @@ func (s *schedule) hearOfLeak(t *testing.T, p *process, r *rand.Rand) {
 	if len(s.w.accounts) > 1 {
 		p.account = account
 	}
-	found := leak.Event{ARN: "arn:aws:health:global::event/RISK/" + p.name, Account: account.ID(), Keys: []leak.Finding{{KeyID: key.ID}}}
+	found := leak.Event{ARN: "arn:aws:health:global::event/RISK/" + p.name, Account: account.ID(), Keys: []leak.LeakedKey{{KeyID: key.ID}}}
 	answer, err := p.answer(t.Context(), found)
 	s.log("%s: key %s: died %t, %+v: %v", p.name, key.ID, p.died(), answer.Keys, err)
 }

@@ -56,7 +56,7 @@ func inMemory(_ *testing.T, w *world) opener {
 // expiring removes the records that have expired before each call, as DynamoDB
 // does by their time to live.
 type expiring struct {
-	*ledger.Memory
+	*ledger.MemoryStore
 	now func() time.Time
 }
 
@@ -79,28 +79,28 @@ func (e expiring) Load(ctx context.Context, account string) ([]ledger.Record, er
 	if err := e.sweep(ctx); err != nil {
 		return nil, err
 	}
-	return e.Memory.Load(ctx, account)
+	return e.MemoryStore.Load(ctx, account)
 }
 
 func (e expiring) ListPending(ctx context.Context) ([]ledger.Record, error) {
 	if err := e.sweep(ctx); err != nil {
 		return nil, err
 	}
-	return e.Memory.ListPending(ctx)
+	return e.MemoryStore.ListPending(ctx)
 }
 
 func (e expiring) Get(ctx context.Context, account, keyID string) (ledger.Record, bool, error) {
 	if err := e.sweep(ctx); err != nil {
 		return ledger.Record{}, false, err
 	}
-	return e.Memory.Get(ctx, account, keyID)
+	return e.MemoryStore.Get(ctx, account, keyID)
 }
 
 func (e expiring) Put(ctx context.Context, records ...*ledger.Record) error {
 	if err := e.sweep(ctx); err != nil {
 		return err
 	}
-	return e.Memory.Put(ctx, records...)
+	return e.MemoryStore.Put(ctx, records...)
 }
 
 // some leaves out two of three calls to DynamoDB, unless everything is to be

@@ -94,7 +94,7 @@ type world struct {
 	// accounts are those that processes work on; the home is the first.
 	accounts []*awsfake.Account
 	// words are the texts of the messages.
-	words notify.Words
+	words notify.Templates
 	// warnings are the settings of warnings.
 	warnings warningRules
 
@@ -132,8 +132,8 @@ func newWorld(t *testing.T, accountID string, open func(*testing.T, *world) open
 
 func (w *world) config() config.Config {
 	words := w.words
-	if words == (notify.Words{}) {
-		words, _ = notify.ParseWords(notify.Templates{Line: notify.Original})
+	if words == (notify.Templates{}) {
+		words, _ = notify.ParseTemplates(notify.TemplateTexts{Line: notify.Original})
 	}
 	return config.Config{
 		Rules:  rules,
@@ -142,7 +142,7 @@ func (w *world) config() config.Config {
 		LeakDisables: w.disablesLeaked, LeakMaxDisable: 10_000,
 		Creation:    notify.Heading{Title: "Rotate"},
 		Inactivity:  notify.Heading{Title: "Log in"},
-		Words:       words,
+		Templates:   words,
 		Concurrency: 1,
 		Lease:       lease,
 	}
@@ -183,7 +183,7 @@ var finalLine = regexp.MustCompile(`^(\S+)(?: \(\S+\))?'s key(?: (AKIA\w+))? (?:
 
 // plainLine is the template of lines that name all that the oracle wants to
 // know, and plainText such a line.
-const plainLine = `@@{{.Kind}};{{.User}};{{.Key}};{{.Days}};{{with .Sooner}}{{.Days}}{{end}};`
+const plainLine = `@@{{.Kind}};{{.User}};{{.Key}};{{.Days}};{{with .EarlierLimit}}{{.Days}}{{end}};`
 
 var plainText = regexp.MustCompile(`@@(\w+);([^;]+);(AKIA\w+);(\d+);(\d*);`)
 
@@ -192,7 +192,7 @@ var plainText = regexp.MustCompile(`@@(\w+);([^;]+);(AKIA\w+);(\d+);(\d*);`)
 func (w *world) speakPlainly(t *testing.T) {
 	t.Helper()
 	var problems []notify.TemplateProblem
-	if w.words, problems = notify.ParseWords(notify.Templates{Line: plainLine}); len(problems) > 0 {
+	if w.words, problems = notify.ParseTemplates(notify.TemplateTexts{Line: plainLine}); len(problems) > 0 {
 		t.Fatal(problems)
 	}
 }
@@ -216,17 +216,17 @@ func (w *world) hear(p *process, channel, text string) {
 // hearEvent notes the notice in an event that a bus took. The lock is held.
 func (w *world) hearEvent(p *process, put awsfake.Event) {
 	var said struct {
-		User   string         `json:"user"`
-		KeyID  string         `json:"key_id"`
-		Kind   notify.Kind    `json:"kind"`
-		Days   int            `json:"days_left"`
-		Sooner *notify.Sooner `json:"sooner"`
+		User         string               `json:"user"`
+		KeyID        string               `json:"key_id"`
+		Kind         notify.Kind          `json:"kind"`
+		Days         int                  `json:"days_left"`
+		EarlierLimit *notify.EarlierLimit `json:"earlier_limit"`
 	}
 	if json.Unmarshal([]byte(put.Detail), &said) != nil || said.KeyID == "" {
 		return
 	}
-	if said.Sooner != nil {
-		said.Days = min(said.Days, said.Sooner.DaysLeft)
+	if said.EarlierLimit != nil {
+		said.Days = min(said.Days, said.EarlierLimit.DaysLeft)
 	}
 	w.heard(p, onBus, said.Kind, said.User, said.KeyID, put.DetailType, said.Days)
 }

@@ -117,7 +117,7 @@ func checkPolicy(t *testing.T, p place, function map[string]any, variables map[s
 	t.Helper()
 	cfg, err := checked(variables)
 	check(t, err)
-	want := iampolicy.ForRun(cfg, iampolicy.Place{Partition: iampolicy.PartitionOf(p.region), Account: p.ID, Region: p.region})
+	want := iampolicy.ForRun(cfg, iampolicy.Target{Partition: iampolicy.PartitionOf(p.region), Account: p.ID, Region: p.region})
 	name, _ := function["FunctionName"].(string)
 	if diff := cmp.Diff(inOrder(want), inOrder(p.rolePolicy(t, name, "sleuth"))); diff != "" {
 		t.Errorf("the role's policy is not what 'sleuth iam-policy' prints (-want +got):\n%s", diff)

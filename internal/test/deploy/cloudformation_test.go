@@ -149,7 +149,7 @@ func TestTemplateIsDeployed(t *testing.T) {
 	if variables["SLEUTH_STATE"] != outputs["State"] {
 		t.Errorf("SLEUTH_STATE = %q, the output says %q", variables["SLEUTH_STATE"], outputs["State"])
 	}
-	want := iampolicy.ForRun(cfg, iampolicy.Place{Partition: "aws", Account: p.ID, Region: p.region})
+	want := iampolicy.ForRun(cfg, iampolicy.Target{Partition: "aws", Account: p.ID, Region: p.region})
 	if diff := cmp.Diff(inOrder(want), inOrder(p.policiesOf(t, outputs["RoleName"]))); diff != "" {
 		t.Errorf("the role's policy is not what 'sleuth iam-policy' prints (-want +got):\n%s", diff)
 	}
@@ -205,7 +205,7 @@ func TestTemplateWithEveryPermission(t *testing.T) {
 	cfg, err := checked(variables)
 	check(t, err)
 	_, role, _ := strings.Cut(fmt.Sprint(configuration["Role"]), ":role/")
-	want := iampolicy.ForRun(cfg, iampolicy.Place{Partition: "aws", Account: p.ID, Region: p.region})
+	want := iampolicy.ForRun(cfg, iampolicy.Target{Partition: "aws", Account: p.ID, Region: p.region})
 	if diff := cmp.Diff(inOrder(want), inOrder(p.policiesOf(t, role))); diff != "" {
 		t.Errorf("the role's policy is not what 'sleuth iam-policy' prints (-want +got):\n%s", diff)
 	}

@@ -102,7 +102,7 @@ func TestEveryOption(t *testing.T) {
 		"SLEUTH_ACCOUNTS": "111122223333,444455556666", "SLEUTH_MEMBER_ROLE": "path/sleuth",
 	})
 	check(t, err)
-	want := iampolicy.ForRun(cfg, iampolicy.Place{
+	want := iampolicy.ForRun(cfg, iampolicy.Target{
 		Partition: "aws", Account: p.ID, Region: p.region,
 		KMSKeys: []string{key, "arn:aws:kms:us-east-1:123456789012:key/secrets"}, EvidenceKey: "arn:aws:kms:us-east-1:123456789012:key/proof",
 	})

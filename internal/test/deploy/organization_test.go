@@ -459,7 +459,7 @@ func TestMemberRole(t *testing.T) {
 		w.run(t, "apply", "-var=function_role_arn="+homeRole, "-var=external_id=handshake", fmt.Sprintf("-var=disable_leaked=%t", all), fmt.Sprintf("-var=credential_report=%t", all), "-var=security_hub_region="+region)
 
 		for _, p := range []place{stacked, applied} {
-			want := iampolicy.ForMember(cfg, iampolicy.Place{Partition: "aws", Account: p.ID, Region: region})
+			want := iampolicy.ForMember(cfg, iampolicy.Target{Partition: "aws", Account: p.ID, Region: region})
 			if diff := cmp.Diff(inOrder(want), inOrder(p.memberPolicy(t))); diff != "" {
 				t.Errorf("the role's policy is not what 'sleuth iam-policy --for member' prints (-want +got):\n%s", diff)
 			}

@@ -274,7 +274,7 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 			if tt.crowd == 0 {
 				spare = append(spare, inBulk...)
 			}
-			w.compare(t, iampolicy.ForRun(cfg, iampolicy.Place{}), spare...)
+			w.compare(t, iampolicy.ForRun(cfg, iampolicy.Target{}), spare...)
 		})
 	}
 }
@@ -304,14 +304,14 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 		}
 	}
 	command("audit")
-	w.compare(t, iampolicy.ForAudit(iampolicy.Place{}), inBulk...)
+	w.compare(t, iampolicy.ForAudit(iampolicy.Target{}), inBulk...)
 
 	*w = witness{}
 	settings["SLEUTH_CREDENTIALS"] = "all"
 	cfg, err := checked(settings)
 	check(t, err)
 	command("audit")
-	w.compare(t, iampolicy.ForAudit(iampolicy.Place{}), inBulk[0])
+	w.compare(t, iampolicy.ForAudit(iampolicy.Target{}), inBulk[0])
 
 	*w = witness{}
 	statePutter := ledger.NewDynamoDB(dynamodb.NewFromConfig(p.config(t)), table)
@@ -320,7 +320,7 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 	check(t, disabled.MarkDisabled(time.Now().Add(-day), "run-1", nil))
 	check(t, statePutter.Put(t.Context(), &disabled))
 	command("reactivate", "--run", "run-1", "--grace", "7d", "--yes")
-	w.compare(t, iampolicy.ForReactivate(cfg.State, iampolicy.Place{}))
+	w.compare(t, iampolicy.ForReactivate(cfg.State, iampolicy.Target{}))
 }
 
 // function is what is in the zip.

@@ -37,7 +37,7 @@ func TestJSONPageNamesEveryField(t *testing.T) {
 		{"The summary of a run", sleuth.Summary{}, everyLevel},
 		{"The summary of several accounts", org.Summary{}, func(path string) bool { return path != "accounts[]" }},
 		{"The report of several accounts", org.Audit{}, func(path string) bool { return path != "accounts[]" }},
-		{"The answer to leaked keys", leak.Answer{}, everyLevel},
+		{"The answer to leaked keys", leak.Response{}, everyLevel},
 		{"The list of Slack users", slack.Listing{}, everyLevel},
 		// Below the first level the record is described in words.
 		{"The records of state", ledger.Stored(), func(string) bool { return false }},
@@ -58,7 +58,7 @@ func TestJSONPageNamesEveryField(t *testing.T) {
 func TestJSONPageNamesTheWholeRecordOfState(t *testing.T) {
 	t.Parallel()
 	section := sectionOf(t, read(t, "docs/json.md"), "The records of state")
-	for _, of := range []any{audit.History{}, audit.Warned{}, ledger.QueuedWarning{}, ledger.Intent{}, ledger.Disabled{}, ledger.Leak{}, ledger.Due{}, ledger.Final{}} {
+	for _, of := range []any{audit.History{}, audit.LimitWarning{}, ledger.QueuedWarning{}, ledger.Intent{}, ledger.Disabled{}, ledger.Leak{}, ledger.Due{}, ledger.Final{}} {
 		for _, field := range fieldsOf(reflect.TypeOf(of), "", func(string) bool { return false }) {
 			if !strings.Contains(section, "`"+field+"`") {
 				t.Errorf("docs/json.md does not name the field %q of %T", field, of)

@@ -33,9 +33,9 @@ func TestMessagesPageNamesEveryField(t *testing.T) {
 		within  string // what the fields are reached by
 	}{
 		{"SLEUTH_LINE_TEMPLATE", notify.LineFields{}, "."},
-		{"SLEUTH_LINE_TEMPLATE", notify.SoonerFields{}, ".Sooner."},
+		{"SLEUTH_LINE_TEMPLATE", notify.EarlierLimitFields{}, ".EarlierLimit."},
 		{"SLEUTH_LIST_TEMPLATE", notify.ListFields{}, "."},
-		{"SLEUTH_PERSONAL_TEMPLATE", notify.LetterFields{}, "."},
+		{"SLEUTH_PERSONAL_TEMPLATE", notify.DirectMessageFields{}, "."},
 		{"SLEUTH_PERSONAL_TEMPLATE", notify.KeyFields{}, "."},
 	} {
 		_, section, found := strings.Cut(page, "### "+c.section+"\n")

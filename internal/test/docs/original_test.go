@@ -14,7 +14,7 @@ func TestMigratePageGivesTheOldTitles(t *testing.T) {
 	t.Parallel()
 	_, after, _ := strings.Cut(read(t, "docs/migrate.md"), "```text\n")
 	template, _, _ := strings.Cut(after, "\n  ```")
-	words, problems := notify.ParseWords(notify.Templates{List: strings.TrimSpace(template)})
+	words, problems := notify.ParseTemplates(notify.TemplateTexts{List: strings.TrimSpace(template)})
 	if len(problems) > 0 {
 		t.Fatalf("the template cannot be used: %+v", problems)
 	}

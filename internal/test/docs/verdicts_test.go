@@ -91,9 +91,9 @@ func TestVerdictsPageShowsTheExemptions(t *testing.T) {
 		switch {
 		case exemption.Unreadable:
 			got = "unreadable"
-		case exemption.Holds(lastDay) && exemption.Holds(lastDay.Add(time.Second)):
+		case exemption.ActiveAt(lastDay) && exemption.ActiveAt(lastDay.Add(time.Second)):
 			got = "exempt"
-		case exemption.Holds(lastDay):
+		case exemption.ActiveAt(lastDay):
 			got = "exempt through that day (UTC), and no longer"
 		}
 		if got != row[1] {
@@ -117,7 +117,7 @@ func TestSlackPageShowsTheMessage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	messages := webhook.Compose(notify.Bulletin{
+	messages := webhook.Compose(notify.Batch{
 		Account:    account.Account{ID: "123456789012", Alias: "acme-production"},
 		Inactivity: notify.Heading{Title: "AWS IAM Key Inactivity Report"},
 		Notices: []notify.Notice{{
