@@ -48,7 +48,7 @@ func (a *App) openChannels(ctx context.Context, cfg config.Config, aws aws.Confi
 	return channels, nil
 }
 
-// wiring is what channels are set up from.
+// channelFactory holds what channels are built from.
 type channelFactory struct {
 	*App
 	cfg    config.Config
@@ -57,7 +57,7 @@ type channelFactory struct {
 	out    io.Writer // where messages are printed
 }
 
-// previewed returns the channels as they are, or, in a dry run, as ones that
+// withPreview returns the channels as they are, or, in a dry run, as ones that
 // print.
 func (w channelFactory) withPreview(channels ...notify.Channel) []notify.Channel {
 	if !w.dryRun {
@@ -104,7 +104,7 @@ func (w channelFactory) sns(context.Context) ([]notify.Channel, error) {
 	return w.withPreview(channel), nil
 }
 
-// patience bounds what one message to a channel that never answers costs to
+// channelRetryPolicy bounds what one message to a channel that never answers costs to
 // about half a minute.
 func channelRetryPolicy() retry.Policy { return retry.Policy{Attempts: 4, Timeout: 8 * time.Second} }
 

@@ -121,7 +121,7 @@ func (k *checker) account(cfg config.Config, e *accountSet, account string, isMe
 	return lacking
 }
 
-// checkup says what is well and what is not.
+// checker tries every part of a deployment and prints what works and what does not.
 type checker struct {
 	*App
 	ctx                context.Context
@@ -182,7 +182,7 @@ func (k *checker) read(m member, cfg config.Config) []untagged {
 	return lacking
 }
 
-// untried names what is set up and cannot be tried without leaving something.
+// notTestable names what is set up and cannot be tried without leaving something.
 func (k *checker) notTestable(cfg config.Config) {
 	if cfg.Evidence.IsSet() {
 		k.note("evidence", "set up, and not tried: the first run leaves it in "+cfg.Evidence.String()+", or says why it cannot")
@@ -192,7 +192,7 @@ func (k *checker) notTestable(cfg config.Config) {
 	}
 }
 
-// hub asks Security Hub for one finding, which it has only where it is turned
+// securityHub asks Security Hub for one finding, which it has only where it is turned
 // on.
 func (k *checker) securityHub(cfg config.Config, connection aws.Config) {
 	if !cfg.SecurityHub {

@@ -17,7 +17,7 @@ func (m member) place() iampolicy.Target {
 	return iampolicy.Target{Partition: m.Partition, Account: m.Account.ID, Region: m.aws.Region}
 }
 
-// allowed asks IAM's simulator about everything that the settings need. To try
+// permissions asks IAM's simulator about everything that the settings need. To try
 // it would be to do it: disabling a key, sending a message.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 func (k *checker) permissions(m member, needed iampolicy.Document) {

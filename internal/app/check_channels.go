@@ -86,7 +86,7 @@ func IsAddressee(to string) bool {
 	return (audit.User{Name: to}).Email() != "" || slackMember.MatchString(to)
 }
 
-// testLetter tells one person of a key that is not there.
+// testDirectMessage tells one person of a key that is not there.
 func testDirectMessage(b notify.Batch, to string) notify.Batch {
 	n := notify.Notice{
 		KeyID: testKey, User: "sleuth-check", Kind: notify.Expiring, Reason: audit.CreationAge,

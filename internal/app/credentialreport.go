@@ -8,7 +8,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 )
 
-// patienceForOthers is how long a report waits for AWS to make a credential
+// credentialReportPatience is how long a report waits for AWS to make a credential
 // report; the keys are read meanwhile.
 const credentialReportPatience = 30 * time.Second
 

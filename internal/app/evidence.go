@@ -33,7 +33,7 @@ func archiveOf(e config.Evidence, home aws.Config) evidence.Archive {
 // leavesEvidence reports whether runs of the session leave any.
 func (s *session) leavesEvidence() bool { return s.archive != nil && !s.dryRun }
 
-// beginOthers begins to read what evidence shows beside keys.
+// startCredentialReport begins to read what evidence shows beside keys.
 func (s *session) startCredentialReport(ctx context.Context, b budget.Budget, client inventory.ReportIAM) func(*report.Report) {
 	if !s.leavesEvidence() {
 		return nil

@@ -143,7 +143,7 @@ func endOf(day time.Time) time.Time {
 	return end
 }
 
-// Under is the exemption as the rules take it at now: with a Refusal where they
+// Apply is the exemption as the rules take it at now: with a Refusal where they
 // do not honour it.
 func (e Exemption) Apply(rules ExemptionRules, now time.Time) Exemption {
 	if !e.Claimed || e.ended(now) {
@@ -165,7 +165,7 @@ func (e Exemption) Apply(rules ExemptionRules, now time.Time) Exemption {
 // ended reports whether a dated exemption is over.
 func (e Exemption) ended(now time.Time) bool { return !e.End.IsZero() && !now.Before(e.End) }
 
-// Holds reports whether the exemption is in force at now.
+// ActiveAt reports whether the exemption is in force at now.
 func (e Exemption) ActiveAt(now time.Time) bool {
 	return e.Claimed && !e.ended(now) && !e.Refusal.Refused()
 }

@@ -85,7 +85,7 @@ func (h Hold) Because(v Verdict) string {
 	return h.String()
 }
 
-// Warned is one limit that an owner was warned of.
+// LimitWarning is one limit that an owner was warned of.
 type LimitWarning struct {
 	Deadline time.Time `json:"deadline"`  // the limit as it stood (UTC)
 	First    time.Time `json:"first"`     // when the first warning of it was delivered (UTC)
@@ -103,7 +103,7 @@ type History struct {
 	Inactivity LimitWarning `json:"inactivity,omitzero"`
 }
 
-// ToldOfRefusal reports whether the owner heard that the key's exemption is not
+// AddRefusal reports whether the owner heard that the key's exemption is not
 // honoured.
 func (h History) AddRefusal() bool {
 	return !h.Creation.Refused.IsZero() || !h.Inactivity.Refused.IsZero()
@@ -254,7 +254,7 @@ func limits(v Verdict, rules Rules, history History, policy Policy) (own, other 
 	return creation, inactivity
 }
 
-// limitsInSight are the limits whose warning age the key has reached, with the
+// limitsWarnedAbout are the limits whose warning age the key has reached, with the
 // days left that its owner is told. Inactivity is out of sight where creation
 // comes first, as then the last use need not have been read.
 func limitsWarnedAbout(v Verdict, rules Rules, history History, policy Policy, d Decision) []limit {
@@ -281,7 +281,7 @@ func (l limit) firstWarned() time.Time {
 	return l.warned.First
 }
 
-// takes is when the key will be disabled for this limit: at the deadline, or
+// disablesAt is when the key will be disabled for this limit: at the deadline, or
 // once the owner has had the minimum notice. That begins with the first
 // warning, which is sent now or as the key reaches the warning age.
 func (l limit) disablesAt(now time.Time) time.Time {
@@ -298,7 +298,7 @@ func (l limit) disablesAt(now time.Time) time.Time {
 	return l.deadline
 }
 
-// daysUntilTaken is the days until then. To a deadline they are the verdict's
+// daysUntilDisabled is the days until then. To a deadline they are the verdict's
 // own; to the end of a notice they are rounded up, so that nobody is told fewer
 // than there are.
 func (l limit) daysUntilDisabled(now time.Time) int {
@@ -322,7 +322,7 @@ func rungFor(daysLeft int, ladder []int) (rung int, onLadder bool) {
 	return slices.Min(passed), true
 }
 
-// Told is the history after a warning about v, decided by d, was delivered at
+// Add is the history after a warning about v, decided by d, was delivered at
 // now.
 func (h History) Add(v Verdict, rules Rules, d Decision, now time.Time) History {
 	for _, limit := range limitsWarnedAbout(v, rules, h, Policy{}, d) {

@@ -67,7 +67,7 @@ func spellingOf(word string) spelling {
 	return otherName
 }
 
-// mostEdits is how many edits a misspelt KeyAutoExpire is away from it at most,
+// maxEdits is how many edits a misspelt KeyAutoExpire is away from it at most,
 // separators aside: enough for a letter that is missing, doubled, wrong or
 // swapped with its neighbour, twice. KeyAutoExpireReason is six away.
 const maxEdits = 2

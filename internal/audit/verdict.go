@@ -69,7 +69,7 @@ func ParseState(name string) (State, bool) {
 // PastLimit reports whether a key in this state has reached a limit.
 func (s State) PastLimit() bool { return s == Expired || s == IdleExpired }
 
-// Warned reports whether the owner of a key in this state is to be warned.
+// NeedsWarning reports whether the owner of a key in this state is to be warned.
 func (s State) NeedsWarning() bool { return s == Aging || s == Idle }
 
 // Reason is which of the two ages a state comes from.
@@ -117,7 +117,7 @@ type Verdict struct {
 	// Exemption is what the tags say of the key, and why the rules do not
 	// honour it, if so.
 	Exemption Exemption
-	// ExemptionHolds: the key is exempt, whether or not it needs it.
+	// ExemptionActive: the key is exempt, whether or not it needs it.
 	ExemptionActive bool
 	// Doubt: a KeyAutoExpire tag is unreadable, so that the key must not be
 	// disabled whatever its state.
@@ -125,7 +125,7 @@ type Verdict struct {
 
 	// Age and IdleAge are whole days since creation and since last use.
 	Age, IdleAge int
-	// ExpiresAt and StagnatesAt are the two deadlines (UTC): creation plus
+	// ExpiresAt and IdleLimitAt are the two deadlines (UTC): creation plus
 	// ExpirationAge, last use plus InactivityAge.
 	ExpiresAt, IdleLimitAt time.Time
 	// ExpiresIn and StagnatesIn are the whole days left to each limit; zero or

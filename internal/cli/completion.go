@@ -26,7 +26,7 @@ func (c *completionCommand) Run(a *console, command *kong.Context) error {
 	return writeBash(a.stdout, places)
 }
 
-// place is where one can be on the command line: the words so far, and what
+// position is where one can be on the command line: the words so far, and what
 // may come next.
 type position struct {
 	path  string // such as "state list"; empty at the start

@@ -99,7 +99,7 @@ func statusWord(active bool) string {
 	return "Inactive"
 }
 
-// showTold shows what Slack and SNS have received since the last time.
+// showNotified shows what Slack and SNS have received since the last time.
 func (a *console) showNotified(s *stage, colours palette) error {
 	for _, body := range s.slack.take() {
 		fmt.Fprintf(a.stdout, "\n%s\n\n", colours.bold("In Slack:"))

@@ -67,7 +67,7 @@ type Config struct {
 	Debug         bool
 }
 
-// NewBulletin returns a bulletin without notices, with the configured wording.
+// NewBatch returns a batch without notices, with the configured templates.
 func (c Config) NewBatch() notify.Batch {
 	return notify.Batch{
 		Creation: c.Creation, Inactivity: c.Inactivity, Leak: c.Leak, Templates: c.Templates,

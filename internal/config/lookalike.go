@@ -42,7 +42,7 @@ const (
 	// shortestLookAlike keeps short names, which resemble one another by
 	// chance, from being taken for settings.
 	shortestLookAlike = 8
-	// mostEdits is how far a misspelt name may be from a setting's.
+	// maxEdits is how far a misspelt name may be from a setting's.
 	maxEdits = 2
 )
 

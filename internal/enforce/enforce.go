@@ -29,11 +29,11 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
-// Lag is how long IAM may go on showing what was before a change. Nothing is
+// ConsistencyWindow is how long IAM may show the state before a change. Nothing is
 // concluded from a key that reads Active within it.
 const ConsistencyWindow = 15 * time.Minute
 
-// freshFor bounds reading a key just before it is disabled and disabling it,
+// maxReadAge bounds reading a key just before it is disabled and disabling it,
 // together and with all retries. What takes longer is given up, and left to the
 // next run: by then what was read first may no longer be so.
 const maxReadAge = time.Minute

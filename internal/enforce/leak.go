@@ -15,7 +15,7 @@ import (
 // its user and the key as they were last read.
 type LeakNotice func(audit.User, audit.Key) notify.Notice
 
-// Spared says why a leaked key, as it was just read, is not to be disabled
+// NotDisabled says why a leaked key, as it was just read, is not to be disabled
 // after all; empty where it is.
 type NotDisabled func(audit.User, audit.Key) string
 

@@ -33,7 +33,7 @@ func NewBucket(client S3, name, prefix string) *Bucket {
 	return &Bucket{client: client, name: name, prefix: prefix}
 }
 
-// Place is the document's URI.
+// Location is the document's URI.
 func (b *Bucket) Location(name string) string { return "s3://" + b.name + "/" + b.key(name) }
 
 func (b *Bucket) key(name string) string { return path.Join(b.prefix, name) }

@@ -18,7 +18,7 @@ import (
 type Archive interface {
 	// Put keeps a document under a name with slashes in it.
 	Put(ctx context.Context, name, contentType string, text []byte) error
-	// Place says for people where the document of a name is.
+	// Location says for people where the document of a name is.
 	Location(name string) string
 }
 

@@ -13,7 +13,7 @@ import (
 // Documents are for its owner to write and for its group to read.
 type Folder struct{ Dir string }
 
-// Place is the document's path.
+// Location is the document's path.
 func (f Folder) Location(name string) string { return filepath.Join(f.Dir, filepath.FromSlash(name)) }
 
 const (

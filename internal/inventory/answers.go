@@ -22,7 +22,7 @@ const firstYear = 2000
 // lastYear leaves room for every limit to be written as a date.
 const lastYear = 9000
 
-// mostAhead is how far ahead of our clock a date may lie: clocks differ, and a
+// maxAhead is how far ahead of our clock a date may lie: clocks differ, and a
 // long run reads what happened after it began.
 const maxAhead = 24 * time.Hour
 

@@ -17,7 +17,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 )
 
-// mostTags is how much text of tags is kept for users who have not asked for
+// maxTags is how much text of tags is kept for users who have not asked for
 // them yet, in bytes. Most of them never will.
 const maxTags = 4 << 20
 

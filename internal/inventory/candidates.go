@@ -20,7 +20,7 @@ type candidate struct {
 	user audit.User
 	// reported: known from the credential report, which may be hours old.
 	reported bool
-	// passed is set where the report shows that the user need not be read.
+	// skipped is set where the report shows that the user need not be read.
 	skipped *Skipped
 }
 
@@ -44,7 +44,7 @@ func (r Reader) candidates(ctx context.Context) iter.Seq2[candidate, error] {
 	return r.listUsers(ctx)
 }
 
-// handOut gives the workers every candidate to be read, those behind After
+// dispatch gives the workers every candidate to be read, those behind After
 // first, and passes the others on as the subjects they already are.
 func (r Reader) dispatch(ctx context.Context, candidates iter.Seq2[candidate, error], users chan<- candidate, subjects chan<- UserKeys) error {
 	last := r.After

@@ -27,7 +27,7 @@ type OtherCredentials struct {
 	Doubts []error
 }
 
-// Others reads the account's credentials that are no user's access keys. The
+// OtherCredentials reads the account's credentials other than users' access keys. The
 // error is ErrReportNotThere where IAM took longer than Patience, and IsDenied
 // where we are not allowed to ask.
 func (c *CredentialReport) OtherCredentials(ctx context.Context) (OtherCredentials, error) {
@@ -53,7 +53,7 @@ func IsDenied(err error) bool {
 	return false
 }
 
-// ParseOthers reads the credentials that are no user's access keys from a
+// ParseOtherCredentials reads the credentials that are no user's access keys from a
 // credential report. What cannot be understood of one user is a doubt; the
 // error says that the report as a whole cannot be.
 func ParseOtherCredentials(text []byte) (OtherCredentials, error) {

@@ -9,7 +9,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
 
-// Fresh reads one key as it stands at this moment, with its last use and its
+// ReadKey reads one key as it stands at this moment, with its last use and its
 // user's tags, whatever it was before. What changes most often is read last:
 // the tags, then the key's status, then its last use.
 //

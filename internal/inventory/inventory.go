@@ -85,13 +85,13 @@ func (e *UnfinishedError) Error() string {
 	return "time was up before every user was read; the last was " + e.Last
 }
 
-// Subject is one user with what could be read of them.
+// UserKeys is one user with what could be read of them.
 type UserKeys struct {
 	User audit.User
 	Keys []Key
 	// Err is set where the user could not be read; Keys is then empty.
 	Err error
-	// Passed is set for a user who was not read live, as the credential report
+	// Skipped is set for a user who was not read live, as the credential report
 	// shows that no key of theirs can be due; Keys is then empty.
 	Skipped *Skipped
 }

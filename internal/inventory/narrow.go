@@ -7,7 +7,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
 
-// Matters reports whether a user must be read live to be judged at now: whether
+// NeedsRead reports whether a user must be read live to be judged at now: whether
 // some key of theirs may be anything but good or disabled already.
 //
 // The report is a picture of the past, and this errs towards reading:
@@ -77,7 +77,7 @@ func newestCovered(made time.Time, rules audit.Rules, now time.Time) bool {
 	return daysSince(made.Add(-reportSlack), now) < min(rules.WarningAge, rules.InactivityWarningAge)
 }
 
-// Passed counts the keys of a user who was not read live.
+// Skipped counts the keys of a user who was not read live.
 type Skipped struct {
 	// Active keys are good: too young, and used too lately, to be due.
 	Active int

@@ -124,7 +124,7 @@ func (f *function) leaked(ctx context.Context, cfg config.Config, e event) (any,
 	return answer, nil
 }
 
-// listed is what the action list returns: what Step Functions hands on.
+// listResult is what the action list returns: what Step Functions hands on.
 type listResult struct {
 	Run      string    `json:"run"`
 	Began    time.Time `json:"began"`
@@ -159,7 +159,7 @@ func (f *function) account(ctx context.Context, cfg config.Config, e event) (any
 	return &done{Account: e.Account, Failed: summary.Failed}, nil
 }
 
-// summarized is what the action summarize returns; the whole summary is in the
+// summaryResult is what the action summarize returns; the whole summary is in the
 // bucket under that key.
 type summaryResult struct {
 	Run      string     `json:"run"`

@@ -78,7 +78,7 @@ func countDisabled(records []ledger.Record, except, event string, now time.Time)
 	return n
 }
 
-// tellCapped tells of a key that the cap keeps active.
+// notifyCapped tells of a key that the cap keeps active.
 func (a *responder) notifyCapped(ctx context.Context, user audit.User, key audit.Key) (Result, error) {
 	return a.notifyOnly(ctx, user, key, a.keepActive(key.ID))
 }

@@ -27,7 +27,7 @@ type Event struct {
 	Unclear []string
 }
 
-// Finding is one key that was found in public.
+// LeakedKey is one key that was found in public.
 type LeakedKey struct {
 	KeyID string
 	// Closed: AWS no longer counts it as exposed. Such a key is told of, if it

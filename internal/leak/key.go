@@ -36,11 +36,11 @@ const (
 	nothingKnown = "IAM knows no such key"
 )
 
-// mostAttempts bounds how often a key is begun anew because its record, or the
+// maxAttempts bounds how often a key is begun anew because its record, or the
 // key itself, was changed meanwhile.
 const maxAttempts = 5
 
-// errAnew says that what was read of a key, or of its record, is out of date.
+// errStale says that what was read of a key, or of its record, is out of date.
 var errStale = errors.New("it was changed again and again meanwhile")
 
 // answerKey deals with one key, and notes what became of it.
@@ -71,7 +71,7 @@ func (a *responder) answerKey(ctx context.Context, f LeakedKey) {
 	a.response.Keys = append(a.response.Keys, result)
 }
 
-// attempt deals with one key as it stands. An errAnew asks for another attempt;
+// attempt deals with one key as it stands. An errStale asks for another attempt;
 // any other error is a problem, beside what the result says.
 func (a *responder) attempt(ctx context.Context, f LeakedKey) (Result, error) {
 	if strings.HasPrefix(f.KeyID, "ASIA") {
@@ -134,7 +134,7 @@ func (a *responder) answerRead(ctx context.Context, f LeakedKey, user audit.User
 	return a.disable(ctx, f, user, key, record)
 }
 
-// spared says why a key is not to be disabled. What is not understood is a
+// reasonNotToDisable says why a key is not to be disabled. What is not understood is a
 // reason.
 func (a *responder) reasonNotToDisable(f LeakedKey) enforce.NotDisabled {
 	return func(user audit.User, key audit.Key) string {
@@ -155,7 +155,7 @@ func (a *responder) reasonNotToDisable(f LeakedKey) enforce.NotDisabled {
 	}
 }
 
-// sparedOrCapped is spared, and the cap once more: by now the intent is written
+// reasonNotToDisableOrCap is spared, and the cap once more: by now the intent is written
 // down, so that of several invocations each sees the others'.
 func (a *responder) reasonNotToDisableOrCap(ctx context.Context, f LeakedKey) enforce.NotDisabled {
 	return func(user audit.User, key audit.Key) string {
@@ -266,7 +266,7 @@ func (a *responder) inactive(ctx context.Context, user audit.User, key audit.Key
 	return result, a.put(ctx, record)
 }
 
-// tellOf tells of a key that is left as it is.
+// notifyOnly tells of a key that is left as it is.
 func (a *responder) notifyOnly(ctx context.Context, user audit.User, key audit.Key, aside string) (Result, error) {
 	record := a.record(key.ID, user.Name)
 	if detail := a.done(record, false); detail != "" {
@@ -285,7 +285,7 @@ func asDetail(sentence string) string {
 	return strings.TrimSuffix(sentence, ".")
 }
 
-// goneOrUnknown deals with a key that IAM does not know, by its id alone.
+// notFound deals with a key that IAM does not know, by its id alone.
 func (a *responder) notFound(ctx context.Context, f LeakedKey) (Result, error) {
 	if record := a.records[f.KeyID]; record != nil {
 		return a.gone(ctx, f, record.User())
@@ -339,7 +339,7 @@ func (a *responder) record(keyID, user string) *ledger.Record {
 	return a.records[keyID]
 }
 
-// learn notes that a key was found in public, with the notice that its owner is
+// recordLeak notes that a key was found in public, with the notice that its owner is
 // owed from now on.
 func (a *responder) recordLeak(record *ledger.Record, final notify.Notice) {
 	record.MarkLeaked(a.now(), a.ID, a.event, final, a.due(final))

@@ -43,7 +43,7 @@ type Responder struct {
 	Budget budget.Budget
 }
 
-// answering is the working state of one answer.
+// responder is the working state of one response.
 type responder struct {
 	Responder
 	event       string // its ARN; empty for a leak told by hand
@@ -165,7 +165,7 @@ func (a *responder) problem(keyID string, err error) {
 	a.response.Problems = append(a.response.Problems, account.Problem{User: user, KeyID: keyID, Text: awserr.Message(err)})
 }
 
-// say has every channel told something beside the notices.
+// announce has every channel told something beside the notices.
 func (a *responder) announce(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	a.Log.Warn(text)

@@ -13,7 +13,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/outbox"
 )
 
-// tell hands every channel the notices that are pending on it, and what is said
+// notify hands every channel the notices that are pending on it, and what is said
 // beside them. What a channel does not accept stays pending for the next run.
 func (a *responder) notify(ctx context.Context) {
 	pending, said := a.pending, strings.Join(a.announcements, "\n")

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Memory is a Store that forgets everything when the process ends: the
+// MemoryStore is a Store that forgets everything when the process ends: the
 // original's way.
 type MemoryStore struct {
 	mu     sync.Mutex

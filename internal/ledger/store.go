@@ -53,12 +53,12 @@ type LastRun struct {
 	// Ended is when it ended (UTC). A run that began before that has done
 	// nothing yet that was not done already.
 	Ended time.Time `json:"ended"`
-	// CameTo is the user that it came to before its time was up, in IAM's
+	// ResumeAfter is the last user that was read before time was up, in IAM's
 	// order; empty where it came to the end.
 	ResumeAfter string `json:"resume_after,omitempty"`
 	// Run is its id.
 	Run string `json:"run,omitempty"`
-	// ExemptionsTold is when people were last told of the exemptions that have
+	// ExemptionsNotified is when people were last told of the exemptions that have
 	// no end or no reason (UTC). Every run carries it on.
 	ExemptionsNotified time.Time `json:"exemptions_notified,omitzero"`
 }

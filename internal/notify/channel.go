@@ -145,7 +145,7 @@ type Printer interface {
 	PrintOnly() bool
 }
 
-// TellsPeople reports whether what the channel takes reaches anybody.
+// Delivers reports whether what the channel accepts reaches anybody; a preview does not.
 func Delivers(c Channel) bool {
 	p, ok := c.(Printer)
 	return !ok || !p.PrintOnly()

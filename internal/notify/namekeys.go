@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// NameKeys names the keys that notices are about, for an error: as many as a
+// ShowKeyIDs names the keys that notices are about, for an error: as many as a
 // reader can take in, and in a digest with their accounts.
 func ShowKeyIDs(notices []Notice) string {
 	if len(notices) == 0 {

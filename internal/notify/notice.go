@@ -38,7 +38,7 @@ type Notice struct {
 	Account account.Account `json:"-"`
 	// SlackTag is the user's Slack tag as it was found, unchecked.
 	SlackTag string `json:"slack_tag,omitempty"`
-	// Named: a list names the owner rather than mention them, as it mentions
+	// WithoutMention: a list names the owner rather than mention them, as it mentions
 	// them elsewhere.
 	WithoutMention bool `json:"-"`
 	// Name is the user's Name tag, and Email where the person gets mail; empty
@@ -58,24 +58,24 @@ type Notice struct {
 	// Partition is the one of AWS that the account is in, for links to the
 	// console; empty is aws.
 	Partition string `json:"partition,omitempty"`
-	// NameKey: the user has several keys, so the line must say which.
+	// ShowKeyID is set if the user has several keys, so that the line must say which.
 	ShowKeyID bool         `json:"name_key,omitempty"`
 	Kind      Kind         `json:"kind"`
 	Reason    audit.Reason `json:"reason"`
 	// DaysLeft is the whole days until the key is disabled; Expiring only.
 	DaysLeft int `json:"days_left,omitempty"`
-	// Sooner is set where the other of the two limits comes first.
+	// EarlierLimit is set if the other of the two limits comes first.
 	EarlierLimit *EarlierLimit `json:"earlier_limit,omitempty"`
 	// At is when the key will reach its limit, or was disabled (UTC).
 	At time.Time `json:"at,omitzero"`
 	// Disables: an Expiring key is disabled at its limit. Without it, Sleuth only
 	// warns.
 	Disables bool `json:"disables,omitempty"`
-	// Aside is one more sentence, for what the reader cannot know otherwise.
+	// Note is one more sentence, for what the reader cannot know otherwise.
 	Note string `json:"note,omitempty"`
 }
 
-// Sooner is a limit that a key reaches before the one its state is named for.
+// EarlierLimit is a limit that a key reaches before the one its state is named for.
 type EarlierLimit struct {
 	Reason   audit.Reason `json:"reason"`
 	DaysLeft int          `json:"days_left"`

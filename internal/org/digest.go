@@ -33,7 +33,7 @@ type Digest struct {
 	Organization string // its id; empty for a list of accounts
 	// Names are what Organizations calls the accounts, by id.
 	Names map[string]string
-	// Blank is a bulletin with nothing in it yet but the words to say it in.
+	// NewBatch is a bulletin with nothing in it yet but the words to say it in.
 	NewBatch notify.Batch
 	Channels []notify.Channel
 	Store    ledger.Store

@@ -18,7 +18,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/config"
 )
 
-// Directory is the calls made to AWS Organizations.
+// AccountLister holds the calls made to AWS Organizations.
 type AccountLister interface {
 	DescribeOrganization(context.Context, *organizations.DescribeOrganizationInput, ...func(*organizations.Options)) (*organizations.DescribeOrganizationOutput, error)
 	organizations.ListAccountsAPIClient
@@ -39,7 +39,7 @@ type Members struct {
 	// Excluded those that SLEUTH_EXCLUDE_ACCOUNTS leaves out.
 	Suspended int `json:"suspended"`
 	Excluded  int `json:"excluded"`
-	// Alone: the account is that of the credentials, as the settings name none.
+	// HomeOnly: the account is that of the credentials, as the settings name none.
 	HomeOnly bool `json:"-"`
 }
 

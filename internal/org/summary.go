@@ -37,8 +37,8 @@ type Summary struct {
 // Totals are sums over the accounts.
 type Totals struct {
 	Accounts int `json:"accounts"` // covered, entered or not
-	// NotBegun counts the accounts that could not be entered, or that another
-	// run was at work on; NotWhole those with any problem, these included.
+	// NotStarted counts the accounts that could not be entered, or that another
+	// run was at work on; AccountsFailed those with any problem, these included.
 	NotStarted     int `json:"not_started"`
 	AccountsFailed int `json:"accounts_failed"`
 	// Skipped counts the accounts that another run has done meanwhile.

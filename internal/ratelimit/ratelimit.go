@@ -33,7 +33,7 @@ const (
 	accelerateAfter = 50
 	// slowest is the rate that no throttling goes below, in calls a second.
 	slowest = 0.5
-	// credit is how much time that was not used for calls is made up for, as
+	// maxCatchUp is how much time that was not used for calls is made up for, as
 	// no sleep ends quite when it should.
 	maxCatchUp = 100 * time.Millisecond
 	// shortest is the least time that the first estimate is made over.
@@ -123,7 +123,7 @@ func (p *Pace) Throttled(era int, now time.Time) {
 	p.successes = 0
 }
 
-// flow measures events a second, over the last second or so.
+// rateMeter measures events a second, over the last second or so.
 type rateMeter struct {
 	start           time.Time // of the second that is being counted
 	current, before int       // events in it, and in the one before

@@ -123,7 +123,7 @@ type Row struct {
 	// LastUsedAsOf is when the credential report was made that LastUsed and
 	// what follows from it is from; nil if it was read live.
 	LastUsedAsOf *time.Time `json:"last_used_as_of,omitempty"`
-	// ExpiresAt and StagnatesAt are the limits by creation and by last use.
+	// ExpiresAt and IdleLimitAt are the limits by creation and by last use.
 	ExpiresAt   time.Time `json:"expires_at"`
 	IdleLimitAt time.Time `json:"idle_limit_at"`
 }

@@ -16,7 +16,7 @@ type Auditor struct {
 	Reader     inventory.Reader // Now and Rules set
 	Account    account.Account
 	Exemptions audit.ExemptionRules
-	// Others reads the credentials that are no user's access keys; nil leaves
+	// OtherCredentials reads the credentials other than users' access keys; nil leaves
 	// them out.
 	OtherCredentials *inventory.CredentialReport
 	// Progress is called after each user read; may be nil.

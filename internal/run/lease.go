@@ -49,7 +49,7 @@ func (p *pass) release(ctx context.Context, lease *ledger.Holder) {
 // recorded by a clock that was wrong.
 const longestRun = time.Hour
 
-// afterOthers does the work unless another run has done it since this one
+// afterOtherCredentials does the work unless another run has done it since this one
 // began, as happens if a schedule fires twice.
 func (p *pass) afterOtherCredentials(ctx context.Context, work func(context.Context) error) error {
 	runs, ok := p.Store.(ledger.Runs)

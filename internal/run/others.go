@@ -12,7 +12,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
-// BeginOthers begins to read the credentials that are no user's access keys, as
+// StartCredentialReport begins to read the credentials other than users' access keys, as
 // a credential report may take AWS some seconds to make. What it returns waits
 // for them, judges them as of the report's moment and adds them to it. From nil
 // leaves them out.

@@ -21,7 +21,7 @@ type Summary struct {
 	At       time.Time       `json:"at"`
 	Finished time.Time       `json:"finished"`
 	DryRun   bool            `json:"dry_run"`
-	// Begun: the account was entered, and no other run kept this one off it.
+	// Started reports whether the account was entered, with no other run at work on it.
 	Started bool `json:"started"`
 	// Silent: no channel is configured, so that nobody was notified.
 	Silent bool `json:"silent"`
@@ -32,7 +32,7 @@ type Summary struct {
 
 	account.Counts
 
-	// Incomplete: time was up before everything was read or done.
+	// TimedOut reports whether time was up before everything was read or done.
 	TimedOut bool `json:"timed_out"`
 	// APICalls counts the calls to AWS, each attempt, and Throttles those of
 	// them that were turned away as too many. Both are set by who connected.
@@ -54,9 +54,9 @@ type Summary struct {
 
 	// Rows is kept only where the table is wanted.
 	Rows []report.Row `json:"-"`
-	// Known is kept only where findings are.
+	// KeyStatuses is kept only where findings are.
 	KeyStatuses *KeyStatuses `json:"-"`
-	// Untold is what a dry run would have left for a digest.
+	// Undelivered is what a dry run would have left for a digest.
 	Undelivered []outbox.Item `json:"-"`
 }
 
@@ -91,7 +91,7 @@ func (s *Summary) Fail(problems ...account.Problem) {
 	s.Failed = len(s.Problems)
 }
 
-// errNotWhole heads the error of a run that did not do all it should.
+// errIncomplete heads the error of a run that did not do all it should.
 var errIncomplete = errors.New("the run was not whole")
 
 // Err returns an error that says what was not done, nil if all was.

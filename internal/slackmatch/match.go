@@ -10,12 +10,12 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 )
 
-// Directory is a workspace's users, by what they can be found by.
+// Index holds a workspace's users by what they can be found by.
 type Index struct {
 	byEmail, byName map[string][]slack.User
 }
 
-// NewDirectory indexes Slack users. Deleted users and bots are left out.
+// NewIndex indexes Slack users. Deleted users and bots are left out.
 func NewIndex(users []slack.User) Index {
 	d := Index{byEmail: map[string][]slack.User{}, byName: map[string][]slack.User{}}
 	for _, u := range users {

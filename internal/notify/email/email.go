@@ -88,7 +88,7 @@ func (*Mailer) ID() string { return notify.ChannelID(Name, "") }
 // Format keeps the client's credentials out of whatever prints a Mailer.
 func (m *Mailer) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "mail from "+m.from) }
 
-// Tells implements notify.Selective: a notice whose owner has an address.
+// Accepts implements notify.Filtered: a notice whose owner has an address.
 func (*Mailer) Accepts(n notify.Notice) bool { return n.Email != "" }
 
 // TagProblems implements notify.TagReader: a mail begins with the person's name.

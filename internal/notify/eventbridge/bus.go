@@ -85,7 +85,7 @@ func (*Bus) Name() string { return Name }
 // ID implements notify.Channel.
 func (b *Bus) ID() string { return notify.ChannelID(Name, b.arn) }
 
-// ForPrograms implements notify.ForPrograms.
+// ForPrograms implements notify.MachineChannel.
 func (*Bus) ForPrograms() {}
 
 // Format keeps the client's credentials out of whatever prints a Bus.

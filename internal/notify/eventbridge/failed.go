@@ -13,7 +13,7 @@ type Failure struct {
 	Run     string
 	Account account.Account // the id is empty where it is not known
 	At      time.Time
-	// Begun: the account was entered.
+	// Started reports whether the account was entered.
 	Started bool
 	// Failed counts the problems; Problems are the texts of the first of them.
 	Failed   int

@@ -15,7 +15,7 @@ type Layout struct {
 	// MaxBytes is the most that the body of one message may have, in bytes of
 	// UTF-8; at least 500.
 	MaxBytes int
-	// Clean makes one line of text safe for the channel; nil is notify.OneLine,
+	// Escaper makes one line of text safe for the channel; nil is notify.OneLine,
 	// which any other has to include.
 	Escaper notify.Escaper
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/retry"
 )
 
-// answer is what came back for a request.
+// response is what came back for a request.
 type response struct {
 	status int
 	header http.Header
@@ -28,7 +28,7 @@ func (a response) response(r *http.Request) *http.Response {
 	}
 }
 
-// maxAnswer is more than any service answers with.
+// maxResponse is more than any service answers with.
 const maxResponse = 256 << 10
 
 // maxRequests is how many requests a message may take: one for each of the

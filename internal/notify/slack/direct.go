@@ -49,7 +49,7 @@ func (d *Direct) ID() string { return notify.ChannelID(DirectName, d.channel) }
 // Format keeps the app's token out of whatever prints a Direct.
 func (*Direct) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "slack direct messages") }
 
-// Tells implements notify.Selective: a notice is for a person whose id or mail
+// Accepts implements notify.Filtered: a notice is for a person whose id or mail
 // address is known. Groups, and who has neither, are for the Channel alone.
 func (*Direct) Accepts(n notify.Notice) bool { return hasAddress(n) }
 

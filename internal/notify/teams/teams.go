@@ -102,7 +102,7 @@ func (w *Workflow) Send(ctx context.Context, m notify.Message) error {
 	return nil
 }
 
-// maxAnswer is how many bytes of an answer are read: one is empty, or says in a
+// maxResponse is how many bytes of an answer are read: one is empty, or says in a
 // few words what was wrong.
 const maxResponse = 16 << 10
 

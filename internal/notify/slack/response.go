@@ -11,10 +11,10 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// maxAnswer is how many bytes of an answer are read: Slack's are one word.
+// maxResponse is how many bytes of an answer are read: Slack's are one word.
 const maxResponse = 4096
 
-// answer is what came back for one request.
+// response is what came back for one request.
 type response struct {
 	status     int
 	retryAfter string

@@ -12,7 +12,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/config"
 )
 
-// Door leads into the accounts: by the role that each has for us, and into the
+// RoleAssumer opens the accounts: by the role that each has for us, and the
 // home account as we are.
 type RoleAssumer struct {
 	// Home is the connection to the account of our own credentials.
@@ -29,7 +29,7 @@ type RoleAssumer struct {
 	sts *sts.Client
 }
 
-// NewDoor returns the door to the accounts of a scope.
+// NewRoleAssumer returns the door to the accounts of a scope.
 func NewRoleAssumer(home aws.Config, homeID, partition string, scope config.Scope, session string) *RoleAssumer {
 	return &RoleAssumer{
 		Home: home, HomeID: homeID, Partition: partition,
@@ -43,7 +43,7 @@ func (d *RoleAssumer) RoleARN(account string) string {
 	return arn.ARN{Partition: d.Partition, Service: "iam", AccountID: account, Resource: "role/" + d.Role}.String()
 }
 
-// Enter returns a connection to an account. The role is assumed before Enter
+// Assume returns a connection to an account. The role is assumed before Enter
 // returns, and anew as sessions end.
 func (d *RoleAssumer) Assume(ctx context.Context, account string) (aws.Config, error) {
 	inside := d.Home.Copy()

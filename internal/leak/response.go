@@ -34,7 +34,7 @@ type Result struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// Answer is what was done about an event; the Lambda's result. Times are UTC.
+// Response is what was done about an event; the Lambda's result. Times are UTC.
 type Response struct {
 	Schema   int             `json:"schema"`
 	Run      string          `json:"run"`

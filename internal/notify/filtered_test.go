@@ -8,7 +8,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
-// selective tells the owners of some keys.
+// filteredIn tells the owners of some keys.
 type filteredIn struct {
 	channel
 	tells map[string]bool

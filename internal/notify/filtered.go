@@ -2,14 +2,14 @@ package notify
 
 import "slices"
 
-// Selective is a channel that tells only some people, such as those whose
+// Filtered is a channel that reaches only some people, such as those whose
 // address it knows. Of anything that is for no person it tells nothing.
 type Filtered interface {
-	// Tells reports whether a notice is one for this channel. It does no I/O.
+	// Accepts reports whether a notice is one for this channel. It does no I/O.
 	Accepts(Notice) bool
 }
 
-// Tells reports whether a channel is to be given a notice.
+// Accepts reports whether a channel takes a notice.
 func Accepts(c Channel, n Notice) bool {
 	s, ok := filteredIn(c)
 	return !ok || s.Accepts(n)
@@ -27,7 +27,7 @@ func unwrapped(c Channel) Channel {
 	return c
 }
 
-// ForPrograms is a channel that programs listen to rather than people.
+// MachineChannel is a channel whose messages are read by programs, not people.
 type MachineChannel interface {
 	Channel
 	// ForPrograms marks it.
@@ -48,7 +48,7 @@ func CountsAsWarning(channels []Channel, taker Channel, n Notice) bool {
 }
 
 // For is the part of the bulletin that is for the channel: all of it, or, for
-// a Selective one, the notices that it tells.
+// a Filtered one, the notices that it accepts.
 func (b Batch) For(c Channel) Batch {
 	s, ok := filteredIn(c)
 	if !ok {

@@ -17,7 +17,7 @@ import (
 // them: a line is its sentence alone, and no default instructions stand above.
 const Original = "original"
 
-// Templates are the texts of the messages as Go templates; an empty one is the
+// TemplateTexts are the texts of the messages as Go templates; an empty one is the
 // default. docs/messages.md shows each with its fields.
 type TemplateTexts struct {
 	Line     string // of LineFields: the line about one key in a list; or Original
@@ -47,7 +47,7 @@ type LineFields struct {
 	Key           string // the key's id
 	// Description is the key's, as the IAM console shows it; it may be empty.
 	Description string
-	// NamedKey is the key's id where the line must say which of the user's keys
+	// ShownKeyID is the key's id if the line must say which of the user's keys
 	// it is about, and empty elsewhere.
 	ShownKeyID string
 	Account    string // its id, and its name or alias
@@ -66,13 +66,13 @@ type LineFields struct {
 	LastUsed, Used string
 	// Console is the address of the user's keys in the IAM console.
 	Console string
-	// Sooner is set where the other limit comes first.
+	// EarlierLimit is set if the other limit comes first.
 	EarlierLimit *EarlierLimitFields
-	// Aside is one more sentence, or empty.
+	// Note is one more sentence, or empty.
 	Note string
 }
 
-// SoonerFields are the limit that comes before the one the line is about.
+// EarlierLimitFields are the limit that comes before the one the line is about.
 type EarlierLimitFields struct {
 	Days   int
 	Reason audit.Reason
@@ -85,7 +85,7 @@ type ListFields struct {
 	Keys   int // how many the whole list has
 }
 
-// LetterFields are what a message to one person may say.
+// DirectMessageFields are what a message to one person may say.
 type DirectMessageFields struct {
 	Name string // the person's, as far as it is known
 	Keys []KeyFields
@@ -107,7 +107,7 @@ type KeyFields struct {
 	Created string // day and time (UTC); empty if not known
 }
 
-// Words puts what is to be told into text. The zero Words has the default
+// Templates turn notices into text. The zero Templates has the default
 // texts. It is safe for use by several goroutines.
 type Templates struct {
 	line, list, personal, subject *template.Template
@@ -122,7 +122,7 @@ type TemplateProblem struct {
 	Err      error
 }
 
-// ParseWords reads the templates, and tries each on examples of all that it may
+// ParseTemplates reads the templates, and tries each on examples of all that it may
 // meet: one that fails there is a problem.
 func ParseTemplates(t TemplateTexts) (Templates, []TemplateProblem) {
 	var w Templates
@@ -288,7 +288,7 @@ func render(chosen, byDefault *template.Template, fields any) string {
 	return out.String()
 }
 
-// Clean makes what others wrote safe to stand in a channel's text.
+// Escaper makes what others wrote safe to stand in a channel's text.
 type Escaper func(string) string
 
 // Line is the notice in one line, about the person as the channel mentions

@@ -9,14 +9,14 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// Ran is what a run did about the keys that it found. Times are UTC.
+// RunResult is what a run did about the keys that it found. Times are UTC.
 type RunResult struct {
 	ID       string    `json:"id"`
 	Finished time.Time `json:"finished"`
 	DryRun   bool      `json:"dry_run"`
-	// Begun reports whether the account was entered, with no other run at work on it.
+	// Started reports whether the account was entered, with no other run at work on it.
 	Started bool `json:"started"`
-	// Incomplete reports whether time was up before everything was read or done.
+	// TimedOut reports whether time was up before everything was read or done.
 	TimedOut bool `json:"timed_out"`
 	// AutoExpire reports whether keys past a limit are disabled, and not only reported.
 	AutoExpire bool `json:"auto_expire"`
@@ -46,7 +46,7 @@ func (r RunResult) Outcome() string {
 	return "The run completed."
 }
 
-// Deeds returns what was done, each with a number.
+// Actions returns what was done, each with a number.
 func (r RunResult) Actions() [][2]string {
 	would := ""
 	if r.DryRun {

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Each visits all accounts, at most so many at a time, beginning with them in
+// ForEachAccount visits all accounts, at most so many at a time, beginning with them in
 // order. What a visit returns is handed to took, in the order of the accounts
 // and one at a time: so what is not kept there is let go as soon as those
 // before it are done.

@@ -33,11 +33,11 @@ type Hub interface {
 
 var _ Hub = (*awshub.Client)(nil)
 
-// mostAtOnce is how many findings a call takes, or a page has.
+// maxPerCall is how many findings a call takes, or a page has.
 // https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_BatchImportFindings.html
 const maxPerCall = 100
 
-// Keeper keeps the findings of one account.
+// Syncer keeps the findings of one account in step with its keys.
 type Syncer struct {
 	Hub  Hub
 	Home Home
@@ -53,13 +53,13 @@ type Syncer struct {
 	Explain func(error) string
 }
 
-// Kept counts what was done.
+// SyncResult counts what was done.
 type SyncResult struct {
 	// Sent were new or had changed, Archived are resolved, Same needed nothing.
 	Sent, Archived, Same int
 }
 
-// Keep brings the findings up to what a run knows. It is told twice with the
+// Sync brings the findings up to what a run knows. Calling it twice has the
 // same result as once. A finding is archived only where the key was read and
 // needs nothing, or is gone: never for want of knowledge. What could not be
 // done is among the problems.

@@ -9,7 +9,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// Letter is what one person is told about their own keys. All its notices have
+// DirectMessage is the message to one person about their own keys. All its notices have
 // the account that they are of.
 type DirectMessage struct {
 	// To is where the person can be reached, as the channel sees it.

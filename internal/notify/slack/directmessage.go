@@ -77,7 +77,7 @@ func asMarkup(b notify.Batch) notify.Batch {
 	return b
 }
 
-// composeLetter writes a letter as one message, or, where that is too much for
+// composeDirectMessage writes a letter as one message, or, where that is too much for
 // one, as several.
 func composeDirectMessage(b notify.Batch, letter notify.DirectMessage) []notify.Message {
 	subject := instructions(b.Templates.Subject(b, letter, Escape))

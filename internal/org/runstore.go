@@ -22,7 +22,7 @@ type S3 interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 }
 
-// Shelf is where the invocations that make up one run leave things for one
+// RunStore is where the invocations that make up one run leave things for one
 // another: in a bucket, as what Step Functions hands on is limited to 256 KiB.
 // https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 type RunStore struct {

@@ -12,7 +12,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
-// Known is what a run came to know of an account's keys, for whoever keeps a
+// KeyStatuses is what a run came to know of an account's keys, for whoever keeps a
 // list of those that are due: it also says of which keys nothing can be said.
 type KeyStatuses struct {
 	// Due are the keys past a warning or a limit, exempt ones aside, that are
@@ -26,7 +26,7 @@ type KeyStatuses struct {
 	disabled map[string]bool // keys that this run disabled
 }
 
-// Standing is what a run can say of a key that is not among those that are due.
+// KeyStatus is what a run can say of a key that is not among those that are due.
 type KeyStatus uint8
 
 // The standings.
@@ -59,7 +59,7 @@ func newKeyStatuses(byReport bool) KeyStatuses {
 	return KeyStatuses{byReport: byReport, users: map[string]bool{}, doubtful: map[string]bool{}, disabled: map[string]bool{}}
 }
 
-// know notes what could be read of a user. The lock is held.
+// recordReadability notes what could be read of a user. The lock is held.
 func (p *pass) recordReadability(s inventory.UserKeys) {
 	if !p.Config.SecurityHub || s.Skipped != nil {
 		return
@@ -72,7 +72,7 @@ func (p *pass) recordReadability(s inventory.UserKeys) {
 	}
 }
 
-// knownInTheEnd is what the run knows once everything is done.
+// keyStatuses is what the run knows once everything is done.
 func (p *pass) keyStatuses() *KeyStatuses {
 	if !p.Config.SecurityHub {
 		return nil

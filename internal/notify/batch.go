@@ -22,7 +22,7 @@ const LeakInstructions = "Anybody may have this key. Find out what it was used f
 	"AWS may have attached a policy named AWSCompromisedKeyQuarantine to the user, which lets the owner neither disable a key nor create one: " +
 	"an administrator has to do both."
 
-// Bulletin is everything that one run has to tell through one channel, or, as
+// Batch is everything that one run sends through one channel, or, as
 // a digest, what the runs on several accounts have.
 type Batch struct {
 	Account account.Account
@@ -34,7 +34,7 @@ type Batch struct {
 	Creation   Heading
 	Inactivity Heading
 	Leak       Heading
-	// Words puts the notices into text.
+	// Templates turn the notices into text.
 	Templates Templates
 	// Announcement is something to be said about the run as a whole.
 	Announcement string
@@ -66,7 +66,7 @@ type List struct {
 	Notices []Notice
 }
 
-// Preface is what stands before all sections: in a digest the totals, and the
+// SharedInstructions is what stands before all sections: in a digest the totals, and the
 // headings of the reasons that there are notices of, as they would else stand in
 // every account.
 func (b Batch) SharedInstructions() []Heading {
