@@ -110,7 +110,7 @@ variable "min_notice_days" {
 
   validation {
     condition     = var.min_notice_days == 0 || var.state != "none"
-    error_message = "min_notice_days needs state to know who was told: leave state at its default."
+    error_message = "min_notice_days needs state to know who was notified: leave state at its default."
   }
 }
 
@@ -126,7 +126,7 @@ variable "max_exemption_days" {
 
   validation {
     condition     = var.max_exemption_days == null || !var.enable_auto_expire || var.state != "none"
-    error_message = "max_exemption_days needs state to know who was told: leave state at its default."
+    error_message = "max_exemption_days needs state to know who was notified: leave state at its default."
   }
 }
 
@@ -138,7 +138,7 @@ variable "require_exemption_reason" {
 
   validation {
     condition     = !var.require_exemption_reason || !var.enable_auto_expire || var.state != "none"
-    error_message = "require_exemption_reason needs state to know who was told: leave state at its default."
+    error_message = "require_exemption_reason needs state to know who was notified: leave state at its default."
   }
 }
 
@@ -190,7 +190,7 @@ variable "remind_at" {
 
   validation {
     condition     = length(var.remind_at) == 0 || var.state != "none"
-    error_message = "remind_at needs state to know who was told: leave state at its default."
+    error_message = "remind_at needs state to know who was notified: leave state at its default."
   }
 }
 

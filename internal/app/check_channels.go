@@ -29,7 +29,7 @@ func (k *checker) channels(cfg config.Config, home member, send bool, to string)
 		k.slackApp(cfg, home.aws)
 	}
 	if len(channels) == 0 {
-		k.note("channels", "none is set, such as SLACK_URL or SNS_TOPIC: nobody will be told")
+		k.note("channels", "none is set, such as SLACK_URL or SNS_TOPIC: nobody will be notified")
 	}
 	bulletin := cfg.NewBatch()
 	bulletin.Account, bulletin.Announcement = home.Account, testText
@@ -42,7 +42,7 @@ func (k *checker) channels(cfg config.Config, home member, send bool, to string)
 		case !bulletin.For(channel).Empty():
 			k.try(channel, bulletin)
 		case to == "":
-			k.note(channel.Name(), "set up, and not tried: it writes to one person at a time; --send-to says to whom")
+			k.note(channel.Name(), "configured but not tested: it writes to one person at a time; name one with --send-to")
 		case letter.For(channel).Empty():
 			k.note(channel.Name(), "set up, and not tried: --send-to is nothing that it can write to")
 		default:

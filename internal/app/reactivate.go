@@ -120,7 +120,7 @@ func (r reactivation) findNamed(ctx context.Context, e *accountSet, members org.
 			home := e.home.Account.ID
 			out, err := iam.NewFromConfig(e.home.aws).GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(id)})
 			if err != nil || aws.ToString(out.UserName) == "" {
-				return fmt.Errorf("find the user of key %s in account %s: %w; check the id, and whose credentials these are", id, home, cmp.Or(err, errors.New("it is no user's key")))
+				return fmt.Errorf("find the user of key %s in account %s: %w; check the id and the account of your credentials", id, home, cmp.Or(err, errors.New("it does not belong to a user")))
 			}
 			keys[home] = append(keys[home], account.KeyRef{User: *out.UserName, KeyID: id})
 		}
@@ -244,7 +244,7 @@ func (r reactivation) enable(ctx context.Context, m member, keys []account.KeyRe
 		fmt.Fprintf(r.Out, "enabled key %s of user %s\n", one.KeyID, one.User.Name)
 	}
 	if r.o.GraceDays == 0 {
-		fmt.Fprintln(r.Out, "The next run judges these keys afresh, and disables them again where they are still due; --grace 7d gives their owners time.")
+		fmt.Fprintln(r.Out, "The next run evaluates these keys again and disables them if they are still due; --grace 7d gives their owners time.")
 	}
 	return errors.Join(failed...)
 }
@@ -317,7 +317,7 @@ func (r reactivation) apply(ctx context.Context, doer enforce.Reactivator, one e
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("key %s of user %s is enabled, but %s still remembers it as disabled: %w; 'sleuth state forget %s' mends that", one.KeyID, one.User.Name, r.store, err, one.KeyID)
+		return fmt.Errorf("key %s of user %s is enabled, but %s still records it as disabled: %w; 'sleuth state forget %s' fixes that", one.KeyID, one.User.Name, r.store, err, one.KeyID)
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func (c *auditCommand) view(now time.Time) (view, error) {
 	if c.DaysLeft != "" {
 		days, err := strconv.Atoi(c.DaysLeft)
 		if err != nil {
-			wrong("days-left", fmt.Errorf("%q is no whole number of days; use one such as 14", c.DaysLeft))
+			wrong("days-left", fmt.Errorf("%q is not a whole number of days; use one such as 14", c.DaysLeft))
 		}
 		shown.filter.DaysLeft = &days
 	}
@@ -115,7 +115,7 @@ func parseStates(lists ...string) ([]audit.State, error) {
 		for name := range strings.SplitSeq(list, ",") {
 			state, known := audit.ParseState(strings.TrimSpace(name))
 			if !known {
-				return nil, fmt.Errorf("%q: %q is no state; use good, stagnant, old, stagnant_expire, expire or disabled, separated by commas", list, name)
+				return nil, fmt.Errorf("%q: %q is not a state; use good, stagnant, old, stagnant_expire, expire or disabled, separated by commas", list, name)
 			}
 			states = append(states, state)
 		}

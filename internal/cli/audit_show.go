@@ -50,7 +50,7 @@ func (p *auditPrinter) conclude(all *org.Audit) error {
 		return err
 	}
 	if all.Totals.AccountsFailed > 0 {
-		return fmt.Errorf("the audit is not whole: %d of %s; mend what is named as failed, and audit again", all.Totals.AccountsFailed, text.Count(all.Totals.Accounts, "account"))
+		return fmt.Errorf("the audit is incomplete for %d of %s; fix the failures listed above and run the audit again", all.Totals.AccountsFailed, text.Count(all.Totals.Accounts, "account"))
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ type checkCommand struct {
 	config.Settings
 	config.SlackAPI `group:"channels"`
 	Send            bool   `help:"Post a test message to every channel."`
-	SendTo          string `placeholder:"ADDRESS|ID" help:"With --send: whom the channels that write to one person at a time send theirs, a mail address or a Slack id."`
+	SendTo          string `placeholder:"ADDRESS|ID" help:"With --send: the recipient of the channels that write to one person at a time, a mail address or a Slack id."`
 	Suggest         string `default:"cli" enum:"cli,terraform" help:"How to suggest the tags that are missing: ${enum}."`
 }
 

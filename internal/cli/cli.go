@@ -25,12 +25,12 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Run        runCommand        `cmd:"" help:"Read, judge, disable what is due, and tell people: the daily job."`
+	Run        runCommand        `cmd:"" help:"Read every key, disable those that are due, and notify their owners: the daily job."`
 	Audit      auditCommand      `cmd:"" help:"Read and judge only, and show every key. Never writes, never notifies."`
 	Demo       demoCommand       `cmd:"" help:"See the whole story on an AWS inside this process: no account, no credentials, no network."`
 	Check      checkCommand      `cmd:"" help:"Try what a run will need, before the first run. Changes nothing in IAM."`
 	Config     configCommand     `cmd:"" help:"Show the settings in force, and where each came from."`
-	State      stateCommand      `cmd:"" help:"Show and mend what is remembered between runs."`
+	State      stateCommand      `cmd:"" help:"Show and correct what is stored between runs."`
 	Leaked     leakedCommand     `cmd:"" help:"Deal with keys that were found in public, at once, as SLEUTH_LEAK_RESPONSE says."`
 	Reactivate reactivateCommand `cmd:"" help:"Enable keys again that a run has disabled, after showing them and asking."`
 	IAMPolicy  iamPolicyCommand  `cmd:"" name:"iam-policy" help:"Print the least IAM policy that the settings need."`

@@ -27,7 +27,7 @@ func (c *leakedCommand) Run(a *console) error {
 	event := leak.Event{Account: c.Account}
 	for _, key := range c.Keys {
 		if !leak.IsKeyID(key) {
-			return wrong("%q is no id of an access key: it must be 16 to 128 capital letters and digits, such as AKIAIOSFODNN7EXAMPLE", text.OneLine(key))
+			return wrong("%q is not the id of an access key: it must be 16 to 128 capital letters and digits, such as AKIAIOSFODNN7EXAMPLE", text.OneLine(key))
 		}
 		if finding := (leak.LeakedKey{KeyID: key}); !slices.Contains(event.Keys, finding) {
 			event.Keys = append(event.Keys, finding)

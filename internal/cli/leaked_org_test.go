@@ -109,7 +109,7 @@ func TestLeakedAgainstMoto(t *testing.T) {
 		t.Errorf("Slack received %q", heard)
 	}
 	// What is remembered is so in the table.
-	if out, err := run("leaked", leaked, off); err != nil || strings.Count(out, "dealt with before") != 2 || len(slack.Received()) != 1 {
+	if out, err := run("leaked", leaked, off); err != nil || strings.Count(out, "handled before") != 2 || len(slack.Received()) != 1 {
 		t.Errorf("%v\n%s", err, out)
 	}
 	if out, err := run("leaked", "AKIANOSUCHKEY0000001"); err == nil || !strings.Contains(out, "IAM knows no such key") {

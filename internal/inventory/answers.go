@@ -53,7 +53,7 @@ func (seen pageEnds) check(truncated bool, marker *string) error {
 	case truncated && next == "":
 		return errors.New("the list is truncated, and the answer has no marker for the rest")
 	case !truncated && next != "":
-		return errors.New("the answer has a marker for more, and says that there is no more")
+		return errors.New("the answer has a marker for the next page, but says that it is the last page")
 	case truncated && seen[next]:
 		return errors.New("the marker for the rest of the list came a second time")
 	}

@@ -46,7 +46,7 @@ func holes() []hole {
 		{"a key of next year", keys, awsfake.Holding("CreateDate", "2027-06-01T00:00:00Z"), "ahead; check the clock", false},
 		{"a key of the last year there is", keys, awsfake.Holding("CreateDate", "9999-12-31T00:00:00Z"), "not a plausible year", false},
 		{"a truncated list of keys without a marker", keys, truncated, "no marker", false},
-		{"a full list of keys with a marker", keys, marked, "says that there is no more", false},
+		{"a full list of keys with a marker", keys, marked, "says that it is the last page", false},
 		{"a marker again and again", keys, func(s string) string { return marked(truncated(s)) }, "a second time", false},
 		{"a key twice, and not the same", keys, func(s string) string {
 			return strings.Replace(s, "</AccessKeyMetadata>", "<member><UserName>tfunke</UserName><AccessKeyId>AKIA1</AccessKeyId>"+
@@ -71,7 +71,7 @@ func holes() []hole {
 		{"a tag without a name", tags, awsfake.Without("Key"), "a tag came without its name", false},
 		{"a tag without a value", tags, awsfake.Without("Value"), "tag Slack came without its value", false},
 		{"a truncated list of tags without a marker", tags, truncated, "no marker", false},
-		{"a full list of tags with a marker", tags, marked, "says that there is no more", false},
+		{"a full list of tags with a marker", tags, marked, "says that it is the last page", false},
 		{"the marker of tags again and again", tags, func(s string) string { return marked(truncated(s)) }, "a second time", false},
 	}
 }

@@ -131,7 +131,7 @@ func (r *otherRow) moment(column string) time.Time {
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		r.doubts = append(r.doubts, fmt.Errorf("%s: %q is no time", column, text))
+		r.doubts = append(r.doubts, fmt.Errorf("%s: %q is not a time", column, text))
 		return time.Time{}
 	}
 	if err := checkDate(t, time.Time{}); err != nil {

@@ -149,7 +149,7 @@ func (c columns) row(cells []string) ReportRow {
 		}
 		t, err := time.Parse(time.RFC3339, text)
 		if err != nil {
-			doubts = append(doubts, fmt.Errorf("%q is no time", text))
+			doubts = append(doubts, fmt.Errorf("%q is not a time", text))
 		} else if err := checkDate(t, time.Time{}); err != nil {
 			doubts = append(doubts, err)
 		}

@@ -124,9 +124,9 @@ func TestParseReportDoubtsCells(t *testing.T) {
 	for _, c := range []struct{ old, text, want string }{
 		{"true", "maybe", `"maybe" is neither true nor false`},
 		{"2024-05-01T08:00:00+00:00", "N/A", "no creation time"},
-		{"2024-05-01T08:00:00+00:00", "yesterday", `"yesterday" is no time`},
-		{"2025-05-01T09:00:00+00:00", "", `"" is no time`},
-		{"2025-06-01T10:15:00+00:00", "no_information", `"no_information" is no time`},
+		{"2024-05-01T08:00:00+00:00", "yesterday", `"yesterday" is not a time`},
+		{"2025-05-01T09:00:00+00:00", "", `"" is not a time`},
+		{"2025-06-01T10:15:00+00:00", "no_information", `"no_information" is not a time`},
 	} {
 		t.Run(c.text+" for "+c.old, func(t *testing.T) {
 			t.Parallel()

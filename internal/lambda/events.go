@@ -96,7 +96,7 @@ var envelopeFields = []string{"version", "id", "detail-type", "source", "account
 func fieldsOf(payload []byte) (map[string]json.RawMessage, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &fields); err != nil || fields == nil {
-		return nil, fmt.Errorf("the event is no JSON object: %w; send {} for a run", cmp.Or(err, errors.New("it is null")))
+		return nil, fmt.Errorf("the event is not a JSON object: %w; send {} for a run", cmp.Or(err, errors.New("it is null")))
 	}
 	decoder := json.NewDecoder(bytes.NewReader(payload))
 	_, _ = decoder.Token() // the brace; the whole text was decoded once

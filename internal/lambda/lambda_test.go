@@ -283,7 +283,7 @@ func TestLambdaFailsWhereARunIsNotWhole(t *testing.T) {
 	if failure == nil {
 		t.Fatalf("the invocation succeeded: %v", result)
 	}
-	for _, part := range []string{"the run was not whole", "user locked", "AccessDenied"} {
+	for _, part := range []string{"the run did not complete", "user locked", "AccessDenied"} {
 		if !strings.Contains(failure.Message, part) {
 			t.Errorf("the error does not say %q: %s", part, failure.Message)
 		}

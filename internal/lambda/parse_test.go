@@ -37,10 +37,10 @@ func TestParseEvent(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ payload, want string }{
-		{``, "no JSON object"},
-		{`null`, "no JSON object: it is null; send {}"},
-		{`[]`, "no JSON object"},
-		{`{"action":"run"`, "no JSON object"},
+		{``, "not a JSON object"},
+		{`null`, "not a JSON object: it is null; send {}"},
+		{`[]`, "not a JSON object"},
+		{`{"action":"run"`, "not a JSON object"},
 		{`{"detail-type":"Another Event","source":"aws.ec2"}`, "neither a schedule's, nor AWS Health's"},
 		{`{"detail-type":"AWS Health Event","source":"aws.health"}`, "has no eventTypeCode"},
 		{`{"detail-type":"Scheduled Event","source":"aws.health"}`, "none of AWS Health's"},

@@ -27,7 +27,7 @@ const (
 // The sentences that notices end with, where they have more to say.
 const (
 	ofRoot       = "Sleuth cannot disable it: sign in as the root user and delete it."
-	ofSession    = "Sleuth cannot disable it: revoke the sessions of the role or the user that it was issued to, whom CloudTrail names."
+	ofSession    = "Sleuth cannot disable it: revoke the sessions of the role or the user that it was issued to, which CloudTrail names."
 	wasInactive  = "It was disabled before that."
 	wasDeleted   = "It was deleted since."
 	notRead      = "Sleuth could not read it and did nothing about it: an administrator has to disable it by hand."
@@ -46,7 +46,7 @@ var errStale = errors.New("it was changed again and again meanwhile")
 // answerKey deals with one key, and notes what became of it.
 func (a *responder) answerKey(ctx context.Context, f LeakedKey) {
 	if !a.Budget.MayBegin(budget.Disable, a.now()) {
-		a.problem(f.KeyID, fmt.Errorf("time was up before key %s could be dealt with; run 'sleuth leaked %s' for it", f.KeyID, f.KeyID))
+		a.problem(f.KeyID, fmt.Errorf("time was up before key %s could be handled; run 'sleuth leaked %s' for it", f.KeyID, f.KeyID))
 		a.response.Keys = append(a.response.Keys, Result{KeyID: f.KeyID, Outcome: Failed, Detail: "time was up"})
 		return
 	}
@@ -61,7 +61,7 @@ func (a *responder) answerKey(ctx context.Context, f LeakedKey) {
 	}
 	if err != nil {
 		a.problem(f.KeyID, fmt.Errorf("deal with leaked key %s: %w", f.KeyID, err))
-		result.Outcome, result.Detail = Failed, cmp.Or(result.Detail, "it was not dealt with")
+		result.Outcome, result.Detail = Failed, cmp.Or(result.Detail, "it was not handled")
 		if result.Detail != nothingKnown && !slices.Contains(a.pending, a.records[f.KeyID]) {
 			a.announce("Access key %s was found in public, and Sleuth could not deal with it. An administrator has to disable it by hand.", f.KeyID)
 		}
@@ -186,7 +186,7 @@ func (a *responder) done(record *ledger.Record, disable bool) string {
 	default:
 		return "Sleuth disabled it for this on " + text.Date(leak.Disabled) + ", and somebody has enabled it again"
 	}
-	return "it is left active, and its owner was told on " + text.Date(leak.At)
+	return "it is left active, and its owner was notified on " + text.Date(leak.At)
 }
 
 // disable takes an Active key through the protocol.
@@ -256,9 +256,9 @@ func (a *responder) inactive(ctx context.Context, user audit.User, key audit.Key
 		return result, err
 	case known && (!record.LeakPending() || record.Final().Notice.Kind != notify.LeakedActive):
 		a.pending = append(a.pending, record)
-		result.Outcome, result.Detail = Known, "it is disabled, and its owner was told of the leak"
+		result.Outcome, result.Detail = Known, "it is disabled, and its owner was notified of the leak"
 		if record.LeakPending() {
-			result.Detail = "it is disabled, and the notice that is owed is sent again"
+			result.Detail = "it is disabled, and the pending notice is sent again"
 		}
 		return result, nil
 	}

@@ -75,9 +75,9 @@ func (r Responder) Respond(ctx context.Context, event Event) Response {
 	case len(event.Keys) == 0 && len(event.Unclear) == 0:
 		a.announce("AWS Health says that access keys of this account were found in public, and names none. Look at the event in the AWS Health Dashboard.")
 	case len(event.Unclear) > 0:
-		a.announce("AWS Health says that access keys of this account were found in public, and names what is no key's id: %s. Look at the event in the AWS Health Dashboard.", text.First(20, event.Unclear, ", "))
+		a.announce("AWS Health says that access keys of this account were found in public, and names these, which are not key ids: %s. Look at the event in the AWS Health Dashboard.", text.First(20, event.Unclear, ", "))
 	}
-	// Every key is dealt with before anybody is notified: a channel may be slow.
+	// Every key is handled before anybody is notified: a channel may be slow.
 	for _, finding := range event.Keys {
 		a.answerKey(reading, finding)
 	}

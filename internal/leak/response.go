@@ -74,7 +74,7 @@ func (a Response) Err() error {
 	return fmt.Errorf("%w: %s", errIncomplete, strings.Join(texts, "; "))
 }
 
-var errIncomplete = errors.New("the answer to leaked keys is not whole")
+var errIncomplete = errors.New("the response to leaked keys is incomplete")
 
 // String is the answer for people, a line a key.
 func (a Response) String() string {
@@ -125,9 +125,9 @@ func (o Outcome) inWords(dryRun bool) string {
 	case o == Disabled && dryRun:
 		return "would be disabled"
 	case o == Notified && dryRun:
-		return "would be told of and left active"
+		return "would be left active; its owner would be notified"
 	case o == AlreadyDisabled && dryRun:
-		return "is disabled already; its owner would be told"
+		return "is disabled already; its owner would be notified"
 	}
 	switch o {
 	case Disabled:
@@ -137,7 +137,7 @@ func (o Outcome) inWords(dryRun bool) string {
 	case AlreadyDisabled:
 		return "was disabled already"
 	case Known:
-		return "dealt with before"
+		return "handled before"
 	case Gone:
 		return "no longer exists"
 	case NotCovered:

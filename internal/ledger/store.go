@@ -113,7 +113,7 @@ type LeasedError struct {
 }
 
 func (e *LeasedError) Error() string {
-	return fmt.Sprintf("another run (%s) is at work on account %s until %s; wait for it, or for that moment if it is dead",
+	return fmt.Sprintf("another run (%s) holds the lease on account %s until %s; wait until it ends, or until then if it crashed",
 		e.Holder, e.Account, text.Date(e.Until))
 }
 
@@ -125,7 +125,7 @@ type DamagedError struct {
 }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("the record of key %s of account %s in %s cannot be understood: %v; mend it, or remove it with 'sleuth state forget %s'",
+	return fmt.Sprintf("the record of key %s of account %s in %s cannot be read: %v; correct it, or remove it with 'sleuth state forget %s'",
 		e.KeyID, e.Account, e.Store, e.Err, e.KeyID)
 }
 

@@ -115,7 +115,7 @@ func NotEntered(acct account.Account, runID string, at time.Time, dryRun bool, w
 	}
 }
 
-var errIncomplete = errors.New("the run was not whole")
+var errIncomplete = errors.New("the run did not complete")
 
 // Finish ends the summary. What is of no single account is of an account alone.
 func (s *Summary) Finish(at time.Time) {

@@ -49,7 +49,7 @@ func (r Row) exemption() string {
 	case r.Exempt:
 		return "until " + lastDay(*r.ExemptUntil)
 	case r.NotHonoured != "":
-		return "not honoured"
+		return "ignored"
 	case r.ExemptEnded != nil:
 		return "ended " + lastDay(*r.ExemptEnded)
 	case r.AutoExpire == AutoExpireUnreadable:
@@ -87,7 +87,7 @@ func writeExemptions(w io.Writer, r Report, screen Screen) error {
 		}
 	}
 	if len(refused) > 0 {
-		if _, err := fmt.Fprint(w, "\nExemptions that are not honoured:\n\n"); err != nil {
+		if _, err := fmt.Fprint(w, "\nIgnored exemptions:\n\n"); err != nil {
 			return err
 		}
 	}

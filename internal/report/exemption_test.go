@@ -60,17 +60,17 @@ func TestEveryReportListsTheExemptions(t *testing.T) {
 		"text": {tableOn(t, report.Screen{}, r), []string{
 			"\nExempt:\n\nUserName  Key ID                Would Be  Age  Used  Through          Reason\n",
 			"dated     " + keyIDOf("dated") + "  expire    412     5  Tue 20 Oct 2026  moving | to `roles`\n",
-			"\nExemptions that are not honoured:\n\nkey " + keyIDOf("no-end") + " of user no-end (expire): " + why + "\n",
+			"\nIgnored exemptions:\n\nkey " + keyIDOf("no-end") + " of user no-end (expire): " + why + "\n",
 		}},
 		"markdown": {markdown.String(), []string{
 			"| `dated` | `" + keyIDOf("dated") + "` | expire | 412 | 5 | Tue 20 Oct 2026 | `` moving ¦ to `roles` `` |",
 			"| `no-end` | `" + keyIDOf("no-end") + "` | expire | 412 | 5 | no end | `why ever` | " + why + " |",
-			"**expire** (exemption not honoured)",
+			"**expire** (exemption ignored)",
 		}},
 		"html": {htmlOf(t, r), []string{
 			"<td class=\"number\">412</td><td class=\"number\">5</td><td>expire</td><td>Tue 20 Oct 2026</td><td><bdi>moving | to `roles`</bdi></td>",
 			"<td>expire</td><td>no end</td><td><bdi>why ever</bdi></td><td>" + why + "</td>",
-			"<small class=\"doubt\">exemption not honoured</small>",
+			"<small class=\"doubt\">exemption ignored</small>",
 		}},
 	} {
 		for _, want := range c.want {

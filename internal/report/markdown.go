@@ -118,7 +118,7 @@ func exemptionsInMarkdown(out io.Writer, rows []Row) {
 		markdownTable(out, []string{"User", "Key", "Would be", "Age", "Unused for", "Through", "Reason"}, "lllrrll", cells)
 	}
 	if len(refused) > 0 {
-		fmt.Fprint(out, "## Exemptions that are not honoured\n\n")
+		fmt.Fprint(out, "## Ignored exemptions\n\n")
 		var cells [][]string
 		for _, row := range refused {
 			cells = append(cells, []string{
@@ -144,7 +144,7 @@ func refusedInMarkdown(row Row) string {
 	if row.NotHonoured == "" {
 		return ""
 	}
-	return " (exemption not honoured)"
+	return " (exemption ignored)"
 }
 
 // dateOf is the day of the limit that a key reaches first, as numbers: a list

@@ -74,7 +74,7 @@ const endingWithin = 14 * 24 * time.Hour
 // anything. The lock is held.
 func (p *pass) takeExemption(ctx context.Context, user audit.User, key inventory.Key, v audit.Verdict) {
 	if v.Refused() {
-		p.Log.WarnContext(ctx, "an exemption is not honoured; the key is judged as if it were not exempt, and its owner is warned before it is disabled",
+		p.Log.WarnContext(ctx, "an exemption is ignored: the key is evaluated as if it were not exempt, and its owner is warned before it is disabled",
 			"user", user.Name, "key", key.ID, "because", v.Exemption.Refusal.String())
 		p.summary.ExemptionsNotHonoured = append(p.summary.ExemptionsNotHonoured, p.exemptionOf(user, key, v))
 	}
@@ -105,7 +105,7 @@ func (p *pass) recordMended(ctx context.Context) {
 		return nil
 	})
 	if err != nil {
-		p.problem(account.Problem{Text: fmt.Sprintf("record that exemptions of %s are honoured again: %s", text.Count(len(p.mended), "key"), awserr.Message(err))})
+		p.problem(account.Problem{Text: fmt.Sprintf("record that exemptions of %s are valid again: %s", text.Count(len(p.mended), "key"), awserr.Message(err))})
 	}
 }
 
@@ -120,7 +120,7 @@ func (p *pass) openExemptionsOnceAMonth(ctx context.Context) {
 	}
 	due, err := p.openExemptionsDue(ctx)
 	if err != nil {
-		p.problem(account.Problem{Text: fmt.Sprintf("find out when the exemptions without end or reason were last told of, so they wait for the next run: %s", awserr.Message(err))})
+		p.problem(account.Problem{Text: fmt.Sprintf("read when the exemptions without end or reason were last announced, so they wait for the next run: %s", awserr.Message(err))})
 	}
 	if !due {
 		p.summary.ExemptionsOpen = nil
@@ -234,7 +234,7 @@ func aboutDoubt(v audit.Verdict) string {
 	if v.Exemption.Misspelt != "" {
 		return fmt.Sprintf("Its tag %q may be a misspelt KeyAutoExpire, and it is not disabled until that is corrected: rename the tag, or remove it.", v.Exemption.Misspelt)
 	}
-	return "Its KeyAutoExpire tag is unreadable, and it is not disabled until that is mended: set the tag to True, False or 'False until YYYY-MM-DD'."
+	return "Its KeyAutoExpire tag is unreadable, and it is not disabled until that is fixed: set the tag to True, False or 'False until YYYY-MM-DD'."
 }
 
 // aboutRefusal tells the owner of a key why its exemption is not honoured, and
@@ -245,7 +245,7 @@ func aboutRefusal(v audit.Verdict, at time.Time, disables bool) string {
 	if !v.Refused() {
 		return ""
 	}
-	said := "Its exemption is not honoured: " + v.Exemption.Refusal.String() + ". To keep it, " + v.Exemption.Remedy()
+	said := "Its exemption is ignored: " + v.Exemption.Refusal.String() + ". To keep it, " + v.Exemption.Remedy()
 	if at.IsZero() {
 		return said + "; or replace the key."
 	}

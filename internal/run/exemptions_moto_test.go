@@ -63,7 +63,7 @@ func TestExemptionsOnMoto(t *testing.T) {
 	wantActive("endless", endless, true)
 	wantActive("two", spared, true)
 	wantActive("two", due, false)
-	if said := told(w.slack); !strings.Contains(said, "endless's key expires in 40 days") || !strings.Contains(said, "Its exemption is not honoured: it has no end") ||
+	if said := told(w.slack); !strings.Contains(said, "endless's key expires in 40 days") || !strings.Contains(said, "Its exemption is ignored: it has no end") ||
 		!strings.Contains(said, "two's key is disabled due to creation age. It is key "+due+".") || strings.Contains(said, spared) {
 		t.Errorf("told %q", said)
 	}
@@ -79,7 +79,7 @@ func TestExemptionsOnMoto(t *testing.T) {
 	wantActive("endless", endless, true)
 	day(1)
 	wantActive("endless", endless, false)
-	if said := told(w.slack); !strings.Contains(said, "endless's key is disabled due to creation age. Its exemption was not honoured") {
+	if said := told(w.slack); !strings.Contains(said, "endless's key is disabled due to creation age. Its exemption was ignored") {
 		t.Errorf("told %q", said)
 	}
 }

@@ -40,7 +40,7 @@ func TestAnExemptionThatIsNotHonoured(t *testing.T) {
 	w.sleep(50 * day)
 	w.slack.err = nil
 	s, _ := w.run(ladder)
-	const why = "Its exemption is not honoured: it has no end, and SLEUTH_MAX_EXEMPTION_DAYS=90 asks for one at most so many days ahead. " +
+	const why = "Its exemption is ignored: it has no end, and SLEUTH_MAX_EXEMPTION_DAYS=90 asks for one at most so many days ahead. " +
 		"To keep it, set the tag KeyAutoExpire to 'False until 2026-07-20' or an earlier day; " +
 		"or replace the key before it is disabled on Sunday 31 May 2026, 12:00 UTC."
 	wantLines(t, w.slack, "bot's key expires in 40 days due to creation age. "+why)
@@ -67,7 +67,7 @@ func TestAnExemptionThatIsNotHonoured(t *testing.T) {
 	if w.active("AKIABOT") {
 		t.Error("the notice has passed, and the key is active")
 	}
-	wantLines(t, w.slack, "bot's key is disabled due to creation age. Its exemption was not honoured: it has no end, and SLEUTH_MAX_EXEMPTION_DAYS=90 asks for one at most so many days ahead.")
+	wantLines(t, w.slack, "bot's key is disabled due to creation age. Its exemption was ignored: it has no end, and SLEUTH_MAX_EXEMPTION_DAYS=90 asks for one at most so many days ahead.")
 }
 
 // TestAnOldWarningBeginsNoNotice: that the owner was warned of the key's age
@@ -100,7 +100,7 @@ func TestNoDayIsNamedWhereNothingIsDisabled(t *testing.T) {
 		r.Config.Policy.AutoExpire, r.Config.Policy.RemindAt = false, []int{7, 1}
 	}
 	w.mustRun(tellOnly)
-	wantLines(t, w.slack, "bot's key is past its limit due to creation age. Its exemption is not honoured: it has no end, and SLEUTH_MAX_EXEMPTION_DAYS=90 asks for one at most so many days ahead. "+
+	wantLines(t, w.slack, "bot's key is past its limit due to creation age. Its exemption is ignored: it has no end, and SLEUTH_MAX_EXEMPTION_DAYS=90 asks for one at most so many days ahead. "+
 		"To keep it, set the tag KeyAutoExpire to 'False until 2026-05-31' or an earlier day; or replace the key.")
 	w.sleep(100 * day)
 	w.mustRun(tellOnly)

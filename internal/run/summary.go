@@ -92,7 +92,7 @@ func (s *Summary) Fail(problems ...account.Problem) {
 }
 
 // errIncomplete heads the error of a run that did not do all it should.
-var errIncomplete = errors.New("the run was not whole")
+var errIncomplete = errors.New("the run did not complete")
 
 // Err returns an error that says what was not done, nil if all was.
 func (s Summary) Err() error {

@@ -136,7 +136,7 @@ func (p *pass) finalNotice(s *step) func(audit.User, audit.Verdict) notify.Notic
 		n := p.notice(s, user, v)
 		n.Kind = notify.Disabled
 		if v.Refused() {
-			n.Note = "Its exemption was not honoured: " + v.Exemption.Refusal.String() + "."
+			n.Note = "Its exemption was ignored: " + v.Exemption.Refusal.String() + "."
 		}
 		return n
 	}

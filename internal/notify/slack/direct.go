@@ -107,7 +107,7 @@ func (d *Direct) Send(ctx context.Context, m notify.Message) (err error) {
 	if err := d.app.post(ctx, d.channel, letter.inChannel(d.channel, why)); err != nil {
 		return fmt.Errorf("write to user %s in slack, who can't be reached (%w), by posting to channel %s: %w", letter.User, sendErr, d.channel, err)
 	}
-	d.app.log.WarnContext(ctx, "a person could not be reached in Slack directly, and was told in the channel",
+	d.app.log.WarnContext(ctx, "a person could not be reached by direct message and was notified in the channel",
 		"user", letter.User, "because", why, "error", sendErr.Error())
 	return nil
 }

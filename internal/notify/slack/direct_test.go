@@ -214,7 +214,7 @@ func TestWhoCannotBeReached(t *testing.T) {
 			if !strings.Contains(strings.Join(shown[2:], "\n"), "AKIAANN") {
 				t.Errorf("the letter is not in it: %q", shown)
 			}
-			if !strings.Contains(log.String(), "could not be reached in Slack directly") {
+			if !strings.Contains(log.String(), "could not be reached by direct message") {
 				t.Errorf("the log says nothing of it: %s", &log)
 			}
 			if strings.Contains(posts[0].Body, "example.com\"") {

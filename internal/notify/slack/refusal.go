@@ -83,7 +83,7 @@ func (w *webAPI) judge(method string, a response) error {
 	case a.status >= 300 && a.status < 400:
 		return retry.Permanent(fmt.Errorf("slack answered %d, a redirect, which is not followed; check SLEUTH_SLACK_API_URL", a.status))
 	case unreadable:
-		return retry.Permanent(fmt.Errorf("slack answered %d%s, which is no answer of its API; does SLEUTH_SLACK_API_URL, or a proxy before it, lead to Slack?",
+		return retry.Permanent(fmt.Errorf("slack answered %d%s, which is not an answer of Slack's API; check SLEUTH_SLACK_API_URL and the proxy",
 			a.status, quoted(reasonIn(a.text))))
 	case passing[reason]:
 		return patiently(a, now, errors.New("slack answered "+reason))
@@ -152,7 +152,7 @@ var unreachable = map[string]string{
 	"invalid_email":      "Slack cannot read the mail address",
 	"user_disabled":      "the account in Slack is deactivated",
 	"user_is_bot":        "the Slack tag is a bot's",
-	"user_is_restricted": "the account in Slack is a guest's, to whom the app may not write",
+	"user_is_restricted": "the Slack account is a guest's, and the app may not write to guests",
 	"user_not_found":     "Slack does not know the id in the Slack tag",
 	"user_not_visible":   "Slack does not let the app see this person",
 	"users_not_found":    "nobody in Slack has the mail address",

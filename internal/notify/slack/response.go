@@ -89,5 +89,5 @@ var hints = map[string]string{
 	"posting_to_general_channel_denied": "the workspace's administrators do not allow this webhook to post in #general",
 	"team_disabled":                     "the workspace was disabled: make a webhook in another",
 	"too_many_attachments":              "Slack takes at most 100 attachments a message",
-	"user_not_found":                    "the person whom the webhook posts to is gone: make a new webhook",
+	"user_not_found":                    "the person that the webhook posts to has left: create a new webhook",
 }

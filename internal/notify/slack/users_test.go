@@ -312,7 +312,7 @@ func TestUsersSharesTheAppsReading(t *testing.T) {
 		"list users: slack answered new_to_us":         refuse(`"error":"new_to_us"`),
 		"slack answered no, and not why":               refuse(`"error":""`),
 		"slack answered " + secret.Redacted:            refuse(`"error":"\u0078oxb-stand-in-hidden"`),
-		"does SLEUTH_SLACK_API_URL, or a proxy before": func(w http.ResponseWriter) { _, _ = fmt.Fprint(w, "<html>Log in") },
+		"check SLEUTH_SLACK_API_URL": func(w http.ResponseWriter) { _, _ = fmt.Fprint(w, "<html>Log in") },
 		"404":                               func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
 		"read slack's answer to users.list": func(w http.ResponseWriter) { _, _ = fmt.Fprint(w, `{"ok":true,"members":{}}`) },
 	} {

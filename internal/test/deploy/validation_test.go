@@ -87,11 +87,11 @@ var refusals = []refusal{
 	},
 	{
 		variables: map[string]string{"min_notice_days": "7", "state": "none"},
-		message:   "min_notice_days needs state to know who was told: leave state at its default.",
+		message:   "min_notice_days needs state to know who was notified: leave state at its default.",
 	},
 	{
 		variables: map[string]string{"remind_at": "[7]", "state": "none"},
-		message:   "remind_at needs state to know who was told: leave state at its default.",
+		message:   "remind_at needs state to know who was notified: leave state at its default.",
 	},
 	one("inactivity_age", "30", "inactivity_age and inactivity_warning_age go together: set both, or neither."),
 	one("inactivity_warning_age", "20", "inactivity_age and inactivity_warning_age go together: set both, or neither."),
@@ -131,11 +131,11 @@ var refusals = []refusal{
 	one("max_exemption_days", "0", "max_exemption_days must be a whole number of days from 1 to 36500."),
 	{
 		variables: map[string]string{"max_exemption_days": "90", "enable_auto_expire": "true", "slack_url": "test", "state": "none"},
-		message:   "max_exemption_days needs state to know who was told: leave state at its default.",
+		message:   "max_exemption_days needs state to know who was notified: leave state at its default.",
 	},
 	{
 		variables: map[string]string{"require_exemption_reason": "true", "enable_auto_expire": "true", "slack_url": "test", "state": "none"},
-		message:   "require_exemption_reason needs state to know who was told: leave state at its default.",
+		message:   "require_exemption_reason needs state to know who was notified: leave state at its default.",
 	},
 	one("leak_response", "delete", "leak_response must be notify, disable or null."),
 	one("enable_auto_expire", "true", "enable_auto_expire disables keys, and no channel is set to notify their owners: set one, such as slack_url or sns_topic, or allow_silent = true."),
