@@ -15,7 +15,6 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/notify/sns"
 	"github.com/iam-sleuth/sleuth/internal/retry"
-	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
 // channels sets up what the settings name. Secrets are fetched here, before
@@ -85,14 +84,11 @@ func (w channelFactory) slack(ctx context.Context) ([]notify.Channel, error) {
 	if err := config.CheckSlackURL(url.Reveal()); err != nil {
 		return nil, err
 	}
-	if w.dryRun {
-		url.Value = secret.New(slack.PrintOnly)
-	}
 	echo := w.echo()
-	if url.Reveal() == slack.PrintOnly {
+	if w.dryRun || url.Reveal() == slack.PrintOnly {
 		echo = w.out
 	}
-	channel, err := slack.NewWebhook(url.Value, slack.Options{Echo: echo, Now: w.Now, Retry: channelRetryPolicy()})
+	channel, err := slack.NewWebhook(url.Value, slack.Options{PrintOnly: w.dryRun, Echo: echo, Now: w.Now, Retry: channelRetryPolicy()})
 	return []notify.Channel{channel}, err
 }
 

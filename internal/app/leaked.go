@@ -44,6 +44,7 @@ func (a *App) RespondToLeak(ctx context.Context, cfg config.Config, e leak.Event
 	if err != nil {
 		return nil, err
 	}
+	answer.DryRun = s.dryRun
 	s.reportFailedAnswer(ctx, answer)
 	s.log.InfoContext(ctx, "leaked keys are answered", "answer", answer)
 	return answer, nil
@@ -63,7 +64,7 @@ func (s *session) respondToLeak(ctx context.Context, e leak.Event) (*leak.Respon
 	log := s.log.With("account", e.Account)
 	responder := leak.Responder{
 		ID: s.id, Account: s.accounts.account(e.Account), Config: s.cfg, Channels: s.channels, Store: s.store,
-		Log: log, Now: s.Now, DryRun: s.dryRun, Budget: budget.Leak(s.Now(), s.endOf(budget.Work)),
+		Log: log, Now: s.Now, Budget: budget.Leak(s.Now(), s.endOf(budget.Work)),
 	}
 	covers, err := s.accounts.covers(ctx, e.Account)
 	if err == nil && !covers {
@@ -76,7 +77,7 @@ func (s *session) respondToLeak(ctx context.Context, e leak.Event) (*leak.Respon
 	if err == nil {
 		m, entering := s.accounts.enter(ctx, e.Account, log)
 		if err = entering; err == nil {
-			responder.Account, responder.IAM = m.Account, iam.NewFromConfig(m.aws)
+			responder.Account, responder.IAM = m.Account, s.iamOf(iam.NewFromConfig(m.aws))
 			responder.Config.Policy.OwnKeys = m.OwnKeys
 			answer := responder.Respond(ctx, e)
 			return &answer, nil

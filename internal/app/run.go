@@ -88,8 +88,6 @@ func (s *session) deliverPending(ctx context.Context, organization string, runs 
 	switch {
 	case s.cfg.Digest:
 		return digest.Send(ctx, runs)
-	case s.dryRun:
-		return org.Delivered{}
 	}
 	return digest.SendLeftOut(ctx, runs)
 }
@@ -99,7 +97,7 @@ func (s *session) deliverPending(ctx context.Context, organization string, runs 
 func (s *session) digest(organization string) org.Digest {
 	return org.Digest{
 		Run: s.id, Holder: s.id + "-digest." + randomID(), Organization: organization, Breaker: &s.breaker,
-		NewBatch: s.cfg.NewBatch(), Channels: s.channels, Store: s.store, Log: s.log, Lease: s.cfg.Lease, Now: s.Now, DryRun: s.dryRun,
+		NewBatch: s.cfg.NewBatch(), Channels: s.channels, Store: s.store, Log: s.log, Lease: s.cfg.Lease, Now: s.Now,
 		Budget: budget.Sending(s.Now(), s.endOf(budget.Digest)),
 	}
 }
@@ -133,7 +131,9 @@ func (s *session) runOn(ctx context.Context, b budget.Budget, account string) (s
 
 // notEntered is the summary of an account that no run was made on.
 func (s *session) notEntered(account string, why error) sleuth.Summary {
-	return org.NotEntered(s.accounts.account(account), s.id, s.Now(), s.dryRun, why)
+	summary := org.NotEntered(s.accounts.account(account), s.id, s.Now(), why)
+	summary.DryRun = s.dryRun
+	return summary
 }
 
 // runIn makes one run in an account that we are connected to. Its log carries
@@ -150,7 +150,7 @@ func (s *session) runIn(ctx context.Context, b budget.Budget, m member, log *slo
 		ID:       s.id,
 		Account:  m.Account,
 		Config:   cfg,
-		IAM:      client,
+		IAM:      s.iamOf(client),
 		Report:   credentialReport(cfg, client, log),
 		LastUses: lastUses(client, log),
 		Channels: s.channels,
@@ -159,11 +159,11 @@ func (s *session) runIn(ctx context.Context, b budget.Budget, m member, log *slo
 		Log:      log,
 		Now:      s.Now,
 		Ticker:   s.Ticker,
-		DryRun:   s.dryRun,
 		Digest:   cfg.Digest,
 		Table:    cfg.Debug || s.leavesEvidence(),
 	}
 	summary, _ := runner.Run(ctx) // the summary has its problems
+	summary.DryRun = s.dryRun
 	s.keepFindings(ctx, b, m, runner, &summary, log)
 	s.leaveEvidence(ctx, b, &summary, addOthers, log)
 	summary.APICalls, summary.Throttles = m.traffic.Calls(), m.traffic.Throttles()

@@ -5,12 +5,16 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/evidence"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
+	"github.com/iam-sleuth/sleuth/internal/run"
 )
 
 // session is what the runs of one invocation share, on whichever accounts they
@@ -51,8 +55,22 @@ func (s *session) open(ctx context.Context) (err error) {
 	if s.channels, err = s.openChannels(ctx, s.cfg, home, s.dryRun); err != nil {
 		return err
 	}
-	s.store, err = s.OpenStore(ctx, s.cfg, home, s.dryRun)
+	if s.store, err = s.OpenStore(ctx, s.cfg, home, s.dryRun); err == nil && s.dryRun {
+		s.store = ledger.NewOverlay(s.store)
+	}
 	return err
+}
+
+// iamOf is an account's IAM, which a dry run only reads.
+func (s *session) iamOf(client *iam.Client) run.IAM {
+	if !s.dryRun {
+		return client
+	}
+	return struct {
+		inventory.IAM
+		inventory.BulkIAM
+		enforce.DisablesNothing
+	}{client, client, enforce.DisablesNothing{}}
 }
 
 // didNotBegin is the error of a session that could not begin, once the bus has

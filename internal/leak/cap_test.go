@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -16,6 +17,8 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/enforce"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
@@ -101,11 +104,20 @@ func (c *capped) event(t *testing.T, arn string, from, to int) leak.Response {
 	for i := from; i < to; i++ {
 		event.Keys = append(event.Keys, leak.LeakedKey{KeyID: crowdKey(i)})
 	}
-	return leak.Responder{
+	responder := leak.Responder{
 		ID: "run-1", Account: account.Account{ID: accountID}, IAM: c.crowd, Channels: []notify.Channel{c.channel}, Store: c.store,
 		Config: config.Config{LeakDisables: true, LeakMaxDisable: c.limit},
-		Log:    slog.New(slog.DiscardHandler), Now: func() time.Time { return c.now }, DryRun: c.dryRun,
-	}.Respond(t.Context(), event)
+		Log:    slog.New(slog.DiscardHandler), Now: func() time.Time { return c.now },
+	}
+	if c.dryRun {
+		responder.Store = ledger.NewOverlay(c.store)
+		responder.Channels = []notify.Channel{notify.Preview{Channel: c.channel, Out: io.Discard}}
+		responder.IAM = struct {
+			inventory.IAM
+			enforce.DisablesNothing
+		}{c.crowd, enforce.DisablesNothing{}}
+	}
+	return responder.Respond(t.Context(), event)
 }
 
 func wantOutcomes(t *testing.T, answer leak.Response, disabled, notified int) {

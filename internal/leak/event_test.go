@@ -74,7 +74,7 @@ func TestParseEventRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ payload, want string }{
 		"nothing":                {"", "cannot be understood"},
 		"half of it":             {good[:len(good)/2], "cannot be understood"},
-		"not a JSON object":         {`[]`, "cannot be understood"},
+		"not a JSON object":      {`[]`, "cannot be understood"},
 		"another source":         {strings.Replace(good, "aws.health", "my.health", 1), "none of AWS Health's"},
 		"another detail-type":    {strings.Replace(good, "AWS Health Event", "Scheduled Event", 1), "none of AWS Health's"},
 		"no code":                {`{"source":"aws.health","detail-type":"AWS Health Event"}`, "has no eventTypeCode"},

@@ -193,12 +193,6 @@ func (a *responder) done(record *ledger.Record, disable bool) string {
 func (a *responder) disable(ctx context.Context, f LeakedKey, user audit.User, key audit.Key, record *ledger.Record) (Result, error) {
 	result := Result{User: user.Name, Outcome: Disabled}
 	a.recordLeak(record, a.notice(notify.LeakedActive, user, key, ""))
-	if a.DryRun {
-		final := a.notice(notify.LeakedDisabled, user, key, "")
-		record.Intend(ledger.Intent{At: a.now(), Run: a.ID, Reason: audit.Exposure, Notice: final})
-		a.pending = append(a.pending, record)
-		return result, record.MarkDisabled(a.now(), a.ID, nil)
-	}
 	final := func(user audit.User, key audit.Key) notify.Notice {
 		return a.notice(notify.LeakedDisabled, user, key, "")
 	}
@@ -242,7 +236,7 @@ func (a *responder) inactive(ctx context.Context, user audit.User, key audit.Key
 	result := Result{User: user.Name, Outcome: AlreadyDisabled}
 	known := record.Leak() != nil
 	switch {
-	case record.Intent() != nil && !enforce.AtWork(record.Intent(), a.now()) && !a.DryRun:
+	case record.Intent() != nil && !enforce.AtWork(record.Intent(), a.now()):
 		// An attempt that was cut off has worked: its word is still to be given.
 		a.recordLeak(record, a.notice(notify.LeakedDisabled, user, key, ""))
 		outcome, err := a.enforcer().Settle(ctx, record)
@@ -347,17 +341,14 @@ func (a *responder) recordLeak(record *ledger.Record, final notify.Notice) {
 
 // put writes a record down, and has its notice sent even where that fails.
 func (a *responder) put(ctx context.Context, record *ledger.Record) error {
-	if !a.DryRun {
-		err := a.Store.Put(ctx, record)
-		if errors.Is(err, ledger.ErrConflict) {
-			return errStale
-		}
-		if err != nil {
-			a.pending = append(a.pending, record)
-			return fmt.Errorf("write down that key %s of user %s was found in public (its owner may hear of it twice): %w", record.KeyID(), record.User(), err)
-		}
+	err := a.Store.Put(ctx, record)
+	if errors.Is(err, ledger.ErrConflict) {
+		return errStale
 	}
 	a.pending = append(a.pending, record)
+	if err != nil {
+		return fmt.Errorf("record that key %s of user %s was found in public (its owner may be notified twice): %w", record.KeyID(), record.User(), err)
+	}
 	return nil
 }
 

@@ -36,9 +36,6 @@ type Responder struct {
 	Store    ledger.Store
 	Log      *slog.Logger
 	Now      func() time.Time // UTC
-	// DryRun writes nothing and sends nothing; Channels are expected to show
-	// what they are given.
-	DryRun bool
 	// Budget splits the time of the answer. The zero Budget has no deadline.
 	Budget budget.Budget
 }
@@ -115,7 +112,7 @@ func (r Responder) begin(event Event) *responder {
 		deliverable: map[string]bool{},
 		records:     map[string]*ledger.Record{},
 		response: Response{
-			Schema: report.Schema, Run: r.ID, Event: event.ARN, Account: r.Account, At: now, DryRun: r.DryRun,
+			Schema: report.Schema, Run: r.ID, Event: event.ARN, Account: r.Account, At: now,
 			Keys: []Result{}, Problems: []account.Problem{},
 		},
 	}
@@ -176,7 +173,7 @@ func (a *responder) finish() Response {
 	a.reportCap()
 	a.response.Finished = a.now()
 	for _, result := range a.response.Keys {
-		if record := a.records[result.KeyID]; record != nil && record.FinalPending() && !a.DryRun {
+		if record := a.records[result.KeyID]; record != nil && record.FinalPending() {
 			a.response.NoticesPending++
 		}
 	}

@@ -28,10 +28,7 @@ func (a *responder) notify(ctx context.Context) {
 	for _, record := range pending {
 		items = append(items, outbox.Final(record, account.Account{}))
 	}
-	box := outbox.Outbox{Channels: a.Channels, Now: a.Now, Log: a.Log}
-	if !a.DryRun {
-		box.Ledger = a.Store
-	}
+	box := outbox.Outbox{Channels: a.Channels, Ledger: a.Store, Now: a.Now, Log: a.Log}
 	result := box.Deliver(ctx, a.Budget.End(budget.Notify, a.now()), bulletin, items)
 	a.response.MessagesSent += result.Messages
 	a.response.NoticesSent += result.Notices

@@ -87,6 +87,20 @@ func (m *MemoryStore) Get(ctx context.Context, account, keyID string) (Record, b
 	return r, r.d.KeyID != "", err
 }
 
+// seed keeps records as they are, with their revisions.
+func (m *MemoryStore) seed(records []Record) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range records {
+		text, err := encode(r)
+		if err != nil {
+			return err
+		}
+		m.texts[recordID{r.d.Account, r.d.KeyID}] = text
+	}
+	return nil
+}
+
 func sortRecords(records []Record) {
 	slices.SortFunc(records, func(a, b Record) int {
 		return cmp.Or(cmp.Compare(a.d.Account, b.d.Account), cmp.Compare(a.d.KeyID, b.d.KeyID))

@@ -41,7 +41,6 @@ type Digest struct {
 	Log      *slog.Logger
 	Lease    time.Duration
 	Now      func() time.Time
-	DryRun   bool
 	// Budget splits the time of the digest. The zero Budget has no deadline.
 	Budget budget.Budget
 }
@@ -64,16 +63,6 @@ func (d Digest) Send(ctx context.Context, runs []run.Summary) Delivered {
 		return p.delivered
 	}
 	begun := slices.DeleteFunc(slices.Clone(runs), func(r run.Summary) bool { return !r.Started })
-	if d.DryRun {
-		for _, r := range begun {
-			for _, item := range r.Undelivered {
-				item.Notice.Account = r.Account
-				p.items = append(p.items, item)
-			}
-		}
-		p.deliver(ctx, begun)
-		return p.delivered
-	}
 	// No run may change what is being delivered.
 	timed, cancel := d.Budget.Context(ctx, budget.Record, d.Now())
 	defer cancel()
@@ -298,10 +287,7 @@ func (p *digestRun) deliver(ctx context.Context, begun []run.Summary) bool {
 
 // handOver delivers one bulletin, and adds up what became of it.
 func (p *digestRun) handOver(ctx context.Context, bulletin notify.Batch, items []outbox.Item) outbox.Result {
-	box := outbox.Outbox{Channels: p.Channels, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
-	if !p.DryRun {
-		box.Ledger = p.Store
-	}
+	box := outbox.Outbox{Channels: p.Channels, Ledger: p.Store, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
 	result := box.Deliver(ctx, p.Budget.End(budget.Notify, p.Now()), bulletin, items)
 	p.delivered.NoticesSent += result.Notices
 	p.delivered.NoticesFailed += result.Failed

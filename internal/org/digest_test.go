@@ -176,9 +176,10 @@ func TestADigestOfADryRunWritesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	populate(w)
-	runs := w.runAll(func(r *run.Runner) { r.DryRun = true })
+	overlay := ledger.NewOverlay(w.store)
+	runs := w.runAll(func(r *run.Runner) { r.Store = overlay })
 	d := w.digest()
-	d.DryRun = true
+	d.Store = overlay
 	d.Send(t.Context(), runs)
 	w.wantLines(w.slack, allOfIt...)
 	if records, _ := w.store.List(t.Context()); len(records) > 0 {
@@ -336,7 +337,7 @@ func TestNoticesOfAccountsThatRunsLeaveOut(t *testing.T) {
 			w.slack.err = nil
 
 			w.wantLines(w.sns, "2: bot's key is disabled due to creation age.", "3: bob's key is disabled due to creation age.")
-			runs := []run.Summary{{Account: account.Account{ID: w.accounts[0]}, Started: true}, org.NotEntered(account.Account{ID: w.accounts[1]}, "run-2", w.now, false, errDown)}
+			runs := []run.Summary{{Account: account.Account{ID: w.accounts[0]}, Started: true}, org.NotEntered(account.Account{ID: w.accounts[1]}, "run-2", w.now, errDown)}
 			d := send(w.digest(), runs)
 			w.wantLines(w.slack, "2: bot's key is disabled due to creation age.", "3: bob's key is disabled due to creation age.")
 			if len(d.Problems) > 0 || d.NoticesSent != 2 {
@@ -359,7 +360,7 @@ func TestARunWithoutAResultLosesNothing(t *testing.T) {
 	populate(w)
 	runs := w.runAll()
 	for i, r := range runs {
-		runs[i] = org.NotEntered(r.Account, "run-1", w.now, false, errDown)
+		runs[i] = org.NotEntered(r.Account, "run-1", w.now, errDown)
 	}
 	w.digest().Send(t.Context(), runs)
 	w.wantLines(w.slack, allOfIt...)

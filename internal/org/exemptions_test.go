@@ -45,7 +45,7 @@ func TestTheDigestTellsOfExemptions(t *testing.T) {
 	w.now = w.now.Add(day)
 	runs := w.runAll()
 	dry := w.digest()
-	dry.DryRun = true
+	dry.Store = ledger.NewOverlay(w.store)
 	dry.Send(t.Context(), runs)
 	const open = "key AKIABOT of user bot in AWS account 100000000001 (alias-1): without an end; reason: why; without it the key is past its limit due to creation age (created 402 days ago)"
 	if got := said(); !strings.Contains(got, open) {

@@ -106,9 +106,9 @@ func (s *Summary) Deliver(d Delivered) {
 }
 
 // NotEntered is the summary of an account that could not be entered.
-func NotEntered(acct account.Account, runID string, at time.Time, dryRun bool, why error) run.Summary {
+func NotEntered(acct account.Account, runID string, at time.Time, why error) run.Summary {
 	return run.Summary{
-		Schema: report.Schema, Run: runID, Account: acct, At: at.UTC(), Finished: at.UTC(), DryRun: dryRun,
+		Schema: report.Schema, Run: runID, Account: acct, At: at.UTC(), Finished: at.UTC(),
 		Tally: report.NewTally(), Counts: account.Counts{Failed: 1},
 		DisabledKeys: []account.KeyRef{}, UnreadableTags: []string{},
 		Problems: []account.Problem{{Text: awserr.Message(why)}},

@@ -21,8 +21,8 @@ import (
 // Outbox is the way to every channel of a run.
 type Outbox struct {
 	Channels []notify.Channel
-	Ledger   ledger.Records // nil in a dry run: nothing is recorded
-	Breaker  *Breaker       // may be shared; nil is one of its own for each delivery
+	Ledger   ledger.Records
+	Breaker  *Breaker // may be shared; nil is one of its own for each delivery
 	Now      func() time.Time
 	Log      *slog.Logger
 }
@@ -94,7 +94,7 @@ func (o Outbox) Deliver(ctx context.Context, deadline time.Time, bulletin notify
 	defer cancel()
 	posts := d.posts(bulletin)
 	outcomes := notify.Deliver(sending, posts, func(_ context.Context, channel notify.Channel, m notify.Message) error {
-		if d.Ledger == nil || !notify.Delivers(channel) {
+		if !notify.Delivers(channel) {
 			return nil
 		}
 		recording, cancel := o.recording(ctx, deadline)
@@ -104,7 +104,7 @@ func (o Outbox) Deliver(ctx context.Context, deadline time.Time, bulletin notify
 	for i, outcome := range outcomes {
 		d.count(ctx, posts[i].Channel, outcome)
 	}
-	d.result.Announced = d.Ledger != nil && notify.Announced(posts, outcomes)
+	d.result.Announced = notify.Announced(posts, outcomes)
 	return d.result
 }
 

@@ -303,16 +303,17 @@ func TestWarnings(t *testing.T) {
 	b.wantProblem(b.deliver(b.warning("K3", "ann")), "user ann could not be notified about key K3")
 }
 
-// TestADryRunRecordsNothing, whatever the channels accept.
-func TestADryRunRecordsNothing(t *testing.T) {
+// TestAPreviewAcknowledgesNothing, whatever it accepts.
+func TestAPreviewAcknowledgesNothing(t *testing.T) {
 	t.Parallel()
 	slack := &channel{name: "slack"}
 	b := newBox(t, slack)
 	item := b.final("K1", "ann", "slack")
-	b.Ledger = nil
+	var printed strings.Builder
+	b.Channels = []notify.Channel{notify.Preview{Channel: slack, Out: &printed}}
 	r := b.Deliver(t.Context(), time.Time{}, notify.Batch{Announcement: "news"}, []outbox.Item{item, b.warning("K2", "bob")})
-	b.wantAccepted(slack, "K1 disabled", "K2 expiring")
-	if kept := b.stored("K1"); !kept.Pending() || r.Announced || len(r.Warned) != 0 {
+	b.wantAccepted(slack)
+	if kept := b.stored("K1"); !kept.Pending() || r.Messages != 0 || printed.Len() == 0 || r.Announced || len(r.Warned) != 0 {
 		t.Errorf("the result is %+v, stored %+v", r, kept)
 	}
 }

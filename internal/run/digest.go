@@ -7,7 +7,6 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
-	"github.com/iam-sleuth/sleuth/internal/outbox"
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
@@ -15,15 +14,6 @@ import (
 // accounts; final notices are pending already. Warnings that an earlier run has
 // left and no digest has delivered are out of date, and dropped.
 func (p *pass) leaveForDigest(ctx context.Context, warnings []*step) {
-	if p.DryRun {
-		for _, s := range warnings {
-			p.summary.Undelivered = append(p.summary.Undelivered, outbox.Item{Record: p.recordFor(s), Notice: p.warning(s)})
-		}
-		for _, record := range p.finals {
-			p.summary.Undelivered = append(p.summary.Undelivered, outbox.Final(record, p.Account))
-		}
-		return
-	}
 	queued := map[string]ledger.QueuedWarning{}
 	var records []*ledger.Record
 	for _, s := range warnings {

@@ -97,7 +97,7 @@ func (p *pass) takeExemption(ctx context.Context, user audit.User, key inventory
 // recordMended forgets that the owners of keys were told that an exemption is
 // not honoured which now is. Should that end, the notice begins anew.
 func (p *pass) recordMended(ctx context.Context) {
-	if p.DryRun || len(p.mended) == 0 {
+	if len(p.mended) == 0 {
 		return
 	}
 	err := ledger.UpdateAll(ctx, p.Store, p.mended, func(r *ledger.Record) error {
@@ -114,35 +114,23 @@ func (p *pass) recordMended(ctx context.Context) {
 // with the original's channels alone, which says no more of its undated tags than
 // the original did. Where
 // nothing is remembered from run to run, the first day of the month is the one.
-func (p *pass) openExemptionsOnceAMonth(ctx context.Context) {
+func (p *pass) openExemptionsOnceAMonth() {
 	if len(p.summary.ExemptionsOpen) == 0 {
 		return
 	}
-	due, err := p.openExemptionsDue(ctx)
-	if err != nil {
-		p.problem(account.Problem{Text: fmt.Sprintf("read when the exemptions without end or reason were last announced, so they wait for the next run: %s", awserr.Message(err))})
-	}
-	if !due {
+	if !p.openExemptionsDue() {
 		p.summary.ExemptionsOpen = nil
 	}
 }
 
-func (p *pass) openExemptionsDue(ctx context.Context) (bool, error) {
-	runs, remembers := p.Store.(ledger.Runs)
-	if !remembers || p.Config.State.Kind == config.StateNone {
-		return p.started.Day() == 1, nil
-	}
-	if p.DryRun {
-		last, err := p.lastRun(ctx, runs)
-		if err != nil {
-			return false, err
-		}
-		p.last = last
+func (p *pass) openExemptionsDue() bool {
+	if _, remembers := p.Store.(ledger.Runs); !remembers || p.Config.State.Kind == config.StateNone {
+		return p.started.Day() == 1
 	}
 	told := p.last.ExemptionsNotified
 	thisMonth := told.Year() == p.started.Year() && told.Month() == p.started.Month()
 	first := p.last.Ended.IsZero() && !p.Config.SlackToken.IsSet() && !p.Config.TeamsURL.IsSet() && !p.Config.NotifyURLs.IsSet()
-	return !first && !thisMonth, nil
+	return !first && !thisMonth
 }
 
 func (s *Summary) sortExemptions() {

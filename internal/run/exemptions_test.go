@@ -211,7 +211,7 @@ func (w *world) mustDryRun() {
 	w.t.Helper()
 	var out bytes.Buffer
 	w.mustRun(func(r *run.Runner) {
-		r.DryRun = true
+		dryRun(r)
 		r.Channels = []notify.Channel{notify.Preview{Channel: w.slack, Out: &out}}
 	})
 	if !strings.Contains(out.String(), "1 exemption has no end or no reason") {

@@ -17,15 +17,12 @@ import (
 // underLease keeps other runs off the account while work is done, and stops
 // the work if the lease is lost.
 func (p *pass) underLease(ctx context.Context, work func(context.Context) error) error {
-	if p.DryRun {
-		return work(ctx)
-	}
 	held, lease := ledger.Hold(ctx, p.Store, p.ID, p.Config.Lease, p.Now, ledger.Ticks(p.Ticker))
 	err := lease.Acquire(held, p.Account.ID)
 	if err != nil {
 		err = fmt.Errorf("keep other runs off account %s: %w", p.Account.ID, err)
 	} else {
-		err = p.afterOtherCredentials(held, work)
+		err = p.unlessDone(held, work)
 	}
 	p.release(ctx, lease)
 	if lost := lease.Lost(); lost != nil {
@@ -49,9 +46,9 @@ func (p *pass) release(ctx context.Context, lease *ledger.Holder) {
 // recorded by a clock that was wrong.
 const longestRun = time.Hour
 
-// afterOtherCredentials does the work unless another run has done it since this one
+// unlessDone does the work unless another run has done it since this one
 // began, as happens if a schedule fires twice.
-func (p *pass) afterOtherCredentials(ctx context.Context, work func(context.Context) error) error {
+func (p *pass) unlessDone(ctx context.Context, work func(context.Context) error) error {
 	runs, ok := p.Store.(ledger.Runs)
 	if !ok {
 		return work(ctx)

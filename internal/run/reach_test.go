@@ -1,7 +1,6 @@
 package run_test
 
 import (
-	"io"
 	"strings"
 	"testing"
 
@@ -29,7 +28,8 @@ func TestNoKeyIsDisabledUnheard(t *testing.T) {
 	for name, change := range map[string]func(*run.Runner){
 		"real": only(direct),
 		"dry": func(r *run.Runner) {
-			r.DryRun, r.Channels = true, []notify.Channel{notify.Preview{Channel: direct, Out: io.Discard}}
+			r.Channels = []notify.Channel{direct}
+			dryRun(r)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

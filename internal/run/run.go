@@ -50,9 +50,6 @@ type Runner struct {
 	Breaker *outbox.Breaker
 	Log     *slog.Logger
 	Now     func() time.Time // UTC
-	// DryRun writes nothing and sends nothing; Channels are expected to show
-	// what they are given.
-	DryRun bool
 	// Digest leaves what there is to tell in Store, for a digest of several
 	// accounts; Channels then says only by whom it is to be told.
 	Digest bool
@@ -159,7 +156,7 @@ func (r Runner) newPass() *pass {
 			p.deliverable[c.Name()] = true
 		}
 	}
-	p.summary = Summary{Schema: report.Schema, Run: r.ID, Account: r.Account, At: now, DryRun: r.DryRun, Silent: len(r.Channels) == 0, Tally: report.NewTally()}
+	p.summary = Summary{Schema: report.Schema, Run: r.ID, Account: r.Account, At: now, Silent: len(r.Channels) == 0, Tally: report.NewTally()}
 	return p
 }
 
@@ -194,7 +191,7 @@ func (p *pass) settle(ctx context.Context) {
 	unchecked := 0
 	for _, record := range p.records {
 		switch {
-		case record.Intent() == nil || p.DryRun:
+		case record.Intent() == nil:
 		case reconciling.Err() != nil:
 			unchecked++
 		default:
@@ -426,14 +423,6 @@ func (p *pass) disable(ctx context.Context, s *step) {
 		return
 	}
 	record := p.recordFor(s)
-	if p.DryRun {
-		p.markDisabledInDryRun(s, record)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.addFinal(ctx, record)
-		p.summary.Disabled++
-		return
-	}
 	outcome, err := p.enforcer().Disable(ctx, s.user, s.key, s.verdict, p.finalNotice(s), record)
 	if err != nil {
 		p.problem(account.Problem{User: s.user.Name, KeyID: s.key.ID, Text: awserr.Message(err)})
@@ -464,13 +453,6 @@ func (p *pass) addFinal(ctx context.Context, record *ledger.Record) {
 		return
 	}
 	p.finals = append(p.finals, record)
-}
-
-// markDisabledInDryRun makes the record what it would be, without writing it.
-func (p *pass) markDisabledInDryRun(s *step, record *ledger.Record) {
-	final, now := p.finalNotice(s)(s.user, s.verdict), p.Now().UTC()
-	record.Intend(ledger.Intent{At: now, Run: p.ID, Reason: final.Reason, Notice: final, Due: ledger.Due{Silent: len(p.Channels) == 0}})
-	_ = record.MarkDisabled(now, p.ID, nil) // its intent stands there
 }
 
 // recordFor returns the key's record; that of a key that was enabled again

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
-	"github.com/iam-sleuth/sleuth/internal/outbox"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -56,8 +55,6 @@ type Summary struct {
 	Rows []report.Row `json:"-"`
 	// KeyStatuses is kept only where findings are.
 	KeyStatuses *KeyStatuses `json:"-"`
-	// Undelivered is what a dry run would have left for a digest.
-	Undelivered []outbox.Item `json:"-"`
 }
 
 // SilentLine says in a summary that nobody was notified.

@@ -20,7 +20,7 @@ func (p *pass) notify(ctx context.Context) {
 	warnings := p.warnings()
 	p.logTagProblems(ctx)
 	p.summary.Warned = len(warnings)
-	p.openExemptionsOnceAMonth(ctx)
+	p.openExemptionsOnceAMonth()
 	p.summary.sortExemptions()
 	if p.summary.Silent {
 		p.summary.Warned = 0
@@ -33,7 +33,7 @@ func (p *pass) notify(ctx context.Context) {
 	if result.Announced && p.summary.ToldOfAllOpenExemptions() {
 		p.last.ExemptionsNotified = p.started
 	}
-	if len(p.deliverable) > 0 && !p.DryRun {
+	if len(p.deliverable) > 0 {
 		p.summary.Warned = len(result.Warned)
 	}
 }
@@ -61,10 +61,7 @@ func (p *pass) deliver(ctx context.Context, deadline time.Time, warnings []*step
 	for _, record := range p.finals {
 		items = append(items, outbox.Final(record, account.Account{}))
 	}
-	box := outbox.Outbox{Channels: p.Channels, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
-	if !p.DryRun {
-		box.Ledger = p.Store
-	}
+	box := outbox.Outbox{Channels: p.Channels, Ledger: p.Store, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
 	result := box.Deliver(ctx, deadline, bulletin, items)
 	p.summary.NoticesSent += result.Notices
 	p.summary.MessagesSent += result.Messages

@@ -93,7 +93,7 @@ func (c cycle) live(t *testing.T, w *world, digest bool) (first, end *process, s
 			first = p
 		}
 		if p.died() || i == 0 && c.missing {
-			summary = org.NotEntered(account.Account{ID: member.ID()}, p.id, w.Now(), false, errors.New("no result"))
+			summary = org.NotEntered(account.Account{ID: member.ID()}, p.id, w.Now(), errors.New("no result"))
 		}
 		runs = append(runs, carried(t, summary))
 	}

@@ -268,7 +268,7 @@ func (s *schedule) round(t *testing.T, name string, r *rand.Rand) {
 // handOver takes the result of a run to the process that makes the digest, as
 // Step Functions does through a bucket; it may get lost.
 func (s *schedule) handOver(p *process, summary run.Summary, lost bool) run.Summary {
-	missing := org.NotEntered(account.Account{ID: p.account.ID()}, p.id, s.w.Now(), false, errors.New("no result"))
+	missing := org.NotEntered(account.Account{ID: p.account.ID()}, p.id, s.w.Now(), errors.New("no result"))
 	if p.died() || lost {
 		s.log("%s: its result is lost", p.name)
 		return missing
