@@ -107,6 +107,13 @@ func (s State) Reason() Reason {
 	return NoReason
 }
 
+// Judged is one key of a user with the verdict on it.
+type Judged struct {
+	User    User
+	Key     Key
+	Verdict Verdict
+}
+
 // Verdict is the judgement on one key at one moment.
 type Verdict struct {
 	State State

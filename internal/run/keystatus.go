@@ -9,7 +9,6 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
-	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
 // KeyStatuses is what a run came to know of an account's keys, for whoever keeps a
@@ -17,7 +16,7 @@ import (
 type KeyStatuses struct {
 	// Due are the keys past a warning or a limit, exempt ones aside, that are
 	// still active, by user and key.
-	Due []report.Row
+	Due []audit.Judged
 
 	byReport bool            // users may have been passed over by the credential report
 	whole    bool            // every user was come to
@@ -29,14 +28,14 @@ type KeyStatuses struct {
 // KeyStatus is what a run can say of a key that is not among those that are due.
 type KeyStatus uint8
 
-// The standings.
+// The statuses.
 const (
 	Unknown  KeyStatus = iota // nothing: the key, or the user, was not read
 	Resolved                  // the key is within the limits, disabled or gone
 	NotRead                   // the report shows nothing of it; IAM was not asked
 )
 
-// Of returns the standing of a key that was one of that user's. A key among
+// Of returns the status of a key that was one of that user's. A key among
 // those that are due is no question for it.
 func (k KeyStatuses) Of(user, keyID string) KeyStatus {
 	read, seen := k.users[user]
@@ -90,11 +89,11 @@ func (p *pass) keyStatuses() *KeyStatuses {
 		case s.changed || p.justDisabled(s.key.ID):
 			known.doubtful[s.key.ID] = true
 		case due(s.verdict):
-			known.Due = append(known.Due, report.RowOf(s.user, s.key, s.verdict))
+			known.Due = append(known.Due, audit.Judged{User: s.user, Key: s.key, Verdict: s.verdict})
 		}
 	}
-	slices.SortFunc(known.Due, func(a, b report.Row) int {
-		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+	slices.SortFunc(known.Due, func(a, b audit.Judged) int {
+		return cmp.Or(cmp.Compare(a.User.Name, b.User.Name), cmp.Compare(a.Key.ID, b.Key.ID))
 	})
 	return known
 }
@@ -109,9 +108,9 @@ func (p *pass) justDisabled(keyID string) bool {
 	return record != nil && record.Disabled() != nil && p.started.Sub(record.Disabled().At) < enforce.ConsistencyWindow
 }
 
-// Look reads one key as it stands now. The row is nil where the key is within
+// Look reads one key as it stands now. The result is nil if the key is within
 // the limits, disabled, exempt or gone.
-func (r Runner) Look(ctx context.Context, user, keyID string) (*report.Row, error) {
+func (r Runner) Look(ctx context.Context, user, keyID string) (*audit.Judged, error) {
 	p := r.newPass()
 	found, key, err := p.reader.ReadKey(ctx, audit.User{Name: user}, keyID)
 	if inventory.IsGone(err) {
@@ -124,6 +123,5 @@ func (r Runner) Look(ctx context.Context, user, keyID string) (*report.Row, erro
 	if !due(v) {
 		return nil, nil
 	}
-	row := report.RowOf(found, key, v)
-	return &row, nil
+	return &audit.Judged{User: found, Key: key, Verdict: v}, nil
 }

@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
-	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
 )
 
@@ -19,7 +19,7 @@ func keepingFindings(r *run.Runner) { r.Config.SecurityHub = true }
 
 func dueKeys(s run.Summary) (keys []string) {
 	for _, row := range s.KeyStatuses.Due {
-		keys = append(keys, row.KeyID+" "+row.State.String())
+		keys = append(keys, row.Key.ID+" "+row.Verdict.State.String())
 	}
 	return keys
 }
@@ -95,8 +95,8 @@ func TestNothingIsKnownOfWhatWasNotRead(t *testing.T) {
 					t.Errorf("%s stands at %d, want %d", key[1], got, want)
 				}
 			}
-			if slices.ContainsFunc(s.KeyStatuses.Due, func(row report.Row) bool {
-				return test.want[[2]string{row.User, row.KeyID}] == run.Unknown && hasKey(test.want, row.User, row.KeyID)
+			if slices.ContainsFunc(s.KeyStatuses.Due, func(row audit.Judged) bool {
+				return test.want[[2]string{row.User.Name, row.Key.ID}] == run.Unknown && hasKey(test.want, row.User.Name, row.Key.ID)
 			}) {
 				t.Errorf("what was not read is due: %q", dueKeys(s))
 			}
@@ -171,7 +171,7 @@ func TestLook(t *testing.T) {
 		{"old", "DELETED"}: false, {"no such user", "GONE"}: false,
 	} {
 		row, err := r.Look(t.Context(), key[0], key[1])
-		if err != nil || (row != nil) != want || row != nil && (row.KeyID != key[1] || row.User != key[0]) {
+		if err != nil || (row != nil) != want || row != nil && (row.Key.ID != key[1] || row.User.Name != key[0]) {
 			t.Errorf("%s: %+v, %v; want a row: %t", key[1], row, err, want)
 		}
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
@@ -54,26 +53,26 @@ func (h Home) idOf(keyID string) string { return "iam-sleuth/" + h.Account.ID + 
 
 // finding is that of a key which is due at now. It says nothing that changes
 // from day to day, so that it is sent again only if something has happened.
-func (h Home) finding(row report.Row, rules audit.Rules, now time.Time) types.AwsSecurityFinding {
-	label, kinds := severityOf(row.State), []string{findingType}
+func (h Home) finding(judged audit.Judged, rules audit.Rules, now time.Time) types.AwsSecurityFinding {
+	label, kinds := severityOf(judged.Verdict.State), []string{findingType}
 	f := types.AwsSecurityFinding{
 		SchemaVersion: aws.String(schemaVersion),
-		Id:            aws.String(h.idOf(row.KeyID)),
+		Id:            aws.String(h.idOf(judged.Key.ID)),
 		ProductArn:    aws.String(h.productARN()),
 		ProductName:   aws.String("Sleuth"),
 		GeneratorId:   aws.String(GeneratorID),
 		AwsAccountId:  aws.String(h.Account.ID),
 		Types:         kinds,
-		CreatedAt:     aws.String(moment(dueSince(row, rules))),
+		CreatedAt:     aws.String(moment(dueSince(judged, rules))),
 		UpdatedAt:     aws.String(moment(now)),
 		Severity:      &types.Severity{Label: label},
-		Title:         aws.String(titleOf(row)),
-		Description:   aws.String(descriptionOf(row)),
+		Title:         aws.String(titleOf(judged)),
+		Description:   aws.String(descriptionOf(judged)),
 		Remediation:   &types.Remediation{Recommendation: &types.Recommendation{Text: aws.String(remedy), Url: aws.String(readMore)}},
 		ProductFields: map[string]string{
-			fieldState: row.State.String(), fieldReason: row.Reason.String(), fieldLimit: moment(limitOf(row)),
+			fieldState: judged.Verdict.State.String(), fieldReason: reasonOf(judged).String(), fieldLimit: moment(limitOf(judged)),
 		},
-		Resources:   []types.Resource{h.resource(row)},
+		Resources:   []types.Resource{h.resource(judged)},
 		Compliance:  &types.Compliance{Status: types.ComplianceStatusFailed},
 		Workflow:    &types.Workflow{Status: types.WorkflowStatusNew},
 		RecordState: types.RecordStateActive,
@@ -85,15 +84,15 @@ func (h Home) finding(row report.Row, rules audit.Rules, now time.Time) types.Aw
 }
 
 // resource is the key that a finding is about.
-func (h Home) resource(row report.Row) types.Resource {
+func (h Home) resource(judged audit.Judged) types.Resource {
 	return types.Resource{
-		Type: aws.String(resourceType), Id: aws.String("AWS::IAM::AccessKey:" + row.KeyID),
+		Type: aws.String(resourceType), Id: aws.String("AWS::IAM::AccessKey:" + judged.Key.ID),
 		Partition: types.Partition(h.Partition), Region: aws.String(h.Region),
 		Details: &types.ResourceDetails{AwsIamAccessKey: &types.AwsIamAccessKeyDetails{
-			AccessKeyId: aws.String(row.KeyID), AccountId: aws.String(h.Account.ID),
-			PrincipalType: aws.String("IAMUser"), PrincipalName: aws.String(row.User),
-			UserName: aws.String(row.User), //nolint:staticcheck // deprecated, and kept for those who filter by it
-			Status:   types.AwsIamAccessKeyStatusActive, CreatedAt: aws.String(moment(row.Created)),
+			AccessKeyId: aws.String(judged.Key.ID), AccountId: aws.String(h.Account.ID),
+			PrincipalType: aws.String("IAMUser"), PrincipalName: aws.String(judged.User.Name),
+			UserName: aws.String(judged.User.Name), //nolint:staticcheck // deprecated, and kept for those who filter by it
+			Status:   types.AwsIamAccessKeyStatusActive, CreatedAt: aws.String(moment(judged.Key.Created)),
 		}},
 	}
 }
@@ -121,49 +120,51 @@ func severityOf(s audit.State) types.SeverityLabel {
 	return types.SeverityLabelLow
 }
 
-func titleOf(row report.Row) string {
+func reasonOf(judged audit.Judged) audit.Reason { return judged.Verdict.State.Reason() }
+
+func titleOf(judged audit.Judged) string {
 	is := "nears its limit"
-	if row.State.PastLimit() {
+	if judged.Verdict.State.PastLimit() {
 		is = "is past its limit"
 	}
-	return text.OneLine(fmt.Sprintf("Access key %s of IAM user %s %s due to %s", row.KeyID, row.User, is, row.Reason))
+	return text.OneLine(fmt.Sprintf("Access key %s of IAM user %s %s due to %s", judged.Key.ID, judged.User.Name, is, reasonOf(judged)))
 }
 
-func descriptionOf(row report.Row) string {
-	since := "It was created on " + text.Date(row.Created)
-	if row.Reason == audit.Inactivity {
+func descriptionOf(judged audit.Judged) string {
+	since := "It was created on " + text.Date(judged.Key.Created)
+	if reasonOf(judged) == audit.Inactivity {
 		since += " and never used since"
-		if row.LastUsed != nil {
-			since = "It was last used on " + text.Date(*row.LastUsed)
+		if !judged.Key.LastUsed.IsZero() {
+			since = "It was last used on " + text.Date(judged.Key.LastUsed)
 		}
 	}
 	reaches := "reaches its limit on "
-	if row.State.PastLimit() {
+	if judged.Verdict.State.PastLimit() {
 		reaches = "reached its limit on "
 	}
-	said := titleOf(row) + ". " + since + ", and " + reaches + text.Date(limitOf(row)) + "."
-	if row.AutoExpire == report.AutoExpireUnreadable {
+	said := titleOf(judged) + ". " + since + ", and " + reaches + text.Date(limitOf(judged)) + "."
+	if judged.Verdict.Doubt {
 		said += " The user's KeyAutoExpire tag is unreadable, so that Sleuth does not disable the key."
 	}
 	return said
 }
 
 // limitOf is the limit that the key's state is named for.
-func limitOf(row report.Row) time.Time {
-	if row.Reason == audit.Inactivity {
-		return row.IdleLimitAt
+func limitOf(judged audit.Judged) time.Time {
+	if reasonOf(judged) == audit.Inactivity {
+		return judged.Verdict.IdleLimitAt
 	}
-	return row.ExpiresAt
+	return judged.Verdict.ExpiresAt
 }
 
 // dueSince is when the key came past the warning age that its state is named
 // for.
-func dueSince(row report.Row, rules audit.Rules) time.Time {
+func dueSince(judged audit.Judged, rules audit.Rules) time.Time {
 	days := rules.ExpirationAge - rules.WarningAge
-	if row.Reason == audit.Inactivity {
+	if reasonOf(judged) == audit.Inactivity {
 		days = rules.InactivityAge - rules.InactivityWarningAge
 	}
-	return limitOf(row).AddDate(0, 0, -days)
+	return limitOf(judged).AddDate(0, 0, -days)
 }
 
 // keepFor is after how long an unchanged finding is sent again, as Security Hub

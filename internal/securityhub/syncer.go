@@ -20,7 +20,6 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
-	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
@@ -46,7 +45,7 @@ type Syncer struct {
 	Now   time.Time
 	// Look reads one key as it stands; nil where nothing is to be done about it
 	// any more.
-	Look func(ctx context.Context, user, keyID string) (*report.Row, error)
+	Look func(ctx context.Context, user, keyID string) (*audit.Judged, error)
 	// Concurrency is how many keys are looked at side by side.
 	Concurrency int
 	// Explain puts an error into words for people; nil is its own text.
@@ -69,8 +68,8 @@ func (k Syncer) Sync(ctx context.Context, known run.KeyStatuses) (SyncResult, []
 		return SyncResult{}, []account.Problem{{Text: "read the findings that Security Hub has: " + k.explain(hinted(err))}}
 	}
 	due := map[string]types.AwsSecurityFinding{}
-	for _, row := range known.Due {
-		f := k.Home.finding(row, k.Rules, k.Now)
+	for _, judged := range known.Due {
+		f := k.Home.finding(judged, k.Rules, k.Now)
 		due[aws.ToString(f.Id)] = f
 	}
 	archive, problems := k.resolve(ctx, kept, due, known)
@@ -120,15 +119,15 @@ func (k Syncer) resolve(ctx context.Context, kept, due map[string]types.AwsSecur
 			mu.Unlock()
 		case run.NotRead:
 			looking.Go(func() error {
-				row, err := k.Look(ctx, user, keyID)
+				judged, err := k.Look(ctx, user, keyID)
 				mu.Lock()
 				defer mu.Unlock()
 				switch {
 				case err != nil:
 					problems = append(problems, account.Problem{User: user, KeyID: keyID,
 						Text: fmt.Sprintf("the finding about key %s of user %s is left as it is: %s", keyID, text.OneLine(user), k.explain(err))})
-				case row != nil:
-					due[id] = k.Home.finding(*row, k.Rules, k.Now)
+				case judged != nil:
+					due[id] = k.Home.finding(*judged, k.Rules, k.Now)
 				default:
 					archive = append(archive, resolved(f, k.Now))
 				}

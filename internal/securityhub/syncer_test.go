@@ -23,7 +23,6 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
-	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
 	"github.com/iam-sleuth/sleuth/internal/securityhub"
 	"github.com/iam-sleuth/sleuth/internal/test/mototest"
@@ -457,8 +456,8 @@ func TestWhatSecurityHubRefuses(t *testing.T) {
 func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	w := onFake(t)
-	row := report.Row{User: "a\n\u202eb\x1b[31m", KeyID: "KEY", State: audit.Aging, Reason: audit.CreationAge, Created: w.now, ExpiresAt: w.now.Add(day)}
-	_, problems := securityhub.Syncer{Hub: w.hub, Home: w.home, Rules: w.cfg.Rules, Now: w.now}.Sync(t.Context(), run.KeyStatuses{Due: []report.Row{row}})
+	judged := audit.Judged{User: audit.User{Name: "a\n\u202eb\x1b[31m"}, Key: audit.Key{ID: "KEY", Created: w.now}, Verdict: audit.Verdict{State: audit.Aging, ExpiresAt: w.now.Add(day)}}
+	_, problems := securityhub.Syncer{Hub: w.hub, Home: w.home, Rules: w.cfg.Rules, Now: w.now}.Sync(t.Context(), run.KeyStatuses{Due: []audit.Judged{judged}})
 	if len(problems) > 0 || len(w.account.Findings()) != 1 {
 		t.Fatalf("problems %v, findings %v", problems, w.account.Findings())
 	}
