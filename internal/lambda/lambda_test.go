@@ -164,7 +164,7 @@ func (d *deployed) send(t *testing.T, event string) (result map[string]any, fail
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	payload, err := d.runtime.Invoke(ctx, []byte(event), time.Minute)
+	payload, err := d.runtime.Invoke(ctx, []byte(event), 5*time.Minute)
 	if failure, ok := errors.AsType[*lambdaruntime.FunctionError](err); ok {
 		return nil, failure
 	}

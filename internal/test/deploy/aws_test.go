@@ -340,7 +340,7 @@ func serveOnce(t *testing.T, bootstrap string, environment []string, payload []b
 	process.Stdout, process.Stderr = &log, &log
 	process.Env = append(runtimeAPI.Env(), environment...)
 	check(t, process.Start())
-	result, invokeErr := runtimeAPI.Invoke(t.Context(), payload, time.Minute)
+	result, invokeErr := runtimeAPI.Invoke(t.Context(), payload, 5*time.Minute)
 	runtimeAPI.Close()
 	_ = process.Process.Kill()
 	_ = process.Wait()

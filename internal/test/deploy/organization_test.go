@@ -392,7 +392,7 @@ func invokeOnce(ctx context.Context, bootstrap string, environment []string, pay
 		_ = process.Process.Kill()
 		_ = process.Wait()
 	}()
-	answer, err := runtimeAPI.Invoke(ctx, payload, time.Minute)
+	answer, err := runtimeAPI.Invoke(ctx, payload, 5*time.Minute)
 	if failed, ok := err.(*lambdaruntime.FunctionError); ok { //nolint:errorlint // as Invoke returns it
 		return nil, failed
 	}
