@@ -81,6 +81,9 @@ type Account struct {
 	published  []Published
 	mailbox    mailbox
 	report     report
+	trail      trail
+	// enabledRegions are those beside the partition's default ones.
+	enabledRegions []string
 }
 
 // ID is the account's 12 digits.

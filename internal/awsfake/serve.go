@@ -46,6 +46,8 @@ func servedAPIs() []*api {
 		{service: serviceSES, version: "2019-09-27", actions: sesActions(), json: true},
 		{service: serviceOrganizations, version: "2016-11-28", actions: organizationsActions(), json: true},
 		{service: serviceEvents, version: "2015-10-07", actions: eventsActions(), json: true},
+		{service: serviceCloudTrail, version: "2013-11-01", actions: cloudTrailActions(), json: true},
+		{service: serviceAccount, version: "2021-02-01", actions: accountActions(), json: true},
 		{service: serviceSecurityHub, version: "2018-10-26", actions: securityHubActions(), json: true},
 	}
 }
@@ -85,6 +87,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Service:     cmp.Or(api.service, service),
 		Action:      params.Get("Action"),
 		AccessKeyID: keyID,
+		Region:      region,
 		User:        params.Get("UserName"),
 		KeyID:       params.Get("AccessKeyId"),
 		Params:      params,
@@ -228,7 +231,10 @@ func readParams(r *http.Request) (url.Values, error) {
 	if operation, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), eventsTarget); ok {
 		return bodyParams(operation, body), nil
 	}
-	for _, paths := range []map[string]string{securityHubPaths(), sesPaths()} {
+	if operation, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), cloudTrailTarget); ok {
+		return bodyParams(operation, body), nil
+	}
+	for _, paths := range []map[string]string{securityHubPaths(), sesPaths(), accountPaths()} {
 		if operation, ok := paths[r.URL.Path]; ok {
 			return bodyParams(operation, body), nil
 		}

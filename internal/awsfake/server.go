@@ -1,5 +1,5 @@
-// Package awsfake is a small AWS inside the process: IAM, STS, SNS and
-// Organizations over real HTTP on the loopback interface, in AWS's protocols,
+// Package awsfake is a small AWS inside the process: IAM, STS, SNS,
+// Organizations, CloudTrail and others over real HTTP on the loopback interface, in AWS's protocols,
 // for tests, benchmarks and the demo.
 //
 // It follows AWS's documentation in what it answers and refuses, and adds
@@ -47,6 +47,8 @@ type Server struct {
 	lag          time.Duration
 	pageLimit    int
 	reportPolls  int
+	// trailPerSecond is the rate of CloudTrail lookups in an account and region.
+	trailPerSecond, trailBurst float64
 
 	traffic traffic
 }
@@ -95,6 +97,8 @@ func Start(options ...Option) (*Server, error) {
 		accounts:  map[string]*Account{},
 		owners:    map[string]*user{},
 		sessions:  map[string]session{},
+
+		trailPerSecond: trailPerSecond, trailBurst: trailBurst,
 	}
 	s.traffic.recording = true
 	for _, option := range options {

@@ -333,7 +333,7 @@ func TestCallsAreRecorded(t *testing.T) {
 	}
 	got[0].Params = nil
 	want := awsfake.Call{
-		Seq: 1, Service: "iam", Action: "GetAccessKeyLastUsed", Account: "222222222222",
+		Seq: 1, Service: "iam", Action: "GetAccessKeyLastUsed", Account: "222222222222", Region: "us-east-1",
 		AccessKeyID: id, User: "ada", KeyID: u.Keys[0].ID, Status: http.StatusOK,
 	}
 	if !reflect.DeepEqual(got[0], want) {

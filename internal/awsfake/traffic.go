@@ -13,6 +13,7 @@ type Call struct {
 	Service     string
 	Action      string
 	Account     string // the account that the caller acts in
+	Region      string // that the call is signed for
 	AccessKeyID string // the caller's
 	User        string // the user the call is about, where it is about one
 	KeyID       string // the access key the call is about, where it is about one
