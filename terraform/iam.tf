@@ -94,6 +94,24 @@ data "aws_iam_policy_document" "sleuth" {
   }
 
   dynamic "statement" {
+    for_each = var.trace ? ["*"] : []
+    content {
+      sid       = "LookUpCalls"
+      actions   = ["cloudtrail:LookupEvents"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.trace && local.partition == "aws" ? ["arn:${local.partition}:account::${local.account_id}:account"] : []
+    content {
+      sid       = "ListRegions"
+      actions   = ["account:ListRegions"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
     for_each = local.keeps_findings ? ["arn:${local.partition}:securityhub:${local.here}:hub/default"] : []
     content {
       sid       = "ReadFindings"

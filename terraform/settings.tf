@@ -335,6 +335,32 @@ variable "security_hub" {
   }
 }
 
+variable "trace" {
+  description = "SLEUTH_TRACE: whether to look up in CloudTrail who used each key that there is something to say about, for the message to its owner and the evidence. It delays no message."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "trace_in_channel" {
+  description = "SLEUTH_TRACE_IN_CHANNEL: with trace, whether the lists of channels say who used a key, and from which address."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "trace_budget" {
+  description = "SLEUTH_TRACE_BUDGET: the most lookups in CloudTrail, and the most seconds for them, in one run, as CALLS/SECONDS."
+  type        = string
+  default     = "1000/60"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[1-9][0-9]{0,4}/([1-9][0-9]{0,2}|[12][0-9]{3}|3[0-5][0-9]{2}|3600)$", var.trace_budget))
+    error_message = "trace_budget must be CALLS/SECONDS, such as 1000/60: up to 99999 calls in up to 3600 seconds."
+  }
+}
+
 variable "concurrency" {
   description = "SLEUTH_CONCURRENCY: the most IAM calls to make at once, from 1 to 256."
   type        = number
@@ -441,6 +467,9 @@ locals {
       SLEUTH_CREDENTIALS              = var.credentials
       SLEUTH_EVIDENCE                 = var.evidence
       SLEUTH_SECURITY_HUB             = var.security_hub
+      SLEUTH_TRACE                    = tostring(var.trace)
+      SLEUTH_TRACE_IN_CHANNEL         = tostring(var.trace_in_channel)
+      SLEUTH_TRACE_BUDGET             = var.trace_budget
       SLEUTH_CONCURRENCY              = tostring(var.concurrency)
       SLEUTH_RESULTS_BUCKET           = var.results_bucket
       SLEUTH_STATE                    = local.state

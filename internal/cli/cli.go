@@ -31,6 +31,7 @@ type commands struct {
 	Check      checkCommand      `cmd:"" help:"Try what a run will need, before the first run. Changes nothing in IAM."`
 	Config     configCommand     `cmd:"" help:"Show the settings in force, and where each came from."`
 	State      stateCommand      `cmd:"" help:"Show and correct what is stored between runs."`
+	Trace      traceCommand      `cmd:"" help:"Show who uses a key, from where and for what, as CloudTrail records it. Changes nothing."`
 	Leaked     leakedCommand     `cmd:"" help:"Deal with keys that were found in public, at once, as SLEUTH_LEAK_RESPONSE says."`
 	Reactivate reactivateCommand `cmd:"" help:"Enable keys again that a run has disabled, after showing them and asking."`
 	IAMPolicy  iamPolicyCommand  `cmd:"" name:"iam-policy" help:"Print the least IAM policy that the settings need."`

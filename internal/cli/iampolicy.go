@@ -15,7 +15,7 @@ import (
 // iamPolicyCommand prints what Sleuth must be allowed to do.
 type iamPolicyCommand struct {
 	config.Settings
-	For         string   `default:"run" enum:"run,audit,reactivate,member" help:"The command to allow: ${enum}; member is what SLEUTH_MEMBER_ROLE needs in each account."`
+	For         string   `default:"run" enum:"run,audit,trace,reactivate,member" help:"The command to allow: ${enum}; member is what SLEUTH_MEMBER_ROLE needs in each account."`
 	Partition   string   `default:"" enum:",aws,aws-us-gov,aws-cn" placeholder:"NAME" help:"Partition of AWS: aws, aws-us-gov or aws-cn. Default: that of the region or the topic."`
 	Account     string   `placeholder:"ID" help:"Account, 12 digits. Default: any."`
 	Region      string   `placeholder:"NAME" help:"Region of parameters, secrets, the state table, findings and mail. Default: any."`
@@ -34,6 +34,8 @@ func (c *iamPolicyCommand) Run(a *console) error {
 	switch c.For {
 	case "audit":
 		doc = iampolicy.ForAudit(place)
+	case "trace":
+		doc = iampolicy.ForTrace(cfg.State, place)
 	case "member":
 		doc = iampolicy.ForMember(cfg, place)
 	case "reactivate":

@@ -33,13 +33,16 @@ func newProgress(stderr io.Writer, now func() time.Time) *progress {
 	return p
 }
 
-func (p *progress) show(users int) {
+func (p *progress) show(users int) { p.say("reading: " + text.Count(users, "user")) }
+
+// say shows what is being done, and for how long.
+func (p *progress) say(what string) {
 	now := p.now()
 	if p.out == nil || now.Sub(p.began) < progressAfter || now.Sub(p.last) < progressEvery {
 		return
 	}
 	p.last = now
-	fmt.Fprintf(p.out, "\rreading: %s, %d s ", text.Count(users, "user"), int(now.Sub(p.began).Seconds()))
+	fmt.Fprintf(p.out, "\r%s, %d s ", what, int(now.Sub(p.began).Seconds()))
 }
 
 func (p *progress) clear() {

@@ -49,6 +49,10 @@ func setUpAccount(ts *testscript.TestScript, neg bool, args []string) {
 			fail(err)
 			owner := &users[len(users)-1]
 			owner.Keys = append(owner.Keys, key)
+		case words[0] == "call" && len(words) > 2:
+			calls, err := callsOf(words[1:], now)
+			fail(err)
+			home.AddTrailEvents(calls...)
 		default:
 			known, err := otherCredential(words, users, &root, func(words []string) (awsfake.Key, error) { return keyOf(words, now) })
 			fail(err)
@@ -131,6 +135,41 @@ func keyOf(words []string, now time.Time) (awsfake.Key, error) {
 		}
 	}
 	return key, nil
+}
+
+// callsOf are calls with a key that CloudTrail knows, a minute apart.
+func callsOf(words []string, now time.Time) ([]awsfake.TrailEvent, error) {
+	service, name, _ := strings.Cut(words[1], ":")
+	call, times := awsfake.TrailEvent{KeyID: words[0], Service: service, Name: name, At: now}, 1
+	for _, word := range words[2:] {
+		name, value, _ := strings.Cut(word, "=")
+		var err error
+		switch name {
+		case "ago":
+			call.At, err = before(now, value)
+		case "from":
+			call.Source = value
+		case "agent":
+			call.UserAgent = value
+		case "region":
+			call.Region = value
+		case "error":
+			call.ErrorCode = value
+		case "times":
+			times, err = strconv.Atoi(value)
+		default:
+			err = fmt.Errorf("a call has no %q", name)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	calls := make([]awsfake.TrailEvent, times)
+	for i := range calls {
+		calls[i] = call
+		calls[i].At = call.At.Add(-time.Duration(i) * time.Minute)
+	}
+	return calls, nil
 }
 
 // before is the moment an age such as 95d or 89d23h ago.

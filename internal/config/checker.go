@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/httpclient"
 	"github.com/iam-sleuth/sleuth/internal/secret"
@@ -48,6 +49,23 @@ func (c *checker) wholeNumber(variable, text string, lowest, highest int, unit s
 	}
 	return n
 }
+
+// traceBudget reads a number of calls and of seconds, such as 1000/60.
+func (c *checker) traceBudget(text string) TraceBudget {
+	before, after, found := strings.Cut(text, "/")
+	calls, notCalls := strconv.Atoi(strings.TrimSpace(before))
+	seconds, notSeconds := strconv.Atoi(strings.TrimSpace(after))
+	if !found || notCalls != nil || notSeconds != nil || calls < 1 || calls > maxLookups || seconds < 1 || seconds > maxLookupSeconds {
+		c.add("SLEUTH_TRACE_BUDGET", text, "must be a number of calls from 1 to %d, a slash, and a number of seconds from 1 to %d, such as 1000/60", maxLookups, maxLookupSeconds)
+	}
+	return TraceBudget{calls, time.Duration(seconds) * time.Second}
+}
+
+// Bounds of SLEUTH_TRACE_BUDGET: an hour of 2 calls a second in 14 regions.
+const (
+	maxLookups       = 99_999
+	maxLookupSeconds = 3600
+)
 
 func (c *checker) boolean(variable, text string) bool {
 	on, err := strconv.ParseBool(strings.ToLower(strings.TrimSpace(text)))

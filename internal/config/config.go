@@ -56,8 +56,12 @@ type Config struct {
 	Evidence         Evidence
 	// SecurityHub is set if findings are kept in AWS Security Hub.
 	SecurityHub bool
-	Concurrency int
-	Scope       Scope
+	// Trace is set if runs look up who uses keys, within TraceBudget;
+	// TraceInChannel if lists in channels say so as well.
+	Trace, TraceInChannel bool
+	TraceBudget           TraceBudget
+	Concurrency           int
+	Scope                 Scope
 	// Digest is set if one message covers all accounts of the scope.
 	Digest bool
 	// ResultsBucket is for runs that Step Functions makes; empty for none.
@@ -92,6 +96,12 @@ func (c Cap) Exceeded(disable, active int) bool {
 		return disable*100 > c.Percent*active
 	}
 	return disable > c.Keys
+}
+
+// TraceBudget is how many lookups are made in CloudTrail, and for how long.
+type TraceBudget struct {
+	Calls  int
+	Within time.Duration
 }
 
 // StateKind is where state is kept.
@@ -150,6 +160,9 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		OtherCredentials:    c.oneOf("SLEUTH_CREDENTIALS", s.Credentials, all, "access-keys") == all,
 		Evidence:            c.evidence(s.Evidence),
 		SecurityHub:         strings.TrimSpace(s.SecurityHub) != "" && c.oneOf("SLEUTH_SECURITY_HUB", s.SecurityHub, securityHub) == securityHub,
+		Trace:               c.boolean("SLEUTH_TRACE", string(s.Trace)),
+		TraceInChannel:      c.boolean("SLEUTH_TRACE_IN_CHANNEL", string(s.TraceInChannel)),
+		TraceBudget:         c.traceBudget(s.TraceBudget),
 		Concurrency:         c.wholeNumber("SLEUTH_CONCURRENCY", s.Concurrency, 1, 256, "calls"),
 		Scope:               c.scope(s.Accounts),
 		Digest:              c.digest(s.NotifyMode, s.Accounts.Accounts),
@@ -238,6 +251,18 @@ func CheckState(accounts Accounts, state State, unset StateChoice) (Config, erro
 	s := Settings{Accounts: accounts, State: state}
 	c := newChecker(&s)
 	cfg := Config{Scope: c.scope(s.Accounts), State: c.state(s.State.State, unset), Lease: c.lease(s.LeaseSeconds)}
+	if len(c.problems) > 0 {
+		return Config{}, c.problems
+	}
+	return cfg, nil
+}
+
+// CheckTrace checks the settings for looking up one key, and returns all Problems
+// at once.
+func CheckTrace(accounts Accounts, state State, lookups Lookups, unset StateChoice) (Config, error) {
+	s := Settings{Accounts: accounts, State: state, Lookups: lookups}
+	c := newChecker(&s)
+	cfg := Config{Scope: c.scope(s.Accounts), State: c.state(s.State.State, unset), TraceBudget: c.traceBudget(s.TraceBudget)}
 	if len(c.problems) > 0 {
 		return Config{}, c.problems
 	}

@@ -223,6 +223,8 @@ func TestBadValues(t *testing.T) {
 		"SLEUTH_INVENTORY":     {"report", "LIVE", "both"},
 		"SLEUTH_CONCURRENCY":   {"0", "-1", "257", "many"},
 		"SLEUTH_LEASE_SECONDS": {"0", "901", "1m"},
+		"SLEUTH_TRACE":         {"yes", "on"}, "SLEUTH_TRACE_IN_CHANNEL": {"yes"},
+		"SLEUTH_TRACE_BUDGET": {"1000", "/", "1000/", "/60", "0/60", "1000/0", "1000/3601", "100000/60", "1000/60s", "a/b", "-1/60"},
 	} {
 		for _, value := range values {
 			t.Run(variable+"="+value, func(t *testing.T) {
@@ -473,6 +475,22 @@ func TestCheckState(t *testing.T) {
 	_, err = config.CheckState(config.Accounts{}, config.State{State: "x", LeaseSeconds: "0"}, inFile)
 	if got, want := variables(err), []string{"SLEUTH_STATE", "SLEUTH_LEASE_SECONDS"}; !slices.Equal(got, want) {
 		t.Errorf("problems with %v, want %v", got, want)
+	}
+}
+
+func TestCheckTrace(t *testing.T) {
+	t.Parallel()
+	got, err := config.CheckTrace(config.Accounts{}, config.State{}, config.Lookups{}, inFile)
+	if want := (config.TraceBudget{Calls: 1000, Within: time.Minute}); err != nil || got.TraceBudget != want || got.State != inFile {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	got, err = config.CheckTrace(config.Accounts{}, config.State{}, config.Lookups{TraceBudget: " 99999 / 3600 "}, inFile)
+	if want := (config.TraceBudget{Calls: 99999, Within: time.Hour}); err != nil || got.TraceBudget != want {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	_, err = config.CheckTrace(config.Accounts{Accounts: "x"}, config.State{State: "x"}, config.Lookups{TraceBudget: "x"}, inFile)
+	if got := variables(err); len(got) < 3 {
+		t.Errorf("problems with %v, want all three", got)
 	}
 }
 

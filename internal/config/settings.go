@@ -30,6 +30,8 @@ type Settings struct {
 	StepFunctions `group:"accounts"`
 	State         `group:"state"`
 	Outputs       `group:"outputs"`
+	Tracing       `group:"tracing"`
+	Lookups       `group:"tracing"`
 	Logging       `group:"logging"`
 }
 
@@ -158,6 +160,17 @@ type Outputs struct {
 	SecurityHub string `setting:"SLEUTH_SECURITY_HUB" placeholder:"securityhub" help:"With securityhub, keep a finding in AWS Security Hub for each key past a warning or a limit. A finding is archived when its key is resolved."`
 }
 
+// Tracing says whether runs look up who uses keys, and who sees it.
+type Tracing struct {
+	Trace          Switch `setting:"SLEUTH_TRACE" default:"false" help:"Look up in CloudTrail who used each key that there is something to say about, for the message to its owner and the evidence. It delays no message."`
+	TraceInChannel Switch `setting:"SLEUTH_TRACE_IN_CHANNEL" default:"false" help:"With SLEUTH_TRACE: say who used a key, and from which address, also in the lists of channels."`
+}
+
+// Lookups bounds what is looked up in CloudTrail.
+type Lookups struct {
+	TraceBudget string `setting:"SLEUTH_TRACE_BUDGET" default:"1000/60" placeholder:"CALLS/SECONDS" help:"The most lookups in CloudTrail, and the most seconds for them, in one run or one 'sleuth trace'."`
+}
+
 // Logging says what is logged.
 type Logging struct {
 	Debug Switch `setting:"DEBUG" default:"false" help:"Log more, and print the table of keys and the Slack and SNS messages. Any value but 0, f, false, n, no or off switches it on."`
@@ -177,6 +190,7 @@ func Groups() []kong.Group {
 		{Key: "accounts", Title: "Accounts:"},
 		{Key: "state", Title: "State:"},
 		{Key: "outputs", Title: "Evidence and findings:"},
+		{Key: "tracing", Title: "Who uses a key:"},
 		{Key: "logging", Title: "Logging:"},
 	}
 }

@@ -83,6 +83,9 @@ func acting(cfg config.Config, place Target) Document {
 	if cfg.Policy.AutoExpire || cfg.LeakDisables {
 		doc.allow("DisableKeys", place.users(), "iam:UpdateAccessKey")
 	}
+	if cfg.Trace {
+		doc.tracing(place)
+	}
 	if cfg.SecurityHub {
 		// https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecurityhub.html
 		doc.allow("ReadFindings", place.arn("securityhub", "hub/default"), "securityhub:GetFindings")
@@ -128,6 +131,28 @@ func (d *Document) covering(place Target, scope config.Scope) {
 func ForAudit(place Target) Document {
 	doc := reading(place.settled(""))
 	doc.byReport(true) // every key is shown with its last use
+	return doc
+}
+
+// tracing is looking up who used keys. LookupEvents takes no resource. Only the
+// partition aws has regions that an account may or may not have.
+func (d *Document) tracing(place Target) {
+	d.allow("LookUpCalls", "*", "cloudtrail:LookupEvents")
+	if place.Partition == "aws" {
+		account := arn.ARN{Partition: place.Partition, Service: "account", AccountID: place.Account, Resource: "account"}
+		d.allow("ListRegions", account.String(), "account:ListRegions")
+	}
+}
+
+// ForTrace allows what 'sleuth trace' calls, which writes nothing.
+func ForTrace(kept config.StateChoice, place Target) Document {
+	place = place.settled("")
+	doc := Document{Version: version}
+	doc.allow("KnowAccount", "*", "iam:ListAccountAliases", "sts:GetCallerIdentity")
+	doc.allow("ReadKeys", place.users(), "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:ListUserTags")
+	doc.tracing(place)
+	doc.remembering(place, kept, "dynamodb:Query", "dynamodb:Scan")
+	doc.decrypting(place)
 	return doc
 }
 

@@ -2,6 +2,7 @@ package iampolicy_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -171,6 +172,10 @@ func TestForRun(t *testing.T) {
 				"securityhub:GetFindings arn:aws:securityhub:eu-west-1:123456789012:hub/default",
 			},
 		},
+		"who uses keys is looked up, in every region of the account": {
+			cfg:  config.Config{Trace: true},
+			want: []string{"account:ListRegions arn:aws:account::123456789012:account", "cloudtrail:LookupEvents *"},
+		},
 		"evidence is added to a prefix": {
 			cfg:  config.Config{Evidence: config.Evidence{Bucket: "proof", Prefix: "iam/keys"}},
 			want: append(slices.Clone(byReport), "s3:PutObject arn:aws:s3:::proof/iam/keys/*"),
@@ -271,8 +276,9 @@ func TestForMember(t *testing.T) {
 	if diff := cmp.Diff(withReport, grants(iampolicy.ForMember(settings, place))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
-	settings.OtherCredentials, settings.LeakDisables, settings.SecurityHub = true, true, true
+	settings.OtherCredentials, settings.LeakDisables, settings.SecurityHub, settings.Trace = true, true, true, true
 	want := slices.Sorted(slices.Values(slices.Concat(always, []string{
+		"account:ListRegions arn:aws:account::123456789012:account", "cloudtrail:LookupEvents *",
 		"iam:GenerateCredentialReport *", "iam:GetCredentialReport *",
 		"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*",
 		"securityhub:BatchImportFindings arn:aws:securityhub:eu-west-1:123456789012:product/123456789012/default",
@@ -280,6 +286,28 @@ func TestForMember(t *testing.T) {
 	})))
 	if diff := cmp.Diff(want, grants(iampolicy.ForMember(settings, place))); diff != "" {
 		t.Errorf("with all, allowed (-want +got):\n%s", diff)
+	}
+}
+
+func TestForTrace(t *testing.T) {
+	t.Parallel()
+	want := []string{
+		"account:ListRegions arn:aws:account::123456789012:account",
+		"cloudtrail:LookupEvents *",
+		"dynamodb:Query arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+		"dynamodb:Scan arn:aws:dynamodb:eu-west-1:123456789012:table/sleuth",
+		"iam:GetAccessKeyLastUsed arn:aws:iam::123456789012:user/*",
+		"iam:ListAccessKeys arn:aws:iam::123456789012:user/*",
+		"iam:ListAccountAliases *",
+		"iam:ListUserTags arn:aws:iam::123456789012:user/*",
+		"sts:GetCallerIdentity *",
+	}
+	if diff := cmp.Diff(want, grants(iampolicy.ForTrace(table, place))); diff != "" {
+		t.Errorf("allowed (-want +got):\n%s", diff)
+	}
+	china := iampolicy.ForTrace(config.StateChoice{}, iampolicy.Target{Region: "cn-north-1"})
+	if got := grants(china); slices.ContainsFunc(got, func(grant string) bool { return strings.Contains(grant, "ListRegions") }) {
+		t.Errorf("China, which has no region to enable, needs %q", got)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/callers"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
@@ -36,6 +37,7 @@ type fields struct {
 	Disabled      *Disabled      `json:"disabled,omitempty"`
 	Leak          *Leak          `json:"leak,omitempty"`
 	Final         *Final         `json:"final,omitempty"`
+	Uses          *callers.Uses  `json:"uses,omitempty"`
 
 	Changed  time.Time `json:"changed"`
 	Revision int64     `json:"revision"`
@@ -160,6 +162,15 @@ func (r Record) Final() *Final {
 		final.Acknowledged, final.Due.Channels = maps.Clone(final.Acknowledged), slices.Clone(final.Due.Channels)
 	}
 	return final
+}
+
+// Uses is who used the key, as it was last looked up; the zero Uses if it never
+// was.
+func (r Record) Uses() callers.Uses {
+	if r.d.Uses == nil {
+		return callers.Uses{}
+	}
+	return *r.d.Uses
 }
 
 // Changed returns when the record last changed.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/callers"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
@@ -244,6 +245,13 @@ func (r *Record) DropQueuedWarning(at time.Time) error {
 	return nil
 }
 
+// NoteUses records who used the key, in place of what was found earlier. It is
+// kept for good, as a disabled key leaves no trace.
+func (r *Record) NoteUses(at time.Time, uses callers.Uses) {
+	r.d.Uses = &uses
+	r.changed(at)
+}
+
 // Reopen records that a key which Sleuth disabled was found enabled again: its
 // warnings start over. A notice that is pending stays so, as the key was
 // disabled; that the key was found in public is kept.
@@ -263,6 +271,6 @@ func (r *Record) Reopen(at time.Time) error {
 // is pending, and its warnings start over. That the key was found in public is
 // kept.
 func (r *Record) Reset(at time.Time) {
-	r.d = fields{Account: r.d.Account, KeyID: r.d.KeyID, User: r.d.User, Leak: r.d.Leak, Revision: r.d.Revision}
+	r.d = fields{Account: r.d.Account, KeyID: r.d.KeyID, User: r.d.User, Leak: r.d.Leak, Uses: r.d.Uses, Revision: r.d.Revision}
 	r.changed(at)
 }

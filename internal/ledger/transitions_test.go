@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/callers"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
@@ -79,6 +80,7 @@ func TestPhaseByTransition(t *testing.T) {
 		"Close":             {func(r *ledger.Record) error { return r.Close(later) }, [5]ledger.Phase{"", "", ledger.Closed, ledger.Closed, ""}},
 		"MarkWarned":        {never(func(r *ledger.Record) { r.MarkWarned(later, audit.History{}) }), [5]ledger.Phase(phases)},
 		"QueueWarning":      {never(func(r *ledger.Record) { r.QueueWarning(later, ledger.QueuedWarning{Run: "run-2"}) }), [5]ledger.Phase(phases)},
+		"NoteUses":          {never(func(r *ledger.Record) { r.NoteUses(later, callers.Uses{At: later}) }), [5]ledger.Phase(phases)},
 		"DropQueuedWarning": {func(r *ledger.Record) error { return r.DropQueuedWarning(later) }, [5]ledger.Phase{"", "", "", "", ""}},
 		"Reopen":            {func(r *ledger.Record) error { return r.Reopen(later) }, [5]ledger.Phase{"", "", ledger.DisabledPending, "", ledger.Idle}},
 		"Reset":             {never(func(r *ledger.Record) { r.Reset(later) }), [5]ledger.Phase{ledger.Idle, ledger.Idle, ledger.Idle, ledger.Closed, ledger.Idle}},
@@ -268,5 +270,25 @@ func TestQueuedWarnings(t *testing.T) {
 	copied.MarkWarned(later, audit.History{Creation: audit.LimitWarning{First: today}})
 	if r.QueuedWarning() != nil || copied.QueuedWarning() != nil || copied.Warnings().Creation.First.IsZero() {
 		t.Errorf("dropped %+v, delivered %+v", r, copied)
+	}
+}
+
+// TestUsesAreKept: what was found of a key before it was disabled can be shown
+// whatever becomes of the key.
+func TestUsesAreKept(t *testing.T) {
+	t.Parallel()
+	uses := callers.Uses{At: today, Regions: 17, Calls: 1, Callers: []callers.Caller{{Client: "aws-cli", Calls: 1}}}
+	r := inPhase(t, ledger.Idle)
+	if r.Uses().LookedUp() {
+		t.Error("a new record says that its key was looked up")
+	}
+	r.NoteUses(today, uses)
+	r.Intend(attempt(onBoth))
+	must(t, r.MarkDisabled(later, "run-1", nil))
+	must(t, r.Close(later))
+	must(t, r.Reopen(later))
+	r.Reset(later)
+	if got := r.Uses(); !got.At.Equal(today) || len(got.Callers) != 1 {
+		t.Errorf("the uses are %+v, want %+v", got, uses)
 	}
 }

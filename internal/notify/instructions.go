@@ -98,8 +98,11 @@ func consoleOf(partition string) string {
 	return "https://console.aws.amazon.com/iam/home"
 }
 
-// consoleURL is the page of the IAM console with the user's access keys. It has
-// no character that a channel has to escape.
-func (n Notice) consoleURL() string {
-	return consoleOf(n.Partition) + "#/users/details/" + url.QueryEscape(n.User) + "?section=security_credentials"
+func (n Notice) consoleURL() string { return ConsoleURL(n.Partition, n.User) }
+
+// ConsoleURL is the page of the IAM console with a user's access keys, in a
+// partition of AWS; empty is aws. It has no character that a channel has to
+// escape.
+func ConsoleURL(partition, user string) string {
+	return consoleOf(partition) + "#/users/details/" + url.QueryEscape(user) + "?section=security_credentials"
 }

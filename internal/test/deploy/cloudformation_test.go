@@ -183,7 +183,7 @@ var allParameters = map[string]string{
 	"EnableAutoExpire": "false", "LeakResponse": "disable",
 	"SlackUrl": "ssm:/sleuth/slack-url", "SlackToken": "ssm:/sleuth/slack-token", "SlackChannel": "C0123456789", "TeamsUrl": "ssm:/sleuth/teams-url", "NotifyUrls": "ssm:/sleuth/urls",
 	"SnsTopic": "arn:aws:sns:us-east-1:123456789012:keys", "EmailFrom": "keys@example.com",
-	"Events": "arn:aws:events:us-east-1:123456789012:event-bus/keys", "Report": "s3://proof/iam/keys", "Findings": "securityhub",
+	"EventBus": "arn:aws:events:us-east-1:123456789012:event-bus/keys", "Evidence": "s3://proof/iam/keys", "SecurityHub": "securityhub", "Trace": "true",
 }
 
 func TestTemplateWithEveryPermission(t *testing.T) {

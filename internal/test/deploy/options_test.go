@@ -39,6 +39,7 @@ module "sleuth" {
   event_bus              = "arn:aws:events:us-east-1:123456789012:event-bus/keys"
   evidence               = "s3://proof/iam/keys/"
   security_hub           = "securityhub"
+  trace                  = true
   leak_response          = "disable"
   accounts               = ["111122223333", "444455556666"]
   member_role            = "path/sleuth"
@@ -98,7 +99,7 @@ func TestEveryOption(t *testing.T) {
 		"SLEUTH_STATE": "dynamodb:shared", "SLACK_URL": "ssm:arn:aws:ssm:us-west-2:444455556666:parameter/slack-url:prod",
 		"SLEUTH_SLACK_TOKEN": "ssm:/sleuth/token", "SLEUTH_SLACK_CHANNEL": "C0123456789", "SLEUTH_TEAMS_URL": "secretsmanager:sleuth/teams-url", "SLEUTH_NOTIFY_URLS": "secretsmanager:sleuth/urls",
 		"SNS_TOPIC": "arn:aws:sns:us-east-1:123456789012:keys", "SLEUTH_EMAIL_FROM": "Sleuth <keys@example.com>",
-		"SLEUTH_EVENT_BUS": "arn:aws:events:us-east-1:123456789012:event-bus/keys", "SLEUTH_EVIDENCE": "s3://proof/iam/keys/", "SLEUTH_SECURITY_HUB": "securityhub", "SLEUTH_LEAK_RESPONSE": "disable",
+		"SLEUTH_EVENT_BUS": "arn:aws:events:us-east-1:123456789012:event-bus/keys", "SLEUTH_EVIDENCE": "s3://proof/iam/keys/", "SLEUTH_SECURITY_HUB": "securityhub", "SLEUTH_TRACE": "true", "SLEUTH_LEAK_RESPONSE": "disable",
 		"SLEUTH_ACCOUNTS": "111122223333,444455556666", "SLEUTH_MEMBER_ROLE": "path/sleuth",
 	})
 	check(t, err)

@@ -150,6 +150,8 @@ var refusals = []refusal{
 	one("evidence", "https://proof", "evidence must be s3://BUCKET/PREFIX."),
 	strict(one("evidence", "file:/tmp/proof", "A function keeps no files, so file:DIR cannot be used.")),
 	one("evidence", "s3://proof/../keys", "evidence must be s3://BUCKET/PREFIX."),
+	one("trace_budget", "60", "trace_budget must be CALLS/SECONDS, such as 1000/60"),
+	one("trace_budget", "1000/3601", "trace_budget must be CALLS/SECONDS, such as 1000/60"),
 	one("security_hub", "guardduty", "security_hub must be securityhub."),
 	{
 		variables: map[string]string{"evidence": "s3://proof", "evidence_kms_key_arn": "alias/proof"}, message: "evidence_kms_key_arn must be the ARN of a KMS key (not of an alias).",
@@ -193,7 +195,7 @@ var accepted = []map[string]string{
 		"max_exemption_days": "36500", "require_exemption_reason": "true", "enable_auto_expire": "true", "leak_response": "disable", "leak_exempt": "true",
 		"slack_token": "ssm:/token", "slack_channel": "#access-keys_1", "slack_api_url": "https://slack-gov.com/api/", "teams_url": "ssm:/teams", "notify_urls": "ssm:/urls",
 		"email_from": "Sleuth <keys@mail.example.com>", "event_bus": "arn:aws-us-gov:events:us-gov-west-1:123456789012:event-bus/a/b.c",
-		"credentials": "access-keys", "evidence": "s3://proof/iam/account=1/", "security_hub": "securityhub",
+		"credentials": "access-keys", "evidence": "s3://proof/iam/account=1/", "security_hub": "securityhub", "trace": "true", "trace_in_channel": "true", "trace_budget": "99999/3600",
 		"evidence_kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/1",
 		"line_template":        "{{.Mention}} {{.Account}}", "leak_notification_text": "Rotate it now.",
 	},

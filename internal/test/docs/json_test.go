@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iam-sleuth/sleuth/internal/app"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
@@ -39,6 +40,7 @@ func TestJSONPageNamesEveryField(t *testing.T) {
 		{"The report of several accounts", org.Audit{}, func(path string) bool { return path != "accounts[]" }},
 		{"The answer to leaked keys", leak.Response{}, everyLevel},
 		{"The list of Slack users", slack.Listing{}, everyLevel},
+		{"Who uses a key", app.Traced{}, func(path string) bool { return path != "earlier" }},
 		// Below the first level the record is described in words.
 		{"The records of state", ledger.Stored(), func(string) bool { return false }},
 	} {

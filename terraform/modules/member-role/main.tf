@@ -64,6 +64,13 @@ variable "credential_report" {
   nullable    = false
 }
 
+variable "trace" {
+  description = "SLEUTH_TRACE of the deployment."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "security_hub_region" {
   description = "Region of the deployment, if its SLEUTH_SECURITY_HUB is securityhub: findings are kept in this account's Security Hub there. Null: none are."
   type        = string
@@ -135,6 +142,24 @@ data "aws_iam_policy_document" "sleuth" {
     content {
       sid       = "DisableKeys"
       actions   = ["iam:UpdateAccessKey"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.trace ? ["*"] : []
+    content {
+      sid       = "LookUpCalls"
+      actions   = ["cloudtrail:LookupEvents"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.trace && local.partition == "aws" ? ["arn:${local.partition}:account::${local.account_id}:account"] : []
+    content {
+      sid       = "ListRegions"
+      actions   = ["account:ListRegions"]
       resources = [statement.value]
     }
   }
