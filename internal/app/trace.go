@@ -15,7 +15,6 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
-	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/trace"
 )
@@ -166,7 +165,7 @@ func (t *Traced) readKey(ctx context.Context, m member) error {
 	if !key.LastUsed.IsZero() {
 		t.LastUsed = &key.LastUsed
 	}
-	t.Console = notify.ConsoleURL(m.Partition, user.Name)
+	t.Console = audit.ConsoleURL(m.Partition, user.Name)
 	return nil
 }
 

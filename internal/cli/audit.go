@@ -23,6 +23,7 @@ type auditCommand struct {
 	config.Logging    `group:"logging"`
 
 	Output   string   `short:"o" default:"table" enum:"table,html,markdown,json,csv,ocsf,sarif" help:"How to show the keys: ${enum}. html is one file that needs nothing else; ocsf and sarif are findings, for security tools and code-scanning pages."`
+	Wide     bool     `short:"w" help:"With the output table: also show what each key was last used with, its description and its page in the IAM console."`
 	User     []string `sep:"none" placeholder:"NAME|GLOB" help:"Show only keys of these users. May be given several times."`
 	State    []string `sep:"none" placeholder:"STATE,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Show only keys in these states: good, stagnant, old, stagnant_expire, expire, disabled."`
 	DaysLeft string   `placeholder:"N" help:"Show only keys that reach a limit within this many days, and those that have."`
@@ -34,6 +35,7 @@ type auditCommand struct {
 // view is how the audit is to be shown, once checked.
 type view struct {
 	output string
+	wide   bool
 	filter report.Filter
 	order  report.Order
 	asOf   time.Time // zero for now
@@ -69,7 +71,7 @@ func (c *auditCommand) Run(a *console) error {
 
 // view checks how the audit is to be shown, and names all that is wrong.
 func (c *auditCommand) view(now time.Time) (view, error) {
-	shown := view{output: c.Output, filter: report.Filter{Users: c.User}}
+	shown := view{output: c.Output, wide: c.Wide, filter: report.Filter{Users: c.User}}
 	var problems []error
 	wrong := func(flag string, err error) {
 		if err != nil {

@@ -28,7 +28,7 @@ func (p *auditPrinter) add(found report.Report) report.Report {
 	p.hasState = p.hasState || found.HasState(p.failOn)
 	if p.multiAccount && p.streams() {
 		fmt.Fprintln(p.stdout, found.Account)
-		p.failed = errors.Join(p.failed, p.show(found, p.output))
+		p.failed = errors.Join(p.failed, p.show(found, p.view))
 		fmt.Fprintln(p.stdout)
 		found.Rows = nil
 	}
@@ -44,7 +44,7 @@ func (p *auditPrinter) conclude(all *org.Audit) error {
 	if !p.multiAccount {
 		p.bar.clear()
 		found := all.Accounts[0]
-		return errors.Join(p.show(found, p.output), found.Err())
+		return errors.Join(p.show(found, p.view), found.Err())
 	}
 	if err := errors.Join(p.failed, p.showAll(all)); err != nil {
 		return err
@@ -79,11 +79,11 @@ func (p *auditPrinter) showAll(all *org.Audit) error {
 	return report.WriteSARIF(p.stdout, thisTool(), all.Accounts...)
 }
 
-func (a *console) show(found report.Report, output string) error {
+func (a *console) show(found report.Report, v view) error {
 	for _, problem := range found.Problems {
 		fmt.Fprintf(a.stderr, "failed: %s\n", problem.Text)
 	}
-	switch output {
+	switch v.output {
 	case "html":
 		return report.WriteHTML(a.stdout, found)
 	case "markdown":
@@ -97,7 +97,9 @@ func (a *console) show(found report.Report, output string) error {
 	case "sarif":
 		return report.WriteSARIF(a.stdout, thisTool(), found)
 	}
-	return report.WriteText(a.stdout, found, newScreen(a.stdout, a.lookup))
+	screen := newScreen(a.stdout, a.lookup)
+	screen.Wide = v.wide
+	return report.WriteText(a.stdout, found, screen)
 }
 
 // thisTool is what findings name as their source.

@@ -158,7 +158,6 @@ func callerTitle(c callers.Caller) string {
 	return c.Client + " from " + c.Source
 }
 
-
 // actionLines are what a caller did, a line each.
 func actionLines(c callers.Caller) []string {
 	const most = 10

@@ -1,7 +1,6 @@
 package notify
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 
@@ -34,7 +33,7 @@ func instructionsToMany(reason audit.Reason, notices []Notice) string {
 	if slices.ContainsFunc(notices, func(n Notice) bool { return n.Kind == Disabled }) {
 		advice += " A disabled key is not deleted: an administrator can enable it again for a week with sleuth reactivate KEY --grace 7d."
 	}
-	return advice + "\nIAM console: " + consoleOf(notices[0].Partition) + "#/users"
+	return advice + "\nIAM console: " + audit.ConsoleOf(notices[0].Partition) + "#/users"
 }
 
 // instructionsTo are the instructions for one person: the administrator's for
@@ -54,23 +53,30 @@ func (b Batch) instructionsTo(notices []Notice) []Heading {
 		seen[n.Reason] = true
 	}
 	if steps := stepsFor(without); steps != "" {
-		given = append(given, Heading{Title: "What to do:", Text: steps})
+		return append(given, Heading{Title: "What to do:", Text: steps + "\n" + linksTo(notices)})
 	}
-	return given
+	return append(given, Heading{Text: linksTo(notices)})
 }
 
-// stepsFor are the steps to take about one person's keys, a line each, with
-// links to the keys in the IAM console.
+// stepsFor are the steps to take about one person's keys, a line each.
 func stepsFor(notices []Notice) string {
-	var steps, links []string
+	var steps []string
 	for _, n := range notices {
 		if step := stepFor(n); step != "" {
 			steps = append(steps, "- "+step)
-			links = append(links, "- Your keys in the IAM console: "+n.consoleURL())
 		}
 	}
+	return strings.Join(steps, "\n")
+}
+
+// linksTo are the pages of the IAM console with a person's keys, a line each.
+func linksTo(notices []Notice) string {
+	var links []string
+	for _, n := range notices {
+		links = append(links, "- Your keys in the IAM console: "+n.ConsoleURL())
+	}
 	slices.Sort(links)
-	return strings.Join(append(steps, slices.Compact(links)...), "\n")
+	return strings.Join(slices.Compact(links), "\n")
 }
 
 func stepFor(n Notice) string {
@@ -87,22 +93,5 @@ func stepFor(n Notice) string {
 	return "Create a new key, switch to it wherever " + n.KeyID + " is used, then delete " + n.KeyID + "."
 }
 
-// consoleOf is the IAM console's address in a partition of AWS.
-func consoleOf(partition string) string {
-	switch partition {
-	case "aws-us-gov":
-		return "https://console.amazonaws-us-gov.com/iam/home"
-	case "aws-cn":
-		return "https://console.amazonaws.cn/iam/home"
-	}
-	return "https://console.aws.amazon.com/iam/home"
-}
-
-func (n Notice) consoleURL() string { return ConsoleURL(n.Partition, n.User) }
-
-// ConsoleURL is the page of the IAM console with a user's access keys, in a
-// partition of AWS; empty is aws. It has no character that a channel has to
-// escape.
-func ConsoleURL(partition, user string) string {
-	return consoleOf(partition) + "#/users/details/" + url.QueryEscape(user) + "?section=security_credentials"
-}
+// ConsoleURL is the page of the IAM console with the keys of the notice's user.
+func (n Notice) ConsoleURL() string { return audit.ConsoleURL(n.Partition, n.User) }

@@ -248,7 +248,7 @@ func examples() []LineFields {
 				Mention: "tfunke", User: "tfunke", Key: exampleKey, ShownKeyID: exampleKey,
 				Account: "AWS account 123456789012", Kind: kind, Days: 8, Reason: reason, Date: text.Date(exampleTime),
 				Description: "laptop", Disables: true, LastUsed: text.Date(exampleTime), Used: "was last used on " + text.Date(exampleTime),
-				Console:      Notice{User: "tfunke"}.consoleURL(),
+				Console:      Notice{User: "tfunke"}.ConsoleURL(),
 				EarlierLimit: &EarlierLimitFields{2, audit.Inactivity}, Note: "An aside.",
 			}, LineFields{
 				Mention: "tfunke", User: "tfunke", Key: exampleKey,
@@ -302,7 +302,7 @@ func (n Notice) fields(mention string, clean Escaper) LineFields {
 		Mention: mention, User: clean(n.User), Key: clean(n.KeyID), Account: clean(n.Account.String()), Kind: n.Kind,
 		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Note: clean(n.Note), Disables: n.Disables,
 		Description: clean(text.Shorten(text.OneLine(n.Description), maxDescription)),
-		LastUsed:    text.Date(n.LastUsed), Used: n.used(clean), Console: n.consoleURL(),
+		LastUsed:    text.Date(n.LastUsed), Used: n.used(clean), Console: n.ConsoleURL(),
 	}
 	if n.ShowKeyID {
 		f.ShownKeyID = f.Key

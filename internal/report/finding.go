@@ -100,6 +100,7 @@ func (r Report) keyFinding(row Row) finding {
 		details: map[string]any{
 			"state": row.State, "underlying": row.Underlying, "exempt": row.Exempt, "user": row.User, "key_id": row.KeyID,
 			"age_days": row.Age, "last_access_age_days": row.IdleAge, "days_left": row.DaysLeft, "created": row.Created, "last_used": row.LastUsed,
+			"last_used_service": row.LastUsedService, "last_used_region": row.LastUsedRegion, "description": row.Description, "console": row.Console,
 		},
 	}
 	left := row.ExpiresAt

@@ -52,9 +52,15 @@ func TestPagePolicyIsForItsOwnStyleAndScript(t *testing.T) {
 	}
 }
 
+// consoleLink is a link to the IAM console with nothing in it that could be
+// anything else, whatever the user is called.
+var consoleLink = regexp.MustCompile(`href="https://console\.aws\.amazon\.com/iam/home#/users/details/[A-Za-z0-9%._~&#;-]*\?section=security_credentials"`)
+
 func TestPageNeedsNothingElse(t *testing.T) {
 	t.Parallel()
 	page := htmlOf(t, everyState(audited))
+	// Links to the IAM console are followed by people, and load nothing.
+	page = consoleLink.ReplaceAllString(page, "")
 	for _, loads := range []string{`\ssrc=`, `url\(`, `@import`, `https?://`, `\sstyle=`, `\son[a-z]+=`, `<(iframe|img|object|embed|base)\b`} {
 		if found := regexp.MustCompile(loads).FindString(page); found != "" {
 			t.Errorf("the page holds %q", found)
@@ -87,7 +93,7 @@ func TestPageSaysAll(t *testing.T) {
 		}
 	}
 	for _, row := range r.Rows {
-		if !strings.Contains(page, `<td class="key">`+row.KeyID+`</td>`) {
+		if !strings.Contains(page, `<td class="key"><a href="`+row.Console+`">`+row.KeyID+`</a>`) {
 			t.Errorf("the page lacks the key %s of %s", row.KeyID, row.User)
 		}
 	}
@@ -140,8 +146,8 @@ func TestNamesStayTextInThePage(t *testing.T) {
 		plain.Account.Alias = "plain"
 		plain.Problems = []account.Problem{{Text: "plain"}}
 		tags := regexp.MustCompile(`<[^>]*>`)
-		got := strings.Join(tags.FindAllString(page, -1), "")
-		want := strings.Join(tags.FindAllString(htmlOf(t, plain), -1), "")
+		got := strings.Join(tags.FindAllString(consoleLink.ReplaceAllString(page, ""), -1), "")
+		want := strings.Join(tags.FindAllString(consoleLink.ReplaceAllString(htmlOf(t, plain), ""), -1), "")
 		if got != want {
 			t.Errorf("%q changes the page's elements", name)
 		}

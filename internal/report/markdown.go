@@ -61,11 +61,11 @@ func WriteMarkdown(w io.Writer, r Report) error {
 			left = text.Grouped(*row.DaysLeft)
 		}
 		cells[i] = []string{
-			codeSpan(row.User), codeSpan(row.SlackID), codeSpan(row.KeyID), stateInMarkdown(row),
-			text.Grouped(row.Age), text.Grouped(row.IdleAge), left, dateOf(row),
+			codeSpan(row.User), codeSpan(row.SlackID), linked(codeSpan(row.KeyID), row.Console), stateInMarkdown(row),
+			text.Grouped(row.Age), text.Grouped(row.IdleAge), left, dateOf(row), codeSpan(row.UsedWith()), codeSpan(row.Description),
 		}
 	}
-	markdownTable(out, []string{"User", "Slack", "Key", "State", "Age", "Unused for", "Days left", "Limit on"}, "llllrrrl", cells)
+	markdownTable(out, []string{"User", "Slack", "Key", "State", "Age", "Unused for", "Days left", "Limit on", "Last used", "Description"}, "llllrrrlll", cells)
 	return out.Flush()
 }
 
@@ -138,6 +138,14 @@ func stateInMarkdown(row Row) string {
 		return "**" + row.State.String() + "**" + refusedInMarkdown(row)
 	}
 	return row.State.String() + refusedInMarkdown(row)
+}
+
+// linked makes text, which is safe already, a link to an address of ours.
+func linked(text, address string) string {
+	if address == "" {
+		return text
+	}
+	return "[" + text + "](" + address + ")"
 }
 
 func refusedInMarkdown(row Row) string {

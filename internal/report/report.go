@@ -123,6 +123,14 @@ type Row struct {
 	// LastUsedAsOf is when the credential report was made that LastUsed and
 	// what follows from it is from; nil if it was read live.
 	LastUsedAsOf *time.Time `json:"last_used_as_of,omitempty"`
+	// LastUsedService and LastUsedRegion are what the key was last used with;
+	// empty if not known.
+	LastUsedService string `json:"last_used_service,omitempty"`
+	LastUsedRegion  string `json:"last_used_region,omitempty"`
+	// Description is the key's, as the IAM console shows it, and Console the
+	// console's page with the user's keys.
+	Description string `json:"description,omitempty"`
+	Console     string `json:"console,omitempty"`
 	// ExpiresAt and IdleLimitAt are the limits by creation and by last use.
 	ExpiresAt   time.Time `json:"expires_at"`
 	IdleLimitAt time.Time `json:"idle_limit_at"`
@@ -155,6 +163,9 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 		Created:     key.Created,
 		ExpiresAt:   v.ExpiresAt,
 		IdleLimitAt: v.IdleLimitAt,
+
+		LastUsedService: key.Service, LastUsedRegion: key.Region,
+		Description: user.Description(key.ID), Console: audit.ConsoleURL(user.Partition(), user.Name),
 	}
 	if v.State != audit.Disabled && !v.Exempt {
 		left := min(v.ExpiresIn, v.StagnatesIn)
@@ -186,6 +197,14 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 // ended reports whether a key was exempt until a day that has passed.
 func ended(v audit.Verdict) bool {
 	return v.State != audit.Disabled && v.Exemption.Claimed && !v.ExemptionActive && !v.Refused() && !v.Exemption.End.IsZero()
+}
+
+// UsedWith is the service and the region of the last use; empty if not known.
+func (r Row) UsedWith() string {
+	if r.LastUsedService == "" || r.LastUsedRegion == "" {
+		return r.LastUsedService + r.LastUsedRegion
+	}
+	return r.LastUsedService + ", " + r.LastUsedRegion
 }
 
 // Sort orders the rows by user and key.

@@ -17,6 +17,8 @@ import (
 type Screen struct {
 	// Width is how many characters a line holds; zero is any number.
 	Width int
+	// Wide adds the columns that take most room; nothing is cut then.
+	Wide bool
 	// Paint colours a text by a key's state; may be nil.
 	Paint func(state audit.State, text string) string
 }
@@ -33,19 +35,27 @@ const (
 	atAge
 	atUsed
 	atExempt
+	// Shown on a wide screen alone.
+	atUsedWith
+	atDescription
+	atConsole
 )
 
 // auditColumns are the names of the columns and, for those that need it, what
 // the legend says of them.
 var auditColumns = [...]struct{ heading, meaning string }{
-	atUser:   {heading: "UserName"},
-	atSlack:  {heading: "Slack ID"},
-	atKey:    {heading: "Key ID"},
-	atState:  {heading: "Status"},
-	atLeft:   {"Left", "days until the key reaches its first limit, below zero past it"},
-	atDue:    {"Due", "the day (UTC) on which it does, or on which its exemption ends"},
-	atAge:    {"Age", "days since the key was created"},
-	atUsed:   {"Used", "days since its last use"},
+	atUser:        {heading: "UserName"},
+	atSlack:       {heading: "Slack ID"},
+	atKey:         {heading: "Key ID"},
+	atState:       {heading: "Status"},
+	atLeft:        {"Left", "days until the key reaches its first limit, below zero past it"},
+	atDue:         {"Due", "the day (UTC) on which it does, or on which its exemption ends"},
+	atAge:         {"Age", "days since the key was created"},
+	atUsed:        {"Used", "days since its last use"},
+	atUsedWith:    {"Used With", "service and region of its last use"},
+	atDescription: {"Description", "its description in the IAM console, a tag of the user named by the key's id"},
+	atConsole:     {heading: "Console"},
+
 	atExempt: {"Exempt", "whether the KeyAutoExpire tag exempts the key, and through which day"},
 }
 
@@ -54,6 +64,7 @@ func (r Row) auditCells() [len(auditColumns)]string {
 	return [...]string{
 		atUser: r.User, atSlack: r.SlackID, atKey: r.KeyID, atState: r.State.String(),
 		atLeft: numberOrDash(r.DaysLeft), atDue: dateOf(r), atAge: strconv.Itoa(r.Age), atUsed: r.used(), atExempt: r.exemption(),
+		atUsedWith: orDash(r.UsedWith()), atDescription: orDash(r.Description), atConsole: r.Console,
 	}
 }
 
@@ -65,15 +76,26 @@ func (r Row) used() string {
 	return strconv.Itoa(r.IdleAge)
 }
 
+func orDash(s string) string {
+	if s == "" {
+		return unknown
+	}
+	return s
+}
+
 // writeAuditTable writes the rows as text in columns that fit the screen: if
 // they do not, columns are left out and long names are cut with an ellipsis. A
 // key's id and state are always complete. It returns the columns that are shown.
 func writeAuditTable(w io.Writer, rows []Row, screen Screen) ([]column, error) {
-	all := make([]column, len(auditColumns))
-	for i := range auditColumns {
+	columns, width := int(atUsedWith), screen.Width
+	if screen.Wide {
+		columns, width = len(auditColumns), 0
+	}
+	all := make([]column, columns)
+	for i := range all {
 		all[i] = newColumn(i, rows)
 	}
-	shown := fit(all, screen.Width)
+	shown := fit(all, width)
 
 	header := make([]string, len(shown))
 	for j, c := range shown {

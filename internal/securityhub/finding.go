@@ -23,6 +23,10 @@ const (
 	fieldReason  = "sleuth/reason"
 	fieldLimit   = "sleuth/limit" // when the key reaches its limit, RFC 3339
 	fieldContent = "sleuth/content"
+
+	fieldService, fieldRegion = "sleuth/last-used-service", "sleuth/last-used-region"
+	fieldDescription          = "sleuth/description"
+	fieldConsole              = "sleuth/console"
 )
 
 const (
@@ -78,6 +82,14 @@ func (h Home) finding(judged audit.Judged, rules audit.Rules, now time.Time) typ
 		RecordState: types.RecordStateActive,
 		// Where a provider says what customers may overrule.
 		FindingProviderFields: &types.FindingProviderFields{Severity: &types.FindingProviderSeverity{Label: label}, Types: kinds},
+	}
+	for name, value := range map[string]string{
+		fieldService: judged.Key.Service, fieldRegion: judged.Key.Region,
+		fieldDescription: text.OneLine(judged.User.Description(judged.Key.ID)), fieldConsole: audit.ConsoleURL(h.Partition, judged.User.Name),
+	} {
+		if value != "" {
+			f.ProductFields[name] = value
+		}
 	}
 	f.ProductFields[fieldContent] = digest(f)
 	return f

@@ -48,11 +48,17 @@ type keyDetail struct {
 	Kind    notify.Kind     `json:"kind"`
 	Reason  audit.Reason    `json:"reason"`
 	// DaysLeft is null but in a warning.
-	DaysLeft     *int                 `json:"days_left"`
-	DisablesAt   time.Time            `json:"disables_at,omitzero"`
-	DisabledAt   time.Time            `json:"disabled_at,omitzero"`
-	Created      time.Time            `json:"created,omitzero"`
-	LastUsed     time.Time            `json:"last_used,omitzero"`
+	DaysLeft   *int      `json:"days_left"`
+	DisablesAt time.Time `json:"disables_at,omitzero"`
+	DisabledAt time.Time `json:"disabled_at,omitzero"`
+	Created    time.Time `json:"created,omitzero"`
+	LastUsed   time.Time `json:"last_used,omitzero"`
+	// Service and Region are those of the last use, Description the key's, and
+	// Console the page of the IAM console with the user's keys.
+	Service      string               `json:"last_used_service,omitempty"`
+	Region       string               `json:"last_used_region,omitempty"`
+	Description  string               `json:"description,omitempty"`
+	Console      string               `json:"console"`
 	EarlierLimit *notify.EarlierLimit `json:"earlier_limit,omitempty"`
 	Note         string               `json:"note,omitempty"`
 }
@@ -147,6 +153,7 @@ func keyDetailOf(n notify.Notice, run string) keyDetail {
 		User: text.OneLine(n.User), Name: text.OneLine(n.Name), Email: text.OneLine(n.Email),
 		KeyID: n.KeyID, Kind: n.Kind, Reason: n.Reason,
 		Created: moment(n.Created), LastUsed: moment(n.LastUsed), EarlierLimit: n.EarlierLimit, Note: text.OneLine(n.Note),
+		Service: text.OneLine(n.Service), Region: text.OneLine(n.Region), Description: text.OneLine(n.Description), Console: n.ConsoleURL(),
 	}
 	switch n.Kind {
 	case notify.Expiring:

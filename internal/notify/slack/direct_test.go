@@ -100,10 +100,11 @@ func TestDirectMessage(t *testing.T) {
 			"Tuesday 1 September 2026, 14:00 UTC", "Friday 20 November 2026, 09:30 UTC",
 		}},
 		{"section", []string{"*Rotate &lt;it&gt;*\nSee <https://example.com/rotate|how>. &lt;!here&gt;"}},
+		{"section", []string{"https://console.aws.amazon.com/iam/home#/users/details/ann?section=security_credentials"}},
 		{"section", []string{"What happens next"}},
 	} {
-		if len(posts[0].Blocks) != 5 {
-			t.Fatalf("%d blocks, want a header, the greeting, the key, the instructions and what comes next", len(posts[0].Blocks))
+		if len(posts[0].Blocks) != 6 {
+			t.Fatalf("%d blocks, want a header, the greeting, the key, the instructions, the console and what comes next", len(posts[0].Blocks))
 		}
 		got := posts[0].Blocks[i]
 		for _, text := range want.holds {
