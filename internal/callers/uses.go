@@ -92,11 +92,10 @@ func (u Uses) Remainder() string {
 }
 
 // Line is a caller in one line, without its advice. More says that there are
-// older calls that were not counted. Addresses are left out if they are not for
-// the reader. Clean is applied to what others wrote.
-func (c Caller) Line(more, addresses bool, clean func(string) string) string {
+// older calls that were not counted. Clean is applied to what others wrote.
+func (c Caller) Line(more bool, clean func(string) string) string {
 	source := ""
-	if addresses && c.Place != Service {
+	if c.Place != Service {
 		source = " from " + clean(c.Source)
 	}
 	least := ""
@@ -127,13 +126,40 @@ func (c Caller) actions(clean func(string) string) string {
 	return said
 }
 
+// Paragraph is all of it for the owner, in several lines. Clean is applied to what
+// others wrote.
+func (u Uses) Paragraph(clean func(string) string) string {
+	lines := []string{u.Heading()}
+	for _, c := range u.Callers {
+		lines = append(lines, strings.TrimSpace("- "+c.Line(u.More, clean)+". "+c.Advice()))
+	}
+	if rest := u.Remainder(); rest != "" {
+		lines = append(lines, "- "+rest)
+	}
+	if u.LookedUp() {
+		lines = append(lines, Blind)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Sources are the addresses that Paragraph shows.
+func (u Uses) Sources() []string {
+	var sources []string
+	for _, c := range u.Callers {
+		if c.Place != Service && !slices.Contains(sources, c.Source) {
+			sources = append(sources, c.Source)
+		}
+	}
+	return sources
+}
+
 // Brief is the most frequent caller in one line, for a list; empty if there is
 // none.
-func (u Uses) Brief(addresses bool, clean func(string) string) string {
+func (u Uses) Brief(clean func(string) string) string {
 	if len(u.Callers) == 0 {
 		return ""
 	}
-	return "Used by " + u.Callers[0].Line(u.More, addresses, clean) + strings.TrimRight(" "+u.others(), " ") + "."
+	return "Used by " + u.Callers[0].Line(u.More, clean) + strings.TrimRight(" "+u.others(), " ") + "."
 }
 
 func (u Uses) others() string {

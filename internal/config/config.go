@@ -75,6 +75,7 @@ type Config struct {
 func (c Config) NewBatch() notify.Batch {
 	return notify.Batch{
 		Creation: c.Creation, Inactivity: c.Inactivity, Leak: c.Leak, Templates: c.Templates,
+		UsesInLists: c.TraceInChannel,
 	}
 }
 

@@ -36,6 +36,8 @@ type Batch struct {
 	Leak       Heading
 	// Templates turn the notices into text.
 	Templates Templates
+	// UsesInLists: lists say who used a key, with addresses.
+	UsesInLists bool
 	// Announcement is something to be said about the run as a whole.
 	Announcement string
 	Notices      []Notice
@@ -143,6 +145,9 @@ func (b Batch) heading(r audit.Reason) Heading {
 func (b Batch) Line(n Notice, mention string, clean Escaper) string {
 	if n.Account == (account.Account{}) {
 		n.Account = b.Account
+	}
+	if !b.UsesInLists {
+		n.Uses = nil
 	}
 	return b.Templates.Line(n, mention, clean)
 }

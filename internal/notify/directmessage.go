@@ -62,10 +62,11 @@ func (w Templates) Subject(b Batch, letter DirectMessage, clean Escaper) string 
 func (b Batch) letterFields(letter DirectMessage, clean Escaper) DirectMessageFields {
 	fields := DirectMessageFields{Name: clean(letter.Name), Instructions: b.instructionsTo(letter.Notices)}
 	for _, n := range letter.Notices {
-		fields.Keys = append(fields.Keys, KeyFields{
-			LineFields: n.fields(clean(n.DisplayName()), clean),
-			Created:    text.Date(n.Created),
-		})
+		key := KeyFields{LineFields: n.fields(clean(n.DisplayName()), clean), Created: text.Date(n.Created)}
+		if n.Uses != nil {
+			key.Callers = n.Uses.Paragraph(clean)
+		}
+		fields.Keys = append(fields.Keys, key)
 		fields.Disables = fields.Disables || n.Kind == Expiring && n.Disables
 	}
 	return fields

@@ -8,6 +8,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/callers"
 )
 
 // Kind is what a notice tells its reader.
@@ -71,6 +72,9 @@ type Notice struct {
 	// Disables: an Expiring key is disabled at its limit. Without it, Sleuth only
 	// warns.
 	Disables bool `json:"disables,omitempty"`
+	// Uses is who used the key; nil if that is not to be looked up, and the zero
+	// Uses if it was not.
+	Uses *callers.Uses `json:"uses,omitempty"`
 	// Note is one more sentence, for what the reader cannot know otherwise.
 	Note string `json:"note,omitempty"`
 }

@@ -66,6 +66,9 @@ type LineFields struct {
 	LastUsed, Used string
 	// Console is the address of the user's keys in the IAM console.
 	Console string
+	// UsedBy says in one sentence who used the key most; empty if that is not for
+	// lists, or not known.
+	UsedBy string
 	// EarlierLimit is set if the other limit comes first.
 	EarlierLimit *EarlierLimitFields
 	// Note is one more sentence, or empty.
@@ -105,6 +108,9 @@ func (f DirectMessageFields) Has(kind Kind) bool {
 type KeyFields struct {
 	LineFields
 	Created string // day and time (UTC); empty if not known
+	// Callers is who used the key, in several lines; empty if that is not to be
+	// looked up.
+	Callers string
 }
 
 // Templates turn notices into text. The zero Templates has the default
@@ -249,7 +255,7 @@ func examples() []LineFields {
 				Account: "AWS account 123456789012", Kind: kind, Days: 8, Reason: reason, Date: text.Date(exampleTime),
 				Description: "laptop", Disables: true, LastUsed: text.Date(exampleTime), Used: "was last used on " + text.Date(exampleTime),
 				Console:      Notice{User: "tfunke"}.ConsoleURL(),
-				EarlierLimit: &EarlierLimitFields{2, audit.Inactivity}, Note: "An aside.",
+				EarlierLimit: &EarlierLimitFields{2, audit.Inactivity}, Note: "An aside.", UsedBy: "Used by aws-cli.",
 			}, LineFields{
 				Mention: "tfunke", User: "tfunke", Key: exampleKey,
 				Account: "AWS account 123456789012", Kind: kind, Reason: reason,
@@ -303,6 +309,9 @@ func (n Notice) fields(mention string, clean Escaper) LineFields {
 		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Note: clean(n.Note), Disables: n.Disables,
 		Description: clean(text.Shorten(text.OneLine(n.Description), maxDescription)),
 		LastUsed:    text.Date(n.LastUsed), Used: n.used(clean), Console: n.ConsoleURL(),
+	}
+	if n.Uses != nil {
+		f.UsedBy = n.Uses.Brief(clean)
 	}
 	if n.ShowKeyID {
 		f.ShownKeyID = f.Key

@@ -20,7 +20,7 @@ const defaultLine = sentence + corrections +
 	`{{$when := ""}}{{if eq .Kind "expiring"}}{{$when = "reaches its limit"}}{{if .Disables}}{{$when = "will be disabled"}}{{end}}` +
 	`{{else if or (eq .Kind "disabled") (eq .Kind "leaked_disabled")}}{{$when = "was disabled"}}{{end}}` +
 	` Key {{.Key}}{{with .Description}} ("{{.}}"){{end}}{{if not (or (and $when .Date) .Used)}} is{{end}} in {{.Account}}` +
-	`{{if and $when .Date}} {{$when}} on {{.Date}}{{with .Used}}; it {{.}}{{end}}{{else}}{{with .Used}} {{.}}{{end}}{{end}}.`
+	`{{if and $when .Date}} {{$when}} on {{.Date}}{{with .Used}}; it {{.}}{{end}}{{else}}{{with .Used}} {{.}}{{end}}{{end}}.{{with .UsedBy}} {{.}}{{end}}`
 
 // originalLine is the sentence alone. It names the key only if the user has
 // several, as two lines would be the same.
@@ -44,7 +44,8 @@ const defaultPersonal = `{{define "in"}}{{if eq . 0}}today{{else if eq . 1}}in 1
 {{else if eq .Kind "past_limit"}}Your AWS access key {{.Key}} is past its limit, due to {{.Reason}}. It is still active.
 {{else}}{{if .Disables}}{{$due = true}}{{else}}{{$kept = true}}{{end}}Your AWS access key {{.Key}} {{if .Disables}}expires{{else}}reaches its limit{{end}} {{if .EarlierLimit}}{{template "in" .EarlierLimit.Days}}{{with .Date}}, on {{.}}{{end}}, due to {{.EarlierLimit.Reason}}; and {{template "in" .Days}} due to {{.Reason}}{{else}}{{template "in" .Days}}{{with .Date}}, on {{.}}{{end}}, due to {{.Reason}}{{end}}.
 {{end}}It belongs to user {{.User}} in {{.Account}}{{with .Created}}, and was created on {{.}}{{end}}{{with .Used}}; it {{.}}{{end}}.{{with .Description}} Its description is "{{.}}".{{end}}
-{{with .Note}}{{.}}
+{{with .Callers}}{{.}}
+{{end}}{{with .Note}}{{.}}
 {{end}}{{end}}{{range .Instructions}}
 {{with .Title}}{{.}}
 {{end}}{{with .Text}}{{.}}

@@ -35,6 +35,7 @@ type Lookups struct {
 // job is one key that is looked up.
 type job struct {
 	key     Key
+	at      time.Time // when the lookups began
 	order   int
 	first   []string // the regions that come before the others
 	cursors map[string]*cursor
@@ -249,8 +250,8 @@ func (l *Lookups) report() {
 }
 
 // uses is what is known of the key.
-func (j *job) uses(now, since time.Time) callers.Uses {
-	u := callers.Uses{At: now, Since: since, Calls: j.tally.Calls(), Callers: j.tally.Callers()}
+func (j *job) uses(since time.Time) callers.Uses {
+	u := callers.Uses{At: j.at, Since: since, Calls: j.tally.Calls(), Callers: j.tally.Callers()}
 	for region, c := range j.cursors {
 		if c.pages == 0 {
 			u.Unread = append(u.Unread, region)

@@ -119,7 +119,7 @@ func (l *Lookups) Add(key Key) {
 	if l.jobs[key.ID] != nil || l.closed {
 		return
 	}
-	j := &job{key: key, order: len(l.jobs), cursors: map[string]*cursor{}}
+	j := &job{key: key, at: l.tracer.Now().UTC(), order: len(l.jobs), cursors: map[string]*cursor{}}
 	l.jobs[key.ID] = j
 	j.first = []string{l.tracer.Cloud.Global()}
 	if key.Region != j.first[0] && regionName.MatchString(key.Region) {
@@ -141,7 +141,7 @@ func (l *Lookups) Of(keyID string) callers.Uses {
 	if j == nil || l.regions == nil || !j.firstDone() {
 		return callers.Uses{}
 	}
-	return j.uses(l.tracer.Now().UTC(), l.tracer.Since.UTC())
+	return j.uses(l.tracer.Since.UTC())
 }
 
 // Finish waits until every key that was added is looked up, the budget is spent

@@ -27,6 +27,9 @@ type letterPayload struct {
 	Channel string `json:"channel,omitempty"`
 	Email   string `json:"email,omitempty"`
 	User    string `json:"user,omitempty"`
+	// Sources are addresses in the text that are not for a channel. Slack is not
+	// sent them apart.
+	Sources []string `json:"sources,omitempty"`
 	// Text is what notifications and screen readers say instead of the blocks.
 	Text   string  `json:"text"`
 	Blocks []block `json:"blocks"`
@@ -48,7 +51,7 @@ func section(text string) block { return block{"section", blockText{"mrkdwn", te
 
 // to is the letter as it is sent to a conversation.
 func (p letterPayload) to(conversation string) string {
-	p.Channel, p.Email, p.User = conversation, "", ""
+	p.Channel, p.Email, p.User, p.Sources = conversation, "", "", nil
 	return encode(p)
 }
 
@@ -60,9 +63,37 @@ func (p letterPayload) inChannel(channel, why string) string {
 		reader = "<@" + p.Channel + ">"
 	}
 	line := split("For "+reader+", who can't be reached by direct message: "+why+".", maxSection)[0]
-	p.Text = line + "\n" + p.Text
-	p.Blocks = append([]block{section(line)}, p.Blocks...)
+	p.Text = line + "\n" + p.withoutSources(p.Text)
+	blocks := []block{section(line)}
+	for _, b := range p.Blocks {
+		b.Text.Text = p.withoutSources(b.Text.Text)
+		blocks = append(blocks, b)
+	}
+	p.Blocks = blocks
 	return p.to(channel)
+}
+
+// withoutSources takes the addresses of callers out of a text.
+func (p letterPayload) withoutSources(text string) string {
+	for _, source := range p.Sources {
+		text = strings.ReplaceAll(text, " from "+Escape(source)+" (", " (")
+	}
+	return text
+}
+
+// sourcesOf are the addresses in a letter that are not for a channel.
+func sourcesOf(b notify.Batch, letter notify.DirectMessage) []string {
+	if b.UsesInLists {
+		return nil
+	}
+	var sources []string
+	for _, n := range letter.Notices {
+		if n.Uses != nil {
+			sources = append(sources, n.Uses.Sources()...)
+		}
+	}
+	slices.Sort(sources)
+	return slices.Compact(sources)
 }
 
 // asMarkup prepares the administrator's own words for Slack: the titles are
@@ -86,7 +117,7 @@ func composeDirectMessage(b notify.Batch, letter notify.DirectMessage) []notify.
 	text := strings.TrimSpace(instructions(b.Templates.Personal(b, letter, Escape)))
 	blocks := letterBlocks(subject, text)
 	if fits(blocks) {
-		return []notify.Message{letterMessage(letter, subject, text, blocks, letter.Notices)}
+		return []notify.Message{letterMessage(b, letter, subject, text, blocks, letter.Notices)}
 	}
 	if half := len(letter.Notices) / 2; half > 0 {
 		first, second := letter, letter
@@ -100,15 +131,15 @@ func composeDirectMessage(b notify.Batch, letter notify.DirectMessage) []notify.
 		if n == len(blocks) {
 			told = letter.Notices
 		}
-		messages = append(messages, letterMessage(letter, subject, textOf(blocks[:n]), blocks[:n], told))
+		messages = append(messages, letterMessage(b, letter, subject, textOf(blocks[:n]), blocks[:n], told))
 		blocks = blocks[n:]
 	}
 	return messages
 }
 
-func letterMessage(letter notify.DirectMessage, subject, text string, blocks []block, told []notify.Notice) notify.Message {
+func letterMessage(b notify.Batch, letter notify.DirectMessage, subject, text string, blocks []block, told []notify.Notice) notify.Message {
 	p := letterPayload{
-		User:   usersOf(letter.Notices),
+		User: usersOf(letter.Notices), Sources: sourcesOf(b, letter),
 		Text:   split(strings.TrimSpace(subject+"\n\n"+text), maxFallback)[0],
 		Blocks: blocks,
 	}
