@@ -47,6 +47,9 @@ func (a *App) Run(ctx context.Context, cfg config.Config, o RunOptions) (*org.Su
 		s.log.InfoContext(ctx, "run over several accounts begins", "accounts", len(members.Accounts),
 			"suspended", members.Suspended, "excluded", members.Excluded, "dry_run", s.dryRun)
 	}
+	if !members.HomeOnly {
+		s.afterwards = s.leaveForLater
+	}
 	summary := org.NewSummary(s.id, members, began, s.dryRun)
 	org.ForEachAccount(working, members.Accounts, cfg.Scope.Concurrency, s.runAndReport, func(_ string, one sleuth.Summary) {
 		if o.Each != nil {
@@ -55,6 +58,7 @@ func (a *App) Run(ctx context.Context, cfg config.Config, o RunOptions) (*org.Su
 		summary.Add(one)
 	})
 	summary.Deliver(s.deliverPending(ctx, members.Organization, summary.Accounts))
+	s.doWhatIsLeft(working)
 	s.finish(ctx, members, summary)
 	return summary, summary.Err()
 }
@@ -159,8 +163,11 @@ func (s *session) runIn(ctx context.Context, b budget.Budget, m member, log *slo
 		Log:      log,
 		Now:      s.Now,
 		Ticker:   s.Ticker,
-		Digest:   cfg.Digest,
-		Table:    cfg.Debug || s.leavesEvidence(),
+		Tracer:   s.tracerFor(m),
+
+		Afterwards: s.afterwards,
+		Digest:     cfg.Digest,
+		Table:      cfg.Debug || s.leavesEvidence(),
 	}
 	summary, _ := runner.Run(ctx) // the summary has its problems
 	summary.DryRun = s.dryRun

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -15,6 +16,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
 	"github.com/iam-sleuth/sleuth/internal/run"
+	"github.com/iam-sleuth/sleuth/internal/trace"
 )
 
 // session is what the runs of one invocation share, on whichever accounts they
@@ -33,6 +35,11 @@ type session struct {
 	store    ledger.Store
 	breaker  outbox.Breaker   // of every channel, for as long as the invocation lasts
 	archive  evidence.Archive // nil if runs leave no evidence
+	lookups  *trace.Budget    // of all runs
+	// afterwards is leaveForLater if there are several accounts.
+	afterwards func(func(context.Context) error)
+	leftMu     sync.Mutex // guards left
+	left       []func(context.Context) error
 }
 
 // newSession begins a session whose time ends with ctx. Optional names the parts
@@ -43,7 +50,8 @@ func (a *App) newSession(ctx context.Context, cfg config.Config, id string, bega
 	log := a.Logger(cfg.Debug)
 	return &session{
 		App: &shared, id: id, began: began, cfg: cfg, dryRun: dryRun,
-		log: log.With("run", id), budget: a.invocation(ctx, cfg, optional...),
+		lookups: trace.NewBudget(cfg.TraceBudget.Calls, cfg.TraceBudget.Within, began),
+		log:     log.With("run", id), budget: a.invocation(ctx, cfg, optional...),
 	}
 }
 

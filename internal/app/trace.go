@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -177,4 +178,40 @@ func (t *Traced) lookUp(ctx context.Context, tracer trace.Tracer) {
 		t.problem(err)
 	}
 	t.Uses = lookups.Of(t.KeyID)
+}
+
+// runDays is how far back a run looks: as far as there are events, as few are
+// read.
+const runDays = trace.MaxDays
+
+// tracerFor looks up who uses keys of an account; nil if the settings ask for
+// none.
+func (s *session) tracerFor(m member) *trace.Tracer {
+	if !s.cfg.Trace {
+		return nil
+	}
+	return &trace.Tracer{
+		Cloud: trace.NewCloudTrail(m.aws, m.Partition), Budget: s.lookups, Since: s.Now().UTC().AddDate(0, 0, -runDays), Now: s.Now,
+	}
+}
+
+// leaveForLater keeps what a run on an account leaves until all have ended.
+func (s *session) leaveForLater(work func(context.Context) error) {
+	s.leftMu.Lock()
+	defer s.leftMu.Unlock()
+	s.left = append(s.left, work)
+}
+
+// doWhatIsLeft does all of it side by side. Its failures are logged: what was
+// looked up is looked up again in the next run.
+func (s *session) doWhatIsLeft(ctx context.Context) {
+	var group sync.WaitGroup
+	for _, work := range s.left {
+		group.Go(func() {
+			if err := work(ctx); err != nil {
+				s.log.ErrorContext(ctx, "what was looked up was not recorded", "error", awserr.Message(err))
+			}
+		})
+	}
+	group.Wait()
 }

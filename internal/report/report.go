@@ -10,6 +10,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/callers"
 )
 
 // Schema is the version of the JSON that Report and Summary are written as.
@@ -131,6 +132,8 @@ type Row struct {
 	// console's page with the user's keys.
 	Description string `json:"description,omitempty"`
 	Console     string `json:"console,omitempty"`
+	// Uses is who used the key, in the evidence of a run that looked it up.
+	Uses *callers.Uses `json:"uses,omitempty"`
 	// ExpiresAt and IdleLimitAt are the limits by creation and by last use.
 	ExpiresAt   time.Time `json:"expires_at"`
 	IdleLimitAt time.Time `json:"idle_limit_at"`

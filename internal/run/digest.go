@@ -42,6 +42,7 @@ func (p *pass) leaveForDigest(ctx context.Context, warnings []*step) {
 		if err := p.reopened(r); err != nil {
 			return err
 		}
+		p.noteUses(r)
 		r.QueueWarning(p.Now().UTC(), warning)
 		return nil
 	})

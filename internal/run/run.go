@@ -25,6 +25,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/outbox"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/text"
+	"github.com/iam-sleuth/sleuth/internal/trace"
 )
 
 // IAM is the calls a run makes to IAM.
@@ -61,6 +62,11 @@ type Runner struct {
 	// Budget splits the time of the run. Work is begun only so far that what
 	// was done can be notified and recorded. The zero Budget has no deadline.
 	Budget budget.Budget
+	// Tracer looks up who uses keys; nil looks up none.
+	Tracer *trace.Tracer
+	// Afterwards takes what is to be done once the runs on other accounts have
+	// ended; nil does it before the run ends.
+	Afterwards func(func(context.Context) error)
 	// Ticker says when to renew the lease; nil is time.NewTicker.
 	Ticker ledger.Ticker
 	// Progress is called after each user read; may be nil.
@@ -80,11 +86,13 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 			return err
 		}
 		p.settle(ctx)
+		p.beginTrace(ctx)
 		p.read(ctx)
 		p.recordMended(ctx)
 		p.plan()
 		p.enforce(ctx)
 		p.notify(ctx)
+		p.endTrace(ctx)
 		return nil
 	})
 	if err != nil {
@@ -103,6 +111,7 @@ type pass struct {
 	reader      inventory.Reader
 	deliverable map[string]bool // the channels that reach people
 	policy      audit.Policy
+	lookups     *trace.Lookups // nil if nothing is looked up
 
 	mu       sync.Mutex // guards what follows
 	records  map[string]*ledger.Record
@@ -282,6 +291,7 @@ func (p *pass) judge(ctx context.Context, s inventory.UserKeys) {
 		}
 		if !p.damaged[key.ID] && audit.NeedsTags(v) {
 			p.steps = append(p.steps, &step{user: s.User, key: key.Key, keys: len(s.Keys), verdict: v})
+			p.traceKey(s.User, key, v)
 		}
 	}
 }
@@ -423,6 +433,7 @@ func (p *pass) disable(ctx context.Context, s *step) {
 		return
 	}
 	record := p.recordFor(s)
+	p.noteUses(record) // written with the intent
 	outcome, err := p.enforcer().Disable(ctx, s.user, s.key, s.verdict, p.finalNotice(s), record)
 	if err != nil {
 		p.problem(account.Problem{User: s.user.Name, KeyID: s.key.ID, Text: awserr.Message(err)})

@@ -59,7 +59,9 @@ func (p *pass) deliver(ctx context.Context, deadline time.Time, warnings []*step
 		items = append(items, outbox.Item{Record: p.recordFor(s), Notice: p.warning(s), Delivered: p.markWarned(s)})
 	}
 	for _, record := range p.finals {
-		items = append(items, outbox.Final(record, account.Account{}))
+		item := outbox.Final(record, account.Account{})
+		item.Notice = p.withUses(item.Notice)
+		items = append(items, item)
 	}
 	box := outbox.Outbox{Channels: p.Channels, Ledger: p.Store, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
 	result := box.Deliver(ctx, deadline, bulletin, items)
@@ -78,6 +80,7 @@ func (p *pass) markWarned(s *step) ledger.Change {
 		if err := p.reopened(r); err != nil {
 			return err
 		}
+		p.noteUses(r)
 		r.MarkWarned(p.Now().UTC(), r.Warnings().Add(s.verdict, p.Config.Rules, s.decision, p.started))
 		return nil
 	}
@@ -142,7 +145,7 @@ func (p *pass) finalNotice(s *step) func(audit.User, audit.Verdict) notify.Notic
 func (p *pass) notice(s *step, user audit.User, v audit.Verdict) notify.Notice {
 	n := p.noticeOf(user, s.key, v)
 	n.ShowKeyID = s.keys > 1
-	return n
+	return p.withUses(n)
 }
 
 func (p *pass) noticeOf(user audit.User, key audit.Key, v audit.Verdict) notify.Notice {

@@ -264,9 +264,9 @@ func (j *job) uses(since time.Time) callers.Uses {
 	return u
 }
 
-// problems are the failures: of some regions only if no other takes lookups, as
+// Problems returns the failures so far: of some regions only if no other takes lookups, as
 // a policy of the organization may forbid regions that nobody uses.
-func (l *Lookups) problems() []error {
+func (l *Lookups) Problems() []error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all []error

@@ -157,7 +157,7 @@ func (l *Lookups) Finish(ctx context.Context) []error {
 	stop()
 	l.wakeAtEnd()
 	l.cancel()
-	return l.problems()
+	return l.Problems()
 }
 
 // Stop ends all lookups at once.
