@@ -14,6 +14,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/callers"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -132,6 +133,9 @@ func TestSchemaNamesEveryField(t *testing.T) {
 		{report.RunResult{}, schema.Properties["run"]},
 		{account.KeyRef{}, *schema.Properties["run"].Properties["disabled_keys"].Items},
 		{report.Credential{}, schema.Defs["credential"]},
+		{callers.Uses{}, schema.Defs["uses"]},
+		{callers.Caller{}, schema.Defs["caller"]},
+		{callers.Action{}, schema.Defs["action"]},
 	} {
 		var named []string
 		for name := range c.schema.Properties {

@@ -57,9 +57,9 @@ func (p *pass) traceKey(user audit.User, key inventory.Key, v audit.Verdict) {
 	}
 }
 
-func sameDay(a, b time.Time) bool {
-	return a.UTC().Format(time.DateOnly) == b.UTC().Format(time.DateOnly)
-}
+func sameDay(a, b time.Time) bool { return a.UTC().Truncate(day).Equal(b.UTC().Truncate(day)) }
+
+const day = 24 * time.Hour
 
 // usesOf returns who uses a key as far as it is known now: what this run has
 // found, or else what an earlier one did.
