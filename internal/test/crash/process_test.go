@@ -565,6 +565,7 @@ func (p *process) run(ctx context.Context) (run.Summary, error) {
 	// Not at the gate: a kernel closes what a dead process has open.
 	defer func() { _ = made.store.Close() }()
 	return run.Runner{
+		Tracer:   p.tracer(),
 		ID:       made.id,
 		Account:  made.identity.Account,
 		Config:   made.settings,

@@ -105,6 +105,7 @@ func random(t *testing.T, seed uint64, aloud bool) {
 		open = inFile
 	}
 	w := newWorld(t, "123456789012", open)
+	w.traces = seed%2 == 0
 	w.speakPlainly(t)
 	synctest.Test(t, func(t *testing.T) {
 		w.tick()

@@ -99,6 +99,7 @@ type world struct {
 	warnings warningRules
 
 	disablesLeaked bool
+	traces         bool // runs look up who uses keys
 
 	mu     sync.Mutex // one effect at a time; guards what follows
 	events []event
@@ -108,7 +109,7 @@ type world struct {
 // newWorld is an account without users, and channels that have heard nothing.
 func newWorld(t *testing.T, accountID string, open func(*testing.T, *world) opener) *world {
 	t.Helper()
-	w := &world{net: &http.Transport{}}
+	w := &world{net: &http.Transport{}, traces: true}
 	var err error
 	if w.aws, err = awsfake.Start(awsfake.WithClock(w.Now), awsfake.WithHome(accountID)); err != nil {
 		t.Fatal(err)
