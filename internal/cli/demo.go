@@ -62,6 +62,14 @@ func (a *console) tellStory(s *stage, sleuth *app.App) error {
 		return err
 	}
 
+	keyID := keyOfDemoUser(s.aws.Home(), demoTraced)
+	say("\n%s\n", colours.bold("$ sleuth trace "+keyID))
+	traced, err := sleuth.Trace(a.ctx, cfg, app.TraceOptions{KeyID: keyID, Days: demoTraceDays})
+	if err != nil {
+		return err
+	}
+	writeTraced(a.stdout, traced, demoTraceDays)
+
 	say("\n%s\n", colours.bold("$ ENABLE_AUTO_EXPIRE=true sleuth run"))
 	first, err := sleuth.Run(a.ctx, cfg, app.RunOptions{})
 	if err != nil {
@@ -147,6 +155,7 @@ func setStage(now time.Time) (s *stage, err error) {
 	for _, user := range demoCast(s.clock) {
 		home.AddUser(user)
 	}
+	home.AddTrailEvents(demoCalls(keyOfDemoUser(home, demoTraced), s.clock)...)
 	s.topic = home.AddTopic("access-keys")
 	keyID, secretKey := home.Credentials()
 	s.connection = awsclient.ConnectTo(s.aws.URL(), keyID, secretKey, demoConcurrency)

@@ -46,3 +46,35 @@ func demoCast(now time.Time) []awsfake.User {
 		withoutSlack(person("legacy-reports", "Legacy reports", "", used(366, 9))),
 	}
 }
+
+// demoTraced is the user whose key is looked up, for so many days.
+const (
+	demoTraced    = "bjorn.lindqvist"
+	demoTraceDays = 30
+)
+
+func keyOfDemoUser(account *awsfake.Account, name string) string {
+	user, found := account.User(name)
+	if !found || len(user.Keys) == 0 {
+		return ""
+	}
+	return user.Keys[0].ID
+}
+
+// demoCalls are the calls that CloudTrail shows of the key that is looked up.
+func demoCalls(keyID string, now time.Time) []awsfake.TrailEvent {
+	var calls []awsfake.TrailEvent
+	for hours := range 37 {
+		calls = append(calls, awsfake.TrailEvent{
+			At: now.Add(-time.Duration(30+hours) * time.Hour), KeyID: keyID, User: demoTraced, Service: "s3", Name: "ListBuckets",
+			Source: "203.0.113.7", UserAgent: "aws-cli/2.22.0 md/awscrt#0.22.0 ua/2.0 os/macos#24.1.0",
+		})
+	}
+	for days := range 6 {
+		calls = append(calls, awsfake.TrailEvent{
+			At: now.AddDate(0, 0, -2-days), KeyID: keyID, User: demoTraced, Service: "sts", Name: "GetCallerIdentity",
+			Source: "198.51.100.23", UserAgent: "aws-sdk-nodejs/2.1 linux/v20 configure-aws-credentials-for-github-actions promise",
+		})
+	}
+	return calls
+}
