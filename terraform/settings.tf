@@ -412,6 +412,30 @@ variable "lease_seconds" {
   }
 }
 
+variable "log_format" {
+  description = "SLEUTH_LOG_FORMAT: json (which auto is in Lambda) or text."
+  type        = string
+  default     = "auto"
+  nullable    = false
+
+  validation {
+    condition     = contains(["auto", "text", "json"], var.log_format)
+    error_message = "log_format must be auto, text or json."
+  }
+}
+
+variable "log_level" {
+  description = "SLEUTH_LOG_LEVEL: the least severe log lines to write: debug, info, warn or error."
+  type        = string
+  default     = "info"
+  nullable    = false
+
+  validation {
+    condition     = contains(["debug", "info", "warn", "error"], var.log_level)
+    error_message = "log_level must be debug, info, warn or error."
+  }
+}
+
 variable "debug" {
   description = "DEBUG: log more, and print the table of keys and the Slack and SNS messages."
   type        = bool
@@ -474,6 +498,8 @@ locals {
       SLEUTH_RESULTS_BUCKET           = var.results_bucket
       SLEUTH_STATE                    = local.state
       SLEUTH_LEASE_SECONDS            = tostring(var.lease_seconds)
+      SLEUTH_LOG_FORMAT               = var.log_format
+      SLEUTH_LOG_LEVEL                = var.log_level
       DEBUG                           = tostring(var.debug)
     } : name => value if value != null && value != ""
   }

@@ -9,7 +9,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,23 +21,16 @@ import (
 // App makes the use cases in the outside world that it is given.
 type App struct {
 	// Out is where the messages of a dry run and those that DEBUG echoes are
-	// printed, and Log where the log goes, as JSON lines.
+	// printed, and Log where the log goes.
 	Out, Log io.Writer
+	// Terminal says what Log is on; nil if that is not a terminal.
+	Terminal *Terminal
 	Now      func() time.Time
 	// Ticker says when to renew leases; nil is time.NewTicker.
 	Ticker ledger.Ticker
 	// Connect connects to AWS for so many calls at a time; nil is
 	// awsclient.Connect.
 	Connect func(ctx context.Context, concurrency int) (aws.Config, error)
-}
-
-// Logger writes JSON lines to Log.
-func (a *App) Logger(debug bool) *slog.Logger {
-	level := slog.LevelInfo
-	if debug {
-		level = slog.LevelDebug
-	}
-	return slog.New(slog.NewJSONHandler(a.Log, &slog.HandlerOptions{Level: level}))
 }
 
 func (a *App) connect(ctx context.Context, concurrency int) (aws.Config, error) {
@@ -50,8 +42,8 @@ func (a *App) connect(ctx context.Context, concurrency int) (aws.Config, error) 
 
 // WarnOfLookAlikes names the variables of an environment that were probably
 // meant for settings, which would otherwise be ignored without a word.
-func (a *App) WarnOfLookAlikes(ctx context.Context, environment []string) {
-	log := a.Logger(false)
+func (a *App) WarnOfLookAlikes(ctx context.Context, how config.Log, environment []string) {
+	log := a.Logger(how)
 	for _, l := range config.LookAlikes(environment) {
 		log.WarnContext(ctx, "a variable of the environment looks like a setting and is ignored", "variable", l.Variable, "did_you_mean", l.Meant)
 	}

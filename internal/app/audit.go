@@ -19,9 +19,8 @@ import (
 type AuditOptions struct {
 	// AsOf is the moment to come that keys are evaluated at; zero is now.
 	AsOf time.Time
-	// Progress is called after each user read, for several accounts side by
-	// side; may be nil.
-	Progress func(users int)
+	// Progress is called as the reading goes on, one call at a time; may be nil.
+	Progress func(Progress)
 	// Each is called with the report of each account, in the order of the
 	// accounts and one at a time. What it returns is kept in the audit.
 	Each func(report.Report) report.Report
@@ -31,7 +30,7 @@ type AuditOptions struct {
 // It writes and sends nothing. What could not be read is in the reports.
 func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*org.Audit, error) {
 	began := a.Now().UTC()
-	log := a.Logger(cfg.Debug)
+	log := a.Logger(cfg.Log)
 	e, err := a.connectHome(ctx, cfg, runID(began))
 	if err != nil {
 		return nil, err
@@ -45,26 +44,30 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 		entered bool
 	}
 	all := org.NewAudit(members, began)
+	read := newProgress(len(members.Accounts), o.Progress)
 	org.ForEachAccount(ctx, members.Accounts, cfg.Scope.Concurrency,
 		func(ctx context.Context, account string) audited {
 			m, err := e.enter(ctx, account, log)
 			if err != nil {
 				return audited{org.NotAudited(e.account(account), report.Rules(cfg.Rules), began, err), false}
 			}
-			return audited{a.auditOf(ctx, m, cfg, o), true}
+			return audited{a.auditOf(ctx, m, cfg, o, read), true}
 		},
-		func(_ string, one audited) { all.Add(o.Each(one.Report), one.entered) })
+		func(_ string, one audited) {
+			read.accountDone()
+			all.Add(o.Each(one.Report), one.entered)
+		})
 	return all, nil
 }
 
 // auditOf reads and evaluates the keys of an account that we are connected to.
-func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditOptions) report.Report {
+func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditOptions, read *progress) report.Report {
 	now := a.Now().UTC()
 	client := iam.NewFromConfig(m.aws)
 	found, _ := sleuth.Auditor{
 		Account:          m.Account,
 		Exemptions:       cfg.Exemptions,
-		Progress:         o.Progress,
+		Progress:         read.userRead,
 		OtherCredentials: otherCredentials(cfg, client),
 		Reader: inventory.Reader{
 			IAM:         client,

@@ -28,6 +28,6 @@ func (w channelFactory) openSlackApp(ctx context.Context) (*slack.App, error) {
 		return nil, err
 	}
 	return slack.NewApp(token.Value, slack.AppOptions{
-		APIURL: w.cfg.SlackAPIURL, Echo: w.echo(), Now: w.Now, Retry: channelRetryPolicy(), Log: w.Logger(w.cfg.Debug),
+		APIURL: w.cfg.SlackAPIURL, Echo: w.echo(), Now: w.Now, Retry: channelRetryPolicy(), Log: w.Logger(w.cfg.Log),
 	})
 }

@@ -85,11 +85,14 @@ func (w channelFactory) slack(ctx context.Context) ([]notify.Channel, error) {
 		return nil, err
 	}
 	echo := w.echo()
-	if w.dryRun || url.Reveal() == slack.PrintOnly {
+	if url.Reveal() == slack.PrintOnly {
 		echo = w.out
 	}
-	channel, err := slack.NewWebhook(url.Value, slack.Options{PrintOnly: w.dryRun, Echo: echo, Now: w.Now, Retry: channelRetryPolicy()})
-	return []notify.Channel{channel}, err
+	channel, err := slack.NewWebhook(url.Value, slack.Options{Echo: echo, Now: w.Now, Retry: channelRetryPolicy()})
+	if err != nil {
+		return nil, err
+	}
+	return w.withPreview(channel), nil
 }
 
 func (w channelFactory) sns(context.Context) ([]notify.Channel, error) {

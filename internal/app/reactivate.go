@@ -65,7 +65,7 @@ func (a *App) Reactivate(ctx context.Context, cfg config.Config, o ReactivateOpt
 		if len(keys[account]) == 0 {
 			continue
 		}
-		m, err := e.enter(ctx, account, a.Logger(false))
+		m, err := e.enter(ctx, account, a.Logger(cfg.Log))
 		if err == nil {
 			err = r.enableIn(ctx, m, keys[account])
 		}

@@ -25,6 +25,8 @@ type RunOptions struct {
 	// order of the accounts and one at a time, and with Out, which runs on other
 	// accounts print to meanwhile; may be nil.
 	Each func(io.Writer, sleuth.Summary)
+	// Progress is called as the run goes on, one call at a time; may be nil.
+	Progress func(Progress)
 }
 
 // Run makes a run on every account that the settings cover. Without a summary
@@ -50,8 +52,10 @@ func (a *App) Run(ctx context.Context, cfg config.Config, o RunOptions) (*org.Su
 	if !members.HomeOnly {
 		s.afterwards = s.leaveForLater
 	}
+	s.progress = newProgress(len(members.Accounts), o.Progress)
 	summary := org.NewSummary(s.id, members, began, s.dryRun)
 	org.ForEachAccount(working, members.Accounts, cfg.Scope.Concurrency, s.runAndReport, func(_ string, one sleuth.Summary) {
+		s.progress.accountDone()
 		if o.Each != nil {
 			o.Each(s.Out, one)
 		}
@@ -165,6 +169,8 @@ func (s *session) runIn(ctx context.Context, b budget.Budget, m member, log *slo
 		Ticker:   s.Ticker,
 		Tracer:   s.tracerFor(m),
 
+		Progress:   s.progress.userRead,
+		Stage:      s.progress.stage,
 		Afterwards: s.afterwards,
 		Digest:     cfg.Digest,
 		Table:      cfg.Debug || s.leavesEvidence(),

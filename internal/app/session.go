@@ -30,6 +30,8 @@ type session struct {
 	log    *slog.Logger
 	budget budget.Budget // splits the time of the invocation
 
+	progress *progress // nil if nobody wants to know
+
 	accounts *accountSet // nil if there is no connection
 	channels []notify.Channel
 	store    ledger.Store
@@ -47,7 +49,7 @@ type session struct {
 func (a *App) newSession(ctx context.Context, cfg config.Config, id string, began time.Time, dryRun bool, optional ...budget.Part) *session {
 	shared := *a
 	shared.Out = &lockedWriter{out: a.Out} // accounts print side by side
-	log := a.Logger(cfg.Debug)
+	log := a.Logger(cfg.Log)
 	return &session{
 		App: &shared, id: id, began: began, cfg: cfg, dryRun: dryRun,
 		lookups: trace.NewBudget(cfg.TraceBudget.Calls, cfg.TraceBudget.Within, began),

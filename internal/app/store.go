@@ -23,6 +23,6 @@ func (a *App) OpenStore(ctx context.Context, cfg config.Config, aws aws.Config, 
 	case config.StateDynamoDB:
 		return ledger.NewDynamoDB(dynamodb.NewFromConfig(aws), cfg.State.Name, options...), nil
 	}
-	a.Logger(cfg.Debug).WarnContext(ctx, "no state is kept: a final notice that does not get through, because a channel fails or this run dies, is not sent again; set SLEUTH_STATE to file:PATH or dynamodb:TABLE")
+	a.Logger(cfg.Log).WarnContext(ctx, "no state is kept: a final notice that does not get through, because a channel fails or this run dies, is not sent again; set SLEUTH_STATE to file:PATH or dynamodb:TABLE")
 	return ledger.NewMemory(), nil
 }

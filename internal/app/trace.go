@@ -82,7 +82,7 @@ func (a *App) Trace(ctx context.Context, cfg config.Config, o TraceOptions) (*Tr
 	case o.Account == "":
 		o.Account = e.home.Account.ID
 	}
-	m, err := e.enter(ctx, o.Account, a.Logger(false))
+	m, err := e.enter(ctx, o.Account, a.Logger(cfg.Log))
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
 // auditCommand reads and judges, and can do nothing else: it takes none of the
@@ -52,13 +53,16 @@ func (c *auditCommand) Run(a *console) error {
 	}
 	p := &auditPrinter{console: a, view: shown, multiAccount: cfg.Scope.Several()}
 	options := app.AuditOptions{AsOf: shown.asOf, Each: p.add}
-	if !p.multiAccount {
-		p.bar = newProgress(a.stderr, a.now)
-		options.Progress = p.bar.show
-	}
+	p.bar = a.newProgress()
+	options.Progress = p.bar.show
 	all, err := a.app().Audit(a.ctx, cfg, options)
 	if err != nil {
 		return err
+	}
+	if a.interrupted() {
+		p.bar.clear()
+		fmt.Fprintf(a.stderr, "interrupted: %s read; run again\n", text.Count(all.Totals.Users, "user"))
+		return &statusError{status: exitInterrupted}
 	}
 	if err := p.conclude(all); err != nil {
 		return err

@@ -15,8 +15,8 @@ type auditPrinter struct {
 	*console
 	view
 	multiAccount bool
-	bar          *progress // nil for several accounts
-	hasState     bool      // some key has a state that --fail-on names
+	bar          *progress
+	hasState     bool // some key has a state that --fail-on names
 	failed       error
 }
 
@@ -27,6 +27,7 @@ func (p *auditPrinter) add(found report.Report) report.Report {
 	found.SortBy(p.order)
 	p.hasState = p.hasState || found.HasState(p.failOn)
 	if p.multiAccount && p.streams() {
+		p.bar.clear()
 		fmt.Fprintln(p.stdout, found.Account)
 		p.failed = errors.Join(p.failed, p.show(found, p.view))
 		fmt.Fprintln(p.stdout)
@@ -41,8 +42,8 @@ func (p *auditPrinter) streams() bool { return p.output == "table" || p.output =
 // conclude shows what is left to show. The error says what could not be shown or
 // read.
 func (p *auditPrinter) conclude(all *org.Audit) error {
+	p.bar.clear()
 	if !p.multiAccount {
-		p.bar.clear()
 		found := all.Accounts[0]
 		return errors.Join(p.show(found, p.view), found.Err())
 	}
@@ -61,43 +62,41 @@ func (p *auditPrinter) showAll(all *org.Audit) error {
 		fmt.Fprint(p.stdout, all.Totals)
 		return nil
 	}
+	var failures []report.Failure
 	for _, one := range all.Accounts {
-		for _, problem := range one.Problems {
-			fmt.Fprintf(p.stderr, "failed: %s: %s\n", one.Account.ID, problem.Text)
-		}
+		failures = append(failures, report.FailuresOf(one.Account.ID, one.Problems)...)
 	}
+	fmt.Fprint(p.stderr, report.Failures(failures))
 	switch p.output {
 	case "json":
-		return report.WriteJSON(p.stdout, all)
+		return report.WriteJSON(p.data, all)
 	case "csv":
-		return report.WriteAccountsCSV(p.stdout, all.Accounts)
+		return report.WriteAccountsCSV(p.data, all.Accounts)
 	case "html":
-		return report.WriteAccountsHTML(p.stdout, all.Accounts)
+		return report.WriteAccountsHTML(p.data, all.Accounts)
 	case "ocsf":
-		return report.WriteOCSF(p.stdout, thisTool(), all.Accounts...)
+		return report.WriteOCSF(p.data, thisTool(), all.Accounts...)
 	}
-	return report.WriteSARIF(p.stdout, thisTool(), all.Accounts...)
+	return report.WriteSARIF(p.data, thisTool(), all.Accounts...)
 }
 
 func (a *console) show(found report.Report, v view) error {
-	for _, problem := range found.Problems {
-		fmt.Fprintf(a.stderr, "failed: %s\n", problem.Text)
-	}
+	fmt.Fprint(a.stderr, report.Failures(report.FailuresOf("", found.Problems)))
 	switch v.output {
 	case "html":
-		return report.WriteHTML(a.stdout, found)
+		return report.WriteHTML(a.data, found)
 	case "markdown":
-		return report.WriteMarkdown(a.stdout, found)
+		return report.WriteMarkdown(a.data, found)
 	case "json":
-		return report.WriteJSON(a.stdout, found)
+		return report.WriteJSON(a.data, found)
 	case "csv":
-		return report.WriteReportCSV(a.stdout, found)
+		return report.WriteReportCSV(a.data, found)
 	case "ocsf":
-		return report.WriteOCSF(a.stdout, thisTool(), found)
+		return report.WriteOCSF(a.data, thisTool(), found)
 	case "sarif":
-		return report.WriteSARIF(a.stdout, thisTool(), found)
+		return report.WriteSARIF(a.data, thisTool(), found)
 	}
-	screen := newScreen(a.stdout, a.lookup)
+	screen := a.screen()
 	screen.Wide = v.wide
 	return report.WriteText(a.stdout, found, screen)
 }

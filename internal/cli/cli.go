@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -21,6 +24,8 @@ const (
 	exitIncomplete = 1 // something could not be read, done or sent
 	exitUsage      = 2 // settings or usage; nothing was done
 	exitFailOn     = 3 // --fail-on found what it looks for
+
+	exitInterrupted = 130 // by Ctrl-C or SIGTERM
 )
 
 // commands is the command line.
@@ -53,12 +58,37 @@ type console struct {
 	env            []string // as os.Environ returns it
 	lookup         config.Lookup
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr io.Writer // for people: lines are wrapped on a terminal
+	data           io.Writer // standard output for programs
+	terminal       terminal
 	now            func() time.Time
 }
 
+// newConsole returns the console of a command. On a terminal, lines break
+// between words.
+func newConsole(ctx context.Context, env []string, stdin io.Reader, stdout, stderr io.Writer) *console {
+	a := &console{ctx: ctx, env: env, lookup: config.LookupIn(env), stdin: stdin, stdout: stdout, stderr: stderr, data: stdout, now: time.Now}
+	a.terminal = terminalOf(stdout, stderr, a.lookup)
+	if a.terminal.stdout && a.terminal.width > 0 {
+		a.stdout = &wrapping{out: stdout, width: a.terminal.width}
+	}
+	if a.terminal.stderr && a.terminal.width > 0 {
+		a.stderr = &wrapping{out: stderr, width: a.terminal.width}
+	}
+	return a
+}
+
 // app makes the use cases, and prints what they print.
-func (a *console) app() *app.App { return &app.App{Out: a.stdout, Log: a.stderr, Now: a.now} }
+func (a *console) app() *app.App {
+	made := &app.App{Out: a.stdout, Log: a.stderr, Now: a.now}
+	if a.terminal.stderr {
+		made.Terminal = &app.Terminal{Colours: a.terminal.colours}
+	}
+	return made
+}
+
+// interrupted reports whether the command was asked to end before it was done.
+func (a *console) interrupted() bool { return a.ctx.Err() != nil }
 
 // statusError carries an exit status other than the usual for errors. Its
 // error may be nil where all was said already.
@@ -76,9 +106,13 @@ func (e *statusError) Error() string {
 
 func (e *statusError) Unwrap() error { return e.err }
 
-// Main runs the command line and returns the exit status.
+// Main runs the command line and returns the exit status. The command ends early
+// if ctx does, or at an interrupt; a second interrupt ends the process at once.
 func Main(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &console{ctx: ctx, env: env, lookup: config.LookupIn(env), stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	a := newConsole(ctx, env, stdin, stdout, stderr)
 	command, exited, err := a.parse(args)
 	if exited >= 0 {
 		return exited
@@ -96,7 +130,7 @@ func (a *console) parse(args []string) (command *kong.Context, exited int, err e
 	parser, err := kong.New(&commands{},
 		kong.Name("sleuth"),
 		kong.Description(description),
-		kong.Writers(a.stdout, a.stderr),
+		kong.Writers(a.data, a.stderr),
 		kong.Exit(func(status int) { exited = status }),
 		kong.Resolvers(config.Resolver(a.lookup)),
 		kong.ValueFormatter(config.HelpWithVariable),
@@ -127,6 +161,11 @@ func (a *console) finish(err error) int {
 	if err == nil {
 		return exitOK
 	}
+	var status *statusError
+	if a.interrupted() && !errors.As(err, &status) {
+		fmt.Fprintln(a.stderr, "interrupted")
+		return exitInterrupted
+	}
 	var problems config.Problems
 	if errors.As(err, &problems) {
 		fmt.Fprintf(a.stderr, "sleuth: %v\n", err)
@@ -135,7 +174,6 @@ func (a *console) finish(err error) int {
 	if request, ok := errors.AsType[*app.RequestError](err); ok {
 		err = &statusError{exitUsage, request}
 	}
-	var status *statusError
 	if errors.As(err, &status) {
 		if status.err != nil {
 			fmt.Fprintf(a.stderr, "sleuth: %s\n", awserr.Message(status.err))

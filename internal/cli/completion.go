@@ -19,11 +19,11 @@ func (c *completionCommand) Run(a *console, command *kong.Context) error {
 	places := placesOf(command.Model.Node)
 	switch c.Shell {
 	case "zsh":
-		return writeZsh(a.stdout, places)
+		return writeZsh(a.data, places)
 	case "fish":
-		return writeFish(a.stdout, places)
+		return writeFish(a.data, places)
 	}
-	return writeBash(a.stdout, places)
+	return writeBash(a.data, places)
 }
 
 // position is where one can be on the command line: the words so far, and what

@@ -30,7 +30,7 @@ func (c *configCommand) Run(a *console, line *kong.Context) error {
 	settings := settingsOn(line)
 	var err error
 	if c.Output == "json" {
-		err = report.WriteJSON(a.stdout, settings)
+		err = report.WriteJSON(a.data, settings)
 	} else {
 		cells := make([][]string, len(settings))
 		for i, s := range settings {

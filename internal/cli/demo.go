@@ -46,14 +46,14 @@ func (a *console) tellStory(s *stage, sleuth *app.App) error {
 		return err
 	}
 	say := func(format string, args ...any) { fmt.Fprintf(a.stdout, format+"\n", args...) }
-	colours := newPalette(a.stdout, a.lookup)
+	colours := a.palette()
 
 	say("%s", colours.bold("An AWS account lives in this process, at "+s.aws.URL()+". Nothing leaves this machine."))
 	say("The rules: keys expire %d days after creation, or after %d days unused; people are warned from day %d, or day %d unused.",
 		cfg.Rules.ExpirationAge, cfg.Rules.InactivityAge, cfg.Rules.WarningAge, cfg.Rules.InactivityWarningAge)
 
 	say("\n%s\n", colours.bold("$ sleuth audit"))
-	audit := &auditPrinter{console: a, view: view{output: "table"}, bar: newProgress(a.stderr, s.now)}
+	audit := &auditPrinter{console: a, view: view{output: "table"}, bar: a.newProgress()}
 	found, err := sleuth.Audit(a.ctx, cfg, app.AuditOptions{Each: audit.add})
 	if err != nil {
 		return err

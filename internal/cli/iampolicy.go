@@ -41,7 +41,7 @@ func (c *iamPolicyCommand) Run(a *console) error {
 	case "reactivate":
 		doc = iampolicy.ForReactivate(cfg.State, place)
 	}
-	return report.WriteJSON(a.stdout, doc)
+	return report.WriteJSON(a.data, doc)
 }
 
 var accountID = regexp.MustCompile(`^[0-9]{12}$`)

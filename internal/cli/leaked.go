@@ -33,7 +33,7 @@ func (c *leakedCommand) Run(a *console) error {
 			event.Keys = append(event.Keys, finding)
 		}
 	}
-	a.app().WarnOfLookAlikes(a.ctx, a.env)
+	a.app().WarnOfLookAlikes(a.ctx, config.LogOf(c.Logging), a.env)
 	cfg, err := config.UnknownVariables(a.env).With(config.Check(c.Settings, a.stateOnThisMachine()))
 	switch {
 	case err != nil:
@@ -48,7 +48,7 @@ func (c *leakedCommand) Run(a *console) error {
 		return err
 	}
 	if c.Output == "json" {
-		if err := report.WriteJSON(a.stdout, answer); err != nil {
+		if err := report.WriteJSON(a.data, answer); err != nil {
 			return fmt.Errorf("print the answer: %w", err)
 		}
 		if answer.Err() != nil {

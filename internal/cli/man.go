@@ -18,7 +18,7 @@ type manCommand struct{}
 
 // Run implements the command.
 func (c *manCommand) Run(a *console, command *kong.Context) error {
-	return writeMan(a.stdout, command.Model.Node)
+	return writeMan(a.data, command.Model.Node)
 }
 
 // writeMan writes the manual page in roff's man macros:

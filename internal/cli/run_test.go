@@ -21,7 +21,7 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errFull }
 func TestASummaryThatCannotBePrintedIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	var stderr strings.Builder
-	full := &console{stdout: fullDisk{}, stderr: &stderr}
+	full := &console{ctx: t.Context(), stdout: fullDisk{}, stderr: &stderr}
 	if status := full.finish(full.conclude(sleuth.Summary{}, nil, nil)); status != exitIncomplete {
 		t.Errorf("exit status %d, want %d", status, exitIncomplete)
 	}
@@ -30,7 +30,7 @@ func TestASummaryThatCannotBePrintedIsNoSuccess(t *testing.T) {
 	}
 
 	var stdout strings.Builder
-	fine := &console{stdout: &stdout, stderr: &stderr}
+	fine := &console{ctx: t.Context(), stdout: &stdout, stderr: &stderr}
 	if status := fine.finish(fine.conclude(sleuth.Summary{Counts: account.Counts{Warned: 3}}, nil, nil)); status != exitOK {
 		t.Errorf("exit status %d, want %d", status, exitOK)
 	}

@@ -46,9 +46,9 @@ func (c *slackUsersCommand) show(a *console, listing slack.Listing) error {
 	case "json":
 		listing.Users = append([]slack.User{}, listing.Users...)
 		listing.Groups = append([]slack.Group{}, listing.Groups...)
-		return report.WriteJSON(a.stdout, listing)
+		return report.WriteJSON(a.data, listing)
 	case "csv":
-		return report.WriteRecords(a.stdout, slackColumns, slackCells(listing))
+		return report.WriteRecords(a.data, slackColumns, slackCells(listing))
 	}
 	return report.WriteColumns(a.stdout, slackColumns, slackCells(listing))
 }

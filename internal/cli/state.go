@@ -42,7 +42,7 @@ func (c *stateListCommand) Run(a *console) error {
 		return other
 	}
 	if c.Output == "json" {
-		err = report.WriteJSON(a.stdout, append([]ledger.Record{}, records...))
+		err = report.WriteJSON(a.data, append([]ledger.Record{}, records...))
 	} else {
 		err = report.WriteColumns(a.stdout, stateColumns, stateCells(records))
 	}

@@ -256,6 +256,30 @@ func changeBefore(ts *testscript.TestScript, neg bool, args []string) {
 	w.aws.Inject(f)
 }
 
+// holdCall keeps the answer of a call back until the story ends, so that
+// something can be done to the command meanwhile, once it is reached.
+func holdCall(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) >= 1, "hold ACTION [user=NAME] [key=ID] [nth=N]")
+	w := worldOf(ts)
+	f, err := faultOf(args)
+	ts.Check(err)
+	reached, ended := make(chan struct{}), make(chan struct{})
+	w.reached = reached
+	ts.Defer(func() { close(ended) })
+	f.Times, f.Drop = 1, true
+	f.Do = func() {
+		close(reached)
+		<-ended
+	}
+	w.aws.Inject(f)
+}
+
+// waitForHeld waits until the call that is held was made.
+func waitForHeld(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 0, "reached")
+	<-worldOf(ts).reached
+}
+
 func faultOf(args []string) (f awsfake.Fault, err error) {
 	f.Action = args[0]
 	for _, arg := range args[1:] {

@@ -68,6 +68,8 @@ func TestStories(t *testing.T) {
 			"change":        changeAccount,
 			"fault":         injectFault,
 			"before":        changeBefore,
+			"hold":          holdCall,
+			"reached":       waitForHeld,
 			"keys":          showKeys,
 			"calls":         showCalls,
 			"sns":           showTopic,
@@ -103,6 +105,7 @@ type world struct {
 	teams    *channeltest.TeamsServer
 	hook     *hook
 	secrets  []string
+	reached  chan struct{} // closed when the call that is held was made
 	status   int
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/app"
 	"github.com/iam-sleuth/sleuth/internal/audit"
@@ -41,11 +42,13 @@ func (c *traceCommand) Run(a *console) error {
 	if err != nil {
 		return err
 	}
-	bar := newProgress(a.stderr, a.now)
+	bar := a.newProgress()
 	traced, err := a.app().Trace(a.ctx, cfg, app.TraceOptions{
 		KeyID: c.Key, Account: c.Account, Days: c.Days,
 		Progress: func(done, regions, calls int) {
-			bar.say(fmt.Sprintf("looking up: %d of %s, %s found", done, text.Count(regions, "region"), text.Count(calls, "call")))
+			bar.say(func(since time.Duration) string {
+				return fmt.Sprintf("looking up: %d of %s, %s found, %d s", done, text.Count(regions, "region"), text.Count(calls, "call"), int(since.Seconds()))
+			})
 		},
 	})
 	bar.clear()
@@ -53,7 +56,7 @@ func (c *traceCommand) Run(a *console) error {
 		return err
 	}
 	if c.Output == "json" {
-		err = report.WriteJSON(a.stdout, traced)
+		err = report.WriteJSON(a.data, traced)
 	} else {
 		writeTraced(a.stdout, traced, c.Days)
 	}

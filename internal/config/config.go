@@ -68,6 +68,7 @@ type Config struct {
 	ResultsBucket string
 	State         StateChoice
 	Lease         time.Duration
+	Log           Log
 	Debug         bool
 }
 
@@ -171,6 +172,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		ResultsBucket: c.bucket(s.ResultsBucket, s.Accounts.Accounts),
 		State:         c.state(s.State.State, unset),
 		Lease:         c.lease(s.LeaseSeconds),
+		Log:           c.log(s.Logging),
 		Debug:         debugging(string(s.Debug)),
 	}
 	cfg.SlackToken, cfg.SlackChannel = c.slackApp(s.Channels)
@@ -202,6 +204,7 @@ func CheckLimits(a Accounts, l Limits, x Exemptions, i Inventory, d Logging) (Co
 		OtherCredentials:    c.oneOf("SLEUTH_CREDENTIALS", s.Credentials, all, "access-keys") == all,
 		Concurrency:         c.wholeNumber("SLEUTH_CONCURRENCY", s.Concurrency, 1, 256, "calls"),
 		Scope:               c.scope(s.Accounts),
+		Log:                 c.log(s.Logging),
 		Debug:               debugging(string(s.Debug)),
 	}
 	if len(c.problems) > 0 {

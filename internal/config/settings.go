@@ -171,8 +171,11 @@ type Lookups struct {
 	TraceBudget string `setting:"SLEUTH_TRACE_BUDGET" default:"1000/60" placeholder:"CALLS/SECONDS" help:"The most lookups in CloudTrail, and the most seconds for them, in one run or one 'sleuth trace'."`
 }
 
-// Logging says what is logged.
+// Logging says what is logged, and how.
 type Logging struct {
+	LogFormat string `setting:"SLEUTH_LOG_FORMAT" default:"auto" placeholder:"auto|text|json" help:"How to write the log: text is short lines for people, json a JSON object per line. auto is text on a terminal, and json elsewhere."`
+	LogLevel  string `setting:"SLEUTH_LOG_LEVEL" default:"info" placeholder:"debug|info|warn|error" help:"The least severe log lines to write. DEBUG means debug."`
+
 	Debug Switch `setting:"DEBUG" default:"false" help:"Log more, and print the table of keys and the Slack and SNS messages. Any value but 0, f, false, n, no or off switches it on."`
 }
 

@@ -75,6 +75,9 @@ const (
 	Pending                 // it cannot be known yet what became of an earlier attempt
 )
 
+// ErrUndecided says that a call was cut short that may have disabled a key.
+var ErrUndecided = errors.New("the next run finds out whether the key was disabled")
+
 // FinalNotice writes the final notice for a key, from its user and verdict as
 // they were last read.
 type FinalNotice func(audit.User, audit.Verdict) notify.Notice
@@ -119,6 +122,9 @@ func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, v
 
 	if err = e.deactivate(acting, freshUser.Name, keyID); err != nil {
 		err = fmt.Errorf("disable key %s of user %s: %w", keyID, freshUser.Name, err)
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%w; %w", err, ErrUndecided)
+		}
 	}
 	if e.isGone(ctx, freshUser, keyID, err) {
 		return e.resolve(ctx, record, leftover, Gone, err)

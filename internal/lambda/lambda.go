@@ -25,7 +25,7 @@ import (
 // than the process's, so that they are reported and not a crash loop.
 func Serve(ctx context.Context, env []string, stdout, stderr io.Writer) {
 	f := &function{env: env, metrics: stdout, app: &app.App{Out: stdout, Log: stderr, Now: time.Now}}
-	log := f.app.Logger(false)
+	log := f.app.Logger(config.Log{})
 	log.InfoContext(ctx, "the function starts", "version", app.Version())
 	lambda.StartWithOptions(f.onEvent, lambda.WithContext(ctx))
 }
@@ -56,17 +56,17 @@ func (f *function) answer(ctx context.Context, payload json.RawMessage) (any, er
 	defer cancel()
 	e, err := parseEvent(payload)
 	if other, isOther := errors.AsType[*leak.OtherEventError](err); isOther {
-		f.app.Logger(false).InfoContext(ctx, "ignored an event", "because", other.Error())
+		f.app.Logger(config.Log{}).InfoContext(ctx, "ignored an event", "because", other.Error())
 		return &ignored{other.Error()}, nil
 	}
 	if err != nil {
 		return nil, badEventError{err}
 	}
-	f.app.WarnOfLookAlikes(ctx, f.env)
 	settings, err := config.FromEnvironment(config.LookupIn(f.env))
 	if err != nil {
 		return nil, err
 	}
+	f.app.WarnOfLookAlikes(ctx, config.LogOf(settings.Logging), f.env)
 	cfg, err := config.UnknownVariables(f.env).With(config.Check(settings, config.StateChoice{Kind: config.StateNone}))
 	if err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func (f *function) measure(ctx context.Context, cfg config.Config, runs ...sleut
 			continue // its zeros would stand beside the figures of the run that did the work
 		}
 		if err := metrics.Write(f.metrics, summary); err != nil {
-			f.app.Logger(cfg.Debug).WarnContext(ctx, "the metrics are lost", "error", err.Error())
+			f.app.Logger(cfg.Log).WarnContext(ctx, "the metrics are lost", "error", err.Error())
 		}
 	}
 }

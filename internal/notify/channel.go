@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 )
 
@@ -151,7 +152,14 @@ func Delivers(c Channel) bool {
 	return !ok || !p.PrintOnly()
 }
 
-// Preview is a channel that prints its messages instead of sending them.
+// Readable is a channel whose messages are not text as they are sent.
+type Readable interface {
+	// Read returns what people see of a message.
+	Read(Message) string
+}
+
+// Preview is a channel that prints its messages, as people see them, instead of
+// sending them.
 type Preview struct {
 	Channel
 	Out io.Writer
@@ -166,6 +174,11 @@ func (p Preview) Send(_ context.Context, m Message) error {
 	if m.To != "" {
 		to = " to " + m.To
 	}
-	_, err := fmt.Fprintf(p.Out, "%s message%s: %s\n%s\n", p.Name(), to, m.Subject, m.Body)
+	body := m.Body
+	if r, ok := p.Channel.(Readable); ok {
+		body = r.Read(m)
+	}
+	heading := strings.TrimSpace(fmt.Sprintf("%s message%s: %s", p.Name(), to, m.Subject))
+	_, err := fmt.Fprintf(p.Out, "%s\n%s\n\n", heading, strings.TrimSpace(body))
 	return err
 }

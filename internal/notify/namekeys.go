@@ -13,7 +13,7 @@ func ShowKeyIDs(notices []Notice) string {
 	if len(notices) == 0 {
 		return "this run's announcement"
 	}
-	const most = 20
+	const most = 5
 	sorted := slices.SortedFunc(slices.Values(notices), func(a, b Notice) int {
 		return cmp.Or(cmp.Compare(a.Account.ID, b.Account.ID), cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})

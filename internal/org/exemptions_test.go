@@ -86,7 +86,7 @@ func TestADigestThatFailsNamesEveryKeyInTheLog(t *testing.T) {
 	d := w.digest()
 	d.Log = slog.New(slog.NewTextHandler(&log, nil))
 	sent := d.Send(t.Context(), w.runAll())
-	if len(sent.Problems) != 1 || !strings.Contains(sent.Problems[0].Text, " in account 100000000001, and 10 more") {
+	if len(sent.Problems) != 1 || !strings.Contains(sent.Problems[0].Text, " in account 100000000001, and 25 more") {
 		t.Errorf("problems: %+v", sent.Problems)
 	}
 	if got := strings.Count(log.String(), "a notice was not delivered"); got != keys {

@@ -79,7 +79,7 @@ func (s *Summary) Add(one run.Summary) {
 	t.Add(one.Counts)
 	t.APICalls += one.APICalls
 	t.Throttles += one.Throttles
-	one.Rows = nil
+	one.Rows, one.DisabledRows = nil, nil
 	s.Accounts = append(s.Accounts, one)
 }
 
@@ -162,9 +162,22 @@ func (s *Summary) Err() error {
 	return fmt.Errorf("%w: %d of %s; %s", errIncomplete, s.Totals.AccountsFailed, text.Count(s.Totals.Accounts, "account"), strings.Join(texts, "; "))
 }
 
-// String is the summary for people: a row for each account, then the totals.
+// failures are all problems, those of no single account first.
+func (s Summary) failures() []report.Failure {
+	failures := report.FailuresOf("", s.Problems)
+	for _, one := range s.Accounts {
+		failures = append(failures, report.FailuresOf(one.Account.ID, one.Problems)...)
+	}
+	return failures
+}
+
+// String is the summary for people: what failed, a row for each account, then
+// the totals.
 func (s Summary) String() string {
 	var b strings.Builder
+	if failed := report.Failures(s.failures()); failed != "" {
+		b.WriteString(failed + "\n")
+	}
 	rows := make([][]string, len(s.Accounts))
 	for i, one := range s.Accounts {
 		rows[i] = cells(one)
@@ -200,14 +213,6 @@ func (s Summary) String() string {
 	b.WriteString("\n")
 	if slices.ContainsFunc(s.Accounts, func(one run.Summary) bool { return one.Silent }) {
 		b.WriteString(run.SilentLine)
-	}
-	for _, problem := range s.Problems {
-		fmt.Fprintf(&b, "failed: %s\n", problem.Text)
-	}
-	for _, one := range s.Accounts {
-		for _, problem := range one.Problems {
-			fmt.Fprintf(&b, "failed: %s: %s\n", one.Account.ID, problem.Text)
-		}
 	}
 	return b.String()
 }

@@ -249,8 +249,18 @@ func (d *delivery) count(ctx context.Context, channel notify.Channel, outcome no
 			d.Log.ErrorContext(ctx, "a notice was not delivered", "channel", outcome.Channel,
 				"account", n.Account.ID, "user", n.User, "key", n.KeyID, "notice", string(n.Kind))
 		}
-		d.problem("", "", fmt.Errorf("notify on %s about %s: %w", outcome.Channel, notify.ShowKeyIDs(failure.Notices), failure.Err))
+		d.problem("", "", notDelivered(outcome.Channel, failure))
 	}
+}
+
+// notDelivered says why a message was not delivered, and then about which keys
+// it was, if those are several.
+func notDelivered(channel string, failure notify.Failure) error {
+	keys := notify.ShowKeyIDs(failure.Notices)
+	if n := len(failure.Notices); n > 1 {
+		return fmt.Errorf("notify on %s about %d keys: %w (%s)", channel, n, failure.Err, keys)
+	}
+	return fmt.Errorf("notify on %s about %s: %w", channel, keys, failure.Err)
 }
 
 func (d *delivery) problem(user, keyID string, err error) {

@@ -119,6 +119,12 @@ func writeAuditTable(w io.Writer, rows []Row, screen Screen) ([]column, error) {
 	return shown, err
 }
 
+// WriteKeys writes keys as an audit's table shows them.
+func WriteKeys(w io.Writer, rows []Row, screen Screen) error {
+	_, err := writeAuditTable(w, rows, screen)
+	return err
+}
+
 // column is one of the table's columns on a screen.
 type column struct {
 	index int // in auditColumns

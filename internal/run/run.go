@@ -69,8 +69,10 @@ type Runner struct {
 	Afterwards func(func(context.Context) error)
 	// Ticker says when to renew the lease; nil is time.NewTicker.
 	Ticker ledger.Ticker
-	// Progress is called after each user read; may be nil.
+	// Progress is called after each user read, and Stage as something else than
+	// reading begins, and with "" as reading does; both may be nil.
 	Progress func(users int)
+	Stage    func(what string)
 }
 
 // Run makes the pass. The summary is whole even where the error is not nil;
@@ -236,6 +238,7 @@ func (p *pass) settleIntent(ctx context.Context, record *ledger.Record) {
 }
 
 func (p *pass) read(ctx context.Context) {
+	p.stage("")
 	reading, cancel := p.Budget.Context(ctx, budget.Read, p.Now())
 	defer cancel()
 	p.reader.MayStart = func() bool { return p.Budget.MayBegin(budget.Read, p.Now()) }
@@ -408,6 +411,9 @@ func (p *pass) enforce(ctx context.Context) {
 		}
 		byUser[s.user.Name] = append(byUser[s.user.Name], s)
 	}
+	if len(users) > 0 {
+		p.stage("disabling keys of " + text.Count(len(users), "user"))
+	}
 	disabling, cancel := p.Budget.Context(ctx, budget.Disable, p.Now())
 	defer cancel()
 	var group errgroup.Group
@@ -421,6 +427,12 @@ func (p *pass) enforce(ctx context.Context) {
 		})
 	}
 	_ = group.Wait() // failures are problems of the pass, not errors
+}
+
+func (p *pass) stage(what string) {
+	if p.Stage != nil {
+		p.Stage(what)
+	}
 }
 
 func (p *pass) disable(ctx context.Context, s *step) {
@@ -440,6 +452,9 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if errors.Is(err, enforce.ErrUndecided) {
+		p.summary.Undecided++
+	}
 	switch outcome {
 	case enforce.Disabled:
 		p.Log.InfoContext(ctx, "disabled a key", "user", record.User(), "key", s.key.ID, "because", record.Disabled().Reason.String(),
@@ -447,6 +462,7 @@ func (p *pass) disable(ctx context.Context, s *step) {
 		p.addFinal(ctx, record)
 		p.summary.Disabled++
 		p.summary.DisabledKeys = append(p.summary.DisabledKeys, account.KeyRef{User: record.User(), KeyID: s.key.ID})
+		p.summary.DisabledRows = append(p.summary.DisabledRows, report.RowOf(s.user, s.key, s.verdict))
 	case enforce.Changed:
 		p.Log.InfoContext(ctx, "a key is no longer due, and was left alone", "user", s.user.Name, "key", s.key.ID)
 		p.summary.Changed++

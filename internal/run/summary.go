@@ -53,6 +53,11 @@ type Summary struct {
 
 	// Rows is kept only where the table is wanted.
 	Rows []report.Row `json:"-"`
+	// DisabledRows are the keys that were disabled, or in a dry run would have been.
+	DisabledRows []report.Row `json:"-"`
+	// Undecided counts the keys whose disabling was cut short: the next run finds
+	// out whether they were disabled.
+	Undecided int `json:"-"`
 	// KeyStatuses is kept only where findings are.
 	KeyStatuses *KeyStatuses `json:"-"`
 }
@@ -73,6 +78,9 @@ func (s *Summary) sort() {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	slices.SortFunc(s.Rows, func(a, b report.Row) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+	})
+	slices.SortFunc(s.DisabledRows, func(a, b report.Row) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	s.Failed = len(s.Problems)
@@ -113,15 +121,15 @@ func (s Summary) firstProblems() string {
 	return strings.Join(texts, "; ")
 }
 
-// String is the summary for people, a few short lines.
+// String is the summary for people, a few short lines; what failed comes first.
 func (s Summary) String() string {
 	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s", s.Account, report.Failures(report.FailuresOf("", s.Problems)))
 	if s.Skipped != "" {
-		fmt.Fprintf(&b, "%s\n%s\n", s.Account, s.Skipped)
-		s.writeProblems(&b)
+		b.WriteString(s.Skipped + "\n")
 		return b.String()
 	}
-	fmt.Fprintf(&b, "%s\n%s\n", s.Account, s.Tally)
+	fmt.Fprintf(&b, "%s\n", s.Tally)
 	would := ""
 	if s.DryRun {
 		would = "would be "
@@ -139,12 +147,5 @@ func (s Summary) String() string {
 	if s.Silent {
 		b.WriteString(SilentLine)
 	}
-	s.writeProblems(&b)
 	return b.String()
-}
-
-func (s Summary) writeProblems(b *strings.Builder) {
-	for _, problem := range s.Problems {
-		fmt.Fprintf(b, "failed: %s\n", problem.Text)
-	}
 }

@@ -63,6 +63,7 @@ func (p *pass) deliver(ctx context.Context, deadline time.Time, warnings []*step
 		item.Notice = p.withUses(item.Notice)
 		items = append(items, item)
 	}
+	p.stage("sending messages")
 	box := outbox.Outbox{Channels: p.Channels, Ledger: p.Store, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
 	result := box.Deliver(ctx, deadline, bulletin, items)
 	p.summary.NoticesSent += result.Notices

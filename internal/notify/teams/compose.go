@@ -161,6 +161,29 @@ func compose(b notify.Batch) []notify.Message {
 	return messages
 }
 
+// Read implements notify.Readable: the texts of a card, a line each.
+func (c *Workflow) Read(m notify.Message) string {
+	var read message
+	if err := json.Unmarshal([]byte(m.Body), &read); err != nil {
+		return m.Body
+	}
+	var lines strings.Builder
+	for _, a := range read.Attachments {
+		for _, raw := range a.Content.Body {
+			var element struct {
+				Text    string    `json:"text"`
+				Inlines []textRun `json:"inlines"`
+			}
+			_ = json.Unmarshal(raw, &element) // what is not text is not shown
+			for _, run := range element.Inlines {
+				element.Text += run.Text
+			}
+			lines.WriteString(element.Text + "\n")
+		}
+	}
+	return lines.String()
+}
+
 func messageOf(elements []json.RawMessage) message {
 	content := card{
 		Schema: "http://adaptivecards.io/schemas/adaptive-card.json", Type: "AdaptiveCard", Version: "1.4", Body: elements,

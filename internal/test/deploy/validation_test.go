@@ -99,6 +99,8 @@ var refusals = []refusal{
 		variables: map[string]string{"inactivity_age": "30", "inactivity_warning_age": "30"},
 		message:   "inactivity_warning_age must be lower than inactivity_age.",
 	},
+	one("log_format", "yaml", "log_format must be auto, text or json."),
+	one("log_level", "trace", "log_level must be debug, info, warn or error."),
 	one("notify_mode", "both", "notify_mode must be account or digest."),
 	one("notify_mode", "digest", "notify_mode = \"digest\" needs accounts: a digest is of several accounts."),
 	{variables: map[string]string{"accounts": `["acme"]`, "member_role": "sleuth-member"}, message: "accounts must be [\"organization\"], or ids of 12 digits."},
