@@ -44,6 +44,9 @@ type commands struct {
 	Completion completionCommand `cmd:"" help:"Print a script that completes the command line in bash, zsh or fish."`
 	Man        manCommand        `cmd:"" help:"Print the manual page."`
 	Version    versionCommand    `cmd:"" help:"Show the version."`
+	Help       helpCommand       `cmd:"" help:"Show the help of a command."`
+
+	ShowVersion kong.VersionFlag `name:"version" hidden:"" help:"Show the version."`
 }
 
 const description = `Sleuth keeps the access keys of an AWS account within policy.
@@ -131,6 +134,8 @@ func (a *console) parse(args []string) (command *kong.Context, exited int, err e
 		kong.Name("sleuth"),
 		kong.Description(description),
 		kong.Writers(a.data, a.stderr),
+		kong.Help(writeHelp),
+		kong.Vars{"version": versionLine()},
 		kong.Exit(func(status int) { exited = status }),
 		kong.Resolvers(config.Resolver(a.lookup)),
 		kong.ValueFormatter(config.HelpWithVariable),
@@ -143,16 +148,13 @@ func (a *console) parse(args []string) (command *kong.Context, exited int, err e
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	command, err = parser.Parse(args)
+	command, err = parser.Parse(withHyphenatedOrders(args))
 	return command, exited, err
 }
 
 func (a *console) usage(err error) int {
-	command := "sleuth"
-	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context.Selected() != nil {
-		command = parse.Context.Selected().FullPath()
-	}
-	fmt.Fprintf(a.stderr, "sleuth: %v\nsee '%s --help'\n", err, command)
+	command := commandOf(err)
+	fmt.Fprintf(a.stderr, "sleuth: %s\nsee '%s --help'\n", inOurWords(command, err.Error()), command)
 	return exitUsage
 }
 

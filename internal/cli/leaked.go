@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/leak"
@@ -15,6 +16,7 @@ type leakedCommand struct {
 	Keys    []string `arg:"" name:"key" help:"Ids of the keys that were found in public."`
 	Account string   `placeholder:"ID" help:"The keys' account. Required if SLEUTH_ACCOUNTS is set."`
 	Output  string   `short:"o" default:"table" enum:"table,json" help:"How to show the answer: ${enum}."`
+	Disable *bool    `negatable:"" help:"Disable the keys whatever SLEUTH_LEAK_RESPONSE says; --no-disable only notifies. Default: ask, unless SLEUTH_LEAK_RESPONSE=disable."`
 	config.Settings
 	DryRun bool `help:"Write nothing and send nothing; show what would be."`
 }
@@ -34,7 +36,7 @@ func (c *leakedCommand) Run(a *console) error {
 		}
 	}
 	a.app().WarnOfLookAlikes(a.ctx, config.LogOf(c.Logging), a.env)
-	cfg, err := config.UnknownVariables(a.env).With(config.Check(c.Settings, a.stateOnThisMachine()))
+	cfg, err := c.settings(a)
 	switch {
 	case err != nil:
 		return err
@@ -42,6 +44,12 @@ func (c *leakedCommand) Run(a *console) error {
 		return wrong("--account=%q: must be 12 digits", text.OneLine(c.Account))
 	case c.Account == "" && cfg.Scope.Several():
 		return wrong("name the keys' account with --account, as SLEUTH_ACCOUNTS covers several")
+	}
+	if c.asks() && !cfg.LeakDisables && a.confirm(a.ctx, fmt.Sprintf("Disable %s at once, besides notifying the owners?", strings.Join(c.Keys, ", "))) {
+		c.Disable = new(true)
+		if cfg, err = c.settings(a); err != nil {
+			return err
+		}
 	}
 	answer, err := a.app().RespondToLeak(a.ctx, cfg, event, c.DryRun)
 	if err != nil {
@@ -58,3 +66,19 @@ func (c *leakedCommand) Run(a *console) error {
 	}
 	return a.conclude(answer, answer.Err(), nil)
 }
+
+// settings checks the settings, with what the command line says of disabling.
+func (c *leakedCommand) settings(a *console) (config.Config, error) {
+	settings := c.Settings
+	if c.Disable != nil {
+		settings.LeakResponse = "notify"
+		if *c.Disable {
+			settings.LeakResponse = "disable"
+		}
+	}
+	return config.UnknownVariables(a.env).With(config.Check(settings, a.stateOnThisMachine()))
+}
+
+// asks reports whether to ask if the keys are to be disabled. Nobody reads the
+// question in JSON, and a dry run disables nothing.
+func (c *leakedCommand) asks() bool { return c.Disable == nil && !c.DryRun && c.Output == "table" }

@@ -28,6 +28,7 @@ func writeMan(w io.Writer, root *kong.Node) error {
 	line := func(format string, args ...any) { fmt.Fprintf(&out, format+"\n", args...) }
 
 	line(`.TH SLEUTH 1 "" "sleuth" "User Commands"`)
+	line(".nh\n.ad l") // an option's name must not break at a hyphen of ours or roff's
 	line(".SH NAME\nsleuth \\- keep the access keys of an AWS account within policy")
 	line(".SH SYNOPSIS\n.B sleuth\n.I command\n.RI [ options ]")
 	line(".SH DESCRIPTION")
@@ -41,7 +42,8 @@ func writeMan(w io.Writer, root *kong.Node) error {
 	settings := map[string]*kong.Flag{}
 	for _, command := range leaves(root) {
 		line(".SS %s", roff(usageOf(command)))
-		line("%s", roff(command.Help))
+		g := guideOf(pathOf(command))
+		line("%s\n.PP\n%s", roff(g.when), roff(command.Help))
 		for _, argument := range command.Positional {
 			line(".TP\n.I %s\n%s", roff(argument.Name), roff(argument.Help))
 		}
@@ -59,6 +61,9 @@ func writeMan(w io.Writer, root *kong.Node) error {
 		if len(taken) > 0 {
 			line(".PP\n%s", roff("Settings that it takes: "+strings.Join(taken, ", ")+"."))
 		}
+		for _, e := range g.examples {
+			line(".PP\n%s:\n.PP\n.nf\n.RS\n%s\n.RE\n.fi", roff(e.does), roff(e.line))
+		}
 	}
 	line(".SH SETTINGS")
 	line("%s", roff("Every setting is a flag and an environment variable, which stands after a dollar sign; a flag wins."))
@@ -74,6 +79,7 @@ func writeMan(w io.Writer, root *kong.Node) error {
 	for _, variable := range environmentForPeople() {
 		line(".TP\n.B %s\n%s", variable[0], roff(variable[1]))
 	}
+	line(".SH DOCUMENTATION\n%s", roff(documentation+"README.md"))
 	_, err := io.WriteString(w, out.String())
 	return err
 }
@@ -89,6 +95,7 @@ func exitStatuses() []exitStatus {
 		{exitIncomplete, "Something could not be read, done or sent; what, was said."},
 		{exitUsage, "Settings or usage are wrong; nothing was done."},
 		{exitFailOn, "A key has a state that --fail-on names."},
+		{exitInterrupted, "It was interrupted; what it had done was said."},
 	}
 }
 

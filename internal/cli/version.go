@@ -11,6 +11,11 @@ type versionCommand struct{}
 
 // Run implements the command.
 func (versionCommand) Run(a *console) error {
-	_, err := fmt.Fprintf(a.stdout, "sleuth %s (%s, %s/%s)\n", app.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	_, err := fmt.Fprintln(a.stdout, versionLine())
 	return err
+}
+
+// versionLine says which version this is, and what it was built with.
+func versionLine() string {
+	return fmt.Sprintf("sleuth %s (%s, %s/%s)", app.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
