@@ -26,7 +26,7 @@ type auditCommand struct {
 	Output   string   `short:"o" default:"table" enum:"table,html,markdown,json,csv,ocsf,sarif" help:"How to show the keys: ${enum}. html is one file that needs nothing else; ocsf and sarif are findings, for security tools and code-scanning pages."`
 	Wide     bool     `short:"w" help:"With the output table: also show what each key was last used with, its description and its page in the IAM console."`
 	User     []string `sep:"none" placeholder:"NAME|GLOB" help:"Show only keys of these users. May be given several times."`
-	State    []string `sep:"none" placeholder:"STATE,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Show only keys in these states: good, stagnant, old, stagnant_expire, expire, disabled."`
+	Status   []string `sep:"none" placeholder:"STATE,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Show only keys in these states: good, stagnant, old, stagnant_expire, expire, disabled."`
 	DaysLeft string   `placeholder:"N" help:"Show only keys that reach a limit within this many days, and those that have."`
 	Sort     string   `placeholder:"ORDER" complete:"user,age,last-used,days-left,state,-user,-age,-last-used,-days-left,-state" help:"Sort by user, age, last-used, days-left or state; --sort=-age for the reverse. Default: user; in html and markdown, days-left."`
 	AsOf     string   `placeholder:"DATE|+Nd" help:"Forecast: judge the keys as of a day to come, such as 2027-01-15 or +30d, if none is used or rotated meanwhile."`
@@ -67,9 +67,35 @@ func (c *auditCommand) Run(a *console) error {
 	if err := p.conclude(all); err != nil {
 		return err
 	}
+	if asked := c.asked(); asked != "" && p.matches == 0 {
+		return c.noMatch(a, asked)
+	}
 	if p.hasState {
 		return &statusError{exitFailOn, fmt.Errorf("some keys are in a state that --fail-on names (%s); the report shows which", c.FailOn)}
 	}
+	return nil
+}
+
+// asked is which keys the command line asks for, by user or state.
+func (c *auditCommand) asked() string {
+	var asked []string
+	for _, glob := range c.User {
+		asked = append(asked, "--user="+glob)
+	}
+	for _, states := range c.Status {
+		asked = append(asked, "--status="+states)
+	}
+	return strings.Join(asked, " ")
+}
+
+// noMatch says that there is no such key, which with --fail-on is an error: what
+// was to be watched may be misspelt.
+func (c *auditCommand) noMatch(a *console, asked string) error {
+	err := fmt.Errorf("no key matches %s", text.OneLine(asked))
+	if c.FailOn != "" {
+		return &statusError{exitIncomplete, fmt.Errorf("%w, so that --fail-on has nothing to look at; check the spelling", err)}
+	}
+	fmt.Fprintln(a.stderr, err)
 	return nil
 }
 
@@ -86,8 +112,8 @@ func (c *auditCommand) view(now time.Time) (view, error) {
 	for _, glob := range c.User {
 		wrong("user", report.CheckUserGlob(glob))
 	}
-	shown.filter.States, err = parseStates(c.State...)
-	wrong("state", err)
+	shown.filter.States, err = parseStates(c.Status...)
+	wrong("status", err)
 	shown.failOn, err = parseStates(c.FailOn)
 	wrong("fail-on", err)
 	if c.DaysLeft != "" {

@@ -17,6 +17,7 @@ type auditPrinter struct {
 	multiAccount bool
 	bar          *progress
 	hasState     bool // some key has a state that --fail-on names
+	matches      int  // keys and other credentials that are shown
 	failed       error
 }
 
@@ -26,6 +27,7 @@ func (p *auditPrinter) add(found report.Report) report.Report {
 	found = found.Only(p.filter)
 	found.SortBy(p.order)
 	p.hasState = p.hasState || found.HasState(p.failOn)
+	p.matches += len(found.Rows) + len(found.Credentials)
 	if p.multiAccount && p.streams() {
 		p.bar.clear()
 		fmt.Fprintln(p.stdout, found.Account)

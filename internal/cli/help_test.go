@@ -46,3 +46,23 @@ func TestEveryCommandHasAGuide(t *testing.T) {
 		}
 	}
 }
+
+// TestAFlagMeansTheSameInEveryCommand: one word, one meaning.
+func TestAFlagMeansTheSameInEveryCommand(t *testing.T) {
+	t.Parallel()
+	parser, err := kong.New(&commands{}, kong.Vars{"version": ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type meaning struct{ setting, takes string }
+	meant, in := map[string]meaning{}, map[string]string{}
+	for _, command := range leaves(parser.Model.Node) {
+		for _, flag := range command.Flags {
+			here := meaning{flag.Tag.Get("setting"), flag.PlaceHolder}
+			if before, known := meant[flag.Name]; known && before != here {
+				t.Errorf("--%s is %q of %s, and %q of %s", flag.Name, before, in[flag.Name], here, pathOf(command))
+			}
+			meant[flag.Name], in[flag.Name] = here, pathOf(command)
+		}
+	}
+}

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	colour "github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
@@ -44,9 +46,59 @@ func (c *stateListCommand) Run(a *console) error {
 	if c.Output == "json" {
 		err = report.WriteJSON(a.data, append([]ledger.Record{}, records...))
 	} else {
-		err = report.WriteColumns(a.stdout, stateColumns, stateCells(records))
+		err = a.showRecords(stateCells(records))
 	}
 	return errors.Join(err, loadErr)
+}
+
+// showRecords shows records as a table. On a terminal, columns without a value
+// are left out, and where the rest does not fit, a record takes several lines.
+func (a *console) showRecords(rows [][]string) error {
+	header := stateColumns
+	if a.terminal.stdout && len(rows) > 0 {
+		header, rows = withoutEmpty(header, rows)
+	}
+	var table strings.Builder
+	if err := report.WriteColumns(&table, header, rows); err != nil {
+		return err
+	}
+	if a.terminal.stdout && a.terminal.width > 0 && colour.LongestLineLen(table.String()) > a.terminal.width {
+		return writeInBlocks(a.stdout, header, rows)
+	}
+	_, err := io.WriteString(a.stdout, table.String())
+	return err
+}
+
+// withoutEmpty leaves out the columns in which no row has a value.
+func withoutEmpty(header []string, rows [][]string) (kept []string, cells [][]string) {
+	cells = make([][]string, len(rows))
+	for i, name := range header {
+		if !slices.ContainsFunc(rows, func(row []string) bool { return row[i] != "" }) {
+			continue
+		}
+		kept = append(kept, name)
+		for j, row := range rows {
+			cells[j] = append(cells[j], row[i])
+		}
+	}
+	return kept, cells
+}
+
+// writeInBlocks writes each row as a block: the first three values in a line, and
+// the others below it under their names.
+func writeInBlocks(w io.Writer, header []string, rows [][]string) error {
+	const ids = 3
+	var out strings.Builder
+	for _, row := range rows {
+		out.WriteString(strings.Join(row[:ids], "  ") + "\n")
+		for i, value := range row[ids:] {
+			if value != "" {
+				fmt.Fprintf(&out, "  %s: %s\n", header[ids+i], value)
+			}
+		}
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
 var stateColumns = []string{"Account", "UserName", "Key ID", "Warned", "Leaked", "Disabled", "Reason", "Run", "Acknowledged By", "Pending"}

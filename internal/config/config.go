@@ -131,6 +131,17 @@ const (
 	securityHub = "securityhub"
 )
 
+// String is the choice as SLEUTH_STATE names it.
+func (s StateChoice) String() string {
+	switch s.Kind {
+	case StateFile:
+		return "file:" + s.Name
+	case StateDynamoDB:
+		return "dynamodb:" + s.Name
+	}
+	return "none"
+}
+
 // Check checks every setting, and returns all Problems at once. If SLEUTH_STATE
 // is not set, state is kept where unset says.
 func Check(s Settings, unset StateChoice) (Config, error) {

@@ -14,7 +14,9 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
-// Settings is every setting as text, before it is checked. Empty is unset.
+// Settings is every setting as text, before it is checked. Empty is unset; the
+// tag unset says what then holds if that is not a default: words for people, or
+// =VARIABLE for the value of another setting.
 type Settings struct {
 	Limits        `group:"limits"`
 	Exemptions    `group:"exemptions"`
@@ -39,13 +41,13 @@ type Settings struct {
 type Limits struct {
 	ExpirationAge        string `setting:"EXPIRATION_AGE" default:"90" placeholder:"DAYS" help:"Age since creation at which a key is disabled."`
 	WarningAge           string `setting:"WARNING_AGE" default:"80" placeholder:"DAYS" help:"Age since creation from which the owner is warned. Must be lower than EXPIRATION_AGE."`
-	InactivityAge        string `setting:"INACTIVITY_AGE" placeholder:"DAYS" help:"Age since last use at which a key is disabled. At most EXPIRATION_AGE, which is also its default. Requires INACTIVITY_WARNING_AGE."`
-	InactivityWarningAge string `setting:"INACTIVITY_WARNING_AGE" placeholder:"DAYS" help:"Age since last use from which the owner is warned. Must be lower than INACTIVITY_AGE. Default: WARNING_AGE if INACTIVITY_AGE is not set."`
+	InactivityAge        string `setting:"INACTIVITY_AGE" unset:"=EXPIRATION_AGE" placeholder:"DAYS" help:"Age since last use at which a key is disabled. At most EXPIRATION_AGE, which is also its default. Requires INACTIVITY_WARNING_AGE."`
+	InactivityWarningAge string `setting:"INACTIVITY_WARNING_AGE" unset:"=WARNING_AGE" placeholder:"DAYS" help:"Age since last use from which the owner is warned. Must be lower than INACTIVITY_AGE. Default: WARNING_AGE if INACTIVITY_AGE is not set."`
 }
 
 // Exemptions are the rules for KeyAutoExpire tags.
 type Exemptions struct {
-	MaxExemptionDays       string `setting:"SLEUTH_MAX_EXEMPTION_DAYS" placeholder:"DAYS" help:"Ignore exemptions without an end date, and those that end more than this many days from now. Default: no limit. If keys are disabled, requires SLEUTH_STATE."`
+	MaxExemptionDays       string `setting:"SLEUTH_MAX_EXEMPTION_DAYS" unset:"no limit" placeholder:"DAYS" help:"Ignore exemptions without an end date, and those that end more than this many days from now. Default: no limit. If keys are disabled, requires SLEUTH_STATE."`
 	RequireExemptionReason Switch `setting:"SLEUTH_REQUIRE_EXEMPTION_REASON" default:"false" help:"Ignore exemptions without a KeyAutoExpireReason tag. If keys are disabled, requires SLEUTH_STATE."`
 }
 
@@ -61,32 +63,32 @@ type Leaks struct {
 type Enforce struct {
 	EnableAutoExpire Switch `setting:"ENABLE_AUTO_EXPIRE" default:"false" help:"Disable keys past a limit. Only exactly 'true' switches this on; otherwise owners are notified and no key is disabled."`
 	AllowSilent      Switch `setting:"SLEUTH_ALLOW_SILENT" default:"false" help:"Allow disabling keys although no channel is configured, so that nobody is notified. Without it such settings are refused."`
-	MaxDisable       string `setting:"SLEUTH_MAX_DISABLE" placeholder:"N|N%" help:"The most keys that one run may disable, as a number or as a share of the Active keys. A run that would exceed it disables none, reports that to the channels, and fails. Default: no limit."`
+	MaxDisable       string `setting:"SLEUTH_MAX_DISABLE" unset:"no limit" placeholder:"N|N%" help:"The most keys that one run may disable, as a number or as a share of the Active keys. A run that would exceed it disables none, reports that to the channels, and fails. Default: no limit."`
 	MinNoticeDays    string `setting:"SLEUTH_MIN_NOTICE_DAYS" default:"0" placeholder:"DAYS" help:"Disable a key, however old, only if its owner's first warning was delivered at least this many days ago. Requires SLEUTH_STATE."`
 }
 
 // Reminder says how often owners are warned.
 type Reminder struct {
-	RemindAt string `setting:"SLEUTH_REMIND_AT" placeholder:"DAYS,..." help:"Warn only as a key passes each of these numbers of days left, such as 30,14,7,3,1. Default: warn on every run. Requires SLEUTH_STATE."`
+	RemindAt string `setting:"SLEUTH_REMIND_AT" unset:"every run" placeholder:"DAYS,..." help:"Warn only as a key passes each of these numbers of days left, such as 30,14,7,3,1. Default: warn on every run. Requires SLEUTH_STATE."`
 }
 
 // Wording is the administrator's own words in the messages.
 type Wording struct {
 	ExpireTitle   string `name:"expire-notification-title" setting:"EXPIRE_NOTIFICATION_TITLE" default:"AWS IAM Key Expiration Report" placeholder:"TEXT" help:"Title above the keys that expire due to creation age."`
-	ExpireText    string `name:"expire-notification-text" setting:"EXPIRE_NOTIFICATION_TEXT" placeholder:"TEXT" help:"Instructions on how to rotate a key."`
+	ExpireText    string `name:"expire-notification-text" setting:"EXPIRE_NOTIFICATION_TEXT" unset:"built-in text" placeholder:"TEXT" help:"Instructions on how to rotate a key."`
 	InactiveTitle string `name:"inactive-notification-title" setting:"INACTIVE_NOTIFICATION_TITLE" default:"AWS IAM Key Inactivity Report" placeholder:"TEXT" help:"Title above the keys that expire due to inactivity."`
-	InactiveText  string `name:"inactive-notification-text" setting:"INACTIVE_NOTIFICATION_TEXT" placeholder:"TEXT" help:"Instructions on how to use a key so that it does not expire."`
+	InactiveText  string `name:"inactive-notification-text" setting:"INACTIVE_NOTIFICATION_TEXT" unset:"built-in text" placeholder:"TEXT" help:"Instructions on how to use a key so that it does not expire."`
 	LeakTitle     string `name:"leak-notification-title" setting:"SLEUTH_LEAK_NOTIFICATION_TITLE" default:"AWS IAM Key Leak" placeholder:"TEXT" help:"Title above the keys that were found in public."`
-	LeakText      string `name:"leak-notification-text" setting:"SLEUTH_LEAK_NOTIFICATION_TEXT" placeholder:"TEXT" help:"Instructions on what to do about a key that was found in public. Default: a built-in text."`
+	LeakText      string `name:"leak-notification-text" setting:"SLEUTH_LEAK_NOTIFICATION_TEXT" unset:"built-in text" placeholder:"TEXT" help:"Instructions on what to do about a key that was found in public. Default: a built-in text."`
 }
 
 // Templates are Go templates that replace the built-in texts of messages.
 // docs/messages.md lists the fields of each.
 type Templates struct {
-	LineTemplate     string `setting:"SLEUTH_LINE_TEMPLATE" placeholder:"TEMPLATE" help:"Go template of the line about one key in a list. Default: aws-iam-sleuth's sentence, and one more with the key's id, account, date and last use; original is the sentence alone."`
-	ListTemplate     string `setting:"SLEUTH_LIST_TEMPLATE" placeholder:"TEMPLATE" help:"Go template of the text above a list of keys."`
-	PersonalTemplate string `setting:"SLEUTH_PERSONAL_TEMPLATE" placeholder:"TEMPLATE" help:"Go template of the message to one person about their own keys, in Slack or by mail."`
-	SubjectTemplate  string `setting:"SLEUTH_SUBJECT_TEMPLATE" placeholder:"TEMPLATE" help:"Go template of the subject of a mail to one person."`
+	LineTemplate     string `setting:"SLEUTH_LINE_TEMPLATE" unset:"built-in text" placeholder:"TEMPLATE" help:"Go template of the line about one key in a list. Default: aws-iam-sleuth's sentence, and one more with the key's id, account, date and last use; original is the sentence alone."`
+	ListTemplate     string `setting:"SLEUTH_LIST_TEMPLATE" unset:"built-in text" placeholder:"TEMPLATE" help:"Go template of the text above a list of keys."`
+	PersonalTemplate string `setting:"SLEUTH_PERSONAL_TEMPLATE" unset:"built-in text" placeholder:"TEMPLATE" help:"Go template of the message to one person about their own keys, in Slack or by mail."`
+	SubjectTemplate  string `setting:"SLEUTH_SUBJECT_TEMPLATE" unset:"built-in text" placeholder:"TEMPLATE" help:"Go template of the subject of a mail to one person."`
 }
 
 // Channels says where notices are sent.
@@ -135,7 +137,7 @@ type Inventory struct {
 
 // Accounts says which accounts are covered, and how their roles are assumed.
 type Accounts struct {
-	Accounts           string `setting:"SLEUTH_ACCOUNTS" placeholder:"organization|ID,..." help:"Accounts to cover: 'organization' for every active account of the organization, or a list of ids. Default: only the account of the credentials."`
+	Accounts           string `setting:"SLEUTH_ACCOUNTS" unset:"the credentials' own" placeholder:"organization|ID,..." help:"Accounts to cover: 'organization' for every active account of the organization, or a list of ids. Default: only the account of the credentials."`
 	OUs                string `name:"ous" setting:"SLEUTH_OUS" placeholder:"OU,..." help:"With SLEUTH_ACCOUNTS=organization: cover only the accounts in these organizational units, and in those nested in them."`
 	ExcludeAccounts    string `setting:"SLEUTH_EXCLUDE_ACCOUNTS" placeholder:"ID,..." help:"Accounts of the organization to leave out."`
 	MemberRole         string `setting:"SLEUTH_MEMBER_ROLE" placeholder:"NAME" help:"Role to assume in each account. Required with SLEUTH_ACCOUNTS. The account of the credentials needs none."`
@@ -218,6 +220,16 @@ func (s *Switch) Decode(ctx *kong.DecodeContext) error {
 
 // SecretText is the text of a setting that must never be printed.
 type SecretText struct{ secret.Value }
+
+// Shown is the text as it may be printed: where the secret is kept, or that
+// messages are printed, and otherwise no more than that there is one.
+func (s SecretText) Shown() string {
+	text := strings.TrimSpace(s.Reveal())
+	if _, isReference, err := parseReference(text); (isReference && err == nil) || text == SlackTest {
+		return text
+	}
+	return s.String()
+}
 
 // Decode reads a flag's value.
 func (s *SecretText) Decode(ctx *kong.DecodeContext) error {

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -41,6 +42,34 @@ func WriteTable(w io.Writer, rows []Row) error {
 func WriteColumns(w io.Writer, header []string, rows [][]string) error {
 	_, err := io.WriteString(w, inColumns(header, rows, nil))
 	return err
+}
+
+// WriteFitting writes a table as WriteColumns does, with the cells of one column
+// cut if the table is wider than the screen.
+func WriteFitting(w io.Writer, screen Screen, cut int, header []string, rows [][]string) error {
+	if screen.Width > 0 {
+		room := screen.Width - gap*(len(header)-1)
+		for i := range header {
+			if i != cut {
+				room -= widest(i, header, rows)
+			}
+		}
+		rows = slices.Clone(rows)
+		for i, row := range rows {
+			rows[i] = slices.Clone(row)
+			rows[i][cut] = colour.Snip(onOneLine(row[cut]), max(room, narrowest), "…")
+		}
+	}
+	return WriteColumns(w, header, rows)
+}
+
+// widest is the width of a column.
+func widest(column int, header []string, rows [][]string) int {
+	width := colour.StringWidthWithoutEscSequences(header[column])
+	for _, row := range rows {
+		width = max(width, colour.StringWidthWithoutEscSequences(onOneLine(row[column])))
+	}
+	return width
 }
 
 // inColumns lays out a header and rows of cells. Paint, which may be nil,
