@@ -1,16 +1,15 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
+	"github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -33,29 +32,53 @@ type CheckOptions struct {
 	// the tags.
 	SlackAPI  config.SlackAPI
 	SlackHost config.SlackHost
+	// Each is called with each result, in order and one at a time.
+	Each func(CheckResult)
+	// Progress is called as users are read, one call at a time; may be nil.
+	Progress func(Progress)
 	// SlackToken is the app's, which reads them if SlackAPI has no token and
 	// Slack did not reject it.
 	SlackToken config.SecretText
 }
 
-// Check tries, before the first run, what a run will need, and says on Out what
-// works and what does not. Nothing in AWS is changed. It returns how many checks
-// failed.
-func (a *App) Check(ctx context.Context, cfg config.Config, o CheckOptions) (failures int, err error) {
-	k := &checker{App: a, ctx: ctx, out: a.Out}
+// CheckStatus says whether what was tried works.
+type CheckStatus string
+
+// The statuses of a check.
+const (
+	CheckOK     CheckStatus = "ok"
+	CheckNote   CheckStatus = "note" // was not tried, or works with a reservation
+	CheckFailed CheckStatus = "failed"
+)
+
+// CheckResult is what became of one check.
+type CheckResult struct {
+	Status CheckStatus `json:"status"`
+	// Account is the id of the account, if there are several.
+	Account string `json:"account,omitempty"`
+	Check   string `json:"check"`
+	Text    string `json:"text"`
+	// Suggestions are lines to copy, such as commands.
+	Suggestions []string `json:"suggestions,omitempty"`
+}
+
+// Check tries, before the first run, what a run will need. Nothing in AWS is
+// changed. The error says why nothing could be tried.
+func (a *App) Check(ctx context.Context, cfg config.Config, o CheckOptions) error {
+	k := &checker{App: a, ctx: ctx, each: o.Each}
 	k.ok("settings", "they can be used; 'sleuth config' shows them")
 	e, err := a.connectHome(ctx, cfg, "check")
 	if e == nil {
-		return 0, err
+		return err
 	}
 	if err != nil {
 		k.failed("credentials", err)
-		return k.failures, nil
+		return nil
 	}
 	k.ok("credentials", e.home.Account.String())
 	k.alias(e.home.aliasErr)
 	k.permissions(e.home, iampolicy.ForRun(cfg, e.home.place()))
-	lacking := k.accounts(cfg, e)
+	lacking := k.accounts(cfg, e, o.Progress)
 	if !cfg.Policy.AutoExpire {
 		k.note("disabling keys", "ENABLE_AUTO_EXPIRE is not true: people are notified, and no key is disabled")
 	}
@@ -63,12 +86,12 @@ func (a *App) Check(ctx context.Context, cfg config.Config, o CheckOptions) (fai
 	k.state(cfg, e.home)
 	k.notTestable(cfg)
 	k.tags(lacking, o, e.home.aws)
-	return k.failures, nil
+	return nil
 }
 
 // accounts tries every account that the settings cover, as a run enters it. It
 // returns the users who lack a tag.
-func (k *checker) accounts(cfg config.Config, e *accountSet) []untagged {
+func (k *checker) accounts(cfg config.Config, e *accountSet, report func(Progress)) []untagged {
 	members, err := e.members(k.ctx)
 	if err != nil {
 		k.failed("accounts", err)
@@ -78,26 +101,28 @@ func (k *checker) accounts(cfg config.Config, e *accountSet) []untagged {
 		k.ok("accounts", text.Count(len(members.Accounts), "account")+" to cover")
 	}
 	type result struct {
-		said     bytes.Buffer
-		failures int
-		unread   bool
-		lacking  []untagged
+		results []CheckResult
+		unread  bool
+		lacking []untagged
 	}
 	var lacking []untagged
+	read := newProgress(len(members.Accounts), report)
 	org.ForEachAccount(k.ctx, members.Accounts, cfg.Scope.Concurrency,
 		func(ctx context.Context, account string) *result {
 			var r result
-			one := &checker{App: k.App, ctx: ctx, out: &r.said}
+			one := &checker{App: k.App, ctx: ctx, progress: read, each: func(c CheckResult) { r.results = append(r.results, c) }}
 			if !members.HomeOnly {
-				one.prefix = account + ": "
+				one.accountID = account
 			}
 			r.lacking = one.account(cfg, e, account, !members.HomeOnly)
-			r.failures, r.unread = one.failures, one.readFailed
+			r.unread = one.readFailed
 			return &r
 		},
 		func(_ string, r *result) {
-			_, _ = r.said.WriteTo(k.out) // nobody is left to be told
-			k.failures += r.failures
+			read.accountDone()
+			for _, c := range r.results {
+				k.each(c)
+			}
 			k.readFailed = k.readFailed || r.unread
 			lacking = append(lacking, r.lacking...)
 		})
@@ -125,24 +150,23 @@ func (k *checker) account(cfg config.Config, e *accountSet, account string, isMe
 type checker struct {
 	*App
 	ctx                context.Context
-	out                io.Writer
-	prefix             string // stands before what is checked
-	failures           int
-	readFailed         bool // some user could not be read
-	slackTokenRejected bool // Slack rejected the app's token
+	each               func(CheckResult)
+	progress           *progress
+	accountID          string // empty if there is but one account
+	readFailed         bool   // some user could not be read
+	slackTokenRejected bool   // Slack rejected the app's token
 }
 
 func (k *checker) ok(what, text string) {
-	fmt.Fprintf(k.out, "ok    %s%s: %s\n", k.prefix, what, text)
+	k.each(CheckResult{Status: CheckOK, Account: k.accountID, Check: what, Text: text})
 }
 
 func (k *checker) note(what, text string) {
-	fmt.Fprintf(k.out, "note  %s%s: %s\n", k.prefix, what, text)
+	k.each(CheckResult{Status: CheckNote, Account: k.accountID, Check: what, Text: text})
 }
 
 func (k *checker) failed(what string, err error) {
-	k.failures++
-	fmt.Fprintf(k.out, "FAIL  %s%s: %s\n", k.prefix, what, awserr.Message(err))
+	k.each(CheckResult{Status: CheckFailed, Account: k.accountID, Check: what, Text: awserr.Message(err)})
 }
 
 func (k *checker) alias(err error) {
@@ -156,7 +180,7 @@ func (k *checker) alias(err error) {
 func (k *checker) read(m member, cfg config.Config) []untagged {
 	var lacking []untagged
 	var firstErr error
-	users, keys := 0, 0
+	users, keys, unread := 0, 0, 0
 	err := inventory.Reader{
 		IAM: iam.NewFromConfig(m.aws), Concurrency: cfg.Concurrency, Rules: cfg.Rules, Now: k.Now().UTC(), Everything: true,
 	}.Read(k.ctx, func(s inventory.UserKeys) {
@@ -169,15 +193,27 @@ func (k *checker) read(m member, cfg config.Config) []untagged {
 		if firstErr == nil {
 			firstErr = err
 		}
+		if err != nil {
+			unread++
+		}
+		k.progress.userRead(users)
 		if u, ok := untaggedOf(m.Account, s); ok {
 			lacking = append(lacking, u)
 		}
 	})
-	if err := errors.Join(err, firstErr); err != nil {
+	const what = "reading users and keys"
+	switch {
+	case err != nil:
 		k.readFailed = true
-		k.failed("reading users and keys", fmt.Errorf("%w; 'sleuth iam-policy' prints what must be allowed", err))
-	} else {
-		k.ok("reading users and keys", text.Count(users, "user")+", "+text.Count(keys, "key"))
+		k.failed(what, err)
+	case unread > 1:
+		k.readFailed = true
+		k.failed(what, fmt.Errorf("%d of %s were not read, the first: %w", unread, text.Count(users, "user"), firstErr))
+	case unread == 1:
+		k.readFailed = true
+		k.failed(what, firstErr)
+	default:
+		k.ok(what, text.Count(users, "user")+", "+text.Count(keys, "key"))
 	}
 	return lacking
 }
@@ -200,7 +236,11 @@ func (k *checker) securityHub(cfg config.Config, connection aws.Config) {
 	}
 	_, err := securityhub.NewFromConfig(connection).GetFindings(k.ctx, &securityhub.GetFindingsInput{MaxResults: aws.Int32(1)})
 	if err != nil {
-		k.failed("findings", fmt.Errorf("ask Security Hub for findings: %w; turn it on in this account and region, and allow what 'sleuth iam-policy' prints", err))
+		err = fmt.Errorf("ask Security Hub for findings: %w", err)
+		if refusal, ok := errors.AsType[*types.InvalidAccessException](err); ok && refusal != nil {
+			err = fmt.Errorf("%w; turn it on in this account and region", err)
+		}
+		k.failed("findings", err)
 		return
 	}
 	k.ok("findings", "Security Hub is turned on")

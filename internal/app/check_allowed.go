@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/iampolicy"
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
@@ -32,7 +33,7 @@ func (k *checker) permissions(m member, needed iampolicy.Document) {
 			ResourceArns:    examplesOf(statement.Resource),
 		})
 		if err != nil {
-			k.note(what, "whether all is allowed cannot be found out without iam:SimulatePrincipalPolicy; 'sleuth iam-policy' prints what must be")
+			k.note(what, "whether all is allowed was not found out: "+awserr.Message(err))
 			return
 		}
 		asked += len(statement.Action)

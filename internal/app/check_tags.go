@@ -58,25 +58,40 @@ func (k *checker) tags(lacking []untagged, o CheckOptions, home aws.Config) {
 			noName++
 		}
 	}
+	directory, known := k.directory(o, home)
+	var notes []CheckResult
 	if noSlack > 0 {
-		k.note("Slack tags", text.Count(noSlack, "user")+" with an active key can't be mentioned; messages show the plain user name")
+		notes = append(notes, CheckResult{Status: CheckNote, Check: "Slack tags",
+			Text: text.Count(noSlack, "user") + " with an active key can't be mentioned; messages show the plain user name"})
 	}
 	if noName > 0 {
-		k.note("Name tags", text.Count(noName, "user")+" with an active key can't be called by name; messages to them show the user name")
+		notes = append(notes, CheckResult{Status: CheckNote, Check: "Name tags",
+			Text: text.Count(noName, "user") + " with an active key can't be called by name; messages to them show the user name"})
 	}
-	directory, known := k.directory(o, home)
+	last := &notes[len(notes)-1]
+	last.Suggestions = suggestions(lacking, directory, o.Terraform)
+	if !known {
+		last.Suggestions = append(last.Suggestions, "With SLEUTH_SLACK_TOKEN or SLEUTH_SLACK_API_TOKEN the values are suggested; 'sleuth slack-users' lists them.")
+	}
+	for _, note := range notes {
+		k.each(note)
+	}
+}
+
+// suggestions are lines to copy, those of each account below its name if there
+// are several.
+func suggestions(lacking []untagged, directory slackmatch.Index, terraform bool) []string {
 	several := lacking[0].account.ID != lacking[len(lacking)-1].account.ID
 	account := ""
+	var lines []string
 	for _, u := range lacking {
 		if several && u.account.ID != account {
 			account = u.account.ID
-			fmt.Fprintf(k.out, "      %s:\n", u.account)
+			lines = append(lines, u.account.String()+":")
 		}
-		fmt.Fprint(k.out, u.suggestion(directory, o.Terraform))
+		lines = append(lines, strings.Split(strings.TrimSuffix(u.suggestion(directory, terraform), "\n"), "\n")...)
 	}
-	if !known {
-		fmt.Fprintln(k.out, "      With SLEUTH_SLACK_TOKEN or SLEUTH_SLACK_API_TOKEN the values are suggested; 'sleuth slack-users' lists them.")
-	}
+	return lines
 }
 
 // suggestion is what to paste in order to give a user the tags that are
@@ -92,13 +107,13 @@ func (u untagged) suggestion(directory slackmatch.Index, terraform bool) string 
 	}
 	var out strings.Builder
 	if terraform {
-		fmt.Fprintf(&out, "        # into the tags of the aws_iam_user with name = %q\n", u.user.Name)
+		fmt.Fprintf(&out, "  # into the tags of the aws_iam_user with name = %q\n", u.user.Name)
 		for _, tag := range tags {
-			fmt.Fprintf(&out, "        %-5s = %q\n", tag.Key, tag.Value)
+			fmt.Fprintf(&out, "  %-5s = %q\n", tag.Key, tag.Value)
 		}
 		return out.String()
 	}
-	fmt.Fprintf(&out, "        aws iam tag-user --user-name %s --tags", shellWord(u.user.Name))
+	fmt.Fprintf(&out, "  aws iam tag-user --user-name %s --tags", shellWord(u.user.Name))
 	for _, tag := range tags {
 		out.WriteString(" " + shellWord("Key="+tag.Key+",Value="+tag.Value))
 	}

@@ -2,10 +2,12 @@
 package awsclient
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -37,6 +39,9 @@ const (
 // Connect loads credentials, region and endpoint as every AWS tool does.
 // Concurrency is how many calls will be under way at once.
 func Connect(ctx context.Context, concurrency int) (aws.Config, error) {
+	if err := checkPair(os.Getenv); err != nil {
+		return aws.Config{}, err
+	}
 	cfg, err := awsconfig.LoadDefaultConfig(ctx,
 		awsconfig.WithHTTPClient(httpClient(concurrency)),
 		awsconfig.WithRetryer(newRetryer),
@@ -49,6 +54,21 @@ func Connect(ctx context.Context, concurrency int) (aws.Config, error) {
 		return aws.Config{}, fmt.Errorf("load the AWS settings: %w; check AWS_PROFILE, and the files of the AWS CLI", err)
 	}
 	return cfg, nil
+}
+
+// checkPair returns an error if the environment has half a pair of credentials,
+// which the SDK ignores for those of another place. The second names are the
+// SDK's too.
+func checkPair(getenv func(string) string) error {
+	key, secret := cmp.Or(getenv("AWS_ACCESS_KEY_ID"), getenv("AWS_ACCESS_KEY")), cmp.Or(getenv("AWS_SECRET_ACCESS_KEY"), getenv("AWS_SECRET_KEY"))
+	has, lacks := "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
+	switch {
+	case (key == "") == (secret == ""):
+		return nil
+	case key == "":
+		has, lacks = lacks, has
+	}
+	return fmt.Errorf("find AWS credentials: %s is set without %s; set both, or neither", has, lacks)
 }
 
 // ConnectTo speaks to the AWS at one address with the given credentials and no

@@ -3,9 +3,11 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/app"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
@@ -13,27 +15,91 @@ import (
 type checkCommand struct {
 	config.Settings
 	config.SlackAPI `group:"channels"`
+	Output          string `short:"o" default:"table" enum:"table,json" help:"How to show the results: ${enum}."`
 	Send            bool   `help:"Post a test message to every channel."`
-	SendTo          string `placeholder:"ADDRESS|ID" help:"With --send: the recipient of the channels that write to one person at a time, a mail address or a Slack id."`
+	SendTo          string `placeholder:"ADDRESS|ID" help:"With --send: whom the channels that write to one person at a time send theirs, a mail address or a Slack id."`
 	Suggest         string `default:"cli" enum:"cli,terraform" help:"How to suggest the tags that are missing: ${enum}."`
 }
 
 // Run implements the command. Nothing in AWS is changed.
 func (c *checkCommand) Run(a *console) error {
+	r := &checkPrinter{console: a, bar: a.newProgress(), inJSON: c.Output == "json"}
 	for _, l := range config.LookAlikes(a.env) {
-		fmt.Fprintf(a.stdout, "note  %s: set in the environment, and not a setting, so it is ignored; did you mean %s?\n", l.Variable, l.Meant)
+		r.add(app.CheckResult{Status: app.CheckNote, Check: l.Variable,
+			Text: "set in the environment, and not a setting, so it is ignored; did you mean " + l.Meant + "?"})
 	}
 	cfg, err := config.UnknownVariables(a.env).With(config.Check(c.Settings, a.stateOnThisMachine()))
 	if err := errors.Join(err, c.addressee()); err != nil {
 		return &statusError{exitUsage, err}
 	}
-	failures, err := a.app().Check(a.ctx, cfg, app.CheckOptions{
+	err = a.app().Check(a.ctx, cfg, app.CheckOptions{
 		Send: c.Send, SendTo: c.SendTo, Terraform: c.Suggest == "terraform",
 		SlackAPI: c.SlackAPI, SlackHost: c.SlackHost, SlackToken: c.SlackToken,
+		Each: r.add, Progress: r.bar.show,
 	})
-	if failures > 0 {
-		return &statusError{exitIncomplete, fmt.Errorf("%s failed", text.Count(failures, "check"))}
+	r.bar.clear()
+	if err := errors.Join(err, r.conclude()); err != nil {
+		return err
 	}
+	if r.counts[app.CheckFailed] > 0 {
+		return &statusError{exitIncomplete, fmt.Errorf("%s failed", text.Count(r.counts[app.CheckFailed], "check"))}
+	}
+	return nil
+}
+
+// checkPrinter shows the results of checks.
+type checkPrinter struct {
+	*console
+	bar     *progress
+	inJSON  bool
+	counts  map[app.CheckStatus]int
+	results []app.CheckResult
+}
+
+// add shows a result, or keeps it for JSON.
+func (p *checkPrinter) add(result app.CheckResult) {
+	if p.counts == nil {
+		p.counts = map[app.CheckStatus]int{}
+	}
+	p.counts[result.Status]++
+	p.results = append(p.results, result)
+	if !p.inJSON {
+		p.bar.clear()
+		fmt.Fprint(p.stdout, checkLines(result))
+	}
+}
+
+// checkLines are a result in lines for people. What is to be copied is indented
+// further.
+func checkLines(r app.CheckResult) string {
+	word := map[app.CheckStatus]string{app.CheckOK: "ok", app.CheckNote: "note", app.CheckFailed: "FAIL"}[r.Status]
+	what := r.Check
+	if r.Account != "" {
+		what = r.Account + ": " + what
+	}
+	var lines strings.Builder
+	fmt.Fprintf(&lines, "%-6s%s: %s\n", word, what, r.Text)
+	for _, suggestion := range r.Suggestions {
+		fmt.Fprintf(&lines, "      %s\n", suggestion)
+	}
+	return lines.String()
+}
+
+// checks are the results as JSON.
+type checks struct {
+	Schema  int                     `json:"schema"`
+	Totals  map[app.CheckStatus]int `json:"totals"`
+	Results []app.CheckResult       `json:"results"`
+}
+
+// conclude shows how many checks there were.
+func (p *checkPrinter) conclude() error {
+	if p.inJSON {
+		totals := map[app.CheckStatus]int{app.CheckOK: p.counts[app.CheckOK], app.CheckNote: p.counts[app.CheckNote], app.CheckFailed: p.counts[app.CheckFailed]}
+		return report.WriteJSON(p.data, checks{report.Schema, totals, append([]app.CheckResult{}, p.results...)})
+	}
+	_, err := fmt.Fprintf(p.stdout, "\n%s: %d ok, %d failed, %s\n", text.Count(len(p.results), "check"),
+		p.counts[app.CheckOK], p.counts[app.CheckFailed], text.Count(p.counts[app.CheckNote], "note"))
 	return err
 }
 

@@ -36,8 +36,6 @@ type Options struct {
 	// HTTP sends the requests; nil is a client of our own, which uses the
 	// environment's proxy. Redirects are never followed: the URL is a secret.
 	HTTP *http.Client
-	// PrintOnly prints messages to Echo, which must then be set, and sends none.
-	PrintOnly bool
 	// Echo is where every message that is sent is printed as well, as a line
 	// "slack message: {...}"; nil is nowhere.
 	Echo io.Writer
@@ -78,7 +76,7 @@ func NewWebhook(webhook secret.Value, options Options) (*Webhook, error) {
 	w := &Webhook{
 		url:       webhook,
 		hidden:    hiddenParts(webhook),
-		printOnly: options.PrintOnly || webhook.Reveal() == PrintOnly,
+		printOnly: webhook.Reveal() == PrintOnly,
 		client:    httpclient.WithoutRedirects(options.HTTP),
 		retry:     options.Retry,
 		now:       options.Now,
