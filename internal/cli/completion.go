@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -85,14 +86,29 @@ func pathOf(node *kong.Node) string {
 	return strings.TrimSpace(pathOf(node.Parent) + " " + node.Name)
 }
 
-// valuesOf are a flag's or an argument's values where they are few: its enum,
-// or what its tag "complete" lists.
+// valuesOf are a flag's or an argument's values if they are few: its enum, what
+// its tag "complete" lists, or the words of a setting's placeholder. Of a word
+// such as file:PATH it is what comes before the part to fill in.
 func valuesOf(value *kong.Value) []string {
-	list := value.Enum
-	if list == "" {
-		list = value.Tag.Get("complete")
+	list := cmp.Or(value.Enum, value.Tag.Get("complete"))
+	if list == "" && value.Tag.Get("setting") != "" {
+		return wordsIn(value.Tag.PlaceHolder)
 	}
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
+}
+
+// wordsIn are the words of a placeholder such as file:PATH|none that can be typed.
+func wordsIn(placeholder string) []string {
+	var words []string
+	for word := range strings.SplitSeq(placeholder, "|") {
+		if end := strings.IndexFunc(word, func(r rune) bool { return r >= 'A' && r <= 'Z' }); end >= 0 {
+			word = word[:end]
+		}
+		if word != "" && word[0] >= 'a' && word[0] <= 'z' {
+			words = append(words, word)
+		}
+	}
+	return words
 }
 
 // oneSentence is a help's first sentence, on one line.
