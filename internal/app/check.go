@@ -62,6 +62,33 @@ type CheckResult struct {
 	Suggestions []string `json:"suggestions,omitempty"`
 }
 
+// CheckReport is every result, and how many there are.
+type CheckReport struct {
+	Schema  int           `json:"schema"`
+	Totals  CheckTotals   `json:"totals"`
+	Results []CheckResult `json:"results"`
+}
+
+// CheckTotals counts results by status.
+type CheckTotals struct {
+	OK     int `json:"ok"`
+	Note   int `json:"note"`
+	Failed int `json:"failed"`
+}
+
+// Add takes in a result.
+func (r *CheckReport) Add(result CheckResult) {
+	r.Results = append(r.Results, result)
+	switch result.Status {
+	case CheckOK:
+		r.Totals.OK++
+	case CheckNote:
+		r.Totals.Note++
+	case CheckFailed:
+		r.Totals.Failed++
+	}
+}
+
 // Check tries, before the first run, what a run will need. Nothing in AWS is
 // changed. The error says why nothing could be tried.
 func (a *App) Check(ctx context.Context, cfg config.Config, o CheckOptions) error {

@@ -150,6 +150,9 @@ func (s *session) runIn(ctx context.Context, b budget.Budget, m member, log *slo
 	cfg := s.cfg
 	cfg.Policy.OwnKeys = m.OwnKeys
 	log.InfoContext(ctx, "run begins", "auto_expire", cfg.Policy.AutoExpire, "dry_run", s.dryRun, "state", s.store.String(), "rules", report.Rules(cfg.Rules))
+	if s.dryRun { // what is logged as done was not
+		log = log.With("dry_run", true)
+	}
 	client := iam.NewFromConfig(m.aws)
 	addOthers := s.startCredentialReport(ctx, b, client)
 	runner := sleuth.Runner{

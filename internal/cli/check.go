@@ -23,7 +23,7 @@ type checkCommand struct {
 
 // Run implements the command. Nothing in AWS is changed.
 func (c *checkCommand) Run(a *console) error {
-	r := &checkPrinter{console: a, bar: a.newProgress(), inJSON: c.Output == "json"}
+	r := &checkPrinter{console: a, bar: a.newProgress(), inJSON: c.Output == "json", found: app.CheckReport{Schema: report.Schema, Results: []app.CheckResult{}}}
 	for _, l := range config.LookAlikes(a.env) {
 		r.add(app.CheckResult{Status: app.CheckNote, Check: l.Variable,
 			Text: "set in the environment, and not a setting, so it is ignored; did you mean " + l.Meant + "?"})
@@ -41,8 +41,8 @@ func (c *checkCommand) Run(a *console) error {
 	if err := errors.Join(err, r.conclude()); err != nil {
 		return err
 	}
-	if r.counts[app.CheckFailed] > 0 {
-		return &statusError{exitIncomplete, fmt.Errorf("%s failed", text.Count(r.counts[app.CheckFailed], "check"))}
+	if failed := r.found.Totals.Failed; failed > 0 {
+		return &statusError{exitIncomplete, fmt.Errorf("%s failed", text.Count(failed, "check"))}
 	}
 	return nil
 }
@@ -50,19 +50,14 @@ func (c *checkCommand) Run(a *console) error {
 // checkPrinter shows the results of checks.
 type checkPrinter struct {
 	*console
-	bar     *progress
-	inJSON  bool
-	counts  map[app.CheckStatus]int
-	results []app.CheckResult
+	bar    *progress
+	inJSON bool
+	found  app.CheckReport
 }
 
 // add shows a result, or keeps it for JSON.
 func (p *checkPrinter) add(result app.CheckResult) {
-	if p.counts == nil {
-		p.counts = map[app.CheckStatus]int{}
-	}
-	p.counts[result.Status]++
-	p.results = append(p.results, result)
+	p.found.Add(result)
 	if !p.inJSON {
 		p.bar.clear()
 		fmt.Fprint(p.stdout, checkLines(result))
@@ -85,21 +80,13 @@ func checkLines(r app.CheckResult) string {
 	return lines.String()
 }
 
-// checks are the results as JSON.
-type checks struct {
-	Schema  int                     `json:"schema"`
-	Totals  map[app.CheckStatus]int `json:"totals"`
-	Results []app.CheckResult       `json:"results"`
-}
-
-// conclude shows how many checks there were.
+// conclude shows how many checks there were, or all of them as JSON.
 func (p *checkPrinter) conclude() error {
 	if p.inJSON {
-		totals := map[app.CheckStatus]int{app.CheckOK: p.counts[app.CheckOK], app.CheckNote: p.counts[app.CheckNote], app.CheckFailed: p.counts[app.CheckFailed]}
-		return report.WriteJSON(p.data, checks{report.Schema, totals, append([]app.CheckResult{}, p.results...)})
+		return report.WriteJSON(p.data, p.found)
 	}
-	_, err := fmt.Fprintf(p.stdout, "\n%s: %d ok, %d failed, %s\n", text.Count(len(p.results), "check"),
-		p.counts[app.CheckOK], p.counts[app.CheckFailed], text.Count(p.counts[app.CheckNote], "note"))
+	t := p.found.Totals
+	_, err := fmt.Fprintf(p.stdout, "\n%s: %d ok, %d failed, %s\n", text.Count(len(p.found.Results), "check"), t.OK, t.Failed, text.Count(t.Note, "note"))
 	return err
 }
 
