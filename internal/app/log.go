@@ -17,7 +17,7 @@ type Terminal struct{ Colours bool }
 // elsewhere, unless the settings say otherwise.
 func (a *App) Logger(how config.Log) *slog.Logger {
 	if how.Format == config.LogText || (how.Format != config.LogJSON && a.Terminal != nil) {
-		return slog.New(tint.NewHandler(a.Log, &tint.Options{
+		return slog.New(tint.NewTextHandler(a.Log, &tint.Options{
 			Level: how.Level, TimeFormat: time.TimeOnly, NoColor: a.Terminal == nil || !a.Terminal.Colours, ReplaceAttr: forPeople,
 		}))
 	}

@@ -162,7 +162,7 @@ func compose(b notify.Batch) []notify.Message {
 }
 
 // Read implements notify.Readable: the texts of a card, a line each.
-func (c *Workflow) Read(m notify.Message) string {
+func (w *Workflow) Read(m notify.Message) string {
 	var read message
 	if err := json.Unmarshal([]byte(m.Body), &read); err != nil {
 		return m.Body
