@@ -87,6 +87,11 @@ func guideOf(path string) guide {
 			{"Disable it without asking", "sleuth leaked AKIAIOSFODNN7EXAMPLE --disable"},
 			{"See what would be done", "sleuth leaked AKIAIOSFODNN7EXAMPLE --dry-run"},
 		}, "leaks.md"}
+	case "trace":
+		return guide{"Use it to find out who uses a key, before you rotate or disable it.", []example{
+			{"The last 30 days", "sleuth trace AKIAIOSFODNN7EXAMPLE"},
+			{"As far back as CloudTrail goes", "sleuth trace AKIAIOSFODNN7EXAMPLE --days=90"},
+		}, "leaks.md"}
 	case "reactivate":
 		return guide{"Use it to undo what a run has disabled.", []example{
 			{"One key, with a week to rotate it", "sleuth reactivate AKIAIOSFODNN7EXAMPLE --grace=7d"},
