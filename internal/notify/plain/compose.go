@@ -116,8 +116,13 @@ func (c *composer) line(line string) {
 
 // end closes the current part, unless it would say nothing, and begins the next.
 func (c *composer) end() {
-	if body := c.body.String(); strings.TrimSpace(body[c.fresh:]) != "" {
+	body := c.body.String()
+	blank, last := strings.TrimSpace(body[c.fresh:]) == "", len(c.parts)-1
+	switch {
+	case !blank, len(c.notices) > 0 && last < 0:
 		c.parts = append(c.parts, part{body, c.notices})
+	case last >= 0: // the rest of a notice's line may be a space
+		c.parts[last].notices = append(c.parts[last].notices, c.notices...)
 	}
 	c.body.Reset()
 	c.body.WriteString(c.above)
