@@ -44,11 +44,6 @@ locals {
   # Of the evidence, what its objects' ARNs begin with.
   evidence = [for place in [var.evidence] : trimsuffix(trimprefix(place, "s3://"), "/") if place != null && place != ""]
 
-  # The credential report spares the reading of last uses, which limits for
-  # inactivity, the table of debug and evidence take.
-  limits_inactivity = coalesce(var.inactivity_age, var.expiration_age) < var.expiration_age || coalesce(var.inactivity_warning_age, var.warning_age) < var.warning_age
-  reads_report      = var.inventory == "credential-report" || local.limits_inactivity || var.debug || length(local.evidence) > 0
-
   keeps_findings = var.security_hub == "securityhub"
 
   tables = [for table in [trimprefix(local.state, "dynamodb:")] : "arn:${local.partition}:dynamodb:${local.here}:table/${table}" if table != "none"]
@@ -65,7 +60,7 @@ locals {
 data "aws_iam_policy_document" "sleuth" {
   statement {
     sid       = "ListUsers"
-    actions   = ["iam:GetAccountAuthorizationDetails", "iam:ListAccountAliases", "iam:ListUsers", "sts:GetCallerIdentity"]
+    actions   = ["iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetCredentialReport", "iam:ListAccountAliases", "iam:ListUsers", "sts:GetCallerIdentity"]
     resources = ["*"] # these take no resource
   }
 
@@ -73,15 +68,6 @@ data "aws_iam_policy_document" "sleuth" {
     sid       = "ReadKeys"
     actions   = ["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:ListUserTags"]
     resources = [local.users]
-  }
-
-  dynamic "statement" {
-    for_each = local.reads_report ? ["*"] : []
-    content {
-      sid       = "ReadCredentialReport"
-      actions   = ["iam:GenerateCredentialReport", "iam:GetCredentialReport"]
-      resources = [statement.value]
-    }
   }
 
   dynamic "statement" {

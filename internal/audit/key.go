@@ -32,6 +32,10 @@ type Key struct {
 	// not known.
 	UseRead         bool
 	Service, Region string
+	// UseAsOf is when the credential report was made that the last use is from;
+	// zero if it was read live. The key may have been used since, which would
+	// not change its verdict.
+	UseAsOf time.Time
 }
 
 // lastUse is the moment inactivity is counted from: a key that was never used

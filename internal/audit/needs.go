@@ -17,7 +17,7 @@ func NeedsLastUse(key Key, known time.Time, rules Rules, now time.Time) bool {
 		return false
 	}
 	age := wholeDays(key.Created, now)
-	if age >= rules.ExpirationAge || !rules.LimitInactivity() {
+	if age >= rules.ExpirationAge || !rules.limitsInactivity() {
 		return false
 	}
 	key.LastUsed = known
@@ -25,9 +25,9 @@ func NeedsLastUse(key Key, known time.Time, rules Rules, now time.Time) bool {
 	return age >= rules.WarningAge || idleAge >= rules.InactivityWarningAge
 }
 
-// LimitInactivity reports whether a key's last use can decide anything: whether
+// limitsInactivity reports whether a key's last use can decide anything: whether
 // one of the two limits for inactivity can be reached before that for creation.
-func (rules Rules) LimitInactivity() bool {
+func (rules Rules) limitsInactivity() bool {
 	return rules.InactivityAge < rules.ExpirationAge || rules.InactivityWarningAge < rules.WarningAge
 }
 

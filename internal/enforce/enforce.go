@@ -78,9 +78,8 @@ const (
 // ErrUndecided says that a call was cut short that may have disabled a key.
 var ErrUndecided = errors.New("the next run finds out whether the key was disabled")
 
-// FinalNotice writes the final notice for a key, from its user and verdict as
-// they were last read.
-type FinalNotice func(audit.User, audit.Verdict) notify.Notice
+// FinalNotice writes the final notice for a key, from what was last read.
+type FinalNotice func(audit.User, audit.Key, audit.Verdict) notify.Notice
 
 // Disable takes one key that the plan says is due through the protocol. The
 // record is the key's, as loaded or new; it is advanced in place, and holds
@@ -90,7 +89,7 @@ type FinalNotice func(audit.User, audit.Verdict) notify.Notice
 func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, verdict audit.Verdict, final FinalNotice, record *ledger.Record) (Outcome, error) {
 	earlier, keyID := record.Intent(), key.ID
 	leftover := earlier != nil
-	attempt, err := e.intend(ctx, record, verdict.State.Reason(), final(user, verdict))
+	attempt, err := e.intend(ctx, record, verdict.State.Reason(), final(user, key, verdict))
 	if err != nil {
 		return Failed, fmt.Errorf("write down the intent to disable key %s of user %s, so it is left active: %w", keyID, user.Name, err)
 	}
@@ -117,7 +116,7 @@ func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, v
 	if decision.Action != audit.Disable {
 		return e.resolve(ctx, record, false, Changed, nil)
 	}
-	attempt.Reason, attempt.Notice = freshVerdict.State.Reason(), final(freshUser, freshVerdict)
+	attempt.Reason, attempt.Notice = freshVerdict.State.Reason(), final(freshUser, fresh, freshVerdict)
 	attempt.Due = e.dueWith(earlier, attempt.Notice)
 
 	if err = e.deactivate(acting, freshUser.Name, keyID); err != nil {

@@ -123,8 +123,8 @@ func due() *aws {
 	}
 }
 
-func final(user audit.User, v audit.Verdict) notify.Notice {
-	return notify.Notice{KeyID: "AKIA1", User: user.Name, SlackTag: user.Slack(), Kind: notify.Disabled, Reason: v.State.Reason()}
+func final(user audit.User, key audit.Key, v audit.Verdict) notify.Notice {
+	return notify.Notice{KeyID: "AKIA1", User: user.Name, SlackTag: user.Slack(), LastUsed: key.LastUsed, Kind: notify.Disabled, Reason: v.State.Reason()}
 }
 
 func blank() *ledger.Record {
@@ -317,7 +317,7 @@ func TestTheFinalNoticeIsOfTheFreshRead(t *testing.T) {
 	if i := a.stored[0].Intent(); i == nil || i.Run != "run-2" || !i.At.Equal(now) {
 		t.Errorf("the intent was %+v", a.stored[0].Intent())
 	}
-	want := notify.Notice{KeyID: "AKIA1", User: "bot", SlackTag: "UNEW", Kind: notify.Disabled, Reason: audit.Inactivity, At: now}
+	want := notify.Notice{KeyID: "AKIA1", User: "bot", SlackTag: "UNEW", LastUsed: a.key.LastUsed, Kind: notify.Disabled, Reason: audit.Inactivity, At: now}
 	if record.Final().Notice != want {
 		t.Errorf("the notice is %+v, want %+v", record.Final().Notice, want)
 	}

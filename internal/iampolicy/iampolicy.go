@@ -79,7 +79,6 @@ func ForMember(cfg config.Config, place Target) Document {
 // acting is all that is done in an account whose keys are covered.
 func acting(cfg config.Config, place Target) Document {
 	doc := reading(place)
-	doc.byReport(cfg.UseCredentialReport || readsLastUses(cfg))
 	if cfg.Policy.AutoExpire || cfg.LeakDisables {
 		doc.allow("DisableKeys", place.users(), "iam:UpdateAccessKey")
 	}
@@ -92,19 +91,6 @@ func acting(cfg config.Config, place Target) Document {
 		doc.allow("KeepFindings", place.arn("securityhub", "product/"+place.Account+"/default"), "securityhub:BatchImportFindings")
 	}
 	return doc
-}
-
-// readsLastUses reports whether a run reads last uses that its account's
-// credential report can spare. Every key is shown with its last use in DEBUG and
-// in evidence, which also shows other credentials from the report.
-func readsLastUses(cfg config.Config) bool {
-	return cfg.Rules.LimitInactivity() || cfg.Debug || cfg.Evidence.IsSet()
-}
-
-func (d *Document) byReport(asked bool) {
-	if asked {
-		d.allow("ReadCredentialReport", "*", "iam:GenerateCredentialReport", "iam:GetCredentialReport")
-	}
 }
 
 // covering is finding and entering other accounts.
@@ -129,9 +115,7 @@ func (d *Document) covering(place Target, scope config.Scope) {
 
 // ForAudit allows what 'sleuth audit' calls, which writes nothing.
 func ForAudit(place Target) Document {
-	doc := reading(place.settled(""))
-	doc.byReport(true) // every key is shown with its last use
-	return doc
+	return reading(place.settled(""))
 }
 
 // tracing is looking up who used keys. LookupEvents takes no resource. Only the
@@ -176,7 +160,7 @@ func reading(place Target) Document {
 	doc := Document{Version: version}
 	// These take no resource, and GetCallerIdentity no permission either: it
 	// stands here so that the policy names every call.
-	doc.allow("ListUsers", "*", "iam:GetAccountAuthorizationDetails", "iam:ListAccountAliases", "iam:ListUsers", "sts:GetCallerIdentity")
+	doc.allow("ListUsers", "*", "iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetCredentialReport", "iam:ListAccountAliases", "iam:ListUsers", "sts:GetCallerIdentity")
 	doc.allow("ReadKeys", place.users(), "iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:ListUserTags")
 	return doc
 }

@@ -85,8 +85,8 @@ func TestEverythingInBulk(t *testing.T) {
 	wantCrowd(t, subjects, 150)
 	for name, s := range subjects {
 		for _, key := range s.Keys {
-			if !key.AsOf.Equal(now) {
-				t.Errorf("the last use of a key of %s is as of %s, want %s", name, key.AsOf, now)
+			if !key.UseAsOf.Equal(now) {
+				t.Errorf("the last use of a key of %s is as of %s, want %s", name, key.UseAsOf, now)
 			}
 		}
 	}
@@ -221,7 +221,7 @@ func TestReportSparesLastUses(t *testing.T) {
 	a.Inject(awsfake.Fault{Action: "GetCredentialReport", Do: func() { a.Home().UseKey(idle.ID, daysAgo(19), "s3", "us-east-1") }})
 	subjects := a.read(t)
 	for user, key := range map[string]string{"idle": idle.ID, "again": again.ID, "warned": warned.ID} {
-		if got := subjects[user].Keys[0]; got.ID != key || !got.AsOf.IsZero() || got.LastUsed.IsZero() {
+		if got := subjects[user].Keys[0]; got.ID != key || !got.UseAsOf.IsZero() || got.LastUsed.IsZero() {
 			t.Errorf("the key of %s came as %+v, want it read live", user, got)
 		}
 	}
@@ -272,7 +272,7 @@ func TestAReportThatIsOfNoUse(t *testing.T) {
 			}
 			for name, s := range a.read(t) {
 				for _, key := range s.Keys {
-					if !key.AsOf.IsZero() || !key.LastUsed.Equal(daysAgo(1)) {
+					if !key.UseAsOf.IsZero() || !key.LastUsed.Equal(daysAgo(1)) {
 						t.Errorf("a key of %s came as %+v, want it read live", name, key)
 					}
 				}
@@ -346,7 +346,7 @@ func TestReportModeReadsInBulk(t *testing.T) {
 		a.add(fmt.Sprintf("warned-%02d", i), 40, 60)
 	}
 	subjects := a.read(t)
-	if s := subjects["warned-07"]; len(s.Keys) != 2 || s.Keys[0].AsOf.IsZero() == s.Keys[1].AsOf.IsZero() {
+	if s := subjects["warned-07"]; len(s.Keys) != 2 || s.Keys[0].UseAsOf.IsZero() == s.Keys[1].UseAsOf.IsZero() {
 		t.Errorf("user warned-07 came as %+v, want one key read live and one by the report", s)
 	}
 	a.wantCalls(t, map[string]int{

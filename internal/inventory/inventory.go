@@ -58,8 +58,9 @@ type Reader struct {
 	// reads those of each user on their own.
 	Bulk BulkIAM
 	// LastUses is the account's credential report as an aid: the last use of a
-	// key that is good by it is not read live. Nil reads every one that can
-	// change a verdict, or that is to be shown.
+	// key is not read live if a later one than the report has cannot change the
+	// verdict. Nil reads every one that can change a verdict, or that is to be
+	// shown.
 	LastUses *CredentialReport
 	// Log is told what could have spared calls and did not; nil is nowhere.
 	Log *slog.Logger
@@ -73,6 +74,7 @@ type Reader struct {
 	// What the account says in bulk, of one reading.
 	uses *reportedUses
 	bulk *bulkTags
+	show *showing
 }
 
 // UnfinishedError says that time was up before every user was read.
@@ -99,10 +101,6 @@ type UserKeys struct {
 // Key is one key of a subject.
 type Key struct {
 	audit.Key
-	// AsOf is when the credential report was made that LastUsed is from; zero if
-	// it was read live. The last use may be later than it says, and the key is
-	// good, or Inactive, in either case.
-	AsOf time.Time
 	// Err is set if the key's last use could not be read. Without it the key can
 	// be evaluated unless audit.NeedsLastUse.
 	Err error
@@ -136,6 +134,7 @@ func (r Reader) Read(ctx context.Context, visit func(UserKeys)) error {
 		// read.
 		_, err = r.readEach(ctx, r.listUsers(ctx), listed, subjects)
 	}
+	r.showLastUses(ctx, subjects)
 	close(subjects)
 	<-visited
 	return err
@@ -148,6 +147,7 @@ func (r *Reader) begin() {
 	}
 	r.uses = &reportedUses{report: r.LastUses, now: r.Now}
 	r.bulk = &bulkTags{iam: r.Bulk, ended: r.Bulk == nil, log: r.Log, ends: pageEnds{}}
+	r.show = &showing{}
 }
 
 // taken reports whether a name was taken already, and takes it.
@@ -169,6 +169,9 @@ func (r Reader) readEach(ctx context.Context, candidates iter.Seq2[candidate, er
 				s := r.userKeys(ctx, c.user)
 				if c.reported && IsGone(s.Err) {
 					missing.Add(1)
+					continue
+				}
+				if r.postponed(ctx, s) {
 					continue
 				}
 				subjects <- s
@@ -209,55 +212,7 @@ func (r Reader) userKeys(ctx context.Context, user audit.User) UserKeys {
 	if s.Err != nil {
 		s.Keys = nil
 	}
-	for i := range s.Keys {
-		r.showLastUse(ctx, s.User, &s.Keys[i])
-	}
 	return s
-}
-
-// showLastUse reads the last use of a key whose owner may be notified, for the
-// message, if it was not read to evaluate the key.
-func (r Reader) showLastUse(ctx context.Context, user audit.User, key *Key) {
-	exemption := audit.ExemptionOf(user, key.ID).Apply(r.Exemptions, r.Now)
-	if key.UseRead || key.Err != nil || !audit.NeedsTags(audit.Judge(key.Key, exemption, r.Rules, r.Now)) {
-		return
-	}
-	if err := r.readLastUse(ctx, user.Name, &key.Key); !IsGone(err) {
-		key.Err = err
-	}
-}
-
-// lastUses reads the last uses of a user's keys, from the credential report if
-// that is enough.
-func (r Reader) lastUses(ctx context.Context, user audit.User, keys []Key) {
-	matters := func(key Key) bool {
-		return r.Everything || audit.NeedsLastUse(key.Key, time.Time{}, r.Rules, r.Now)
-	}
-	if !slices.ContainsFunc(keys, matters) {
-		return
-	}
-	reported, made := r.uses.of(ctx, user, keys)
-	for i := range keys {
-		key := &keys[i]
-		if !matters(*key) {
-			continue
-		}
-		if known, found := reported[key.ID]; found && r.sparedBy(key.Key, known.LastUsed) {
-			key.LastUsed, key.UseRead, key.AsOf = known.LastUsed, true, made
-			continue
-		}
-		key.Err = r.readLastUse(ctx, user.Name, &key.Key)
-	}
-}
-
-// sparedBy reports whether a key's last use need not be read, as a use that is
-// known shows that nobody hears of the key.
-func (r Reader) sparedBy(key audit.Key, known time.Time) bool {
-	if audit.NeedsLastUse(key, known, r.Rules, r.Now) {
-		return false
-	}
-	key.LastUsed = known
-	return !audit.NeedsTags(audit.Judge(key, audit.Exemption{}, r.Rules, r.Now))
 }
 
 func (r Reader) tagsMatter(keys []Key) bool {
@@ -322,21 +277,6 @@ func (r Reader) addKeys(keys []Key, page []types.AccessKeyMetadata, userName str
 		}
 	}
 	return keys, nil
-}
-
-// readLastUse sets when and with what a key was last used. On an error the key
-// stays as it was.
-func (r Reader) readLastUse(ctx context.Context, userName string, key *audit.Key) error {
-	out, err := r.IAM.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(key.ID)})
-	if err != nil {
-		return fmt.Errorf("read the last use of key %s: %w", key.ID, err)
-	}
-	used, err := lastUseOf(out, userName, r.Now)
-	if err != nil {
-		return fmt.Errorf("read the last use of key %s of user %s: %w", key.ID, userName, err)
-	}
-	key.LastUsed, key.Service, key.Region, key.UseRead = used.at, used.service, used.region, true
-	return nil
 }
 
 func (r Reader) tags(ctx context.Context, userName string) (audit.Tags, error) {

@@ -53,7 +53,7 @@ func (u *reportedUses) settle(users int, more bool) {
 	}
 }
 
-// giveUp rules the report out: it could not be had.
+// giveUp rules out that the report is asked for, if it was not yet.
 func (u *reportedUses) giveUp() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -64,22 +64,33 @@ func (u *reportedUses) giveUp() {
 func (u *reportedUses) keep(row ReportRow, made time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.asked = true
+	if u.now.Sub(made) > oldestReport {
+		return
+	}
 	if u.rows == nil {
 		u.rows = map[string]ReportRow{}
 	}
-	u.asked, u.made, u.rows[row.User] = true, made, row
+	u.made, u.rows[row.User] = made, row
 }
 
-// of returns what the report says of the user's keys, by key id, and when the
-// report was made. A key is left out if the report does not say beyond doubt
-// what is known of it.
-func (u *reportedUses) of(ctx context.Context, user audit.User, keys []Key) (map[string]ReportKey, time.Time) {
+// get has the report at hand, if it is to be had.
+func (u *reportedUses) get(ctx context.Context) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if !u.asked && u.report != nil {
 		u.asked = true
 		u.fetch(ctx)
 	}
+}
+
+// of returns what the report says of the user's keys, by key id, and when the
+// report was made. A key is left out if the report does not say beyond doubt
+// what is known of it.
+func (u *reportedUses) of(ctx context.Context, user audit.User, keys []Key) (map[string]ReportKey, time.Time) {
+	u.get(ctx)
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	row, found := u.rows[user.Name]
 	if !found || row.ARN != user.ARN || !row.Created.Equal(user.Created) {
 		return nil, u.made
@@ -170,6 +181,12 @@ func (row ReportRow) identify(keys []Key, made, now time.Time) map[string]Report
 		columns = slices.Delete(columns, at, at+1)
 	}
 	return identified
+}
+
+// showIn sets the last use of a key to what a report says that was made then.
+func (key ReportKey) showIn(shown *audit.Key, made time.Time) {
+	shown.LastUsed, shown.Service, shown.Region = key.LastUsed, key.Service, key.Region
+	shown.UseRead, shown.UseAsOf = true, made
 }
 
 // plausible reports whether a key can have been used last when the report says.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
@@ -34,7 +35,9 @@ type ReportKey struct {
 	// never a creation date, only the latest that one can be. Zero is N/A.
 	Changed time.Time
 	// LastUsed is never later than the truth. Zero is N/A: no use is known.
-	LastUsed time.Time
+	// Service and Region are those of the use, if known.
+	LastUsed        time.Time
+	Service, Region string
 }
 
 // rootUser stands in the report for the root user.
@@ -165,9 +168,10 @@ func (c columns) row(cells []string) ReportRow {
 			doubts = append(doubts, fmt.Errorf("%q is neither true nor false", cells[at.active]))
 		}
 		key := ReportKey{Active: active, Changed: moment(at.changed), LastUsed: moment(at.lastUsed)}
-		for _, column := range []int{at.region, at.service} {
-			if key.LastUsed.IsZero() && column >= 0 && cells[column] != notApplicable {
-				doubts = append(doubts, fmt.Errorf("a key was last used with %q, and the report does not say when", cells[column]))
+		key.Region, key.Service = used(cells, at.region), used(cells, at.service)
+		for _, with := range []string{key.Region, key.Service} {
+			if key.LastUsed.IsZero() && with != "" {
+				doubts = append(doubts, fmt.Errorf("a key was last used with %q, and the report does not say when", with))
 			}
 		}
 		if key != (ReportKey{}) {
@@ -178,4 +182,13 @@ func (c columns) row(cells []string) ReportRow {
 		row.Doubt = fmt.Errorf("the credential report's row of user %s: %w", row.User, errors.Join(doubts...))
 	}
 	return row
+}
+
+// used is the region or service of a last use; empty if the report does not have
+// it. There are few, so that each is kept in memory once.
+func used(cells []string, column int) string {
+	if column < 0 || cells[column] == notApplicable {
+		return ""
+	}
+	return unique.Make(cells[column]).Value()
 }

@@ -26,7 +26,7 @@ var (
 	used  = time.Date(2025, 6, 1, 10, 15, 0, 0, time.UTC)
 	funke = inventory.ReportRow{
 		User: "tfunke", ARN: "arn:aws:iam::123456789012:user/tfunke", Created: born,
-		Keys: []inventory.ReportKey{{Active: true, Changed: made, LastUsed: used}},
+		Keys: []inventory.ReportKey{{Active: true, Changed: made, LastUsed: used, Region: "us-east-1", Service: "s3"}},
 	}
 )
 
@@ -52,7 +52,7 @@ func TestParseReport(t *testing.T) {
 			"new_column,access_key_2_last_used_date,access_key_2_last_rotated,access_key_2_active," +
 				"access_key_1_last_used_date,access_key_1_last_rotated,access_key_1_active,user_creation_time,arn,user\n" +
 				"?,N/A,N/A,false,2025-06-01T10:15:00+00:00,2025-05-01T09:00:00Z,true,2024-05-01T08:00:00+00:00,arn:aws:iam::123456789012:user/tfunke,tfunke\n",
-			[]inventory.ReportRow{funke},
+			[]inventory.ReportRow{changed(func(row *inventory.ReportRow) { row.Keys[0].Region, row.Keys[0].Service = "", "" })},
 		},
 		{
 			"a third key",

@@ -49,6 +49,9 @@ type Notice struct {
 	// Created and LastUsed are the key's (UTC); zero if not known, or never.
 	Created  time.Time `json:"created,omitzero"`
 	LastUsed time.Time `json:"last_used,omitzero"`
+	// LastUsedAsOf is when the credential report was made that the last use is
+	// from (UTC); zero if it was read live.
+	LastUsedAsOf time.Time `json:"last_used_as_of,omitzero"`
 	// NeverUsed tells a key that was never used from one whose last use is not
 	// known. Service and Region are those of the last use, if known.
 	NeverUsed bool   `json:"never_used,omitempty"`
@@ -89,7 +92,7 @@ type EarlierLimit struct {
 func About(user audit.User, key audit.Key) Notice {
 	return Notice{
 		KeyID: key.ID, User: user.Name, SlackTag: user.Slack(), Name: user.NameTag(), Email: user.Email(),
-		Created: key.Created, LastUsed: key.LastUsed, NeverUsed: key.UseRead && key.LastUsed.IsZero(),
+		Created: key.Created, LastUsed: key.LastUsed, LastUsedAsOf: key.UseAsOf, NeverUsed: key.UseRead && key.LastUsed.IsZero(),
 		Service: key.Service, Region: key.Region, Description: user.Description(key.ID), Partition: user.Partition(),
 	}
 }

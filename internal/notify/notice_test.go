@@ -38,6 +38,12 @@ func TestLine(t *testing.T) {
 		"<@U1>'s key is past its limit due to inactivity. Key AKIA1 in AWS account 123456789012 (Production) was never used.": {
 			Kind: notify.PastLimit, Reason: audit.Inactivity, At: at, NeverUsed: true,
 		},
+		"<@U1>'s key expires in 8 days due to creation age. Key AKIA1 in AWS account 123456789012 (Production) was last used on Monday 30 November 2026, 14:00 UTC (s3), as of 14:00 UTC.": {
+			Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 8, LastUsed: at, LastUsedAsOf: at, Service: "s3",
+		},
+		"<@U1>'s key expires in 9 days due to creation age. Key AKIA1 in AWS account 123456789012 (Production) was never used, as of 14:00 UTC.": {
+			Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 9, NeverUsed: true, LastUsedAsOf: at,
+		},
 		"<@U1>'s key expires in 9 days due to creation age. It expires sooner, in 1 day, due to inactivity. Hm. Key AKIA1 is in AWS account 123456789012 (Production).": {
 			Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 9, Note: "Hm.",
 			EarlierLimit: &notify.EarlierLimit{Reason: audit.Inactivity, DaysLeft: 1},

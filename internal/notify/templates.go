@@ -62,7 +62,8 @@ type LineFields struct {
 	Date string
 	// LastUsed is the day and time (UTC) of the last use; Used says so in words,
 	// with the service and the region: "was last used on ..." or "was never
-	// used". They are empty if not known.
+	// used". They are empty if not known. A last use from the credential report
+	// ends with when that was made: ", as of 11:00 UTC".
 	LastUsed, Used string
 	// Console is the address of the user's keys in the IAM console.
 	Console string
@@ -308,7 +309,7 @@ func (n Notice) fields(mention string, clean Escaper) LineFields {
 		Mention: mention, User: clean(n.User), Key: clean(n.KeyID), Account: clean(n.Account.String()), Kind: n.Kind,
 		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Note: clean(n.Note), Disables: n.Disables,
 		Description: clean(text.Shorten(text.OneLine(n.Description), maxDescription)),
-		LastUsed:    text.Date(n.LastUsed), Used: n.used(clean), Console: n.ConsoleURL(),
+		LastUsed:    n.lastUsed(), Used: n.used(clean), Console: n.ConsoleURL(),
 	}
 	if n.Uses != nil {
 		f.UsedBy = n.Uses.Brief(clean)
@@ -329,7 +330,7 @@ const maxDescription = 80
 // not known.
 func (n Notice) used(clean Escaper) string {
 	if n.NeverUsed {
-		return "was never used"
+		return "was never used" + n.asOf()
 	}
 	if n.LastUsed.IsZero() {
 		return ""
@@ -338,7 +339,24 @@ func (n Notice) used(clean Escaper) string {
 	if with != "" {
 		with = " (" + with + ")"
 	}
-	return "was last used on " + text.Date(n.LastUsed) + with
+	return "was last used on " + text.Date(n.LastUsed) + with + n.asOf()
+}
+
+// lastUsed is the moment of the last use; empty if that is not known.
+func (n Notice) lastUsed() string {
+	if n.LastUsed.IsZero() {
+		return ""
+	}
+	return text.Date(n.LastUsed) + n.asOf()
+}
+
+// asOf says of a last use from the credential report when that was made. It is
+// less than a day old, so that the time of day is enough.
+func (n Notice) asOf() string {
+	if n.LastUsedAsOf.IsZero() {
+		return ""
+	}
+	return ", as of " + text.Clock(n.LastUsedAsOf)
 }
 
 // ListTitle is what stands above a list.

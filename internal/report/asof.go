@@ -7,15 +7,6 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// AsOf marks the row's last use as that of a credential report made then, so
-// that the key may have been used since; zero is none.
-func (r Row) AsOf(made time.Time) Row {
-	if !made.IsZero() {
-		r.LastUsedAsOf = &made
-	}
-	return r
-}
-
 // NoteLastUses adds a note if last uses are those of the credential report.
 func (r *Report) NoteLastUses() {
 	keys, earliest := 0, time.Time{}
@@ -29,7 +20,7 @@ func (r *Report) NoteLastUses() {
 		}
 	}
 	if keys > 0 {
-		r.Notes = append(r.Notes, fmt.Sprintf("the last use of %s is as of %s, by the account's credential report; these keys are good or disabled in any case",
+		r.Notes = append(r.Notes, fmt.Sprintf("the last use of %s is as of %s, by the account's credential report; a later use would not change their states",
 			text.Count(keys, "key"), text.Date(earliest)))
 	}
 }

@@ -188,6 +188,9 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 	if !key.LastUsed.IsZero() {
 		row.LastUsed = &key.LastUsed
 	}
+	if !key.UseAsOf.IsZero() {
+		row.LastUsedAsOf = &key.UseAsOf
+	}
 	switch {
 	case v.Doubt:
 		row.AutoExpire = AutoExpireUnreadable

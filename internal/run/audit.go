@@ -42,7 +42,7 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 			}
 			v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Apply(a.Exemptions, a.Reader.Now), rules, a.Reader.Now)
 			found.Count(v)
-			found.Rows = append(found.Rows, report.RowOf(s.User, key.Key, v).AsOf(key.AsOf))
+			found.Rows = append(found.Rows, report.RowOf(s.User, key.Key, v))
 		}
 		if a.Progress != nil {
 			a.Progress(found.Users)

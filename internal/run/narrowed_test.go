@@ -75,3 +75,37 @@ func TestNarrowedRunSaysTheSame(t *testing.T) {
 		t.Errorf("keys were listed %d and %d times, want 7 and 3", liveCalls, narrowedCalls)
 	}
 }
+
+// TestLastUsesOfTheReportInMessages: a warning says as of when its last use is.
+// A key is disabled, and its owner notified, by its last use at that moment.
+func TestLastUsesOfTheReportInMessages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user("warned", nil, w.key("AKIAWARNED", 60, 3))
+	w.user("disabled", nil, w.key("AKIADISABLED", 95, 3))
+	before := w.clock().Add(-3 * day)
+	byReport := func(r *run.Runner) {
+		r.Config.Rules = audit.Rules{ExpirationAge: 90, WarningAge: 50, InactivityAge: 90, InactivityWarningAge: 50}
+		r.Report = &inventory.CredentialReport{IAM: w.iam(), Sleep: func(context.Context, time.Duration) error { return nil }, Log: quiet()}
+	}
+	if _, err := w.iam().GenerateCredentialReport(t.Context(), &iam.GenerateCredentialReportInput{}); err != nil {
+		t.Fatal(err)
+	}
+	made := w.clock()
+	w.sleep(time.Hour)
+	for _, id := range []string{"AKIAWARNED", "AKIADISABLED"} {
+		w.home.UseKey(id, w.clock(), "s3", "us-east-1")
+	}
+	w.mustRun(byReport)
+	shown := map[string][2]time.Time{}
+	for _, n := range w.slack.told {
+		shown[n.User] = [2]time.Time{n.LastUsed, n.LastUsedAsOf}
+	}
+	want := map[string][2]time.Time{"warned": {before, made}, "disabled": {w.clock(), {}}}
+	if diff := cmp.Diff(want, shown); diff != "" {
+		t.Errorf("last uses and as of when (-want +got):\n%s", diff)
+	}
+	if got := w.aws.Count("GetAccessKeyLastUsed"); got != 1 {
+		t.Errorf("%d last uses were read live, want that of the disabled key", got)
+	}
+}

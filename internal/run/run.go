@@ -290,7 +290,7 @@ func (p *pass) judge(ctx context.Context, s inventory.UserKeys) {
 		p.Log.DebugContext(ctx, "judged a key", "user", s.User.Name, "key", key.ID, "verdict", v.State.String(),
 			"exempt", v.Exempt, "age_days", v.Age, "last_access_age_days", p.idleAge(key, v))
 		if p.Table {
-			p.summary.Rows = append(p.summary.Rows, report.RowOf(s.User, key.Key, v).AsOf(key.AsOf))
+			p.summary.Rows = append(p.summary.Rows, report.RowOf(s.User, key.Key, v))
 		}
 		if !p.damaged[key.ID] && audit.NeedsTags(v) {
 			p.steps = append(p.steps, &step{user: s.User, key: key.Key, keys: len(s.Keys), verdict: v})

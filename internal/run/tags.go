@@ -15,7 +15,7 @@ func (p *pass) logTagProblems(ctx context.Context) {
 	var notices []notify.Notice
 	for _, s := range p.steps {
 		if s.decision.Action != audit.Nothing {
-			notices = append(notices, p.notice(s, s.user, s.verdict))
+			notices = append(notices, p.notice(s, s.user, s.key, s.verdict))
 		}
 	}
 	problems := notify.TagProblems(p.Channels, notices)

@@ -10,6 +10,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
+	"github.com/iam-sleuth/sleuth/internal/enforce"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
@@ -102,7 +103,7 @@ func joined(parts ...string) string {
 }
 
 func (p *pass) warning(s *step) notify.Notice {
-	n := p.notice(s, s.user, s.verdict)
+	n := p.notice(s, s.user, s.key, s.verdict)
 	n.Kind, n.DaysLeft, n.At = notify.Expiring, s.decision.DaysLeft, s.decision.At
 	switch {
 	case s.verdict.State.PastLimit() && s.decision.Hold != audit.HeldForNotice:
@@ -132,9 +133,9 @@ func otherReason(r audit.Reason) audit.Reason {
 	return audit.CreationAge
 }
 
-func (p *pass) finalNotice(s *step) func(audit.User, audit.Verdict) notify.Notice {
-	return func(user audit.User, v audit.Verdict) notify.Notice {
-		n := p.notice(s, user, v)
+func (p *pass) finalNotice(s *step) enforce.FinalNotice {
+	return func(user audit.User, key audit.Key, v audit.Verdict) notify.Notice {
+		n := p.notice(s, user, key, v)
 		n.Kind = notify.Disabled
 		if v.Refused() {
 			n.Note = "Its exemption was ignored: " + v.Exemption.Refusal.String() + "."
@@ -143,8 +144,8 @@ func (p *pass) finalNotice(s *step) func(audit.User, audit.Verdict) notify.Notic
 	}
 }
 
-func (p *pass) notice(s *step, user audit.User, v audit.Verdict) notify.Notice {
-	n := p.noticeOf(user, s.key, v)
+func (p *pass) notice(s *step, user audit.User, key audit.Key, v audit.Verdict) notify.Notice {
+	n := p.noticeOf(user, key, v)
 	n.ShowKeyID = s.keys > 1
 	return p.withUses(n)
 }

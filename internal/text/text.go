@@ -92,6 +92,9 @@ func Date(t time.Time) string {
 	return t.UTC().Format("Monday 2 January 2006, 15:04 UTC")
 }
 
+// Clock writes the time of day of a moment, in UTC.
+func Clock(t time.Time) string { return t.UTC().Format("15:04 UTC") }
+
 // Count writes a number of things: "1 key", "10,000 keys".
 func Count(n int, noun string) string {
 	if n == 1 {

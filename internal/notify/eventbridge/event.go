@@ -53,6 +53,8 @@ type keyDetail struct {
 	DisabledAt time.Time `json:"disabled_at,omitzero"`
 	Created    time.Time `json:"created,omitzero"`
 	LastUsed   time.Time `json:"last_used,omitzero"`
+	// LastUsedAsOf is when the credential report was made that LastUsed is from.
+	LastUsedAsOf time.Time `json:"last_used_as_of,omitzero"`
 	// Service and Region are those of the last use, Description the key's, and
 	// Console the page of the IAM console with the user's keys.
 	Service      string               `json:"last_used_service,omitempty"`
@@ -152,7 +154,7 @@ func keyDetailOf(n notify.Notice, run string) keyDetail {
 		Schema: Schema, Run: run, Account: oneLineAccount(n.Account),
 		User: text.OneLine(n.User), Name: text.OneLine(n.Name), Email: text.OneLine(n.Email),
 		KeyID: n.KeyID, Kind: n.Kind, Reason: n.Reason,
-		Created: moment(n.Created), LastUsed: moment(n.LastUsed), EarlierLimit: n.EarlierLimit, Note: text.OneLine(n.Note),
+		Created: moment(n.Created), LastUsed: moment(n.LastUsed), LastUsedAsOf: moment(n.LastUsedAsOf), EarlierLimit: n.EarlierLimit, Note: text.OneLine(n.Note),
 		Service: text.OneLine(n.Service), Region: text.OneLine(n.Region), Description: text.OneLine(n.Description), Console: n.ConsoleURL(),
 	}
 	switch n.Kind {

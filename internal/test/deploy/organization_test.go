@@ -446,7 +446,7 @@ func TestMemberRole(t *testing.T) {
 
 		stacked := place{moto.Account(t), mototest.Region}
 		form := url.Values{"Action": {"CreateStack"}, "Version": {"2010-05-15"}, "StackName": {"member"}, "TemplateBody": {read(t, memberTemplate)}, "Capabilities.member.1": {"CAPABILITY_NAMED_IAM"}}
-		for i, parameter := range [][2]string{{"FunctionRoleArn", homeRole}, {"ExternalId", "handshake"}, {"DisableLeaked", fmt.Sprint(all)}, {"CredentialReport", fmt.Sprint(all)}, {"SecurityHubRegion", region}, {"Trace", fmt.Sprint(all)}} {
+		for i, parameter := range [][2]string{{"FunctionRoleArn", homeRole}, {"ExternalId", "handshake"}, {"DisableLeaked", fmt.Sprint(all)}, {"SecurityHubRegion", region}, {"Trace", fmt.Sprint(all)}} {
 			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterKey", i+1), parameter[0])
 			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterValue", i+1), parameter[1])
 		}
@@ -456,7 +456,7 @@ func TestMemberRole(t *testing.T) {
 
 		applied := place{moto.Account(t), mototest.Region}
 		w := newWorkspace(t, filepath.Join("modules", "member-role"), applied.env())
-		w.run(t, "apply", "-var=function_role_arn="+homeRole, "-var=external_id=handshake", fmt.Sprintf("-var=disable_leaked=%t", all), fmt.Sprintf("-var=credential_report=%t", all), "-var=security_hub_region="+region, fmt.Sprintf("-var=trace=%t", all))
+		w.run(t, "apply", "-var=function_role_arn="+homeRole, "-var=external_id=handshake", fmt.Sprintf("-var=disable_leaked=%t", all), "-var=security_hub_region="+region, fmt.Sprintf("-var=trace=%t", all))
 
 		for _, p := range []place{stacked, applied} {
 			want := iampolicy.ForMember(cfg, iampolicy.Target{Partition: "aws", Account: p.ID, Region: region})

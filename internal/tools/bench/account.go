@@ -43,7 +43,7 @@ func fill(account *awsfake.Account, users int, now time.Time) {
 		for key := range keysPerUser {
 			user.Keys = append(user.Keys, awsfake.Key{
 				Active:   true,
-				Created:  now.AddDate(0, 0, -keyAge(i, key)),
+				Created:  now.AddDate(0, 0, -keyAge(i, key)).Add(-time.Duration(key) * time.Hour), // nobody makes two at once
 				LastUsed: now.Add(-time.Duration(1+i%48) * time.Hour / 2),
 			})
 		}

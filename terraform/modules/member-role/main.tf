@@ -57,13 +57,6 @@ variable "disable_leaked" {
   nullable    = false
 }
 
-variable "credential_report" {
-  description = "Whether SLEUTH_INVENTORY of the deployment is credential-report, or INACTIVITY_AGE, DEBUG or SLEUTH_EVIDENCE is set."
-  type        = bool
-  default     = false
-  nullable    = false
-}
-
 variable "trace" {
   description = "SLEUTH_TRACE of the deployment."
   type        = bool
@@ -118,7 +111,7 @@ data "aws_iam_policy_document" "trust" {
 data "aws_iam_policy_document" "sleuth" {
   statement {
     sid       = "ListUsers"
-    actions   = ["iam:GetAccountAuthorizationDetails", "iam:ListAccountAliases", "iam:ListUsers", "sts:GetCallerIdentity"]
+    actions   = ["iam:GenerateCredentialReport", "iam:GetAccountAuthorizationDetails", "iam:GetCredentialReport", "iam:ListAccountAliases", "iam:ListUsers", "sts:GetCallerIdentity"]
     resources = ["*"] # these take no resource
   }
 
@@ -126,15 +119,6 @@ data "aws_iam_policy_document" "sleuth" {
     sid       = "ReadKeys"
     actions   = ["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:ListUserTags"]
     resources = [local.users]
-  }
-
-  dynamic "statement" {
-    for_each = var.credential_report ? ["*"] : []
-    content {
-      sid       = "ReadCredentialReport"
-      actions   = ["iam:GenerateCredentialReport", "iam:GetCredentialReport"]
-      resources = [statement.value]
-    }
   }
 
   dynamic "statement" {
