@@ -19,11 +19,14 @@ var pageTemplate string
 //go:embed page/page.css
 var pageStyle string
 
+//go:embed page/loading.js
+var loadingScript string
+
 //go:embed page/page.js
 var pageScript string
 
 // WriteHTML writes the report as one page that needs nothing else: no network,
-// no files beside it. Its policy lets only its own style and script run, and
+// no files beside it. Its policy lets only its own style and scripts run, and
 // nothing be loaded, so that no text in it can do more than be read.
 func WriteHTML(w io.Writer, r Report) error { return writePage(w, newPage(r)) }
 
@@ -71,6 +74,7 @@ type page struct {
 	Title    string
 	Policy   string
 	Style    template.CSS
+	Loading  template.JS
 	Script   template.JS
 	When     string
 	ReadAt   string // of a forecast
@@ -125,8 +129,9 @@ func newPage(r Report) page {
 		Report:   r,
 		Title:    "Access keys of " + r.Account.String(),
 		Policy:   contentPolicy(),
-		Style:    template.CSS(pageStyle), //nolint:gosec // our own, embedded
-		Script:   template.JS(pageScript), //nolint:gosec // our own, embedded
+		Style:    template.CSS(pageStyle),    //nolint:gosec // our own, embedded
+		Loading:  template.JS(loadingScript), //nolint:gosec // our own, embedded
+		Script:   template.JS(pageScript),    //nolint:gosec // our own, embedded
 		When:     inWords(r.At),
 		Sentence: inOneSentence(f, weeks, r, onOneLine),
 		Figures:  topFigures(f, r),
@@ -152,14 +157,14 @@ func newPage(r Report) page {
 	return p
 }
 
-// contentPolicy allows the page's own style and script by their hashes, and
+// contentPolicy allows the page's own style and scripts by their hashes, and
 // nothing else.
 func contentPolicy() string {
 	hash := func(s string) string {
 		sum := sha256.Sum256([]byte(s))
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
-	return "default-src 'none'; style-src " + hash(pageStyle) + "; script-src " + hash(pageScript) +
+	return "default-src 'none'; style-src " + hash(pageStyle) + "; script-src " + hash(loadingScript) + " " + hash(pageScript) +
 		"; img-src data:; base-uri 'none'; form-action 'none'"
 }
 

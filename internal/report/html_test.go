@@ -34,7 +34,7 @@ func between(t *testing.T, text, from, to string) string {
 	return inner
 }
 
-func TestPagePolicyIsForItsOwnStyleAndScript(t *testing.T) {
+func TestPagePolicyIsForItsOwnStyleAndScripts(t *testing.T) {
 	t.Parallel()
 	page := htmlOf(t, everyState(audited))
 	hash := func(text string) string {
@@ -42,7 +42,8 @@ func TestPagePolicyIsForItsOwnStyleAndScript(t *testing.T) {
 		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
 	want := fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; img-src data:; base-uri 'none'; form-action 'none'",
-		hash(between(t, page, "<style>", "</style>")), hash(between(t, page, "<script>", "</script>")))
+		hash(between(t, page, "<style>", "</style>")),
+		hash(between(t, page, "<script>", "</script>"))+" "+hash(between(t, page[strings.Index(page, "<body"):], "<script>", "</script>")))
 	got := html.UnescapeString(between(t, page, `http-equiv="Content-Security-Policy" content="`, `"`))
 	if got != want {
 		t.Errorf("policy is\n%s\nwant\n%s", got, want)

@@ -86,7 +86,7 @@ func startBrowser() {
 // visit is a report that a tab has open.
 type visit struct {
 	context.Context
-	t  *testing.T
+	t  testing.TB
 	mu sync.Mutex
 	// requests are the addresses that were asked for; complaints are errors and
 	// warnings in the console.
@@ -95,7 +95,7 @@ type visit struct {
 
 // open writes a report to a file, as a mail's attachment is, and opens that
 // in a tab of its own, after what is to be done before.
-func open(t *testing.T, r report.Report, before ...chromedp.Action[chromedp.Void]) *visit {
+func open(t testing.TB, r report.Report, before ...chromedp.Action[chromedp.Void]) *visit {
 	t.Helper()
 	var page bytes.Buffer
 	if err := report.WriteHTML(&page, r); err != nil {
@@ -106,7 +106,7 @@ func open(t *testing.T, r report.Report, before ...chromedp.Action[chromedp.Void
 
 // openPage opens a page from a file. At its end the test fails where the page
 // has asked for anything, or complained.
-func openPage(t *testing.T, page []byte, before ...chromedp.Action[chromedp.Void]) *visit {
+func openPage(t testing.TB, page []byte, before ...chromedp.Action[chromedp.Void]) *visit {
 	t.Helper()
 	browser.once.Do(startBrowser)
 	if browser.err != nil {

@@ -70,7 +70,7 @@ func crowdedAccounts(t *testing.T) []byte {
 	return page.Bytes()
 }
 
-func pageOf(t *testing.T, r report.Report) []byte {
+func pageOf(t testing.TB, r report.Report) []byte {
 	t.Helper()
 	var page bytes.Buffer
 	if err := report.WriteHTML(&page, r); err != nil {

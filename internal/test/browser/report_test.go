@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"regexp"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -235,15 +237,45 @@ func TestWithoutScripts(t *testing.T) {
 	}
 }
 
+// TestTheTableIsShownOnceItIsReady: laying out every key while the page loads
+// would take most of the time.
+func TestTheTableIsShownOnceItIsReady(t *testing.T) {
+	t.Parallel()
+	const watching = `document.addEventListener("readystatechange", () => {
+		if (document.readyState === "interactive") window.atFirst = getComputedStyle(document.querySelector("#table tbody")).display;
+	})`
+	v := open(t, reportOf(company(), today), chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watching})
+		return err
+	}))
+	const display = `getComputedStyle(document.querySelector("#table tbody")).display`
+	if got := ask[string](v, `atFirst + " " + `+display); got != "none table-row-group" {
+		t.Errorf("at first and then the rows are displayed as %q", got)
+	}
+}
+
+// TestAScriptThatFails leaves the plain table of every key.
+func TestAScriptThatFails(t *testing.T) {
+	t.Parallel()
+	whole := pageOf(t, reportOf(company(), today))
+	at := bytes.LastIndex(whole, []byte("<script>")) + len("<script>")
+	v := openPage(t, slices.Insert(slices.Clone(whole), at, ' ')) // another than the page's policy allows
+	if rows := ask[int](v, `[...document.querySelectorAll("#table tbody tr")].filter(row => row.checkVisibility()).length`); rows != 62 {
+		t.Errorf("%d rows are shown, want all 62", rows)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if heard := strings.Join(v.complaints, "\n"); len(v.complaints) != 1 || !strings.Contains(heard, "Content Security Policy") {
+		t.Errorf("heard %s", heard)
+	}
+	v.complaints = nil
+}
+
 // TestTenThousandKeys holds that a full account stays usable: a page at a
 // time on the screen, and all of it on paper.
 func TestTenThousandKeys(t *testing.T) {
 	t.Parallel()
-	people := make([]person, 10_000)
-	for i := range people {
-		people[i] = person{name: fmt.Sprintf("member-%05d", i), display: fmt.Sprintf("Member %d", i), age: i % 130, idle: i % 50}
-	}
-	v := open(t, reportOf(people, today))
+	v := open(t, reportOf(fullAccount(), today))
 	rows := func() int { return ask[int](v, `document.querySelectorAll("#table tbody tr").length`) }
 	if got := ask[string](v, status); got != "10,000 keys, 1 to 100 shown" || rows() != 100 {
 		t.Errorf("%d rows: %s", rows(), got)
