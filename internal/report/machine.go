@@ -1,6 +1,8 @@
 package report
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -10,15 +12,54 @@ import (
 	"time"
 )
 
-// WriteJSON writes the report as docs/json.md describes it.
+// WriteJSON writes a value as docs/json.md describes it.
 func WriteJSON(w io.Writer, value any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(value); err != nil {
+	encode := func(w io.Writer) error { return encoderTo(w, "").Encode(value) }
+	if r, ok := value.(Report); ok {
+		encode = r.encode
+	}
+	if err := encode(w); err != nil {
 		return fmt.Errorf("write JSON: %w", err)
 	}
 	return nil
+}
+
+// encoderTo writes JSON for people, each line after the first behind a prefix.
+func encoderTo(w io.Writer, prefix string) *json.Encoder {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent(prefix, "  ")
+	return encoder
+}
+
+// encode writes the report a row at a time: an encoder keeps all that it writes
+// in memory, several times over.
+func (r Report) encode(w io.Writer) error {
+	rows := r.Rows
+	if len(rows) == 0 {
+		return encoderTo(w, "").Encode(r)
+	}
+	r.Rows = []Row{}
+	var frame, one bytes.Buffer
+	if err := encoderTo(&frame, "").Encode(r); err != nil {
+		return err
+	}
+	head, tail, _ := bytes.Cut(frame.Bytes(), []byte("\n  \"rows\": []")) // within a text there is no line break
+	out := bufio.NewWriter(w)                                             // keeps its first error
+	_, _ = out.Write(head)
+	encoder, before := encoderTo(&one, "    "), "\n  \"rows\": [\n    "
+	for _, row := range rows {
+		one.Reset()
+		if err := encoder.Encode(row); err != nil {
+			return err
+		}
+		_, _ = out.WriteString(before)
+		_, _ = out.Write(bytes.TrimSuffix(one.Bytes(), []byte("\n")))
+		before = ",\n    "
+	}
+	_, _ = out.WriteString("\n  ]")
+	_, _ = out.Write(tail)
+	return out.Flush()
 }
 
 // WriteCSV writes the rows as CSV: the table's columns first, then the rest.

@@ -186,10 +186,10 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 		row.ExemptEnded = &end
 	}
 	if !key.LastUsed.IsZero() {
-		row.LastUsed = &key.LastUsed
+		row.LastUsed = new(key.LastUsed) // copied, as else the row keeps the whole key
 	}
 	if !key.UseAsOf.IsZero() {
-		row.LastUsedAsOf = &key.UseAsOf
+		row.LastUsedAsOf = new(key.UseAsOf)
 	}
 	switch {
 	case v.Doubt:

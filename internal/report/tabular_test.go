@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"flag"
 	"os"
 	"path/filepath"
@@ -219,6 +220,27 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// TestJSONIsWhatAnEncoderWrites, however many rows there are.
+func TestJSONIsWhatAnEncoderWrites(t *testing.T) {
+	t.Parallel()
+	for rows := range 3 {
+		found := report.New(account.Account{ID: "123456789012", Alias: "\n  \"rows\": []"}, now, report.Rules(rules))
+		for i := range rows {
+			found.Rows = append(found.Rows, rowOf("<&>", fmt.Sprint(i), 60, 25, "Name", "\n  \"rows\": []"))
+		}
+		var got, want bytes.Buffer
+		encoder := json.NewEncoder(&want)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		if err := errors.Join(report.WriteJSON(&got, found), encoder.Encode(found)); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got.Bytes(), want.Bytes()) {
+			t.Errorf("%d rows: got\n%s\nwant\n%s", rows, got.Bytes(), want.Bytes())
+		}
+	}
+}
+
 // TestSort: by user and then by key.
 func TestSort(t *testing.T) {
 	t.Parallel()
@@ -275,6 +297,7 @@ func TestWhatCannotBeWritten(t *testing.T) {
 	rows := []report.Row{rowOf("u", "K", 1, 1)}
 	for name, err := range map[string]error{
 		"table": report.WriteTable(full{}, rows), "CSV": report.WriteCSV(full{}, rows), "JSON": report.WriteJSON(full{}, rows),
+		"JSON of a report": report.WriteJSON(full{}, report.Report{Rows: rows}),
 	} {
 		if !errors.Is(err, errFull) {
 			t.Errorf("%s: error %v", name, err)
