@@ -103,6 +103,7 @@ func (b Batch) Sections() []Section {
 		for _, s := range (Batch{Notices: accounts[account], Templates: b.Templates}).byReason() {
 			whole.Lists = append(whole.Lists, s.Lists...)
 		}
+		delete(accounts, account) // of a large organization they are many
 		sections = append(sections, whole)
 	}
 	return sections

@@ -241,9 +241,11 @@ func (p *digestRun) takeRecord(record *ledger.Record) {
 	if !p.isQueued(*record) {
 		return
 	}
-	warning := record.QueuedWarning()
-	item := outbox.Item{Record: record, Notice: warning.Notice, Delivered: func(r *ledger.Record) error {
-		if r.QueuedWarning() == nil || r.QueuedWarning().Run != warning.Run {
+	queued := record.QueuedWarning()
+	run := queued.Run // alone, as there may be very many
+	item := outbox.Item{Record: record, Notice: queued.Notice, Delivered: func(r *ledger.Record) error {
+		warning := r.QueuedWarning()
+		if warning == nil || warning.Run != run {
 			return ledger.ErrUnchanged // another channel was first, or a later run
 		}
 		r.MarkWarned(p.Now().UTC(), warning.Warnings)

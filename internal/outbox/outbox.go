@@ -85,7 +85,7 @@ func Due(channels []notify.Channel, n notify.Notice) ledger.Due {
 // delivered to side by side. An acknowledgement is recorded even if ctx has
 // ended by then.
 func (o Outbox) Deliver(ctx context.Context, deadline time.Time, bulletin notify.Batch, items []Item) Result {
-	d := &delivery{Outbox: o, items: items, result: Result{Warned: map[Ref]bool{}, Closed: map[string]int{}}}
+	d := &delivery{Outbox: o, items: items, index: indexOf(items), result: Result{Warned: map[Ref]bool{}, Closed: map[string]int{}}}
 	if d.Breaker == nil {
 		d.Breaker = &Breaker{}
 	}
@@ -124,6 +124,7 @@ func (o Outbox) recording(ctx context.Context, deadline time.Time) (context.Cont
 type delivery struct {
 	Outbox
 	items []Item
+	index map[noticeRef][]int // where in items they are
 
 	mu     sync.Mutex // guards the records and the result while channels deliver
 	result Result
@@ -133,7 +134,7 @@ func (d *delivery) posts(bulletin notify.Batch) []notify.Post {
 	var posts []notify.Post
 	for _, channel := range d.Channels {
 		b := bulletin
-		b.Notices = nil
+		b.Notices = make([]notify.Notice, 0, len(d.items))
 		for _, item := range d.items {
 			if item.dueOn(channel) {
 				b.Notices = append(b.Notices, item.Notice)
@@ -164,12 +165,9 @@ func (i Item) dueOn(channel notify.Channel) bool {
 func (d *delivery) acknowledge(ctx context.Context, channel notify.Channel, accepted []notify.Notice) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	finals, warnings := map[Ref]notify.Notice{}, map[Ref]Item{}
+	finals, warnings := map[Ref]notify.Notice{}, map[Ref]*Item{}
 	var records []*ledger.Record
-	for _, item := range d.items {
-		if !slices.ContainsFunc(accepted, func(n notify.Notice) bool { return item.is(n) }) {
-			continue
-		}
+	for _, item := range d.itemsOf(accepted) {
 		ref := refOf(*item.Record)
 		switch {
 		case item.Notice.Kind.Final():
@@ -205,11 +203,43 @@ func (d *delivery) acknowledge(ctx context.Context, channel notify.Channel, acce
 	})
 }
 
-// is reports whether a notice that a channel accepted is this item's. Outside a
-// digest an item has no account, and channels may add the bulletin's.
-func (i Item) is(n notify.Notice) bool {
-	sameAccount := i.Notice.Account.ID == "" || i.Notice.Account.ID == n.Account.ID
-	return sameAccount && i.Notice.KeyID == n.KeyID && i.Notice.Kind.Final() == n.Kind.Final()
+// noticeRef names a notice among those of a delivery.
+type noticeRef struct {
+	Ref
+	final bool
+}
+
+func indexOf(items []Item) map[noticeRef][]int {
+	index := make(map[noticeRef][]int, len(items))
+	for i := range items {
+		ref := refOfNotice(items[i].Notice)
+		index[ref] = append(index[ref], i)
+	}
+	return index
+}
+
+func refOfNotice(n notify.Notice) noticeRef {
+	return noticeRef{Ref{n.Account.ID, n.KeyID}, n.Kind.Final()}
+}
+
+// itemsOf returns the items of notices that a channel accepted. Outside a digest
+// an item has no account, and channels may add the bulletin's.
+func (d *delivery) itemsOf(accepted []notify.Notice) []*Item {
+	var items []*Item
+	add := func(ref noticeRef) {
+		for _, i := range d.index[ref] {
+			items = append(items, &d.items[i])
+		}
+	}
+	for _, n := range accepted {
+		ref := refOfNotice(n)
+		add(ref)
+		if ref.Account != "" {
+			ref.Account = ""
+			add(ref)
+		}
+	}
+	return items
 }
 
 // acknowledgeFinal records one acknowledgement. If the record, which others may

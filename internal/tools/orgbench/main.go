@@ -210,8 +210,8 @@ func fill(account *awsfake.Account, number, users int, now time.Time) {
 			Created: now.AddDate(-2, 0, 0),
 			Tags:    map[string]string{"Slack": fmt.Sprintf("U%08d", i)},
 		}
-		for range keysPerUser {
-			user.Keys = append(user.Keys, awsfake.Key{Active: true, Created: now.AddDate(0, 0, -age), LastUsed: now.Add(-time.Hour)})
+		for key := range keysPerUser {
+			user.Keys = append(user.Keys, awsfake.Key{Active: true, Created: now.AddDate(0, 0, -age).Add(-time.Duration(key) * time.Hour), LastUsed: now.Add(-time.Hour)})
 		}
 		account.AddUser(user)
 	}
