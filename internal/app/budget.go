@@ -13,7 +13,7 @@ import (
 // of a failure.
 func (a *App) invocation(ctx context.Context, cfg config.Config, optional ...budget.Part) budget.Budget {
 	deadline, _ := ctx.Deadline() // zero if there is none
-	if cfg.EventBus != "" {
+	if cfg.Targets.Has("SLEUTH_EVENT_BUS") {
 		optional = append(optional, budget.Event)
 	}
 	return budget.Invocation(a.Now(), deadline, optional...)
@@ -34,7 +34,7 @@ func (s *session) onAccount() budget.Budget {
 		budget.Notify:   !s.cfg.Digest,
 		budget.Findings: s.keepsFindings(),
 		budget.Evidence: s.leavesEvidence(),
-		budget.Event:    s.cfg.EventBus != "",
+		budget.Event:    s.cfg.Targets.Has("SLEUTH_EVENT_BUS"),
 	} {
 		if takesPlace {
 			optional = append(optional, part)

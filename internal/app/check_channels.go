@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
@@ -25,7 +26,7 @@ func (k *checker) channels(cfg config.Config, home member, send bool, to string)
 		k.failed("channels", err)
 		return
 	}
-	if cfg.SlackToken.IsSet() {
+	if cfg.Targets.Has("SLEUTH_SLACK_TOKEN") {
 		k.slackApp(cfg, home.aws)
 	}
 	if len(channels) == 0 {
@@ -54,11 +55,7 @@ func (k *checker) channels(cfg config.Config, home member, send bool, to string)
 // slackApp asks Slack whose the app's token is, and what it may do.
 func (k *checker) slackApp(cfg config.Config, connection aws.Config) {
 	const what = "Slack app"
-	app, err := channelFactory{App: k.App, cfg: cfg, aws: connection}.openSlackApp(k.ctx)
-	var identity slack.Identity
-	if err == nil {
-		identity, err = app.Identify(k.ctx)
-	}
+	identity, err := k.identify(cfg, connection)
 	switch {
 	case err != nil:
 		k.slackTokenRejected = true
@@ -69,9 +66,21 @@ func (k *checker) slackApp(cfg config.Config, connection aws.Config) {
 	default:
 		k.ok(what, identity.Bot+" in "+identity.Team)
 	}
-	if cfg.SlackURL.IsSet() {
+	if cfg.Targets.Has("SLACK_URL") {
 		k.note(what, "SLACK_URL is set as well: the list of all keys is posted twice; unset it to have the app's alone")
 	}
+}
+
+func (k *checker) identify(cfg config.Config, connection aws.Config) (slack.Identity, error) {
+	token, err := cfg.Targets["SLEUTH_SLACK_TOKEN"].Fetch(k.ctx, awsclient.Fetchers(connection))
+	if err != nil {
+		return slack.Identity{}, err
+	}
+	app, err := channelFactory{App: k.App, cfg: cfg, aws: connection}.openSlackApp(token.Value)
+	if err != nil {
+		return slack.Identity{}, err
+	}
+	return app.Identify(k.ctx)
 }
 
 // testKey is the id that AWS uses in its own examples.

@@ -17,7 +17,7 @@ import (
 // publishFailure puts the event of a failed run on the bus, if there is one, even
 // if the run was interrupted. If that fails too, the problem says so.
 func (s *session) publishFailure(ctx context.Context, b budget.Budget, failure eventbridge.Failure, problems ...account.Problem) []account.Problem {
-	if s.dryRun || s.cfg.EventBus == "" || failure.Failed == 0 {
+	if s.dryRun || !s.cfg.Targets.Has("SLEUTH_EVENT_BUS") || failure.Failed == 0 {
 		return nil
 	}
 	for _, problem := range problems {

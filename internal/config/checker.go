@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/httpclient"
-	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
 // checker collects the problems of a set of settings.
@@ -169,21 +168,6 @@ func (c *checker) limit(variable, text string) Cap {
 // SlackTest is the SLACK_URL that prints messages instead of sending them.
 const SlackTest = "test"
 
-func (c *checker) slackURL(given SecretText) Secret {
-	text := strings.TrimSpace(given.Reveal())
-	s, isReference, err := parseReference(text)
-	if isReference || text == "" {
-		if err != nil {
-			c.add("SLACK_URL", secret.Redacted, "%s", err)
-		}
-		return s
-	}
-	if err := CheckSlackURL(text); err != nil {
-		c.add("SLACK_URL", secret.Redacted, "%s", err)
-	}
-	return Secret{Value: secret.New(text)}
-}
-
 // CheckSlackURL returns an error if a text, given as a setting or fetched from
 // where the setting points to, cannot be a webhook. The error does not hold it.
 func CheckSlackURL(text string) error {
@@ -204,24 +188,6 @@ func isWebURL(text string) bool {
 		return false
 	}
 	return u.Scheme == "https" || (u.Scheme == "http" && httpclient.IsLoopback(u.Hostname()))
-}
-
-// Lengths are checked apart from the patterns: counted repetitions make a
-// pattern slow to compile, at every start.
-var topicARN = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:([A-Za-z0-9_-]+)(\.fifo)?$`)
-
-const maxTopicName = 256
-
-func (c *checker) topic(text string) string {
-	text = strings.TrimSpace(text)
-	if text == "" {
-		return ""
-	}
-	if parts := topicARN.FindStringSubmatch(text); parts != nil && len(parts[1]) <= maxTopicName {
-		return text
-	}
-	c.add("SNS_TOPIC", text, "must be the ARN of a topic, such as arn:aws:sns:us-east-1:123456789012:keys")
-	return ""
 }
 
 // oneOf reads a setting that has one of a few values.

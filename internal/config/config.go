@@ -8,7 +8,6 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/notify"
-	"github.com/iam-sleuth/sleuth/internal/notify/teams"
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
@@ -35,17 +34,9 @@ type Config struct {
 	Leak       notify.Heading
 	Templates  notify.Templates
 
-	SlackURL Secret
-	// SlackToken is a Slack app's, and SlackChannel the id of its channel: both
-	// or neither.
-	SlackToken   Secret
-	SlackChannel string
+	Targets      Targets
+	SlackChannel string // with SLEUTH_SLACK_TOKEN: the id of the app's channel
 	SlackAPIURL  string
-	TeamsURL     Secret
-	SNSTopic     string
-	EmailFrom    string // an address, maybe with a name before it
-	NotifyURLs   Secret // separated by white space
-	EventBus     string // its ARN
 
 	// UseCredentialReport is set if the credential report says which users to
 	// read.
@@ -162,13 +153,9 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		Inactivity:          notify.Heading{Title: s.InactiveTitle, Text: s.InactiveText},
 		Leak:                notify.Heading{Title: s.LeakTitle, Text: cmp.Or(strings.TrimSpace(s.LeakText), notify.LeakInstructions)},
 		Templates:           c.checkTemplates(s.Templates),
-		SlackURL:            c.slackURL(s.SlackURL),
+		Targets:             c.targets(s.Channels),
+		SlackChannel:        c.slackChannel(s.Channels),
 		SlackAPIURL:         c.webAddress("SLEUTH_SLACK_API_URL", s.SlackAPIURL),
-		TeamsURL:            c.secretText("SLEUTH_TEAMS_URL", s.TeamsURL, teams.CheckURL),
-		SNSTopic:            c.topic(s.SNSTopic),
-		EmailFrom:           c.sender(s.EmailFrom),
-		NotifyURLs:          c.secretText("SLEUTH_NOTIFY_URLS", s.NotifyURLs, CheckNotifyURLs),
-		EventBus:            c.bus(s.EventBus),
 		UseCredentialReport: c.oneOf("SLEUTH_INVENTORY", s.Inventory.Inventory, "live", byReport) == byReport,
 		OtherCredentials:    c.oneOf("SLEUTH_CREDENTIALS", s.Credentials, all, "access-keys") == all,
 		Evidence:            c.evidence(s.Evidence),
@@ -186,7 +173,6 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		Log:           c.log(s.Logging),
 		Debug:         debugging(string(s.Debug)),
 	}
-	cfg.SlackToken, cfg.SlackChannel = c.slackApp(s.Channels)
 	if silent := c.boolean("SLEUTH_ALLOW_SILENT", string(s.AllowSilent)); !silent && !s.areSet() {
 		c.needsChannel("ENABLE_AUTO_EXPIRE", string(s.EnableAutoExpire), cfg.Policy.AutoExpire)
 		c.needsChannel("SLEUTH_LEAK_RESPONSE", s.LeakResponse, cfg.LeakDisables)

@@ -70,7 +70,7 @@ func TestDefaults(t *testing.T) {
 			if p := got.Policy; p.AutoExpire || p.OwnKeys != nil || p.RemindAt != nil || p.MinNoticeDays != 0 {
 				t.Errorf("policy %+v, want that nothing is disabled", p)
 			}
-			if got.MaxDisable != (config.Cap{}) || got.SlackURL.IsSet() || got.SNSTopic != "" || got.Debug || got.UseCredentialReport {
+			if got.MaxDisable != (config.Cap{}) || got.Targets["SLACK_URL"].IsSet() || got.Targets.Text("SNS_TOPIC") != "" || got.Debug || got.UseCredentialReport {
 				t.Errorf("something is set: %+v", got)
 			}
 			if got.State != inFile || got.Concurrency != 32 || got.Lease != time.Minute {
@@ -102,7 +102,7 @@ func TestSampleDeployment(t *testing.T) {
 	if want := (audit.Rules{ExpirationAge: 90, WarningAge: 50, InactivityAge: 30, InactivityWarningAge: 20}); got.Rules != want {
 		t.Errorf("rules %+v, want %+v", got.Rules, want)
 	}
-	if got.Policy.AutoExpire || got.SNSTopic != "" || got.SlackURL.Reveal() != "https://hooks.slack.com/services/T0/B0/XXX" {
+	if got.Policy.AutoExpire || got.Targets.Text("SNS_TOPIC") != "" || got.Targets["SLACK_URL"].Reveal() != "https://hooks.slack.com/services/T0/B0/XXX" {
 		t.Errorf("got %+v", got)
 	}
 	if got.Creation.Title != "Key Rotation Instructions" || got.Creation.Text != "Please run.\n ```aws-vault rotate AWS-PROFILE```" ||
@@ -120,10 +120,10 @@ func TestGoodValues(t *testing.T) {
 	debug := func(c config.Config) any { return c.Debug }
 	remindAt := func(c config.Config) any { return c.Policy.RemindAt }
 	limit := func(c config.Config) any { return c.MaxDisable }
-	topic := func(c config.Config) any { return c.SNSTopic }
+	topic := func(c config.Config) any { return c.Targets.Text("SNS_TOPIC") }
 	memory := func(c config.Config) any { return c.State }
 	slack := func(c config.Config) any {
-		return fmt.Sprintf("%s|%s|%s", c.SlackURL.Reveal(), c.SlackURL.Source, c.SlackURL.Name)
+		return fmt.Sprintf("%s|%s|%s", c.Targets["SLACK_URL"].Reveal(), c.Targets["SLACK_URL"].Source, c.Targets["SLACK_URL"].Name)
 	}
 	rules := func(c config.Config) any { return c.Rules }
 	for _, c := range []struct {
@@ -340,7 +340,7 @@ func TestNoConfigPrintsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-		for _, printed := range []string{fmt.Sprintf(verb, s), fmt.Sprintf(verb, cfg), fmt.Sprintf(verb, &cfg.SlackURL)} {
+		for _, printed := range []string{fmt.Sprintf(verb, s), fmt.Sprintf(verb, cfg), fmt.Sprintf(verb, cfg.Targets)} {
 			if strings.Contains(printed, "HIDDEN") {
 				t.Errorf("%s prints %s", verb, printed)
 			}

@@ -7,8 +7,6 @@
 package config
 
 import (
-	"strings"
-
 	"github.com/alecthomas/kong"
 
 	"github.com/iam-sleuth/sleuth/internal/secret"
@@ -89,32 +87,6 @@ type Templates struct {
 	ListTemplate     string `setting:"SLEUTH_LIST_TEMPLATE" unset:"built-in text" placeholder:"TEMPLATE" help:"Go template of the text above a list of keys."`
 	PersonalTemplate string `setting:"SLEUTH_PERSONAL_TEMPLATE" unset:"built-in text" placeholder:"TEMPLATE" help:"Go template of the message to one person about their own keys, in Slack or by mail."`
 	SubjectTemplate  string `setting:"SLEUTH_SUBJECT_TEMPLATE" unset:"built-in text" placeholder:"TEMPLATE" help:"Go template of the subject of a mail to one person."`
-}
-
-// Channels says where notices are sent.
-type Channels struct {
-	SlackURL     SecretText `name:"slack-url" setting:"SLACK_URL" placeholder:"URL" help:"Slack incoming webhook. 'test' prints the messages instead. May be ssm:/parameter/name or secretsmanager:secret-id."`
-	SlackToken   SecretText `setting:"SLEUTH_SLACK_TOKEN" placeholder:"TOKEN" help:"Token of a Slack app that sends each person a direct message about their own keys, and the list of all keys to SLEUTH_SLACK_CHANNEL. May be ssm:/parameter/name or secretsmanager:secret-id."`
-	SlackChannel string     `setting:"SLEUTH_SLACK_CHANNEL" placeholder:"CHANNEL" help:"With SLEUTH_SLACK_TOKEN: id or #name of the channel for the list of all keys, for groups, and for people who cannot be reached directly."`
-	TeamsURL     SecretText `name:"teams-url" setting:"SLEUTH_TEAMS_URL" placeholder:"URL" help:"URL of a Microsoft Teams workflow that posts the list of all keys to a channel or chat. May be ssm:/parameter/name or secretsmanager:secret-id."`
-	SNSTopic     string     `name:"sns-topic" setting:"SNS_TOPIC" placeholder:"ARN" help:"SNS topic to publish to."`
-	EmailFrom    string     `setting:"SLEUTH_EMAIL_FROM" placeholder:"ADDRESS" help:"Address from which SES sends each person mail about their own keys. It goes to the address in the Email tag, or to the user name if that is an address."`
-	NotifyURLs   SecretText `name:"notify-urls" setting:"SLEUTH_NOTIFY_URLS" placeholder:"URL ..." help:"Other services to notify, as shoutrrr URLs separated by spaces or commas: Discord, PagerDuty, Opsgenie, mail, a generic webhook and others. May be ssm:/parameter/name or secretsmanager:secret-id."`
-	EventBus     string     `setting:"SLEUTH_EVENT_BUS" placeholder:"ARN" help:"EventBridge bus to publish an event to for each warning, each key that is disabled or leaked, and each run that fails."`
-	NotifyMode   string     `setting:"SLEUTH_NOTIFY_MODE" default:"account" placeholder:"account|digest" help:"With SLEUTH_ACCOUNTS: send a message for each account, or one digest of all accounts."`
-}
-
-// areSet reports whether any channel is given, valid or not. One that only
-// prints is one.
-func (c Channels) areSet() bool {
-	for _, text := range []string{
-		c.SlackURL.Reveal(), c.SlackToken.Reveal(), c.SNSTopic, c.EmailFrom, c.TeamsURL.Reveal(), c.NotifyURLs.Reveal(), c.EventBus,
-	} {
-		if strings.TrimSpace(text) != "" {
-			return true
-		}
-	}
-	return false
 }
 
 // SlackAPI is how Slack's users and groups are read, to find their ids. It

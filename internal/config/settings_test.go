@@ -159,7 +159,7 @@ func TestAFlagGivenAsNothingIsUnset(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg, err := config.Check(s, inFile)
-	if err != nil || cfg.Rules.ExpirationAge != 90 || cfg.SNSTopic != "" {
+	if err != nil || cfg.Rules.ExpirationAge != 90 || cfg.Targets.Text("SNS_TOPIC") != "" {
 		t.Errorf("got %+v, %v; want the defaults", cfg.Rules, err)
 	}
 }

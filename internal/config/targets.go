@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/mail"
 	"path"
 	"regexp"
 	"slices"
@@ -62,10 +61,9 @@ func (c *checker) evidence(text string) Evidence {
 
 // secretText reads a secret that is given as its value, or as a reference to
 // where it is kept. check judges a value, and never quotes it.
-func (c *checker) secretText(variable string, given SecretText, check func(string) error) Secret {
-	text := strings.TrimSpace(given.Reveal())
+func (c *checker) secretText(variable, text string, check func(string) error) Secret {
 	s, isReference, err := parseReference(text)
-	if !isReference && text != "" {
+	if !isReference {
 		s, err = Secret{Value: secret.New(text)}, check(text)
 	}
 	if err != nil {
@@ -117,14 +115,11 @@ func CheckNotifyURLs(text string) error {
 var (
 	serviceURL   = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://.`)
 	slackChannel = regexp.MustCompile(`^([CG][A-Z0-9]+|#[a-z0-9_-]+)$`)
-	busARN       = regexp.MustCompile(`^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9/._-]+$`)
 )
 
-// slackApp checks the settings of the Slack app, which go together.
-func (c *checker) slackApp(s Channels) (token Secret, channel string) {
-	token = c.secretText("SLEUTH_SLACK_TOKEN", s.SlackToken, CheckSlackToken)
-	channel = strings.TrimSpace(s.SlackChannel)
-	given := strings.TrimSpace(s.SlackToken.Reveal()) != ""
+// slackChannel checks the channel of the Slack app, which goes with its token.
+func (c *checker) slackChannel(s Channels) string {
+	channel, given := strings.TrimSpace(s.SlackChannel), strings.TrimSpace(s.SlackToken.Reveal()) != ""
 	switch {
 	case channel != "" && !slackChannel.MatchString(channel):
 		c.add("SLEUTH_SLACK_CHANNEL", channel, "must be the id of a channel, such as C0123456789, which Slack shows at the end of its details, or the name of one, such as #aws-keys")
@@ -133,33 +128,13 @@ func (c *checker) slackApp(s Channels) (token Secret, channel string) {
 	case channel != "" && !given:
 		c.add("SLEUTH_SLACK_CHANNEL", channel, "needs SLEUTH_SLACK_TOKEN; the channel of a webhook is the webhook's own")
 	}
-	return token, channel
+	return channel
 }
 
 func (c *checker) webAddress(variable, text string) string {
 	text = strings.TrimSpace(text)
 	if text != "" && !isWebURL(text) {
 		c.add(variable, text, "must be a https:// URL, such as https://slack-gov.com/api/")
-	}
-	return text
-}
-
-func (c *checker) bus(text string) string {
-	text = strings.TrimSpace(text)
-	if text != "" && !busARN.MatchString(text) {
-		c.add("SLEUTH_EVENT_BUS", text, "must be the ARN of an EventBridge bus, such as arn:aws:events:us-east-1:123456789012:event-bus/keys")
-	}
-	return text
-}
-
-// sender is an address with or without a name before it.
-func (c *checker) sender(text string) string {
-	text = strings.TrimSpace(text)
-	if text == "" {
-		return ""
-	}
-	if _, err := mail.ParseAddress(text); err != nil {
-		c.add("SLEUTH_EMAIL_FROM", text, "must be a mail address, such as keys@example.com or Sleuth <keys@example.com>")
 	}
 	return text
 }

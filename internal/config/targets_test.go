@@ -39,12 +39,12 @@ func TestGoodTargets(t *testing.T) {
 		{"SLEUTH_MAX_EXEMPTION_DAYS", "", exemptions, audit.ExemptionRules{}},
 		{"SLEUTH_MAX_EXEMPTION_DAYS", "180", exemptions, audit.ExemptionRules{MaxDays: 180}},
 		{"SLEUTH_REQUIRE_EXEMPTION_REASON", "true", exemptions, audit.ExemptionRules{NeedReason: true}},
-		{"SLEUTH_EMAIL_FROM", "Sleuth <keys@example.com>", func(c config.Config) any { return c.EmailFrom }, "Sleuth <keys@example.com>"},
-		{"SLEUTH_EVENT_BUS", "arn:aws-cn:events:cn-north-1:123456789012:event-bus/keys", func(c config.Config) any { return c.EventBus }, "arn:aws-cn:events:cn-north-1:123456789012:event-bus/keys"},
-		{"SLEUTH_NOTIFY_URLS", "zulip://a\n discord://b", func(c config.Config) any { return c.NotifyURLs.Reveal() }, "zulip://a\n discord://b"},
-		{"SLEUTH_TEAMS_URL", "https://a.logic.azure.com/x?sig=y", func(c config.Config) any { return c.TeamsURL.Reveal() }, "https://a.logic.azure.com/x?sig=y"},
-		{"SLEUTH_TEAMS_URL", "secretsmanager:sleuth/teams", func(c config.Config) any { return c.TeamsURL.Name }, "sleuth/teams"},
-		{"SLEUTH_NOTIFY_URLS", "ssm:/sleuth/urls", func(c config.Config) any { return c.NotifyURLs.Name }, "/sleuth/urls"},
+		{"SLEUTH_EMAIL_FROM", "Sleuth <keys@example.com>", func(c config.Config) any { return c.Targets.Text("SLEUTH_EMAIL_FROM") }, "Sleuth <keys@example.com>"},
+		{"SLEUTH_EVENT_BUS", "arn:aws-cn:events:cn-north-1:123456789012:event-bus/keys", func(c config.Config) any { return c.Targets.Text("SLEUTH_EVENT_BUS") }, "arn:aws-cn:events:cn-north-1:123456789012:event-bus/keys"},
+		{"SLEUTH_NOTIFY_URLS", "zulip://a\n discord://b", func(c config.Config) any { return c.Targets["SLEUTH_NOTIFY_URLS"].Reveal() }, "zulip://a\n discord://b"},
+		{"SLEUTH_TEAMS_URL", "https://a.logic.azure.com/x?sig=y", func(c config.Config) any { return c.Targets["SLEUTH_TEAMS_URL"].Reveal() }, "https://a.logic.azure.com/x?sig=y"},
+		{"SLEUTH_TEAMS_URL", "secretsmanager:sleuth/teams", func(c config.Config) any { return c.Targets["SLEUTH_TEAMS_URL"].Name }, "sleuth/teams"},
+		{"SLEUTH_NOTIFY_URLS", "ssm:/sleuth/urls", func(c config.Config) any { return c.Targets["SLEUTH_NOTIFY_URLS"].Name }, "/sleuth/urls"},
 	} {
 		t.Run(c.variable+"="+c.value, func(t *testing.T) {
 			t.Parallel()
@@ -120,8 +120,8 @@ func TestSlackApp(t *testing.T) {
 			t.Parallel()
 			cfg, err := config.Check(settings(t, "SLEUTH_SLACK_TOKEN", c.token, "SLEUTH_SLACK_CHANNEL", c.channel), inFile)
 			if c.problem == "" {
-				if err != nil || cfg.SlackChannel != c.channel || !cfg.SlackToken.IsSet() {
-					t.Errorf("channel %q, token set: %t, error %v", cfg.SlackChannel, cfg.SlackToken.IsSet(), err)
+				if err != nil || cfg.SlackChannel != c.channel || !cfg.Targets["SLEUTH_SLACK_TOKEN"].IsSet() {
+					t.Errorf("channel %q, token set: %t, error %v", cfg.SlackChannel, cfg.Targets["SLEUTH_SLACK_TOKEN"].IsSet(), err)
 				}
 				return
 			}
@@ -215,11 +215,11 @@ func FuzzTargets(f *testing.F) {
 		if err != nil && strings.Contains(strings.ReplaceAll(err.Error(), line, ""), hidden) {
 			t.Errorf("a secret shows in %v", err)
 		}
-		if err == nil && strings.ContainsAny(cfg.EmailFrom, "\r\n") {
-			t.Errorf("a sender of several lines: %q", cfg.EmailFrom)
+		if err == nil && strings.ContainsAny(cfg.Targets.Text("SLEUTH_EMAIL_FROM"), "\r\n") {
+			t.Errorf("a sender of several lines: %q", cfg.Targets.Text("SLEUTH_EMAIL_FROM"))
 		}
-		if printed := fmt.Sprintf("%v %+v %#v", cfg, cfg.SlackToken, cfg.NotifyURLs); err == nil && cfg.SlackToken.Source == "" &&
-			cfg.NotifyURLs.Source == "" && strings.Contains(printed, hidden) {
+		if printed := fmt.Sprintf("%v %+v %#v", cfg, cfg.Targets["SLEUTH_SLACK_TOKEN"], cfg.Targets["SLEUTH_NOTIFY_URLS"]); err == nil && cfg.Targets["SLEUTH_SLACK_TOKEN"].Source == "" &&
+			cfg.Targets["SLEUTH_NOTIFY_URLS"].Source == "" && strings.Contains(printed, hidden) {
 			t.Errorf("a secret shows in %s", printed)
 		}
 	})

@@ -46,7 +46,7 @@ type Target struct {
 
 // ForRun allows what 'sleuth run' calls.
 func ForRun(cfg config.Config, place Target) Document {
-	place = place.settled(cfg.SNSTopic)
+	place = place.settled(cfg.Targets.Text("SNS_TOPIC"))
 	doc := acting(cfg, place)
 	doc.covering(place, cfg.Scope)
 	if cfg.ResultsBucket != "" {
@@ -56,15 +56,9 @@ func ForRun(cfg config.Config, place Target) Document {
 		bucket := arn.ARN{Partition: place.Partition, Service: "s3", Resource: cfg.ResultsBucket}
 		doc.allow("FindResults", bucket.String(), "s3:ListBucket")
 	}
-	if cfg.SNSTopic != "" {
-		doc.allow("PublishNotices", cfg.SNSTopic, "sns:Publish")
-	}
-	doc.mailing(place, cfg.EmailFrom)
-	if cfg.EventBus != "" {
-		doc.allow("PublishEvents", cfg.EventBus, "events:PutEvents")
-	}
+	doc.notifying(place, cfg.Targets)
 	doc.proving(place, cfg.Evidence)
-	doc.fetching(place, cfg.SlackURL, cfg.SlackToken, cfg.TeamsURL, cfg.NotifyURLs)
+	doc.fetching(place, cfg.Targets)
 	doc.remembering(place, cfg.State, "dynamodb:Query", "dynamodb:Scan", "dynamodb:PutItem", "dynamodb:DeleteItem")
 	doc.decrypting(place)
 	return doc
@@ -169,18 +163,29 @@ func (d *Document) allow(sid, resource string, actions ...string) {
 	d.Statement = append(d.Statement, Statement{Sid: sid, Effect: "Allow", Action: actions, Resource: []string{resource}})
 }
 
-// mailing is sending from an address. SES asks for the identity that it has
-// verified, which is the address or its domain:
+// notifying is delivering messages through AWS.
+func (d *Document) notifying(place Target, targets config.Targets) {
+	for _, channel := range config.DeclaredChannels() {
+		if channel.Action != "" && targets.Has(channel.Variable) {
+			d.allowOnAll(channel.Sid, place.resources(targets.Text(channel.Variable)), channel.Action)
+		}
+	}
+}
+
+// resources are what a channel's setting names: a resource by its ARN, or a mail
+// address. For that SES asks for the identity that it has verified, which is the
+// address or its domain:
 // https://docs.aws.amazon.com/ses/latest/dg/control-user-access.html
-func (d *Document) mailing(place Target, sender string) {
-	from, err := mail.ParseAddress(sender)
+func (p Target) resources(target string) []string {
+	if arn.IsARN(target) {
+		return []string{target}
+	}
+	from, err := mail.ParseAddress(target)
 	if err != nil {
-		return // nobody is written to: a sender is checked with the settings
+		return nil // nobody is written to: a sender is checked with the settings
 	}
 	domain := from.Address[strings.LastIndex(from.Address, "@")+1:]
-	d.allowOnAll("SendMail", []string{
-		place.arn("ses", "identity/"+literally(from.Address)), place.arn("ses", "identity/"+literally(domain)),
-	}, "ses:SendEmail")
+	return []string{p.arn("ses", "identity/"+literally(from.Address)), p.arn("ses", "identity/"+literally(domain))}
 }
 
 // proving is leaving evidence in a bucket.
@@ -202,9 +207,9 @@ func literally(text string) string {
 }
 
 // fetching is reading secrets from where they are kept.
-func (d *Document) fetching(place Target, kept ...config.Secret) {
+func (d *Document) fetching(place Target, targets config.Targets) {
 	var parameters, secrets []string
-	for _, s := range kept {
+	for _, s := range targets {
 		switch s.Source {
 		case config.ParameterStore:
 			parameters = append(parameters, place.parameter(s.Name))

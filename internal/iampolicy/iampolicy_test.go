@@ -10,6 +10,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/iampolicy"
+	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
 const (
@@ -50,8 +51,13 @@ func grants(doc iampolicy.Document) []string {
 	return lines
 }
 
+// plainly is a channel whose setting was given as its value.
+func plainly(variable, value string) config.Targets {
+	return config.Targets{variable: {Value: secret.New(value)}}
+}
+
 func keptIn(keeper config.SecretSource, name string) config.Config {
-	return config.Config{SlackURL: config.Secret{Source: keeper, Name: name}}
+	return config.Config{Targets: config.Targets{"SLACK_URL": {Source: keeper, Name: name}}}
 }
 
 func TestForRun(t *testing.T) {
@@ -71,11 +77,11 @@ func TestForRun(t *testing.T) {
 			cfg: config.Config{UseCredentialReport: true},
 		},
 		"a topic is published to, and no other": {
-			cfg:  config.Config{SNSTopic: topic},
+			cfg:  config.Config{Targets: plainly("SNS_TOPIC", topic)},
 			want: []string{"sns:Publish " + topic},
 		},
 		"a webhook given as it is takes no permission": {
-			cfg: config.Config{SlackURL: config.Secret{}},
+			cfg: config.Config{Targets: plainly("SLACK_URL", "https://hooks.slack.com/services/T0/B0/X")},
 		},
 		"a parameter in a folder": {
 			cfg:  keptIn(config.ParameterStore, "/sleuth/slack-url"),
@@ -123,12 +129,12 @@ func TestForRun(t *testing.T) {
 			want: []string{"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*"},
 		},
 		"all secrets in one place are in one statement, each once": {
-			cfg: config.Config{
-				SlackURL:   config.Secret{Source: config.ParameterStore, Name: "/slack:1"},
-				SlackToken: config.Secret{Source: config.ParameterStore, Name: "/slack:2"},
-				TeamsURL:   config.Secret{Source: config.ParameterStore, Name: "/teams"},
-				NotifyURLs: config.Secret{Source: config.ParameterStore, Name: "/urls"},
-			},
+			cfg: config.Config{Targets: config.Targets{
+				"SLACK_URL":          {Source: config.ParameterStore, Name: "/slack:1"},
+				"SLEUTH_SLACK_TOKEN": {Source: config.ParameterStore, Name: "/slack:2"},
+				"SLEUTH_TEAMS_URL":   {Source: config.ParameterStore, Name: "/teams"},
+				"SLEUTH_NOTIFY_URLS": {Source: config.ParameterStore, Name: "/urls"},
+			}},
 			want: []string{
 				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/slack",
 				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/teams",
@@ -136,31 +142,31 @@ func TestForRun(t *testing.T) {
 			},
 		},
 		"secrets in both places": {
-			cfg: config.Config{
-				SlackToken: config.Secret{Source: config.SecretsManager, Name: "slack"},
-				NotifyURLs: config.Secret{Source: config.ParameterStore, Name: "/urls"},
-			},
+			cfg: config.Config{Targets: config.Targets{
+				"SLEUTH_SLACK_TOKEN": {Source: config.SecretsManager, Name: "slack"},
+				"SLEUTH_NOTIFY_URLS": {Source: config.ParameterStore, Name: "/urls"},
+			}},
 			want: []string{
 				"secretsmanager:GetSecretValue arn:aws:secretsmanager:eu-west-1:123456789012:secret:slack-??????",
 				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/urls",
 			},
 		},
 		"mail from an address or its domain, whichever SES has verified": {
-			cfg: config.Config{EmailFrom: "keys@example.com"},
+			cfg: config.Config{Targets: plainly("SLEUTH_EMAIL_FROM", "keys@example.com")},
 			want: []string{
 				"ses:SendEmail arn:aws:ses:eu-west-1:123456789012:identity/example.com",
 				"ses:SendEmail arn:aws:ses:eu-west-1:123456789012:identity/keys@example.com",
 			},
 		},
 		"a sender with a name, and what IAM takes for a wildcard": {
-			cfg: config.Config{EmailFrom: "Sleuth <k*ys?@example.com>"},
+			cfg: config.Config{Targets: plainly("SLEUTH_EMAIL_FROM", "Sleuth <k*ys?@example.com>")},
 			want: []string{
 				"ses:SendEmail arn:aws:ses:eu-west-1:123456789012:identity/example.com",
 				"ses:SendEmail arn:aws:ses:eu-west-1:123456789012:identity/k${*}ys${?}@example.com",
 			},
 		},
 		"events go to one bus": {
-			cfg:  config.Config{EventBus: bus},
+			cfg:  config.Config{Targets: plainly("SLEUTH_EVENT_BUS", bus)},
 			want: []string{"events:PutEvents " + bus},
 		},
 		"findings are kept, as the product of the account": {
@@ -241,7 +247,7 @@ func TestPlaceLeftOpen(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := grants(iampolicy.ForRun(config.Config{SNSTopic: tt.topic}, tt.place))
+			got := grants(iampolicy.ForRun(config.Config{Targets: plainly("SNS_TOPIC", tt.topic)}, tt.place))
 			if want := "iam:ListAccessKeys " + tt.want; !slices.Contains(got, want) {
 				t.Errorf("no %s in %q", want, got)
 			}
@@ -262,8 +268,11 @@ func TestForAuditWritesNothing(t *testing.T) {
 func TestForMember(t *testing.T) {
 	t.Parallel()
 	settings := config.Config{
-		EventBus: bus, SNSTopic: topic, EmailFrom: "keys@example.com", Evidence: config.Evidence{Bucket: "proof"}, State: table,
-		SlackToken: config.Secret{Source: config.ParameterStore, Name: "/token"},
+		Targets: config.Targets{
+			"SLEUTH_EVENT_BUS": {Value: secret.New(bus)}, "SNS_TOPIC": {Value: secret.New(topic)}, "SLEUTH_EMAIL_FROM": {Value: secret.New("keys@example.com")},
+			"SLEUTH_SLACK_TOKEN": {Source: config.ParameterStore, Name: "/token"},
+		},
+		Evidence: config.Evidence{Bucket: "proof"}, State: table,
 	}
 	if diff := cmp.Diff(slices.Sorted(slices.Values(always)), grants(iampolicy.ForMember(settings, place))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)

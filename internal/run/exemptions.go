@@ -129,7 +129,8 @@ func (p *pass) openExemptionsDue() bool {
 	}
 	told := p.last.ExemptionsNotified
 	thisMonth := told.Year() == p.started.Year() && told.Month() == p.started.Month()
-	first := p.last.Ended.IsZero() && !p.Config.SlackToken.IsSet() && !p.Config.TeamsURL.IsSet() && !p.Config.NotifyURLs.IsSet()
+	targets := p.Config.Targets
+	first := p.last.Ended.IsZero() && !targets.Has("SLEUTH_SLACK_TOKEN") && !targets.Has("SLEUTH_TEAMS_URL") && !targets.Has("SLEUTH_NOTIFY_URLS")
 	return !first && !thisMonth
 }
 

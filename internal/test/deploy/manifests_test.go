@@ -64,8 +64,8 @@ func TestCronJob(t *testing.T) {
 	checkSettings(t, given)
 	cfg, err := checked(given)
 	check(t, err)
-	if cfg.State.Kind != config.StateDynamoDB || cfg.SlackURL.Source == "" {
-		t.Errorf("state is %v, and the webhook %v", cfg.State, cfg.SlackURL)
+	if cfg.State.Kind != config.StateDynamoDB || cfg.Targets["SLACK_URL"].Source == "" {
+		t.Errorf("state is %v, and the webhook %v", cfg.State, cfg.Targets["SLACK_URL"])
 	}
 }
 

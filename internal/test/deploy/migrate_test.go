@@ -37,10 +37,10 @@ func TestTheOriginalsEnvironmentIsTakenAsItStands(t *testing.T) {
 	if diff := cmp.Diff(audit.Rules{ExpirationAge: 90, WarningAge: 50, InactivityAge: 30, InactivityWarningAge: 20}, cfg.Rules); diff != "" {
 		t.Errorf("rules (-want +got):\n%s", diff)
 	}
-	if cfg.Policy.AutoExpire || cfg.SNSTopic != "" || cfg.Debug {
-		t.Errorf("auto-expire %v, topic %q, debug %v", cfg.Policy.AutoExpire, cfg.SNSTopic, cfg.Debug)
+	if cfg.Policy.AutoExpire || cfg.Targets.Text("SNS_TOPIC") != "" || cfg.Debug {
+		t.Errorf("auto-expire %v, topic %q, debug %v", cfg.Policy.AutoExpire, cfg.Targets.Text("SNS_TOPIC"), cfg.Debug)
 	}
-	if cfg.SlackURL.Reveal() != original["SLACK_URL"] {
+	if cfg.Targets["SLACK_URL"].Reveal() != original["SLACK_URL"] {
 		t.Error("SLACK_URL is not the webhook")
 	}
 	if cfg.Creation.Title != original["EXPIRE_NOTIFICATION_TITLE"] || cfg.Creation.Text != original["EXPIRE_NOTIFICATION_TEXT"] ||
