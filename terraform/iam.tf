@@ -16,7 +16,7 @@ locals {
 
   # What is kept elsewhere. Of each reference the name, without a version or
   # label.
-  references = distinct([for text in [var.slack_url, var.slack_token, var.teams_url, var.notify_urls] : text if text != null])
+  references = distinct(local.channel_secrets)
 
   parameter_names = [for text in local.references : trimprefix(text, "ssm:") if startswith(text, "ssm:")]
   parameters = distinct([
@@ -31,15 +31,11 @@ locals {
     for name in local.secret_names : startswith(name, "arn:") ? name : "arn:${local.partition}:secretsmanager:${local.here}:secret:${name}-??????"
   ]
 
-  topics = [for topic in [var.sns_topic] : topic if topic != null && topic != ""]
-
   # SES asks for the identity that it has verified: the address, or its domain.
   senders = [for text in [var.email_from] : regex("[^<>@[:space:]]+@[A-Za-z0-9.-]+", text) if text != null && text != ""]
   identities = [
     for name in flatten([for address in local.senders : [address, split("@", address)[1]]]) : "arn:${local.partition}:ses:${local.here}:identity/${name}"
   ]
-
-  buses = [for bus in [var.event_bus] : bus if bus != null && bus != ""]
 
   # Of the evidence, what its objects' ARNs begin with.
   evidence = [for place in [var.evidence] : trimsuffix(trimprefix(place, "s3://"), "/") if place != null && place != ""]
@@ -157,29 +153,11 @@ data "aws_iam_policy_document" "sleuth" {
   }
 
   dynamic "statement" {
-    for_each = local.topics
+    for_each = { for sid, call in local.channel_calls : sid => call if length(call.targets) > 0 }
     content {
-      sid       = "PublishNotices"
-      actions   = ["sns:Publish"]
-      resources = [statement.value]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = length(local.identities) > 0 ? [local.identities] : []
-    content {
-      sid       = "SendMail"
-      actions   = ["ses:SendEmail"]
-      resources = statement.value
-    }
-  }
-
-  dynamic "statement" {
-    for_each = local.buses
-    content {
-      sid       = "PublishEvents"
-      actions   = ["events:PutEvents"]
-      resources = [statement.value]
+      sid       = statement.key
+      actions   = [statement.value.action]
+      resources = flatten([for target in statement.value.targets : startswith(target, "arn:") ? tolist([target]) : tolist(local.identities)])
     }
   }
 

@@ -1,5 +1,5 @@
 # What Sleuth is told: a variable for each of its settings, here and in
-# telling.tf, and the function's environment that they become.
+# telling.tf and channels.tf, and the function's environment that they become.
 
 variable "expiration_age" {
   description = "EXPIRATION_AGE: age since creation, in days, at which a key is disabled."
@@ -446,7 +446,7 @@ variable "debug" {
 locals {
   # Empty is unset, for Sleuth as well: it then uses its own default.
   environment = {
-    for name, value in {
+    for name, value in merge(local.channel_environment, {
       EXPIRATION_AGE                  = tostring(var.expiration_age)
       WARNING_AGE                     = tostring(var.warning_age)
       INACTIVITY_AGE                  = var.inactivity_age == null ? null : tostring(var.inactivity_age)
@@ -471,15 +471,8 @@ locals {
       SLEUTH_LIST_TEMPLATE            = var.list_template
       SLEUTH_PERSONAL_TEMPLATE        = var.personal_template
       SLEUTH_SUBJECT_TEMPLATE         = var.subject_template
-      SLACK_URL                       = var.slack_url
-      SLEUTH_SLACK_TOKEN              = var.slack_token
       SLEUTH_SLACK_CHANNEL            = var.slack_channel
       SLEUTH_SLACK_API_URL            = var.slack_api_url
-      SLEUTH_TEAMS_URL                = var.teams_url
-      SNS_TOPIC                       = var.sns_topic
-      SLEUTH_EMAIL_FROM               = var.email_from
-      SLEUTH_NOTIFY_URLS              = var.notify_urls
-      SLEUTH_EVENT_BUS                = var.event_bus
       SLEUTH_NOTIFY_MODE              = var.notify_mode
       SLEUTH_ACCOUNTS                 = join(",", var.accounts)
       SLEUTH_OUS                      = join(",", var.ous)
@@ -501,11 +494,8 @@ locals {
       SLEUTH_LOG_FORMAT               = var.log_format
       SLEUTH_LOG_LEVEL                = var.log_level
       DEBUG                           = tostring(var.debug)
-    } : name => value if value != null && value != ""
+    }) : name => value if value != null && value != ""
   }
-
-  # What people, or programs, are notified through.
-  channels = compact([var.slack_url, var.slack_token, var.sns_topic, var.email_from, var.teams_url, var.notify_urls, var.event_bus])
 
   state = var.state == null ? "dynamodb:${var.name}" : var.state
 }

@@ -206,7 +206,7 @@ variable "kms_key_arn" {
 }
 
 variable "secret_kms_key_arn" {
-  description = "Your KMS key that the parameters or secrets in slack_url, slack_token, teams_url and notify_urls are encrypted with. Null: AWS's own, or kms_key_arn."
+  description = "Your KMS key that the parameters or secrets of the channels are encrypted with. Null: AWS's own, or kms_key_arn."
   type        = string
   default     = null
 

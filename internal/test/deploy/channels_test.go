@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"text/template"
+	texttemplate "text/template"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -27,7 +27,7 @@ type deployedChannel struct {
 func deployedChannels(t *testing.T) []deployedChannel {
 	t.Helper()
 	fields := map[string]reflect.StructField{}
-	for field := range fieldsOf(reflect.TypeFor[config.Channels]()) {
+	for field := range reflect.TypeFor[config.Channels]().Fields() {
 		fields[field.Tag.Get("setting")] = field
 	}
 	var channels []deployedChannel
@@ -39,16 +39,6 @@ func deployedChannels(t *testing.T) []deployedChannel {
 		channels = append(channels, deployedChannel{declared, field.Tag.Get("help"), field.Type == reflect.TypeFor[config.SecretText]()})
 	}
 	return channels
-}
-
-func fieldsOf(structure reflect.Type) func(func(reflect.StructField) bool) {
-	return func(yield func(reflect.StructField) bool) {
-		for i := range structure.NumField() {
-			if !yield(structure.Field(i)) {
-				return
-			}
-		}
-	}
 }
 
 // Input is the channel's variable in the module, Parameter that in the template.
@@ -67,7 +57,7 @@ func inTemplate(setting string) string {
 // IsARN reports whether the setting names the resource that messages go to.
 func (c deployedChannel) IsARN() bool { return strings.HasPrefix(c.Pattern, "^arn:") }
 
-// Unless is the pattern that the template takes.
+// Narrow is the pattern that the template takes.
 func (c deployedChannel) Narrow() string {
 	if c.TemplatePattern != "" {
 		return c.TemplatePattern
@@ -81,6 +71,9 @@ var anySetting = regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+\b`)
 // that they have there.
 func (c deployedChannel) described(named func(string) string) string {
 	help, _, _ := strings.Cut(c.Help, " May be ssm:")
+	if first, _, _ := strings.Cut(help, " "); first != "Slack" && first[1:] == strings.ToLower(first[1:]) {
+		help = strings.ToLower(help[:1]) + help[1:]
+	}
 	return c.Variable + ": " + anySetting.ReplaceAllStringFunc(help, func(name string) string {
 		if slices.Contains(settingNames(), name) {
 			return named(name)
@@ -137,7 +130,7 @@ locals {
   # The calls that deliver messages, by the name of the statement that allows them.
   channel_calls = {
 {{- range calls .}}
-    {{printf "%-*s" (widestSid $) .Sid}} = { action = "{{.Action}}", resources = {{if .IsARN}}compact([var.{{.Input}}]){{else}}local.identities{{end}} }
+    {{printf "%-*s" (widestSid $) .Sid}} = { action = "{{.Action}}", targets = compact([var.{{.Input}}]) }
 {{- end}}
   }
 }
@@ -229,14 +222,14 @@ func expand(t *testing.T, text string, channels []deployedChannel) string {
 			return length(slices.MaxFunc(all, func(a, b deployedChannel) int { return length(a) - length(b) }))
 		}
 	}
-	functions := template.FuncMap{
+	functions := texttemplate.FuncMap{
 		"secrets":   only(func(c deployedChannel) bool { return c.Secret }),
 		"calls":     only(func(c deployedChannel) bool { return c.Action != "" }),
 		"widest":    widest(func(c deployedChannel) int { return len(c.Variable) }),
 		"widestSid": widest(func(c deployedChannel) int { return len(c.Sid) }),
 	}
 	var out strings.Builder
-	check(t, template.Must(template.New("").Funcs(functions).Parse(text)).Execute(&out, channels))
+	check(t, texttemplate.Must(texttemplate.New("").Funcs(functions).Parse(text)).Execute(&out, channels))
 	return out.String()
 }
 
@@ -252,6 +245,8 @@ func TestChannelTables(t *testing.T) { //nolint:paralleltest // -update writes w
 		t.Errorf("%s has drifted; run 'make docs' (-want +got):\n%s", file, diff)
 	}
 	for mark, text := range templateParts {
-		rewriteBetween(t, template0, fmt.Sprintf("# %s: written by 'make docs'; do not edit\n", mark), fmt.Sprintf("# end of %s\n", mark), expand(t, text, channels))
+		body := expand(t, text, channels)
+		indent := body[:len(body)-len(strings.TrimLeft(body, " "))]
+		rewriteBetween(t, template, fmt.Sprintf("%s# %s: written by 'make docs'; do not edit\n", indent, mark), fmt.Sprintf("%s# end of %s\n", indent, mark), body)
 	}
 }

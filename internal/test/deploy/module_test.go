@@ -111,26 +111,44 @@ func newExpression(e hclsyntax.Expression, source []byte) expression {
 // functionEnvironment is what the module sets the function's variables to.
 func functionEnvironment(t *testing.T) map[string]expression {
 	t.Helper()
-	body, source := parse(t, "terraform/settings.tf")
 	found := map[string]expression{}
+	settings, source := local(t, "terraform/settings.tf", "environment")
+	filtered, isFor := settings.(*hclsyntax.ForExpr)
+	if !isFor {
+		t.Fatal("local.environment does not leave out what is empty")
+	}
+	merged, isCall := filtered.CollExpr.(*hclsyntax.FunctionCallExpr)
+	if !isCall || merged.Name != "merge" || len(merged.Args) != 2 || newExpression(merged.Args[0], source).source != "local.channel_environment" {
+		t.Fatal("local.environment is not made from local.channel_environment and a list of variables")
+	}
+	addItems(t, found, merged.Args[1], source)
+	channels, source := local(t, "terraform/channels.tf", "channel_environment")
+	addItems(t, found, channels, source)
+	return found
+}
+
+// local is the value of a local in a file, and the file's text.
+func local(t *testing.T, file, name string) (hclsyntax.Expression, []byte) {
+	t.Helper()
+	body, source := parse(t, file)
 	for _, b := range body.Blocks {
-		chosen := b.Body.Attributes["environment"]
-		if b.Type != "locals" || chosen == nil {
-			continue
-		}
-		filtered, isFor := chosen.Expr.(*hclsyntax.ForExpr)
-		if !isFor {
-			t.Fatal("local.environment does not leave out what is empty")
-		}
-		all, isObject := filtered.CollExpr.(*hclsyntax.ObjectConsExpr)
-		if !isObject {
-			t.Fatal("local.environment is not made from a list of variables")
-		}
-		for _, item := range all.Items {
-			found[hcl.ExprAsKeyword(item.KeyExpr)] = newExpression(item.ValueExpr, source)
+		if value := b.Body.Attributes[name]; b.Type == "locals" && value != nil {
+			return value.Expr, source
 		}
 	}
-	return found
+	t.Fatalf("%s has no local.%s", file, name)
+	return nil, nil
+}
+
+func addItems(t *testing.T, found map[string]expression, from hclsyntax.Expression, source []byte) {
+	t.Helper()
+	all, isObject := from.(*hclsyntax.ObjectConsExpr)
+	if !isObject {
+		t.Fatal("the environment is not made from a list of variables")
+	}
+	for _, item := range all.Items {
+		found[hcl.ExprAsKeyword(item.KeyExpr)] = newExpression(item.ValueExpr, source)
+	}
 }
 
 func (b block) description(t *testing.T) string {

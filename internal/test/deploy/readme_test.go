@@ -17,7 +17,12 @@ var update = flag.Bool("update", false, "write the tables of terraform/README.md
 // rewrite holds the part of a page between two marks to what it should be.
 func rewrite(t *testing.T, path, mark, want string) {
 	t.Helper()
-	begin, end := "<!-- "+mark+": written by 'make docs'; do not edit -->\n", "<!-- end of "+mark+" -->\n"
+	rewriteBetween(t, path, "<!-- "+mark+": written by 'make docs'; do not edit -->\n", "<!-- end of "+mark+" -->\n", want)
+}
+
+// rewriteBetween holds what stands between two lines of a file to what it should be.
+func rewriteBetween(t *testing.T, path, begin, end, want string) {
+	t.Helper()
 	page := read(t, path)
 	before, rest, begins := strings.Cut(page, begin)
 	got, after, ends := strings.Cut(rest, end)

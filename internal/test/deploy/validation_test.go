@@ -36,8 +36,8 @@ var refusals = []refusal{
 	one("lease_seconds", "0", "lease_seconds must be a whole number of seconds from 1 to 900."),
 	one("max_disable", "0%", "max_disable must be a whole number of keys from 0, or a share from 1% to 100%, such as \"25\" or \"10%\"."),
 	one("inventory", "csv", "inventory must be live or credential-report."),
-	one("sns_topic", "access-key-notices", "sns_topic must be the ARN of a topic."),
-	strict(one("slack_url", "https://hooks.slack.com/services/T0/B0/x", "Do not give the webhook itself: put it into a parameter or a secret first.")),
+	one("sns_topic", "access-key-notices", "sns_topic must be the ARN of a topic, such as arn:aws:sns:us-east-1:123456789012:keys."),
+	strict(one("slack_url", "https://hooks.slack.com/services/T0/B0/x", "Do not give the secret itself: put it into a parameter or a secret first.")),
 	strict(one("state", "file:/tmp/state.db", "A function keeps no files, so file:PATH cannot be used.")),
 	one("name", "1st", "name must be 3 to 40 letters, digits, hyphens and underscores, and begin with a letter."),
 	one("architecture", "x86", "architecture must be arm64 or x86_64."),
@@ -69,7 +69,7 @@ var refusals = []refusal{
 	one("concurrency", "257", "concurrency must be a whole number of calls from 1 to 256."),
 	one("lease_seconds", "901", "lease_seconds must be a whole number of seconds from 1 to 900."),
 	one("max_disable", "101%", "max_disable must be a whole number of keys from 0, or a share from 1% to 100%, such as \"25\" or \"10%\"."),
-	one("slack_url", "ssm:", "slack_url must be ssm:/parameter/name or secretsmanager:secret-id, naming where the webhook is kept, or test."),
+	one("slack_url", "ssm:", "slack_url must be ssm:/parameter/name or secretsmanager:secret-id, naming where it is kept, or test."),
 	one("state", "dynamodb:x", "state must be null, dynamodb:TABLE or none."),
 	strict(refusal{
 		variables: map[string]string{"zip_file": "settings.tf", "zip_s3": `{bucket="releases",key="sleuth.zip"}`},
@@ -129,7 +129,7 @@ var refusals = []refusal{
 	one("slack_api_url", "http://slack.example.com/api/", "slack_api_url must be a https:// URL, such as https://slack-gov.com/api/."),
 	one("email_from", "keys", "email_from must be a mail address, such as keys@example.com or Sleuth <keys@example.com>."),
 	one("email_from", "Sleuth <keys@example.com", "email_from must be a mail address, such as keys@example.com or Sleuth <keys@example.com>."),
-	one("event_bus", "default", "event_bus must be the ARN of an EventBridge bus."),
+	one("event_bus", "default", "event_bus must be the ARN of an EventBridge bus, such as arn:aws:events:us-east-1:123456789012:event-bus/keys."),
 	one("max_exemption_days", "0", "max_exemption_days must be a whole number of days from 1 to 36500."),
 	{
 		variables: map[string]string{"max_exemption_days": "90", "enable_auto_expire": "true", "slack_url": "test", "state": "none"},
@@ -218,7 +218,7 @@ func withVariablesOnly(t *testing.T) workspace {
 	t.Helper()
 	tool(t, "terraform")
 	w := workspace{folder: t.TempDir()}
-	for _, file := range []string{"settings.tf", "telling.tf", "variables.tf"} {
+	for _, file := range []string{"settings.tf", "telling.tf", "channels.tf", "variables.tf"} {
 		if err := os.WriteFile(filepath.Join(w.folder, file), []byte(read(t, "terraform/"+file)), 0o600); err != nil {
 			t.Fatal(err)
 		}
