@@ -263,6 +263,37 @@ func TestForAuditWritesNothing(t *testing.T) {
 	}
 }
 
+// TestEveryChannelIsAllowed: whatever channel is declared, its secret may be
+// fetched from where it is kept, and its messages may be delivered; neither in
+// the accounts of an organization.
+func TestEveryChannelIsAllowed(t *testing.T) {
+	t.Parallel()
+	const kept = "arn:aws:ssm:us-east-1:444455556666:parameter/kept"
+	for _, channel := range config.DeclaredChannels() {
+		target, want := config.Secret{Source: config.ParameterStore, Name: kept}, []string{"ssm:GetParameter " + kept}
+		if channel.Pattern != "" {
+			_, example, _ := strings.Cut(channel.Form, "such as ")
+			example, _, _ = strings.Cut(example, " or ")
+			target, want = config.Secret{Value: secret.New(example)}, nil
+			if channel.Action != "" && strings.HasPrefix(example, "arn:") {
+				want = []string{channel.Action + " " + example}
+			} else if channel.Action != "" {
+				want = []string{
+					channel.Action + " arn:aws:ses:eu-west-1:123456789012:identity/example.com",
+					channel.Action + " arn:aws:ses:eu-west-1:123456789012:identity/" + example,
+				}
+			}
+		}
+		cfg := config.Config{Targets: config.Targets{channel.Variable: target}}
+		if diff := cmp.Diff(slices.Sorted(slices.Values(slices.Concat(always, want))), grants(iampolicy.ForRun(cfg, place))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", channel.Variable, diff)
+		}
+		if diff := cmp.Diff(slices.Sorted(slices.Values(always)), grants(iampolicy.ForMember(cfg, place))); diff != "" {
+			t.Errorf("%s, in a member account (-want +got):\n%s", channel.Variable, diff)
+		}
+	}
+}
+
 // The role in each account may do what is done to the keys there, and nothing
 // of what is done in the home account.
 func TestForMember(t *testing.T) {

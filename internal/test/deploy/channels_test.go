@@ -1,7 +1,11 @@
 package deploy
 
 import (
+	gocmp "cmp"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,6 +16,7 @@ import (
 	texttemplate "text/template"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/iam-sleuth/sleuth/internal/config"
 )
@@ -207,6 +212,82 @@ var templateParts = map[string]string{
                 - !Ref AWS::NoValue
 {{- end}}
 `,
+}
+
+// sample is a value of the setting, as a deployment gives it.
+func (c deployedChannel) sample() string {
+	if c.Secret {
+		return "ssm:/sleuth/" + c.Words()
+	}
+	_, example, _ := strings.Cut(c.Form, "such as ")
+	example, _, _ = strings.Cut(example, " or ")
+	return example
+}
+
+// refusals of a channel's setting: of a secret given as its value, of a value
+// in another form.
+func (c deployedChannel) refusals() []refusal {
+	if c.Secret {
+		return []refusal{strict(one(c.Input(), "https://example.com/the-secret-itself", c.Input()+" must be ssm:/parameter/name or secretsmanager:secret-id, naming where it is kept"))}
+	}
+	return []refusal{one(c.Input(), "-", c.Input()+" must be "+c.Form+".")}
+}
+
+// servicePrefix is what a service is called in policies, if that is not the name
+// of its package in the SDK.
+var servicePrefix = map[string]string{"sesv2": "ses", "eventbridge": "events"}
+
+// TestEveryCallOfAChannelIsDeclared: the calls are those whose inputs the channel's
+// package names; a declaration has each make its way into the policy, wherever
+// Sleuth is deployed.
+func TestEveryCallOfAChannelIsDeclared(t *testing.T) {
+	t.Parallel()
+	declared, called := map[string]bool{}, map[string]bool{}
+	for _, channel := range config.DeclaredChannels() {
+		declared[channel.Action] = channel.Action != ""
+	}
+	files, err := filepath.Glob(filepath.Join(root, "internal", "notify", "*", "*.go"))
+	check(t, err)
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		check(t, err)
+		services := servicesOf(parsed)
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			selector, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			input, isInput := strings.CutSuffix(selector.Sel.Name, "Input")
+			if from, ok := selector.X.(*ast.Ident); ok && isInput && services[from.Name] != "" {
+				called[services[from.Name]+":"+input] = true
+			}
+			return true
+		})
+	}
+	if diff := cmp.Diff(declared, called, cmpopts.IgnoreMapEntries(func(_ string, is bool) bool { return !is })); diff != "" {
+		t.Errorf("actions in internal/config/channels.go (-declared +called in internal/notify):\n%s", diff)
+	}
+}
+
+// servicesOf is the AWS services that a file imports, by the names that it has
+// for them.
+func servicesOf(file *ast.File) map[string]string {
+	services := map[string]string{}
+	for _, spec := range file.Imports {
+		service, is := strings.CutPrefix(strings.Trim(spec.Path.Value, `"`), "github.com/aws/aws-sdk-go-v2/service/")
+		if !is || strings.Contains(service, "/") {
+			continue
+		}
+		name := service
+		if spec.Name != nil {
+			name = spec.Name.Name
+		}
+		services[name] = gocmp.Or(servicePrefix[service], service)
+	}
+	return services
 }
 
 // expand fills a text's gaps with the channels.

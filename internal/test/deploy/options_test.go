@@ -2,6 +2,8 @@ package deploy
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,13 +32,11 @@ module "sleuth" {
 
   state                  = "dynamodb:shared"
   slack_url              = "ssm:arn:aws:ssm:us-west-2:444455556666:parameter/slack-url:prod"
-  slack_token            = "ssm:/sleuth/token"
   slack_channel          = "C0123456789"
   teams_url              = "secretsmanager:sleuth/teams-url"
   notify_urls            = "secretsmanager:sleuth/urls"
-  sns_topic              = "arn:aws:sns:us-east-1:123456789012:keys"
   email_from             = "Sleuth <keys@example.com>"
-  event_bus              = "arn:aws:events:us-east-1:123456789012:event-bus/keys"
+  OTHER_CHANNELS
   evidence               = "s3://proof/iam/keys/"
   security_hub           = "securityhub"
   trace                  = true
@@ -57,7 +57,14 @@ func TestEveryOption(t *testing.T) {
 	tool(t, "terraform")
 	p := place{mototest.Shared(t).Account(t), mototest.Region}
 	w := newWorkspace(t, filepath.Join("examples", "single-account"), p.env())
-	check(t, os.WriteFile(filepath.Join(w.folder, "main.tf"), []byte(everyOption), 0o600))
+	given, others := map[string]string{}, ""
+	for _, channel := range deployedChannels(t) {
+		if !strings.Contains(everyOption, "  "+channel.Input()+" ") {
+			given[channel.Variable] = channel.sample()
+			others += fmt.Sprintf("  %s = %q\n", channel.Input(), channel.sample())
+		}
+	}
+	check(t, os.WriteFile(filepath.Join(w.folder, "main.tf"), []byte(strings.ReplaceAll(everyOption, "OTHER_CHANNELS", others)), 0o600))
 	w.init(t)
 	resources, outputs := w.planned(t)
 	const key, boundary = "arn:aws:kms:us-east-1:123456789012:key/ours", "arn:aws:iam::123456789012:policy/boundary"
@@ -95,13 +102,13 @@ func TestEveryOption(t *testing.T) {
 		t.Errorf("the function's VPC is %v", vpc)
 	}
 
-	cfg, err := checked(map[string]string{
+	maps.Copy(given, map[string]string{
 		"SLEUTH_STATE": "dynamodb:shared", "SLACK_URL": "ssm:arn:aws:ssm:us-west-2:444455556666:parameter/slack-url:prod",
-		"SLEUTH_SLACK_TOKEN": "ssm:/sleuth/token", "SLEUTH_SLACK_CHANNEL": "C0123456789", "SLEUTH_TEAMS_URL": "secretsmanager:sleuth/teams-url", "SLEUTH_NOTIFY_URLS": "secretsmanager:sleuth/urls",
-		"SNS_TOPIC": "arn:aws:sns:us-east-1:123456789012:keys", "SLEUTH_EMAIL_FROM": "Sleuth <keys@example.com>",
-		"SLEUTH_EVENT_BUS": "arn:aws:events:us-east-1:123456789012:event-bus/keys", "SLEUTH_EVIDENCE": "s3://proof/iam/keys/", "SLEUTH_SECURITY_HUB": "securityhub", "SLEUTH_TRACE": "true", "SLEUTH_LEAK_RESPONSE": "disable",
+		"SLEUTH_SLACK_CHANNEL": "C0123456789", "SLEUTH_TEAMS_URL": "secretsmanager:sleuth/teams-url", "SLEUTH_NOTIFY_URLS": "secretsmanager:sleuth/urls",
+		"SLEUTH_EMAIL_FROM": "Sleuth <keys@example.com>", "SLEUTH_EVIDENCE": "s3://proof/iam/keys/", "SLEUTH_SECURITY_HUB": "securityhub", "SLEUTH_TRACE": "true", "SLEUTH_LEAK_RESPONSE": "disable",
 		"SLEUTH_ACCOUNTS": "111122223333,444455556666", "SLEUTH_MEMBER_ROLE": "path/sleuth",
 	})
+	cfg, err := checked(given)
 	check(t, err)
 	want := iampolicy.ForRun(cfg, iampolicy.Target{
 		Partition: "aws", Account: p.ID, Region: p.region,

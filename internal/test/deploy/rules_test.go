@@ -74,10 +74,6 @@ func refusedByRules(t *testing.T, given map[string]string) bool {
 // The template refuses to disable keys in silence, as the module does.
 func TestTemplateRefusesSilence(t *testing.T) {
 	t.Parallel()
-	channels := map[string]string{
-		"SlackUrl": "test", "SlackToken": "ssm:/token", "SnsTopic": "arn:aws:sns:us-east-1:123456789012:keys", "EmailFrom": "keys@example.com",
-		"TeamsUrl": "ssm:/teams", "NotifyUrls": "ssm:/urls", "EventBus": "arn:aws:events:us-east-1:123456789012:event-bus/keys",
-	}
 	if refusedByRules(t, nil) {
 		t.Error("the defaults are refused, which disable nothing")
 	}
@@ -90,8 +86,8 @@ func TestTemplateRefusesSilence(t *testing.T) {
 		if refusedByRules(t, silent) {
 			t.Errorf("%v is refused", silent)
 		}
-		for name, value := range channels {
-			given := map[string]string{name: value}
+		for _, channel := range deployedChannels(t) {
+			given := map[string]string{channel.Parameter(): channel.sample()}
 			maps.Copy(given, disabling)
 			if refusedByRules(t, given) {
 				t.Errorf("%v is refused", given)

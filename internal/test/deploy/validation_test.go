@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -175,6 +176,15 @@ var refusals = []refusal{
 	one("account_concurrency", "0", "account_concurrency must be a whole number of accounts from 1 to 100."),
 }
 
+func allRefusals(t *testing.T) []refusal {
+	t.Helper()
+	all := slices.Clone(refusals)
+	for _, channel := range deployedChannels(t) {
+		all = append(all, channel.refusals()...)
+	}
+	return all
+}
+
 // wide is variables with which several accounts are covered.
 func wide(name, value string) map[string]string {
 	return map[string]string{"accounts": `["organization"]`, "member_role": "sleuth-member", name: value}
@@ -263,7 +273,7 @@ func TestModuleRefusesBadValues(t *testing.T) {
 		isSetting[inModule(name)] = true
 	}
 	w := withVariablesOnly(t)
-	for _, r := range refusals {
+	for _, r := range allRefusals(t) {
 		t.Run(fmt.Sprint(r.variables), func(t *testing.T) {
 			t.Parallel()
 			variables, settings := maps.Clone(r.variables), map[string]string{}
@@ -307,7 +317,7 @@ func TestModuleAcceptsGoodValues(t *testing.T) {
 func TestEveryValidationIsTested(t *testing.T) {
 	t.Parallel()
 	var messages []string
-	for _, r := range refusals {
+	for _, r := range allRefusals(t) {
 		messages = append(messages, r.message)
 	}
 	for _, v := range readModule(t, "terraform").variables {
