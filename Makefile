@@ -110,7 +110,7 @@ bench: ## Run every benchmark, and measure whole runs (BENCHFLAGS=-full, -quick,
 
 docs: ## Write the generated parts of docs/ anew
 	go run ./internal/tools/docs
-	go test ./internal/test/deploy -run 'Tables$$' -update
+	go test -count=1 ./internal/test/deploy -run 'Tables$$' -update
 
 pictures: ## Take the pictures in docs/pictures anew (needs Chromium; looks best with the font Inter)
 	SLEUTH_REQUIRE_ALL=1 SLEUTH_PICTURES='$(CURDIR)/docs/pictures' go test -count=1 -run 'Pictures$$' ./internal/test/browser

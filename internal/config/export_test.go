@@ -1,7 +1,7 @@
 package config
 
 // AreSet reports whether any channel is given, for tests.
-func (c Channels) AreSet() bool { return c.areSet() }
+func (s Channels) AreSet() bool { return s.areSet() }
 
 // Aliases is aliases, for tests.
 var Aliases = aliases

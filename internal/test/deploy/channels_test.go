@@ -331,3 +331,14 @@ func TestChannelTables(t *testing.T) { //nolint:paralleltest // -update writes w
 		rewriteBetween(t, template, fmt.Sprintf("%s# %s: written by 'make docs'; do not edit\n", indent, mark), fmt.Sprintf("%s# end of %s\n", indent, mark), body)
 	}
 }
+
+// TestEveryCallOfAChannelIsInTheDocumentation: its row says which setting adds it.
+func TestEveryCallOfAChannelIsInTheDocumentation(t *testing.T) {
+	t.Parallel()
+	page := read(t, "docs/deploy.md")
+	for _, channel := range config.DeclaredChannels() {
+		if row := fmt.Sprintf("\n| `%s` | %s | ", channel.Variable, channel.Action); channel.Action != "" && !strings.Contains(page, row) {
+			t.Errorf("docs/deploy.md has no row that begins with %q", row)
+		}
+	}
+}
