@@ -75,7 +75,7 @@ func (w channelFactory) fetch(ctx context.Context, declared config.Channel) (sec
 	return fetched.Value, err
 }
 
-// channelFactory is what channels are set up from.
+// channelFactory holds what channels are built from.
 type channelFactory struct {
 	*App
 	cfg    config.Config

@@ -8,7 +8,7 @@ import (
 
 func TestEveryDeclaredChannelCanBeSetUp(t *testing.T) {
 	t.Parallel()
-	openers := wiring{App: &App{}}.openers()
+	openers := channelFactory{App: &App{}}.openers()
 	for _, channel := range config.DeclaredChannels() {
 		if openers[channel.Variable] == nil {
 			t.Errorf("nothing sets up %s (%s)", channel.Name, channel.Variable)

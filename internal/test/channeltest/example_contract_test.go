@@ -59,7 +59,7 @@ func TestExampleKeepsTheContract(t *testing.T) {
 			}, s
 		},
 		Line: func(n notify.Notice) string {
-			n.Aside, n.Account.Alias = text.OneLine(n.Aside), text.OneLine(n.Account.Alias)
+			n.Note, n.Account.Alias = text.OneLine(n.Note), text.OneLine(n.Account.Alias)
 			return n.Line(text.OneLine(n.User))
 		},
 	})

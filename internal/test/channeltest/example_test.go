@@ -32,7 +32,7 @@ func (Board) Name() string { return "board" }
 func (b Board) ID() string { return notify.ChannelID("board", b.URL.Reveal()) }
 
 // Compose implements notify.Channel.
-func (Board) Compose(b notify.Bulletin) []notify.Message {
+func (Board) Compose(b notify.Batch) []notify.Message {
 	return plain.Layout{MaxBytes: 32 << 10}.Compose(b)
 }
 
