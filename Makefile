@@ -6,6 +6,8 @@ LDFLAGS  := -s -w -X github.com/iam-sleuth/sleuth/internal/app.version=$(VERSION
 LAMBDA_OUT  ?= build/lambda
 LAMBDA_ARCH ?= arm64 x86_64
 SHA256SUM   := $(shell command -v sha256sum || echo shasum -a 256)
+# Where 'make registry' writes to.
+REGISTRY_OUT ?= build/terraform-aws-iam-sleuth
 FUZZTIME ?= 30s
 BENCHTIME ?= 1s
 # What 'make bench' hands on: -quick, -full, -users N; see internal/tools/bench.
@@ -19,7 +21,7 @@ MUTANTS_KILLED  := 95
 TESTFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build lambda demo test race lint fmt fmt-check vet tidy-check vuln fuzz mutants bench docs pictures clean ci
+.PHONY: help build lambda registry demo test race lint fmt fmt-check vet tidy-check vuln fuzz mutants bench docs pictures clean ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +42,14 @@ lambda: ## Build the Lambda zips and their checksums in build/lambda
 		rm '$(LAMBDA_OUT)/bootstrap'; \
 	done; \
 	cd '$(LAMBDA_OUT)' && $(SHA256SUM) *.zip | tee SHA256SUMS
+
+# The registry takes a module from the root of a repository of this name. Links
+# that lead out of terraform/ are made absolute.
+registry: ## Lay the Terraform module out for its registry, in build/terraform-aws-iam-sleuth
+	@rm -rf '$(REGISTRY_OUT)'; mkdir -p '$(REGISTRY_OUT)'
+	@cp -R terraform/. LICENSE '$(REGISTRY_OUT)'
+	@find '$(REGISTRY_OUT)' \( -name '.terraform*' -o -name '*.tfstate*' \) -prune -exec rm -r {} +
+	@sed 's,](\.\./,](https://github.com/iam-sleuth/sleuth/blob/main/,g' terraform/README.md > '$(REGISTRY_OUT)/README.md'
 
 demo: ## Show the whole story: no account, no credentials, no network
 	@CGO_ENABLED=0 go run ./cmd/sleuth demo

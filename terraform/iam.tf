@@ -1,5 +1,6 @@
 # Two roles: the function's, with what Sleuth calls and what Lambda does in its
-# name, and the schedule's, which can start the function and nothing else.
+# name, and the schedule's, which can start the function and nothing else. Roles
+# that exist are used as they are: the output policies is what they must allow.
 
 data "aws_partition" "current" {}
 
@@ -8,6 +9,14 @@ data "aws_caller_identity" "current" {}
 data "aws_region" "current" {}
 
 locals {
+  roles = var.existing_roles == null ? {
+    function      = one(aws_iam_role.function[*].arn)
+    schedule      = one(aws_iam_role.schedule[*].arn)
+    state_machine = one(aws_iam_role.state_machine[*].arn)
+  } : var.existing_roles
+
+  makes_roles = var.existing_roles == null ? 1 : 0
+
   partition  = data.aws_partition.current.partition
   account_id = data.aws_caller_identity.current.account_id
   region     = data.aws_region.current.id
@@ -267,6 +276,8 @@ data "aws_iam_policy_document" "function_trust" {
 }
 
 resource "aws_iam_role" "function" {
+  count = local.makes_roles
+
   name                 = var.name
   description          = "What ${var.name} may do."
   assume_role_policy   = data.aws_iam_policy_document.function_trust.json
@@ -275,14 +286,18 @@ resource "aws_iam_role" "function" {
 }
 
 resource "aws_iam_role_policy" "sleuth" {
+  count = local.makes_roles
+
   name   = "sleuth"
-  role   = aws_iam_role.function.id
+  role   = aws_iam_role.function[0].id
   policy = data.aws_iam_policy_document.sleuth.json
 }
 
 resource "aws_iam_role_policy" "runtime" {
+  count = local.makes_roles
+
   name   = "runtime"
-  role   = aws_iam_role.function.id
+  role   = aws_iam_role.function[0].id
   policy = data.aws_iam_policy_document.runtime.json
 }
 
@@ -337,6 +352,8 @@ data "aws_iam_policy_document" "schedule" {
 }
 
 resource "aws_iam_role" "schedule" {
+  count = local.makes_roles
+
   name                 = "${var.name}-schedule"
   description          = "What the schedule of ${var.name} may do."
   assume_role_policy   = data.aws_iam_policy_document.schedule_trust.json
@@ -345,7 +362,9 @@ resource "aws_iam_role" "schedule" {
 }
 
 resource "aws_iam_role_policy" "schedule" {
+  count = local.makes_roles
+
   name   = "schedule"
-  role   = aws_iam_role.schedule.id
+  role   = aws_iam_role.schedule[0].id
   policy = data.aws_iam_policy_document.schedule.json
 }

@@ -3,7 +3,7 @@
 resource "aws_lambda_function" "sleuth" {
   function_name = var.name
   description   = "Keeps IAM access keys within policy: warns, disables, tells."
-  role          = aws_iam_role.function.arn
+  role          = local.roles.function
   tags          = var.tags
 
   filename          = var.zip_file
@@ -19,9 +19,10 @@ resource "aws_lambda_function" "sleuth" {
   timeout                        = var.timeout
   reserved_concurrent_executions = var.step_functions || var.reserved_concurrency == -1 ? -1 : var.reserved_concurrency + length(local.leaks)
   kms_key_arn                    = var.kms_key_arn
+  layers                         = var.layers
 
   environment {
-    variables = merge(local.environment, { for bucket in local.results_buckets : "SLEUTH_RESULTS_BUCKET" => bucket })
+    variables = merge(var.network_environment, local.environment, { for bucket in local.results_buckets : "SLEUTH_RESULTS_BUCKET" => bucket })
   }
 
   dynamic "vpc_config" {
@@ -42,7 +43,7 @@ resource "aws_lambda_function" "sleuth" {
 
   lifecycle {
     precondition {
-      condition     = length(jsonencode(local.environment)) < 4096
+      condition     = length(jsonencode(merge(var.network_environment, local.environment))) < 4096
       error_message = "The settings do not fit into a function's environment, which holds 4 KB: shorten the notification texts."
     }
   }
@@ -90,7 +91,7 @@ resource "aws_scheduler_schedule" "sleuth" {
 
   target {
     arn      = var.step_functions ? aws_sfn_state_machine.organization[0].arn : aws_lambda_function.sleuth.arn
-    role_arn = aws_iam_role.schedule.arn
+    role_arn = local.roles.schedule
     input    = jsonencode({})
 
     dead_letter_config {

@@ -122,7 +122,7 @@ resource "aws_sfn_state_machine" "organization" {
   count = var.step_functions ? 1 : 0
 
   name       = var.name
-  role_arn   = aws_iam_role.state_machine[0].arn
+  role_arn   = local.roles.state_machine
   definition = local.definition
   tags       = var.tags
 
@@ -146,6 +146,58 @@ resource "aws_s3_bucket_public_access_block" "results" {
   restrict_public_buckets = true
 }
 
+resource "aws_s3_bucket_server_side_encryption_configuration" "results" {
+  count = length(aws_s3_bucket.results)
+
+  bucket = aws_s3_bucket.results[0].id
+
+  rule {
+    bucket_key_enabled = var.kms_key_arn != null
+
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = var.kms_key_arn == null ? "AES256" : "aws:kms"
+      kms_master_key_id = var.kms_key_arn
+    }
+  }
+}
+
+resource "aws_s3_bucket_versioning" "results" {
+  count = length(aws_s3_bucket.results)
+
+  bucket = aws_s3_bucket.results[0].id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+data "aws_iam_policy_document" "results" {
+  statement {
+    sid       = "OnlyOverTLS"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = ["arn:${local.partition}:s3:::${local.own_bucket}", "arn:${local.partition}:s3:::${local.own_bucket}/*"]
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "results" {
+  count = length(aws_s3_bucket.results)
+
+  bucket = aws_s3_bucket.results[0].id
+  policy = data.aws_iam_policy_document.results.json
+
+  depends_on = [aws_s3_bucket_public_access_block.results]
+}
+
 # What is older than any question about a run.
 resource "aws_s3_bucket_lifecycle_configuration" "results" {
   count = length(aws_s3_bucket.results)
@@ -160,6 +212,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "results" {
 
     expiration {
       days = 90
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 90
     }
 
     abort_incomplete_multipart_upload {
@@ -221,10 +277,19 @@ data "aws_iam_policy_document" "state_machine" {
       resources = ["arn:${local.partition}:s3:::${statement.value}/map-runs/*"]
     }
   }
+
+  dynamic "statement" {
+    for_each = var.kms_key_arn[*]
+    content {
+      sid       = "UseKey"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
 }
 
 resource "aws_iam_role" "state_machine" {
-  count = var.step_functions ? 1 : 0
+  count = var.step_functions ? local.makes_roles : 0
 
   name                 = "${var.name}-steps"
   description          = "What the state machine of ${var.name} may do."
@@ -234,7 +299,7 @@ resource "aws_iam_role" "state_machine" {
 }
 
 resource "aws_iam_role_policy" "state_machine" {
-  count = var.step_functions ? 1 : 0
+  count = length(aws_iam_role.state_machine)
 
   name   = "steps"
   role   = aws_iam_role.state_machine[0].id

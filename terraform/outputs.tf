@@ -10,12 +10,22 @@ output "function_arn" {
 
 output "role_arn" {
   description = "ARN of the function's role, for key policies and bucket policies."
-  value       = aws_iam_role.function.arn
+  value       = local.roles.function
 }
 
 output "policy" {
   description = "What Sleuth may call, as JSON: the same as sleuth iam-policy prints."
   value       = data.aws_iam_policy_document.sleuth.json
+}
+
+output "policies" {
+  description = "For existing_roles, the policy that each must have, as JSON: the function's own, what Lambda does in its name (runtime), the schedule's, the state machine's."
+  value = {
+    function      = data.aws_iam_policy_document.sleuth.json
+    runtime       = data.aws_iam_policy_document.runtime.json
+    schedule      = data.aws_iam_policy_document.schedule.json
+    state_machine = data.aws_iam_policy_document.state_machine.json
+  }
 }
 
 output "state" {

@@ -195,7 +195,7 @@ variable "log_retention_days" {
 }
 
 variable "kms_key_arn" {
-  description = "Your KMS key to encrypt the table, the queue, the log and the function's environment with. Its policy must let CloudWatch Logs use it and, with leak_response, EventBridge. Null: AWS's own keys."
+  description = "Your KMS key to encrypt the table, the queue, the log, the results and the function's environment with. Its policy must let CloudWatch Logs use it and, with leak_response, EventBridge. Null: AWS's own keys."
   type        = string
   default     = null
 
@@ -254,6 +254,50 @@ variable "permissions_boundary" {
   validation {
     condition     = var.permissions_boundary == null ? true : can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/", var.permissions_boundary))
     error_message = "permissions_boundary must be the ARN of an IAM policy."
+  }
+}
+
+variable "existing_roles" {
+  description = "ARNs of roles that exist, if the module is not to create any: the function's, the schedule's and, with step_functions, the state machine's. They must allow what the output policies says. Null: the module creates them."
+  type = object({
+    function      = string
+    schedule      = string
+    state_machine = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.existing_roles == null ? true : alltrue([for arn in values(var.existing_roles) : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+", arn)) if arn != null])
+    error_message = "existing_roles must be the ARNs of roles."
+  }
+
+  validation {
+    condition     = var.existing_roles == null ? true : var.permissions_boundary == null && (var.existing_roles.state_machine != null) == var.step_functions
+    error_message = "existing_roles needs state_machine with step_functions and only then, and no permissions_boundary: the module does not change roles that exist."
+  }
+}
+
+variable "network_environment" {
+  description = "Variables of the function that lead through a proxy, or name a bundle of certificates: HTTPS_PROXY, HTTP_PROXY, NO_PROXY, AWS_CA_BUNDLE, SSL_CERT_FILE. See docs/deploy.md."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in keys(var.network_environment) : contains(["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "AWS_CA_BUNDLE", "SSL_CERT_FILE"], name)])
+    error_message = "network_environment takes HTTPS_PROXY, HTTP_PROXY, NO_PROXY, AWS_CA_BUNDLE and SSL_CERT_FILE only."
+  }
+}
+
+variable "layers" {
+  description = "ARNs of layers of the function, such as one with a bundle of certificates, which is then in /opt."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for arn in var.layers : can(regex("^arn:aws[a-z-]*:lambda:[a-z0-9-]+:[0-9]{12}:layer:[^:]+:[0-9]+$", arn))])
+    error_message = "layers must be the ARNs of versions of layers."
   }
 }
 

@@ -7,6 +7,8 @@
 package config
 
 import (
+	"strings"
+
 	"github.com/alecthomas/kong"
 
 	"github.com/iam-sleuth/sleuth/internal/secret"

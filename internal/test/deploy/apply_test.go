@@ -38,7 +38,7 @@ type example struct {
 }
 
 var examples = []example{
-	{folder: "single-account", region: "us-east-1", webhook: "ssm:/iam_sleuth/slack_url"},
+	{folder: "single-account", region: "us-east-1", webhook: "ssm:/sleuth/slack-url"},
 	{folder: "with-sns", region: "us-east-1", webhook: "secretsmanager:sleuth/slack-url", disables: true, receives: true},
 	{folder: "govcloud", region: "us-gov-west-1", webhook: "ssm:/sleuth/slack-url", disables: true},
 }
@@ -77,7 +77,7 @@ func TestExamples(t *testing.T) {
 			p.checkLeakRule(t, fmt.Sprint(function["FunctionName"])+"-leaks", fmt.Sprint(function["FunctionArn"])+":leaks")
 			p.runDeployed(t, e, outputs, variables, slack)
 
-			p.dropUsers(t, e)
+			p.dropUsers(t)
 			w.run(t, "destroy", "-refresh=false", variable)
 			if diff := cmp.Diff(before, p.everything(t)); diff != "" {
 				t.Errorf("destroying leaves something behind (-before +after):\n%s", diff)
@@ -134,12 +134,10 @@ func (p place) runDeployed(t *testing.T, e example, outputs, variables map[strin
 	now := time.Now()
 	keys := map[string]string{}
 	for name, tag := range people {
-		if name != "tfunke" || e.folder != "single-account" { // made by Terraform there
-			_, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: &name, Tags: []types.Tag{
-				{Key: aws.String("Name"), Value: aws.String("The " + name)}, {Key: aws.String("Slack"), Value: aws.String(tag)},
-			}})
-			check(t, err)
-		}
+		_, err := client.CreateUser(t.Context(), &iam.CreateUserInput{UserName: &name, Tags: []types.Tag{
+			{Key: aws.String("Name"), Value: aws.String("The " + name)}, {Key: aws.String("Slack"), Value: aws.String(tag)},
+		}})
+		check(t, err)
 		made, err := client.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: &name})
 		check(t, err)
 		keys[name] = *made.AccessKey.AccessKeyId
@@ -240,7 +238,7 @@ func (p place) checkQueue(t *testing.T, queue string) {
 
 // dropUsers removes what the test has made, so that what Terraform leaves is
 // seen. Terraform itself cannot remove a user with keys.
-func (p place) dropUsers(t *testing.T, e example) {
+func (p place) dropUsers(t *testing.T) {
 	t.Helper()
 	client := iam.NewFromConfig(p.config(t))
 	for name := range people {
@@ -250,9 +248,7 @@ func (p place) dropUsers(t *testing.T, e example) {
 			_, err := client.DeleteAccessKey(t.Context(), &iam.DeleteAccessKeyInput{UserName: &name, AccessKeyId: k.AccessKeyId})
 			check(t, err)
 		}
-		if name != "tfunke" || e.folder != "single-account" {
-			_, err := client.DeleteUser(t.Context(), &iam.DeleteUserInput{UserName: &name})
-			check(t, err)
-		}
+		_, err = client.DeleteUser(t.Context(), &iam.DeleteUserInput{UserName: &name})
+		check(t, err)
 	}
 }

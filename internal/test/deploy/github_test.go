@@ -15,7 +15,7 @@ func TestWorkflows(t *testing.T) {
 	t.Parallel()
 	for name, runs := range map[string][]string{
 		"ci":      {".ci/run", "pip install --requirement .ci/requirements.txt"},
-		"release": {"args: release --clean", "subject-checksums: dist/SHA256SUMS", "subject-checksums: dist/digests.txt"},
+		"release": {"args: release --clean", "subject-checksums: dist/SHA256SUMS", "subject-checksums: dist/digests.txt", "make registry", "terraform-aws-iam-sleuth.git"},
 		"weekly":  {"run: make fuzz", "run: make vuln", "run: go mod verify"},
 	} {
 		file := ".github/workflows/" + name + ".yml"

@@ -58,19 +58,22 @@ func TestSingleAccountExampleIsTheOriginalsSample(t *testing.T) {
 	given := map[string]expression{}
 	body, source := parse(t, example)
 	for _, b := range body.Blocks {
+		if b.Type == "resource" {
+			t.Errorf("the first example makes a %s", b.Labels[0])
+		}
 		if b.Type == "module" {
 			given = argumentsOf(b.Body, source)
 		}
 	}
 	for variable, value := range original {
 		if variable == "SLACK_URL" {
-			value = "ssm:/iam_sleuth/slack_url"
+			value = "ssm:/sleuth/slack-url"
 		}
 		if got, set := given[strings.ToLower(variable)]; !set || got.literal() != value {
 			t.Errorf("the example sets %s to %s, not to %q", strings.ToLower(variable), got.source, value)
 		}
 	}
-	for _, line := range []string{`resource "aws_iam_user" "tfunke" {`, `  name = "tfunke"`, `    Name  = "Tobias Funke"`, `    Slack = "UPML12345"`, `    "Service" = "iam_sleuth"`, `  timeout  = 500`} {
+	for _, line := range []string{`#   resource "aws_iam_user" "tfunke" {`, `#     name = "tfunke"`, `#       Name  = "Tobias Funke"`, `#       Slack = "UPML12345"`, `    "Service" = "iam_sleuth"`, `  timeout  = 500`} {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("the example lacks %q", line)
 		}

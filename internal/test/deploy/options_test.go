@@ -88,8 +88,8 @@ func TestEveryOption(t *testing.T) {
 		{"aws_scheduler_schedule.sleuth", "kms_key_arn", key},
 		{"aws_scheduler_schedule.sleuth", "schedule_expression", "cron(0 12 ? * MON-FRI *)"},
 		{"aws_scheduler_schedule.sleuth", "schedule_expression_timezone", "UTC"},
-		{"aws_iam_role.function", "permissions_boundary", boundary},
-		{"aws_iam_role.schedule", "permissions_boundary", boundary},
+		{"aws_iam_role.function[0]", "permissions_boundary", boundary},
+		{"aws_iam_role.schedule[0]", "permissions_boundary", boundary},
 		{"aws_dynamodb_table.state[0]", "name", nil}, // there is one already
 	} {
 		got := resources["module.sleuth."+want.address][want.argument]

@@ -437,7 +437,9 @@ func TestMemberRole(t *testing.T) {
 	moto := mototest.Shared(t)
 	for _, all := range []bool{false, true} {
 		environment, region := map[string]string{}, ""
+		path, boundary := "/", ""
 		if all {
+			path, boundary = "/security/", "arn:aws:iam::aws:policy/PowerUserAccess"
 			region = "eu-west-1"
 			environment = map[string]string{"SLEUTH_LEAK_RESPONSE": "disable", "SLEUTH_ALLOW_SILENT": "true", "SLEUTH_EVIDENCE": "s3://proof", "SLEUTH_SECURITY_HUB": "securityhub", "SLEUTH_TRACE": "true"}
 		}
@@ -446,7 +448,7 @@ func TestMemberRole(t *testing.T) {
 
 		stacked := place{moto.Account(t), mototest.Region}
 		form := url.Values{"Action": {"CreateStack"}, "Version": {"2010-05-15"}, "StackName": {"member"}, "TemplateBody": {read(t, memberTemplate)}, "Capabilities.member.1": {"CAPABILITY_NAMED_IAM"}}
-		for i, parameter := range [][2]string{{"FunctionRoleArn", homeRole}, {"ExternalId", "handshake"}, {"DisableLeaked", fmt.Sprint(all)}, {"SecurityHubRegion", region}, {"Trace", fmt.Sprint(all)}} {
+		for i, parameter := range [][2]string{{"FunctionRoleArn", homeRole}, {"ExternalId", "handshake"}, {"DisableLeaked", fmt.Sprint(all)}, {"SecurityHubRegion", region}, {"Trace", fmt.Sprint(all)}, {"RolePath", path}, {"PermissionsBoundary", boundary}} {
 			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterKey", i+1), parameter[0])
 			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterValue", i+1), parameter[1])
 		}
@@ -456,7 +458,14 @@ func TestMemberRole(t *testing.T) {
 
 		applied := place{moto.Account(t), mototest.Region}
 		w := newWorkspace(t, filepath.Join("modules", "member-role"), applied.env())
-		w.run(t, "apply", "-var=function_role_arn="+homeRole, "-var=external_id=handshake", fmt.Sprintf("-var=disable_leaked=%t", all), "-var=security_hub_region="+region, fmt.Sprintf("-var=trace=%t", all))
+		given := []string{"apply", "-var=function_role_arn=" + homeRole, "-var=external_id=handshake", "-var=path=" + path}
+		if boundary != "" {
+			given = append(given, "-var=permissions_boundary="+boundary)
+		}
+		w.run(t, append(given, fmt.Sprintf("-var=disable_leaked=%t", all), "-var=security_hub_region="+region, fmt.Sprintf("-var=trace=%t", all))...)
+		if got, want := w.outputs(t)["member_role"], strings.TrimPrefix(path, "/")+"sleuth-member"; got != want {
+			t.Errorf("SLEUTH_MEMBER_ROLE is to be %q, want %q", got, want)
+		}
 
 		for _, p := range []place{stacked, applied} {
 			want := iampolicy.ForMember(cfg, iampolicy.Target{Partition: "aws", Account: p.ID, Region: region})
@@ -476,8 +485,20 @@ func TestMemberRole(t *testing.T) {
 			if err := json.Unmarshal([]byte(text), &trust); err != nil || len(trust.Statement) != 1 {
 				t.Fatalf("%v in %s", err, text)
 			}
-			if s := trust.Statement[0]; s.Principal["AWS"] != homeRole || len(s.Principal) != 1 || s.Action != "sts:AssumeRole" || s.Condition["StringEquals"]["sts:ExternalId"] != "handshake" {
+			// By its name: as a principal the role would have to exist.
+			if s := trust.Statement[0]; s.Principal["AWS"] != "arn:aws:iam::123456789012:root" || len(s.Principal) != 1 || s.Action != "sts:AssumeRole" ||
+				s.Condition["ArnEquals"]["aws:PrincipalArn"] != homeRole || s.Condition["StringEquals"]["sts:ExternalId"] != "handshake" {
 				t.Errorf("the role trusts %s", text)
+			}
+			if got := aws.ToString(role.Role.Path); got != path {
+				t.Errorf("the role's path is %q, want %q", got, path)
+			}
+			got := ""
+			if bound := role.Role.PermissionsBoundary; bound != nil {
+				got = aws.ToString(bound.PermissionsBoundaryArn)
+			}
+			if got != boundary {
+				t.Errorf("the role is bounded by %q, want %q", got, boundary)
 			}
 		}
 	}

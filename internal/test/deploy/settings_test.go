@@ -138,7 +138,7 @@ func TestNoLiteralPartition(t *testing.T) {
 	literal := regexp.MustCompile(`"arn:(aws[a-z-]*):|Sub:? .*arn:aws`)
 	for _, path := range []string{"terraform/iam.tf", "terraform/main.tf", "terraform/alarms.tf", "terraform/leaks.tf", "terraform/organization.tf",
 		"terraform/modules/member-role/main.tf", "terraform/modules/leak-events/main.tf", "deploy/cloudformation.yaml", "deploy/member-role.yaml",
-		"terraform/examples/single-account/main.tf", "terraform/examples/with-sns/main.tf", "terraform/examples/govcloud/main.tf"} {
+		"terraform/examples/single-account/main.tf", "terraform/examples/organization/main.tf", "terraform/channels.tf", "terraform/examples/with-sns/main.tf", "terraform/examples/govcloud/main.tf"} {
 		if found := literal.FindString(read(t, path)); found != "" {
 			t.Errorf("%s names the partition: %s", path, found)
 		}

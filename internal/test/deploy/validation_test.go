@@ -173,6 +173,13 @@ var refusals = []refusal{
 	},
 	one("invocations_at_once", "0", "invocations_at_once must be a whole number of accounts from 1 to 1000."),
 	one("invocations_at_once", "1001", "invocations_at_once must be a whole number of accounts from 1 to 1000."),
+	one("existing_roles", `{function="role",schedule="arn:aws:iam::123456789012:role/schedule"}`, "existing_roles must be the ARNs of roles."),
+	{
+		variables: map[string]string{"existing_roles": `{function="arn:aws:iam::123456789012:role/a",schedule="arn:aws:iam::123456789012:role/b"}`, "permissions_boundary": "arn:aws:iam::aws:policy/PowerUserAccess"},
+		message:   "existing_roles needs state_machine with step_functions and only then, and no permissions_boundary: the module does not change roles that exist.",
+	},
+	one("network_environment", `{PATH="/tmp"}`, "network_environment takes HTTPS_PROXY, HTTP_PROXY, NO_PROXY, AWS_CA_BUNDLE and SSL_CERT_FILE only."),
+	one("layers", `["ca"]`, "layers must be the ARNs of versions of layers."),
 	one("account_concurrency", "0", "account_concurrency must be a whole number of accounts from 1 to 100."),
 }
 

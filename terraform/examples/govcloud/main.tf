@@ -68,6 +68,16 @@ output "function_name" {
   value       = module.sleuth.function_name
 }
 
+output "state" {
+  description = "SLEUTH_STATE for sleuth reactivate and sleuth state."
+  value       = module.sleuth.state
+}
+
+output "dead_letter_queue_url" {
+  description = "URL of the queue with the events of failed runs."
+  value       = module.sleuth.dead_letter_queue_url
+}
+
 output "topic_arn" {
   description = "ARN of the topic that owners are told through."
   value       = aws_sns_topic.keys.arn

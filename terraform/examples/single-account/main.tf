@@ -27,20 +27,20 @@ provider "aws" {
   region = var.region
 }
 
-# The people, and how to mention them in Slack: a person by the member id, a
-# group as subteam- and its id.
-resource "aws_iam_user" "tfunke" {
-  name = "tfunke"
-  tags = {
-    Name  = "Tobias Funke"
-    Slack = "UPML12345"
-  }
-}
+# Tags of your users say how to mention them in Slack: a person by the member id, a
+# group as subteam- and its id. Of the sample:
+#
+#   resource "aws_iam_user" "tfunke" {
+#     name = "tfunke"
+#     tags = {
+#       Name  = "Tobias Funke"
+#       Slack = "UPML12345"
+#     }
+#   }
 
-module "iam_sleuth" {
+module "sleuth" {
   source = "../.."
 
-  name     = "iam_sleuth"
   zip_file = var.zip_file
   timeout  = 500
 
@@ -55,8 +55,8 @@ module "iam_sleuth" {
   inactive_notification_text  = "Please run.\n ```aws-vault login AWS-PROFILE```"
 
   # The parameter's name, where aws-iam-sleuth read its value into the state:
-  #   aws ssm put-parameter --name /iam_sleuth/slack_url --type SecureString --value file://webhook.txt
-  slack_url = "ssm:/iam_sleuth/slack_url"
+  #   aws ssm put-parameter --name /sleuth/slack-url --type SecureString --value file://webhook.txt
+  slack_url = "ssm:/sleuth/slack-url"
   sns_topic = ""
 
   tags = {
@@ -66,5 +66,15 @@ module "iam_sleuth" {
 
 output "function_name" {
   description = "Name of the function."
-  value       = module.iam_sleuth.function_name
+  value       = module.sleuth.function_name
+}
+
+output "state" {
+  description = "SLEUTH_STATE for sleuth reactivate and sleuth state."
+  value       = module.sleuth.state
+}
+
+output "dead_letter_queue_url" {
+  description = "URL of the queue with the events of failed runs."
+  value       = module.sleuth.dead_letter_queue_url
 }

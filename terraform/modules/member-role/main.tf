@@ -24,7 +24,7 @@ variable "name" {
 }
 
 variable "function_role_arn" {
-  description = "ARN of the function's role in the home account, the only one that may assume this role: the output role_arn of the deployment."
+  description = "ARN of the function's role in the home account, the only one that may assume this role: the output role_arn of the deployment. It need not exist yet."
   type        = string
 
   validation {
@@ -75,6 +75,29 @@ variable "security_hub_region" {
   }
 }
 
+variable "path" {
+  description = "Path of the role, which SLEUTH_MEMBER_ROLE then begins with: see the output member_role."
+  type        = string
+  default     = "/"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^/([!-~]+/)?$", var.path))
+    error_message = "path must begin and end with a slash, such as /security/."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds the role, where your organization asks for one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null ? true : can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of an IAM policy."
+  }
+}
+
 variable "tags" {
   description = "Tags of the role."
   type        = map(string)
@@ -92,12 +115,19 @@ locals {
   findings   = [for region in [var.security_hub_region] : "arn:${local.partition}:securityhub:${region}:${local.account_id}" if region != null && region != ""]
 }
 
+# The function's role is named in a condition: as a principal, IAM would refuse
+# it until it exists, and would not know it again once it was made anew.
 data "aws_iam_policy_document" "trust" {
   statement {
     actions = ["sts:AssumeRole"]
     principals {
       type        = "AWS"
-      identifiers = [var.function_role_arn]
+      identifiers = ["arn:${local.partition}:iam::${split(":", var.function_role_arn)[4]}:root"]
+    }
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:PrincipalArn"
+      values   = [var.function_role_arn]
     }
     condition {
       test     = "StringEquals"
@@ -168,16 +198,23 @@ data "aws_iam_policy_document" "sleuth" {
 }
 
 resource "aws_iam_role" "member" {
-  name               = var.name
-  description        = "What Sleuth may do in this account."
-  assume_role_policy = data.aws_iam_policy_document.trust.json
-  tags               = var.tags
+  name                 = var.name
+  path                 = var.path
+  description          = "What Sleuth may do in this account."
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "member" {
   name   = "sleuth"
   role   = aws_iam_role.member.id
   policy = data.aws_iam_policy_document.sleuth.json
+}
+
+output "member_role" {
+  description = "SLEUTH_MEMBER_ROLE for this role: its name, with its path."
+  value       = trimprefix("${var.path}${aws_iam_role.member.name}", "/")
 }
 
 output "role_arn" {
