@@ -17,8 +17,15 @@ MUTANTS  ?= audit enforce ledger outbox
 GREMLINS ?= go run github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 MUTANTS_COVERED := 90
 MUTANTS_KILLED  := 95
-# What 'make test' hands on to go test, such as TESTFLAGS='-race -short'.
+# What 'make test' hands on to go test, such as TESTFLAGS=-short.
 TESTFLAGS ?=
+# The packages that take longest begin first, and beside one another: they wait
+# for moto and Terraform more than they use this machine.
+SLOW := ./internal/test/deploy ./internal/cli ./internal/test/crash ./internal/lambda ./internal/test/browser
+# One way to compile, so that every target, and what tests build, finds what
+# another has compiled. The race detector needs cgo.
+export CGO_ENABLED ?= 0
+export GOFLAGS ?= -trimpath
 
 .DEFAULT_GOAL := help
 .PHONY: help build lambda registry demo test race lint fmt fmt-check vet tidy-check vuln fuzz mutants bench docs pictures clean ci
@@ -52,21 +59,34 @@ registry: ## Lay the Terraform module out for its registry, in build/terraform-a
 	@sed 's,](\.\./,](https://github.com/iam-sleuth/sleuth/blob/main/,g' terraform/README.md > '$(REGISTRY_OUT)/README.md'
 
 demo: ## Show the whole story: no account, no credentials, no network
-	@CGO_ENABLED=0 go run ./cmd/sleuth demo
+	@echo "building sleuth: about a minute the first time, then a second or two"
+	@rm -f build/demo/sleuth
+	@go build -v -o build/demo/sleuth ./cmd/sleuth 2>&1 | awk ' \
+		NF != 1 { print; next } \
+		++n % 50 == 0 { print "  " n " packages compiled"; fflush() }'
+	@build/demo/sleuth demo
 
 test: ## Run the tests; those whose parts this machine lacks are skipped
 	@python3 -c 'import moto.server' >/dev/null 2>&1 || \
-		echo "skipped: the tests against moto (no Python with moto[server] here)"
-	@command -v terraform >/dev/null 2>&1 || [ ! -d terraform ] || \
-		echo "skipped: the tests of the Terraform module (no terraform here)"
+		echo "skipped: the tests against moto (no moto here; pip install -r .ci/requirements.txt)"
+	@command -v cfn-lint >/dev/null 2>&1 || \
+		echo "skipped: the lint of the CloudFormation templates (no cfn-lint here; pip install -r .ci/requirements.txt)"
+	@command -v terraform >/dev/null 2>&1 || \
+		echo "skipped: the tests of the Terraform module (no terraform here; see developer.hashicorp.com/terraform/install)"
+	@for browser in chromium chromium-browser google-chrome google-chrome-stable; do \
+		command -v $$browser >/dev/null 2>&1 && break; done || \
+		echo "skipped: the tests in a browser (no Chromium here; Debian's package is chromium)"
 	@command -v npm >/dev/null 2>&1 || \
 		echo "skipped: the tests with dynalite, axe-core and the Nu HTML checker (no npm here; Debian's package is npm)"
 	@command -v java >/dev/null 2>&1 || \
 		echo "skipped: the tests with the Nu HTML checker (no Java here; Debian's package is default-jre-headless)"
-	go test $(TESTFLAGS) ./...
+	@mkdir -p build/test
+	@echo "compiling: some minutes the first time; each package is printed as it ends"
+	@go build -o build/test/ ./cmd/sleuth ./cmd/sleuth-lambda ./internal/tools/testprogress
+	@SLEUTH_PROGRAMS='$(CURDIR)/build/test' build/test/testprogress -p 4 $(TESTFLAGS) $(SLOW) ./...
 
 race: ## Run the tests with the race detector (needs a C compiler)
-	go test -race $(TESTFLAGS) ./...
+	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./...
 
 lint: ## Run golangci-lint with .golangci.yml
 	@if command -v golangci-lint >/dev/null 2>&1; then \

@@ -50,6 +50,7 @@ const (
 // Sleuth's own tests and CI, which run its commands in their environment.
 var notSettings = []string{
 	"SLEUTH_PICTURES",
+	"SLEUTH_PROGRAMS",
 	"SLEUTH_RANDOM_SEEDS",
 	"SLEUTH_REQUIRE_ALL",
 	"SLEUTH_TEST_STATE_WRITER",

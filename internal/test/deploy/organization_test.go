@@ -60,6 +60,7 @@ type estate struct {
 	mu          sync.Mutex
 	invocations map[string]int // by account
 	function    func(payload []byte) ([]byte, *lambdaruntime.FunctionError)
+	policy      string            // of the results bucket
 	afterUpdate func(user string) // called once IAM has disabled a key
 }
 
@@ -149,6 +150,8 @@ func (e *estate) proxy(moto http.Handler) http.HandlerFunc {
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/invocations"):
 			e.invoked(w, body)
+		case r.URL.Query().Has("policy"):
+			e.bucketPolicy(w, r.Method, text)
 		case strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".ValidateStateMachineDefinition"):
 			w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 			_, _ = io.WriteString(w, `{"result":"OK","diagnostics":[],"truncated":false}`)
@@ -169,6 +172,20 @@ func (e *estate) proxy(moto http.Handler) http.HandlerFunc {
 				}
 			}
 		}
+	}
+}
+
+// bucketPolicy keeps the results bucket's policy from moto, which reads no
+// conditions: it would deny what does not come over TLS, and so everything.
+func (e *estate) bucketPolicy(w http.ResponseWriter, method, policy string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch method {
+	case http.MethodPut:
+		e.policy = policy
+		w.WriteHeader(http.StatusNoContent)
+	case http.MethodGet:
+		_, _ = io.WriteString(w, e.policy)
 	}
 }
 

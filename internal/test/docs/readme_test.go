@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
 // A page's blocks marked sh are commands that a reader may copy. Each is run,
@@ -180,36 +180,15 @@ func (m readersMachine) run(t *testing.T, block string) {
 	}
 }
 
-// program is the folder with the built program, built once for all tests.
-var program struct {
-	once   sync.Once
-	folder string
-	err    error
-	said   []byte
-}
-
 func TestMain(m *testing.M) {
 	status := m.Run()
-	if program.folder != "" {
-		_ = os.RemoveAll(program.folder)
-	}
+	program.Remove()
 	os.Exit(status)
 }
 
 func programFolder(t *testing.T) string {
 	t.Helper()
-	program.once.Do(func() {
-		if program.folder, program.err = os.MkdirTemp("", "sleuth-docscheck-"); program.err != nil {
-			return
-		}
-		build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(program.folder, "sleuth"), "./cmd/sleuth")
-		build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-		program.said, program.err = build.CombinedOutput()
-	})
-	if program.err != nil {
-		t.Fatalf("build the program: %v\n%s", program.err, program.said)
-	}
-	return program.folder
+	return filepath.Dir(program.Build(t, "sleuth"))
 }
 
 // pages are the repository's pages, from its root.

@@ -28,9 +28,13 @@ type builds struct {
 
 var built builds //nolint:gochecknoglobals // shared by the tests of a process
 
-// Build returns the path of the program in cmd/name.
+// Build returns the path of the program in cmd/name: of the one in the folder
+// SLEUTH_PROGRAMS, which 'make test' sets, or of one built for this process.
 func Build(t *testing.T, name string) string {
 	t.Helper()
+	if folder := os.Getenv("SLEUTH_PROGRAMS"); folder != "" {
+		return filepath.Join(folder, name)
+	}
 	built.mu.Lock()
 	defer built.mu.Unlock()
 	err, done := built.errs[name]
