@@ -250,11 +250,16 @@ var zipForHere struct {
 	err    error
 }
 
+// lambdaArchitecture is this machine's, in Lambda's words.
+func lambdaArchitecture() string {
+	return map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
+}
+
 func lambdaZip(t *testing.T) string {
 	t.Helper()
 	z := &zipForHere
 	z.once.Do(func() {
-		arch := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
+		arch := lambdaArchitecture()
 		if z.folder, z.err = os.MkdirTemp("", "deploytest"); z.err != nil {
 			return
 		}

@@ -1,11 +1,13 @@
 package deploy
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -279,17 +281,19 @@ func TestModuleRefusesBadValues(t *testing.T) {
 	for _, name := range settingNames() {
 		isSetting[inModule(name)] = true
 	}
-	w := withVariablesOnly(t)
-	for _, r := range allRefusals(t) {
+	w, all := withVariablesOnly(t), allRefusals(t)
+	together := refusedTogether(t, all)
+	for i, r := range all {
 		t.Run(fmt.Sprint(r.variables), func(t *testing.T) {
 			t.Parallel()
-			variables, settings := maps.Clone(r.variables), map[string]string{}
-			if _, given := variables["zip_file"]; !given {
-				variables["zip_file"] = "settings.tf" // any file
-			}
-			said, status := w.plan(t, variables)
-			if status != 1 || !strings.Contains(said, r.message) || strings.Count(said, "Error: ") != 1 {
-				t.Errorf("terraform plan: exit status %d, want 1 and the one error %q: %s", status, r.message, said)
+			settings := map[string]string{}
+			if said := together[i]; len(said) > 1 || len(said) == 1 && !strings.Contains(said[0], r.message) {
+				t.Errorf("terraform plan: %q, want the one error %q", said, r.message)
+			} else if len(said) == 0 {
+				said, status := w.plan(t, withZip(r.variables))
+				if status != 1 || !strings.Contains(said, r.message) || strings.Count(said, "Error: ") != 1 {
+					t.Errorf("terraform plan: exit status %d, want 1 and the one error %q: %s", status, r.message, said)
+				}
 			}
 			// The module refuses nothing that Sleuth takes, unless it is meant to.
 			for name, value := range r.variables {
@@ -305,6 +309,59 @@ func TestModuleRefusesBadValues(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withZip names a zip if nothing does.
+func withZip(variables map[string]string) map[string]string {
+	variables = maps.Clone(variables)
+	if _, given := variables["zip_file"]; !given {
+		variables["zip_file"] = "settings.tf" // any file
+	}
+	return variables
+}
+
+// refusedTogether plans all refusals at once, each a module of its own, and
+// returns what Terraform says of each. It says nothing of those that take more
+// than one variable to see.
+func refusedTogether(t *testing.T, all []refusal) map[int][]string {
+	t.Helper()
+	w := workspace{folder: t.TempDir()}
+	check(t, os.Rename(withVariablesOnly(t).folder, filepath.Join(w.folder, "variables")))
+	check(t, os.WriteFile(filepath.Join(w.folder, "settings.tf"), nil, 0o600))
+	var calls strings.Builder
+	for i, r := range all {
+		fmt.Fprintf(&calls, "module \"r%d\" {\n  source = \"./variables\"\n", i)
+		for name, value := range withZip(r.variables) {
+			if !strings.HasPrefix(value, "[") && !strings.HasPrefix(value, "{") {
+				value = strconv.Quote(value)
+			}
+			fmt.Fprintf(&calls, "  %s = %s\n", name, value)
+		}
+		calls.WriteString("}\n")
+	}
+	check(t, os.WriteFile(filepath.Join(w.folder, "main.tf"), []byte(calls.String()), 0o600))
+	w.run(t, "init")
+	said, _ := w.try(t, "plan", "-lock=false", "-json")
+	found := map[int][]string{}
+	for line := range strings.Lines(said) {
+		var event struct {
+			Diagnostic struct {
+				Severity, Detail string
+				Snippet          struct{ Context string }
+			}
+		}
+		var i int
+		if json.Unmarshal([]byte(line), &event) != nil || event.Diagnostic.Severity != "error" {
+			continue
+		}
+		if _, err := fmt.Sscanf(event.Diagnostic.Snippet.Context, `module "r%d"`, &i); err == nil {
+			found[i] = append(found[i], strings.Join(strings.Fields(event.Diagnostic.Detail), " "))
+		}
+	}
+	if len(found) < len(all)/2 {
+		t.Errorf("Terraform refuses only %d of %d together", len(found), len(all))
+	}
+	return found
 }
 
 func TestModuleAcceptsGoodValues(t *testing.T) {

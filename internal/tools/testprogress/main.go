@@ -17,6 +17,9 @@ import (
 	"time"
 )
 
+// module is what all packages' names begin with.
+const module = "github.com/iam-sleuth/sleuth/"
+
 // sign is how often something is printed, whatever happens.
 const sign = 20 * time.Second
 
@@ -92,6 +95,7 @@ func (p *progress) read(events io.Reader) error {
 func (p *progress) note(e event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	e.Package = strings.TrimPrefix(e.Package, module)
 	switch {
 	case e.Action == "build-output":
 		p.printf("%s", e.Output)
@@ -122,7 +126,7 @@ func (p *progress) end(e event) {
 	if e.Action == "fail" && said != nil {
 		p.printf("%s", withoutPasses(said.String()))
 	}
-	p.printf("%-4s %-60s %6.1f s, %d packages after %s\n", strings.NewReplacer("pass", "ok", "fail", "FAIL").Replace(e.Action), e.Package, e.Elapsed, p.ended, p.elapsed())
+	p.printf("%-4s %-32s %6.1f s, %d packages after %s\n", strings.NewReplacer("pass", "ok", "fail", "FAIL").Replace(e.Action), e.Package, e.Elapsed, p.ended, p.elapsed())
 }
 
 // withoutPasses leaves out what -json adds about tests that pass.

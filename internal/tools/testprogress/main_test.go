@@ -16,10 +16,10 @@ func TestPackagesArePrintedAsTheyEnd(t *testing.T) {
 	p := newProgress(&out, func() time.Time { return clock })
 	p.alive()
 	clock = clock.Add(90 * time.Second)
-	err := p.read(strings.NewReader(`{"Action":"start","Package":"slow"}
+	err := p.read(strings.NewReader(`{"Action":"start","Package":"github.com/iam-sleuth/sleuth/slow"}
 {"Action":"start","Package":"quick"}
-{"Action":"output","Package":"slow","Test":"TestX","Output":"=== RUN   TestX\n"}
-{"Action":"output","Package":"slow","Test":"TestX","Output":"    x_test.go:1: wrong\n"}
+{"Action":"output","Package":"github.com/iam-sleuth/sleuth/slow","Test":"TestX","Output":"=== RUN   TestX\n"}
+{"Action":"output","Package":"github.com/iam-sleuth/sleuth/slow","Test":"TestX","Output":"    x_test.go:1: wrong\n"}
 {"Action":"output","Package":"quick","Test":"TestY","Output":"--- PASS: TestY (0.00s)\n"}
 {"Action":"pass","Package":"quick","Test":"TestY"}
 {"Action":"pass","Package":"quick","Elapsed":0.5}
@@ -29,17 +29,17 @@ not JSON
 `))
 	p.alive()
 	if err == nil {
-		err = p.read(strings.NewReader(`{"Action":"fail","Package":"slow","Elapsed":88}` + "\n"))
+		err = p.read(strings.NewReader(`{"Action":"fail","Package":"github.com/iam-sleuth/sleuth/slow","Elapsed":88}` + "\n"))
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `     compiling; 0 packages after 0s
-ok   quick                                                           0.5 s, 1 packages after 1m30s
+ok   quick                               0.5 s, 1 packages after 1m30s
 not JSON
      testing slow; 1 packages after 1m30s
     x_test.go:1: wrong
-FAIL slow                                                           88.0 s, 2 packages after 1m30s
+FAIL slow                               88.0 s, 2 packages after 1m30s
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("printed (-want +got):\n%s", diff)
