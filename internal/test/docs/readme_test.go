@@ -218,3 +218,25 @@ func blocksOf(page, language string) []string {
 	}
 	return blocks
 }
+
+// TestMakeSaysWhatItDoes: before it compiles, and how to install what is missing.
+func TestMakeSaysWhatItDoes(t *testing.T) {
+	t.Parallel()
+	makefile := read(t, "Makefile")
+	for _, target := range []string{"demo", "test"} {
+		_, recipe, _ := strings.Cut(makefile, "\n"+target+": ## ")
+		said, _, builds := strings.Cut(recipe, "go build")
+		if !builds || !strings.Contains(said, `@echo "`) {
+			t.Errorf("make %s says nothing before it compiles", target)
+		}
+	}
+	skipped := regexp.MustCompile(`echo "(skipped: .*)"`).FindAllStringSubmatch(makefile, -1)
+	if len(skipped) < 6 {
+		t.Errorf("found only %d parts that may be missing", len(skipped))
+	}
+	for _, line := range skipped {
+		if !regexp.MustCompile(`pip install|Debian's package is|/install\)|\.ci/run installs`).MatchString(line[1]) {
+			t.Errorf("%q does not say how to install it", line[1])
+		}
+	}
+}
