@@ -46,7 +46,7 @@ func (a *App) RespondToLeak(ctx context.Context, cfg config.Config, e leak.Event
 	}
 	answer.DryRun = s.dryRun
 	s.reportFailedAnswer(ctx, answer)
-	s.log.InfoContext(ctx, "leaked keys are answered", "answer", answer)
+	s.log.InfoContext(ctx, "responded to leaked keys", "response", answer)
 	return answer, nil
 }
 

@@ -90,28 +90,28 @@ type LimitWarning struct {
 	Deadline time.Time `json:"deadline"`  // the limit as it stood (UTC)
 	First    time.Time `json:"first"`     // when the first warning of it was delivered (UTC)
 	Last     time.Time `json:"last"`      // when the newest was (UTC)
-	DaysLeft int       `json:"days_left"` // as told in the newest
+	DaysLeft int       `json:"days_left"` // as stated in the newest
 	// Refused is when the first warning of it was delivered (UTC) that said
-	// that the key's exemption is not honoured, and on which day the key will
-	// be disabled; zero where none was.
+	// that the key's exemption is ignored, and on which day the key will
+	// be disabled; zero if there was none.
 	Refused time.Time `json:"refused,omitzero"`
 }
 
-// History is what earlier runs told a key's owner: one entry a limit.
+// History holds the warnings that earlier runs sent to a key's owner, by limit.
 type History struct {
 	Creation   LimitWarning `json:"creation,omitzero"`
 	Inactivity LimitWarning `json:"inactivity,omitzero"`
 }
 
-// AddRefusal reports whether the owner heard that the key's exemption is not
-// honoured.
-func (h History) AddRefusal() bool {
+// HasRefusal reports whether the owner was warned that the key's exemption is
+// ignored.
+func (h History) HasRefusal() bool {
 	return !h.Creation.Refused.IsZero() || !h.Inactivity.Refused.IsZero()
 }
 
-// Honoured is the history once the key's exemption is honoured. Should that end,
-// its owner is warned afresh.
-func (h History) Honoured() History {
+// WithoutRefusals returns the history of a key whose exemption is accepted again.
+// If that ends, its owner is warned again.
+func (h History) WithoutRefusals() History {
 	h.Creation.Refused, h.Inactivity.Refused = time.Time{}, time.Time{}
 	return h
 }
@@ -233,7 +233,7 @@ type limit struct {
 }
 
 // limits are the one that the key's state is named for, and the other. Whoever
-// relied on an exemption that is not honoured gets as many days from the first
+// relied on an exemption that is ignored gets as many days from the first
 // warning of it as the owner of any other key gets.
 func limits(v Verdict, rules Rules, history History, policy Policy) (own, other limit) {
 	creation := limit{
@@ -269,7 +269,7 @@ func limitsWarnedAbout(v Verdict, rules Rules, history History, policy Policy, d
 
 // firstWarned is when the owner first heard of the limit; zero where nobody
 // did. A limit that has moved since, because the key was used or the rules were
-// changed, is a new one. Where the key's exemption is not honoured, it is when
+// changed, is a new one. Where the key's exemption is ignored, it is when
 // the owner first heard of that.
 func (l limit) firstWarned() time.Time {
 	switch {

@@ -282,7 +282,7 @@ func TestNoWrongKey(t *testing.T) {
 			}
 			notice = max(notice, policy.MinNoticeDays)
 			if told.Refused.IsZero() || told.Refused.After(now.Add(-time.Duration(notice)*day)) {
-				t.Errorf("disables before %d days have passed since it was said that the exemption is not honoured: %+v", notice, told)
+				t.Errorf("disables before %d days have passed since it was said that the exemption is ignored: %+v", notice, told)
 			}
 		}
 	})
@@ -394,7 +394,7 @@ func TestTheDaysNeverMislead(t *testing.T) {
 
 // TestARefusedExemptionGivesNotice follows a key through days on which its
 // exemption is honoured, is not, or is not there, and on which a warning may not
-// get through. While its exemption is not honoured the key is disabled only once
+// get through. While its exemption is ignored the key is disabled only once
 // its owner was told so, with a day, and that day has come; and a key that
 // nobody mends does come to its end.
 func TestARefusedExemptionGivesNotice(t *testing.T) {
@@ -418,7 +418,7 @@ func TestARefusedExemptionGivesNotice(t *testing.T) {
 			}
 			v := audit.Judge(key, exemption, rules, at)
 			if v.Exempt {
-				history, told = history.Honoured(), time.Time{}
+				history, told = history.WithoutRefusals(), time.Time{}
 			}
 			d := audit.Decide(key, v, rules, history, policy, at)
 			switch d.Action {

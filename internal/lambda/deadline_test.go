@@ -87,7 +87,7 @@ func TestLambdaEndsInTime(t *testing.T) {
 		notified bool // the topic's subscribers are
 	}{
 		{"Slack", schedule, nil, hangs, "notify on slack about key KEY1", `"msg":"run ends"`, true},
-		{"Slack, for a leaked key", healthEvent(awsfake.DefaultHome, "AKIALEAKED0000000001"), []string{"SLEUTH_LEAK_RESPONSE=disable"}, hangs, "notify on slack", `"msg":"leaked keys are answered"`, true},
+		{"Slack, for a leaked key", healthEvent(awsfake.DefaultHome, "AKIALEAKED0000000001"), []string{"SLEUTH_LEAK_RESPONSE=disable"}, hangs, "notify on slack", `"msg":"responded to leaked keys"`, true},
 		{"Slack, for a digest", schedule, []string{"SLEUTH_ACCOUNTS=" + awsfake.DefaultHome, "SLEUTH_MEMBER_ROLE=sleuth-member", "SLEUTH_NOTIFY_MODE=digest"}, hangs, "notify on slack about key KEY1", `"msg":"run over several accounts ends"`, true},
 		{"the bus of a failed run", schedule, []string{bus}, func(d *deployed) {
 			d.aws.Inject(awsfake.Fault{Action: "PutEvents", Hang: true})

@@ -17,7 +17,7 @@ func exemptions(rows []Row) (honoured, refused []Row) {
 		switch {
 		case row.Exempt:
 			honoured = append(honoured, row)
-		case row.NotHonoured != "":
+		case row.ExemptIgnored != "":
 			refused = append(refused, row)
 		}
 	}
@@ -48,7 +48,7 @@ func (r Row) exemption() string {
 		return "no end"
 	case r.Exempt:
 		return "until " + lastDay(*r.ExemptUntil)
-	case r.NotHonoured != "":
+	case r.ExemptIgnored != "":
 		return "ignored"
 	case r.ExemptEnded != nil:
 		return "ended " + lastDay(*r.ExemptEnded)
@@ -92,7 +92,7 @@ func writeExemptions(w io.Writer, r Report, screen Screen) error {
 		}
 	}
 	for _, row := range refused {
-		line := fmt.Sprintf("key %s of user %s (%s): %s", row.KeyID, row.User, row.State, row.NotHonoured)
+		line := fmt.Sprintf("key %s of user %s (%s): %s", row.KeyID, row.User, row.State, row.ExemptIgnored)
 		if _, err := fmt.Fprintln(w, wrapped(onOneLine(line), screen.Width)); err != nil {
 			return err
 		}

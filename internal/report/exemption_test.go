@@ -38,12 +38,12 @@ func withExemptions(t *testing.T) report.Report {
 }
 
 // TestEveryReportListsTheExemptions: with user, key, reason, end and the age
-// that they hide, and those that are not honoured with why.
+// that they hide, and those that are ignored with why.
 func TestEveryReportListsTheExemptions(t *testing.T) {
 	t.Parallel()
 	r := withExemptions(t)
 	if row := r.Rows[1]; row.State != audit.Expired || row.Exempt || row.DaysLeft == nil || row.AutoExpire != report.AutoExpireTrue || row.ExemptReason != "why ever" {
-		t.Errorf("the exemption that is not honoured: %+v", row)
+		t.Errorf("the exemption that is ignored: %+v", row)
 	}
 	const why = "it has no end, and SLEUTH_MAX_EXEMPTION_DAYS=30 asks for one at most so many days ahead"
 	var markdown, records bytes.Buffer

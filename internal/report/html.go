@@ -87,7 +87,7 @@ type page struct {
 	DueHint  string
 	Calendar []dueLine
 	Exempted []Row
-	Refused  []Row // whose exemption is not honoured
+	Refused  []Row // whose exemption is ignored
 	// Accounts has a line for each account, where there are several.
 	Accounts []accountLine
 	Warning  string

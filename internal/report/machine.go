@@ -83,7 +83,7 @@ func WriteReportCSV(w io.Writer, r Report) error {
 func csvOf(rows []Row) (header []string, records [][]string) {
 	header = append(columns[:len(columns):len(columns)],
 		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At",
-		"Exempt Until", "Exempt Reason", "Exempt Not Honoured",
+		"Exempt Until", "Exempt Reason", "Exempt Ignored",
 		"Last Used Service", "Last Used Region", "Description", "Console")
 	records = make([][]string, len(rows))
 	for i, row := range rows {
@@ -102,7 +102,7 @@ func csvOf(rows []Row) (header []string, records [][]string) {
 			row.DisplayName, strconv.FormatBool(row.Exempt), row.Underlying.String(), daysLeft,
 			row.Created.Format(time.RFC3339), lastUsed,
 			row.ExpiresAt.Format(time.RFC3339), row.IdleLimitAt.Format(time.RFC3339),
-			until, row.ExemptReason, row.NotHonoured,
+			until, row.ExemptReason, row.ExemptIgnored,
 			row.LastUsedService, row.LastUsedRegion, row.Description, row.Console)
 	}
 	return header, records

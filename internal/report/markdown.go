@@ -123,7 +123,7 @@ func exemptionsInMarkdown(out io.Writer, rows []Row) {
 		for _, row := range refused {
 			cells = append(cells, []string{
 				codeSpan(row.User), codeSpan(row.KeyID), row.State.String(), text.Grouped(row.Age), text.Grouped(row.IdleAge),
-				exemptThrough(row), codeSpan(row.ExemptReason), row.NotHonoured,
+				exemptThrough(row), codeSpan(row.ExemptReason), row.ExemptIgnored,
 			})
 		}
 		markdownTable(out, []string{"User", "Key", "Is", "Age", "Unused for", "Through", "Reason", "Why not"}, "lllrrlll", cells)
@@ -149,7 +149,7 @@ func linked(text, address string) string {
 }
 
 func refusedInMarkdown(row Row) string {
-	if row.NotHonoured == "" {
+	if row.ExemptIgnored == "" {
 		return ""
 	}
 	return " (exemption ignored)"

@@ -105,10 +105,10 @@ type Row struct {
 	Exempt bool `json:"exempt"`
 	// ExemptUntil is the first moment at which a dated exemption no longer
 	// holds; ExemptReason is the KeyAutoExpireReason tag. Of exempt keys, and
-	// of those whose exemption is not honoured; NotHonoured then says why.
+	// of those whose exemption is ignored; ExemptIgnored then says why.
 	ExemptUntil  *time.Time `json:"exempt_until,omitempty"`
 	ExemptReason string     `json:"exempt_reason,omitempty"`
-	NotHonoured  string     `json:"exempt_not_honoured,omitempty"`
+	ExemptIgnored  string     `json:"exempt_ignored,omitempty"`
 	// ExemptEnded is the first moment at which a dated exemption did not hold
 	// any more; nil if none has ended.
 	ExemptEnded *time.Time   `json:"exempt_ended,omitempty"`
@@ -179,7 +179,7 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 			row.ExemptUntil = &end
 		}
 		row.ExemptReason = v.Exemption.Reason
-		row.NotHonoured = v.Exemption.Refusal.String()
+		row.ExemptIgnored = v.Exemption.Refusal.String()
 	}
 	if ended(v) {
 		end := v.Exemption.End

@@ -153,7 +153,7 @@ func TestCSV(t *testing.T) {
 	wantHeader := []string{
 		"UserName", "Slack ID", "Key ID", "AutoExpire", "Status", "Age in Days", "Last Access Age",
 		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At",
-		"Exempt Until", "Exempt Reason", "Exempt Not Honoured",
+		"Exempt Until", "Exempt Reason", "Exempt Ignored",
 		"Last Used Service", "Last Used Region", "Description", "Console",
 	}
 	if len(records) != len(names)+1 || !slices.Equal(records[0], wantHeader) {

@@ -52,14 +52,14 @@ type Exemption struct {
 	Age        int         `json:"age_days"`
 	// IdleAge is null where the last use was not read, as it decides nothing.
 	IdleAge *int `json:"last_access_age_days"`
-	// NotHonoured is why the rules do not honour it; empty where they do.
-	NotHonoured string `json:"not_honoured,omitempty"`
+	// Ignored is why the rules do not honour it; empty where they do.
+	Ignored string `json:"ignored,omitempty"`
 }
 
 func (p *pass) exemptionOf(user audit.User, key inventory.Key, v audit.Verdict) Exemption {
 	e := Exemption{
 		User: user.Name, KeyID: key.ID, Reason: v.Exemption.Reason, Underlying: v.Underlying,
-		Age: v.Age, IdleAge: p.idleAge(key, v), NotHonoured: v.Exemption.Refusal.String(),
+		Age: v.Age, IdleAge: p.idleAge(key, v), Ignored: v.Exemption.Refusal.String(),
 	}
 	if end := v.Exemption.End; !end.IsZero() {
 		e.Until = &end
@@ -76,13 +76,13 @@ func (p *pass) takeExemption(ctx context.Context, user audit.User, key inventory
 	if v.Refused() {
 		p.Log.WarnContext(ctx, "an exemption is ignored: the key is evaluated as if it were not exempt, and its owner is warned before it is disabled",
 			"user", user.Name, "key", key.ID, "because", v.Exemption.Refusal.String())
-		p.summary.ExemptionsNotHonoured = append(p.summary.ExemptionsNotHonoured, p.exemptionOf(user, key, v))
+		p.summary.ExemptionsIgnored = append(p.summary.ExemptionsIgnored, p.exemptionOf(user, key, v))
 	}
 	if !v.Exempt {
 		return
 	}
-	if record := p.records[key.ID]; record != nil && record.Warnings().AddRefusal() {
-		p.mended = append(p.mended, record)
+	if record := p.records[key.ID]; record != nil && record.Warnings().HasRefusal() {
+		p.acceptedAgain = append(p.acceptedAgain, record)
 	}
 	e := p.exemptionOf(user, key, v)
 	switch {
@@ -94,26 +94,25 @@ func (p *pass) takeExemption(ctx context.Context, user audit.User, key inventory
 	}
 }
 
-// recordMended forgets that the owners of keys were told that an exemption is
-// not honoured which now is. Should that end, the notice begins anew.
-func (p *pass) recordMended(ctx context.Context) {
-	if len(p.mended) == 0 {
+// recordAcceptedAgain removes the recorded refusals of exemptions that are accepted
+// again. If such an exemption is ignored once more, a new notice period begins.
+func (p *pass) recordAcceptedAgain(ctx context.Context) {
+	if len(p.acceptedAgain) == 0 {
 		return
 	}
-	err := ledger.UpdateAll(ctx, p.Store, p.mended, func(r *ledger.Record) error {
-		r.MarkWarned(p.Now().UTC(), r.Warnings().Honoured())
+	err := ledger.UpdateAll(ctx, p.Store, p.acceptedAgain, func(r *ledger.Record) error {
+		r.MarkWarned(p.Now().UTC(), r.Warnings().WithoutRefusals())
 		return nil
 	})
 	if err != nil {
-		p.problem(account.Problem{Text: fmt.Sprintf("record that exemptions of %s are valid again: %s", text.Count(len(p.mended), "key"), awserr.Message(err))})
+		p.problem(account.Problem{Text: fmt.Sprintf("record that exemptions of %s are valid again: %s", text.Count(len(p.acceptedAgain), "key"), awserr.Message(err))})
 	}
 }
 
-// openExemptionsOnceAMonth leaves out the exemptions without end or reason where
-// people heard of them this month (UTC), and in the first run on an account
-// with the original's channels alone, which says no more of its undated tags than
-// the original did. Where
-// nothing is remembered from run to run, the first day of the month is the one.
+// openExemptionsOnceAMonth drops the exemptions without end or reason if they were
+// already announced this month (UTC). It also drops them in the first run on an
+// account that has only SLACK_URL and SNS_TOPIC, so that switching from
+// aws-iam-sleuth adds no noise. Without state it announces on the 1st.
 func (p *pass) openExemptionsOnceAMonth() {
 	if len(p.summary.ExemptionsOpen) == 0 {
 		return
@@ -135,7 +134,7 @@ func (p *pass) openExemptionsDue() bool {
 }
 
 func (s *Summary) sortExemptions() {
-	for _, list := range [][]Exemption{s.ExemptionsEnding, s.ExemptionsOpen, s.ExemptionsNotHonoured} {
+	for _, list := range [][]Exemption{s.ExemptionsEnding, s.ExemptionsOpen, s.ExemptionsIgnored} {
 		slices.SortFunc(list, func(a, b Exemption) int {
 			return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 		})
@@ -226,8 +225,8 @@ func aboutDoubt(v audit.Verdict) string {
 	return "Its KeyAutoExpire tag is unreadable, and it is not disabled until that is fixed: set the tag to True, False or 'False until YYYY-MM-DD'."
 }
 
-// aboutRefusal tells the owner of a key why its exemption is not honoured, and
-// what becomes of the key unless that is mended; "" where nothing is refused.
+// aboutRefusal tells the owner of a key why its exemption is ignored, and
+// what becomes of the key unless that is corrected; "" if nothing is refused.
 // At is when the key reaches its end, by being disabled where Sleuth disables
 // keys; zero where that is not known.
 func aboutRefusal(v audit.Verdict, at time.Time, disables bool) string {

@@ -16,7 +16,7 @@ import (
 
 // TestExemptionsOnMoto goes through a month in an emulator that nobody here
 // wrote: one key is exempt by a tag of its own while the user's other is not,
-// one exemption is not honoured, and one ends.
+// one exemption is ignored, and one ends.
 func TestExemptionsOnMoto(t *testing.T) {
 	t.Parallel()
 	acct := mototest.Shared(t).Account(t)

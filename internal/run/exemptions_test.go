@@ -21,10 +21,10 @@ func atMost90Days(r *run.Runner) { r.Config.Exemptions = audit.ExemptionRules{Ma
 
 func told(c *channel) string { return strings.Join(c.lines(), "\n") }
 
-// TestAnExemptionThatIsNotHonoured: its owner is warned, with the day, and as
+// TestAnExemptionThatIsIgnored: its owner is warned, with the day, and as
 // long before it as the owner of any other key; only a warning that was
 // delivered counts; then the key goes, and the final notice says why.
-func TestAnExemptionThatIsNotHonoured(t *testing.T) {
+func TestAnExemptionThatIsIgnored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.user("bot", []string{"KeyAutoExpire", "False"}, w.key("AKIABOT", 400, 1))
@@ -44,7 +44,7 @@ func TestAnExemptionThatIsNotHonoured(t *testing.T) {
 		"To keep it, set the tag KeyAutoExpire to 'False until 2026-07-20' or an earlier day; " +
 		"or replace the key before it is disabled on Sunday 31 May 2026, 12:00 UTC."
 	wantLines(t, w.slack, "bot's key expires in 40 days due to creation age. "+why)
-	if len(s.ExemptionsNotHonoured) != 1 || s.ExemptionsNotHonoured[0].KeyID != "AKIABOT" || s.Held != 1 {
+	if len(s.ExemptionsIgnored) != 1 || s.ExemptionsIgnored[0].KeyID != "AKIABOT" || s.Held != 1 {
 		t.Errorf("summary: %+v", s)
 	}
 
@@ -139,7 +139,7 @@ func TestTheTagIsReadOnceMoreBeforeDisabling(t *testing.T) {
 	for name, c := range map[string]struct{ before, meanwhile string }{
 		"mended":               {"False", "False until 2026-05-01"},
 		"mended for the key":   {"False", ""},
-		"exempt, not honoured": {"True", "False"},
+		"exempt, ignored": {"True", "False"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

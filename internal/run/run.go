@@ -90,7 +90,7 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 		p.settle(ctx)
 		p.beginTrace(ctx)
 		p.read(ctx)
-		p.recordMended(ctx)
+		p.recordAcceptedAgain(ctx)
 		p.plan()
 		p.enforce(ctx)
 		p.notify(ctx)
@@ -115,14 +115,14 @@ type pass struct {
 	policy      audit.Policy
 	lookups     *trace.Lookups // nil if nothing is looked up
 
-	mu       sync.Mutex // guards what follows
-	records  map[string]*ledger.Record
-	damaged  map[string]bool // keys whose record cannot be understood
-	steps    []*step
-	mended   []*ledger.Record // of keys whose exemption is honoured again
-	finals   []*ledger.Record // final notices owed, of this run and earlier ones
-	statuses KeyStatuses
-	summary  Summary
+	mu            sync.Mutex // guards what follows
+	records       map[string]*ledger.Record
+	damaged       map[string]bool // keys whose record cannot be understood
+	steps         []*step
+	acceptedAgain []*ledger.Record // of keys whose exemption is accepted again
+	finals        []*ledger.Record // final notices owed, of this run and earlier ones
+	statuses      KeyStatuses
+	summary       Summary
 }
 
 // step is one key that something may have to be done about.

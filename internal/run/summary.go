@@ -45,9 +45,9 @@ type Summary struct {
 	// are only of keys that are past a limit or near one.
 	ExemptionsEnding []Exemption `json:"exemptions_ending,omitempty"`
 	ExemptionsOpen   []Exemption `json:"exemptions_open,omitempty"`
-	// ExemptionsNotHonoured are those that SLEUTH_MAX_EXEMPTION_DAYS and
+	// ExemptionsIgnored are those that SLEUTH_MAX_EXEMPTION_DAYS and
 	// SLEUTH_REQUIRE_EXEMPTION_REASON do not allow.
-	ExemptionsNotHonoured []Exemption       `json:"exemptions_not_honoured,omitempty"`
+	ExemptionsIgnored []Exemption       `json:"exemptions_ignored,omitempty"`
 	Announcement          string            `json:"announcement,omitempty"`
 	Problems              []account.Problem `json:"problems"`
 

@@ -167,7 +167,7 @@ func TestForcedColoursShowWhatIsChosen(t *testing.T) {
 func TestLandmarksHaveNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	refused := crowded()
-	refused.Rows[0].NotHonoured = "it has no end"
+	refused.Rows[0].ExemptIgnored = "it has no end"
 	for name, page := range map[string][]byte{"one account": pageOf(t, refused), "several accounts": crowdedAccounts(t)} {
 		v := openPage(t, page)
 		landmarks := ask[[]string](v, `[...document.querySelectorAll("section[aria-labelledby], section[aria-label], [role=region], nav, main, form[aria-label], header, footer")].map((e) => {

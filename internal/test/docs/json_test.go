@@ -38,7 +38,7 @@ func TestJSONPageNamesEveryField(t *testing.T) {
 		{"The summary of a run", sleuth.Summary{}, everyLevel},
 		{"The summary of several accounts", org.Summary{}, func(path string) bool { return path != "accounts[]" }},
 		{"The report of several accounts", org.Audit{}, func(path string) bool { return path != "accounts[]" }},
-		{"The answer to leaked keys", leak.Response{}, everyLevel},
+		{"The response to leaked keys", leak.Response{}, everyLevel},
 		{"The checks and the settings", app.CheckReport{}, everyLevel},
 		{"The list of Slack users", slack.Listing{}, everyLevel},
 		{"Who uses a key", app.Traced{}, func(path string) bool { return path != "earlier" }},
