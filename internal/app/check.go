@@ -255,7 +255,7 @@ func (k *checker) notTestable(cfg config.Config) {
 	}
 }
 
-// securityHub asks Security Hub for one finding, which it has only where it is turned
+// securityHub asks Security Hub for one finding, which it has only if it is turned
 // on.
 func (k *checker) securityHub(cfg config.Config, connection aws.Config) {
 	if !cfg.SecurityHub {

@@ -118,7 +118,7 @@ func (a *App) RunAccount(ctx context.Context, cfg config.Config, step Step, acco
 	return &summary, nil
 }
 
-// resume finds the accounts of a run that ListAccounts has begun, and opens what
+// resume finds the accounts of a run that ListAccounts has started, and opens what
 // a session needs. What is kept in the bucket is checked, as it may be another
 // run's, or out of date.
 func (s *session) resume(ctx context.Context, step Step) (listing org.Listing, shelf org.RunStore, err error) {

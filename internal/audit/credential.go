@@ -24,7 +24,7 @@ type Credential struct {
 	Active bool
 	// Changed (UTC) is when it was made or last changed.
 	Changed time.Time
-	// LastUsed is zero where no use is known. Of certificates none ever is.
+	// LastUsed is zero if no use is known. Of certificates none ever is.
 	LastUsed time.Time
 }
 

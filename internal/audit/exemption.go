@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// ExemptionRules say which exemptions are honoured. The zero ExemptionRules
-// honour all.
+// ExemptionRules say which exemptions are accepted. The zero ExemptionRules
+// accept all.
 type ExemptionRules struct {
 	// MaxDays is how many days ahead an exemption may end at most; zero is any
 	// number, or no end.
@@ -23,7 +23,7 @@ type Exemption struct {
 	// Claimed: the tag asks that the key be left alone.
 	Claimed bool
 	// End is the first moment (UTC) at which a dated exemption no longer
-	// holds; zero where it has no end.
+	// holds; zero if it has no end.
 	End time.Time
 	// Unreadable: a tag is there and says nothing that we understand. That is
 	// doubt, and doubt never disables a key.
@@ -31,12 +31,12 @@ type Exemption struct {
 	// Misspelt is the name of a tag that may have been meant as KeyAutoExpire,
 	// which makes the exemption unreadable; empty if there is none.
 	Misspelt string
-	// Reason is why, for people, without surrounding space; empty where no tag
+	// Reason is why, for people, without surrounding space; empty if no tag
 	// says it.
 	Reason string
-	// Tag is the name of the tag that speaks for the key; empty where none does.
+	// Tag is the name of the tag that speaks for the key; empty if none does.
 	Tag string
-	// Refusal is why the rules do not honour the exemption; zero where they do.
+	// Refusal is why the rules do not accept the exemption; zero if they do.
 	Refusal Refusal
 }
 
@@ -144,7 +144,7 @@ func endOf(day time.Time) time.Time {
 }
 
 // Apply is the exemption as the rules take it at now: with a Refusal where they
-// do not honour it.
+// do not accept it.
 func (e Exemption) Apply(rules ExemptionRules, now time.Time) Exemption {
 	if !e.Claimed || e.ended(now) {
 		return e
@@ -170,7 +170,7 @@ func (e Exemption) ActiveAt(now time.Time) bool {
 	return e.Claimed && !e.ended(now) && !e.Refusal.Refused()
 }
 
-// LastDay is the last day (UTC) of a dated exemption; zero where it has no end.
+// LastDay is the last day (UTC) of a dated exemption; zero if it has no end.
 func (e Exemption) LastDay() time.Time {
 	if e.End.IsZero() {
 		return time.Time{}
@@ -181,7 +181,7 @@ func (e Exemption) LastDay() time.Time {
 // lastDayBefore is the day on which the moment before end lies.
 func lastDayBefore(end time.Time) time.Time { return end.UTC().Add(-time.Nanosecond).Truncate(day) }
 
-// Refusal is why the rules do not honour an exemption. The zero Refusal is none.
+// Refusal is why the rules do not accept an exemption. The zero Refusal is none.
 type Refusal struct {
 	NoEnd, TooFar, NoReason bool
 	// MaxDays is how many days ahead the rules let an exemption end, and Latest
@@ -193,7 +193,7 @@ type Refusal struct {
 // Refused reports whether there is anything in the way.
 func (r Refusal) Refused() bool { return r.NoEnd || r.TooFar || r.NoReason }
 
-// String says what is in the way, with the setting that asks for it; "" where
+// String says what is in the way, with the setting that asks for it; "" if
 // nothing is.
 func (r Refusal) String() string {
 	var why []string
@@ -210,7 +210,7 @@ func (r Refusal) String() string {
 }
 
 // Remedy says, as a sentence's beginning, how to set the tags so that the
-// exemption is honoured.
+// exemption is accepted.
 func (e Exemption) Remedy() string {
 	var set []string
 	if e.Refusal.NoEnd || e.Refusal.TooFar {

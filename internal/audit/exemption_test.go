@@ -208,7 +208,7 @@ func TestWhichExemptionsAreHonoured(t *testing.T) {
 	for _, c := range []struct {
 		tag, reason string
 		rules       audit.ExemptionRules
-		why, remedy string // empty where it is honoured
+		why, remedy string // empty if it is accepted
 	}{
 		{tag: "False"},
 		{tag: "False until 2999-12-31"},

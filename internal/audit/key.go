@@ -113,7 +113,7 @@ func (u User) Partition() string {
 // DisplayName is the Name tag, or the user name where there is none.
 func (u User) DisplayName() string { return cmp.Or(u.NameTag(), u.Name) }
 
-// NameTag is the Name tag without surrounding space; empty where there is none.
+// NameTag is the Name tag without surrounding space; empty if there is none.
 func (u User) NameTag() string {
 	name, _ := u.Tags.Value(TagName)
 	return strings.TrimSpace(name)

@@ -126,7 +126,7 @@ type Decision struct {
 	DaysLeft int
 	At       time.Time
 	// OtherDaysLeft is the days, likewise, to the limit that the state is not
-	// named for. Where that comes sooner, the owner is told of it as well.
+	// named for. If that comes sooner, the owner is told of it as well.
 	OtherDaysLeft int
 }
 
@@ -267,9 +267,9 @@ func limitsWarnedAbout(v Verdict, rules Rules, history History, policy Policy, d
 	return []limit{own, other}
 }
 
-// firstWarned is when the owner first heard of the limit; zero where nobody
+// firstWarned is when the owner first heard of the limit; zero if nobody
 // did. A limit that has moved since, because the key was used or the rules were
-// changed, is a new one. Where the key's exemption is ignored, it is when
+// changed, is a new one. If the key's exemption is ignored, it is when
 // the owner first heard of that.
 func (l limit) firstWarned() time.Time {
 	switch {

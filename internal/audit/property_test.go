@@ -188,7 +188,7 @@ func first(d audit.Decision) int { return min(d.DaysLeft, d.OtherDaysLeft) }
 func sooner(v audit.Verdict) int { return min(v.ExpiresIn, v.StagnatesIn) }
 
 // TestLazinessNeverChangesAMessage follows a key that is used now and then
-// through its days, once reading its last use only where that is needed and
+// through its days, once reading its last use only if that is needed and
 // once always, each with what it told before. Whoever owns the key must not be
 // able to tell which of the two is at work.
 func TestLazinessNeverChangesAMessage(t *testing.T) {
@@ -333,7 +333,7 @@ func TestStateAndDaysAgree(t *testing.T) {
 	})
 }
 
-// refused is an exemption that the rules do not honour.
+// refused is an exemption that the rules do not accept.
 var refused = audit.ParseExemption("false").Apply(audit.ExemptionRules{MaxDays: 90}, now)
 
 // TestTheDaysNeverMislead follows a key that nobody uses to its end: no warning
@@ -393,10 +393,10 @@ func TestTheDaysNeverMislead(t *testing.T) {
 }
 
 // TestARefusedExemptionGivesNotice follows a key through days on which its
-// exemption is honoured, is not, or is not there, and on which a warning may not
+// exemption is accepted, is not, or is not there, and on which a warning may not
 // get through. While its exemption is ignored the key is disabled only once
 // its owner was told so, with a day, and that day has come; and a key that
-// nobody mends does come to its end.
+// nobody fixes does come to its end.
 func TestARefusedExemptionGivesNotice(t *testing.T) {
 	t.Parallel()
 	phases := []audit.Exemption{refused, refused, audit.ParseExemption("false"), {}}

@@ -91,7 +91,7 @@ func letters(text string) string {
 }
 
 // mentions reports whether a key's id stands in a text as a word, or is the
-// text but for its separators.
+// text except for its separators.
 func mentions(text, keyID string) bool {
 	return letters(text) == letters(keyID) || slices.ContainsFunc(words(text), func(word string) bool { return strings.EqualFold(word, keyID) })
 }

@@ -35,7 +35,7 @@ var stateNames = [...]string{"good", "stagnant", "old", "stagnant_expire", "expi
 // States lists every state, from harmless to due.
 func States() []State { return []State{Good, Idle, Aging, IdleExpired, Expired, Disabled} }
 
-// String returns the state as users of the original know it.
+// String returns the state as users of aws-iam-sleuth know it.
 func (s State) String() string {
 	if int(s) < len(stateNames) {
 		return stateNames[s]
@@ -122,7 +122,7 @@ type Verdict struct {
 	Exempt     bool
 	Underlying State
 	// Exemption is what the tags say of the key, and why the rules do not
-	// honour it, if so.
+	// accept it, if so.
 	Exemption Exemption
 	// ExemptionActive: the key is exempt, whether or not it needs it.
 	ExemptionActive bool
@@ -140,7 +140,7 @@ type Verdict struct {
 	ExpiresIn, StagnatesIn int
 }
 
-// Refused reports whether the key would be exempt if the rules honoured its
+// Refused reports whether the key would be exempt if the rules accepted its
 // exemption. It is judged as one that is not exempt.
 func (v Verdict) Refused() bool { return v.State != Disabled && v.Exemption.Refusal.Refused() }
 

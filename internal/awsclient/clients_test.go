@@ -109,7 +109,7 @@ func TestClientTriesAgain(t *testing.T) {
 	}
 }
 
-// TestClientRefuses: what no attempt can mend is asked once, and its error has
+// TestClientRefuses: what no attempt can fix is asked once, and its error has
 // the service's code wherever that stands, and no secret.
 func TestClientRefuses(t *testing.T) {
 	t.Parallel()

@@ -150,7 +150,7 @@ func TestContractFindings(t *testing.T) {
 }
 
 // TestWorkflowIsTheCustomers: a finding that is sent again leaves it alone, and
-// one that fails again begins anew.
+// one that fails again begins again.
 func TestWorkflowIsTheCustomers(t *testing.T) {
 	t.Parallel()
 	server := start(t)

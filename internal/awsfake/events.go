@@ -118,8 +118,8 @@ func putEvents(rq *request, x *xmlWriter) *apiError {
 	return x.inJSON(map[string]any{"FailedEntryCount": failed, "Entries": results})
 }
 
-// bus is the account of a bus, given by its ARN or, where it is the caller's
-// own, by its name; nil where there is none in the region.
+// bus is the account of a bus, given by its ARN or, if it is the caller's
+// own, by its name; nil if there is none in the region.
 func (s *Server) bus(caller *Account, region, name string) *Account {
 	parts := strings.Split(name, ":")
 	if len(parts) != 6 {
@@ -136,7 +136,7 @@ func (s *Server) bus(caller *Account, region, name string) *Account {
 // reservedSource is that of events which only AWS may send.
 var reservedSource = regexp.MustCompile(`^aws\.`)
 
-// refused is why the bus does not take an entry, "" where it does.
+// refused is why the bus does not take an entry, "" if it does.
 func (e putEventsEntry) refused() (code, message string) {
 	var detail map[string]any
 	switch {

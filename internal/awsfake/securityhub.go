@@ -121,7 +121,7 @@ func importFindings(rq *request, x *xmlWriter) *apiError {
 	return x.inJSON(map[string]any{"FailedCount": len(failed), "SuccessCount": len(in.Findings) - len(failed), "FailedFindings": failed})
 }
 
-// invalid says why a finding is not taken, "" where it is. The required fields:
+// invalid says why a finding is not taken, "" if it is. The required fields:
 // https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html
 func (rq *request) invalid(f Finding) string {
 	encoded, _ := json.Marshal(f)

@@ -68,7 +68,7 @@ func iamOf(s *awsfake.Server, a *awsfake.Account) *iam.Client {
 	return iam.NewFromConfig(configFor(s.URL(), id, secret, ""))
 }
 
-// errorCode is the code of an AWS error, or "" where it is none.
+// errorCode is the code of an AWS error, or "" if it is none.
 func errorCode(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {

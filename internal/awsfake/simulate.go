@@ -19,7 +19,7 @@ func (a *Account) Forbid(actions ...string) {
 	}
 }
 
-// forbids says why a call is not allowed; nil where it is.
+// forbids says why a call is not allowed; nil if it is.
 func (a *Account) forbids(service string, call *Call, caller caller) *apiError {
 	action := service + ":" + call.Action
 	if !a.forbidden[action] {

@@ -23,7 +23,7 @@ type caller struct {
 	account string
 	arn     string
 	userID  string
-	user    string // the IAM user's name, where it is one
+	user    string // the IAM user's name, if it is one
 }
 
 var (

@@ -15,8 +15,8 @@ type Call struct {
 	Account     string // the account that the caller acts in
 	Region      string // that the call is signed for
 	AccessKeyID string // the caller's
-	User        string // the user the call is about, where it is about one
-	KeyID       string // the access key the call is about, where it is about one
+	User        string // the user the call is about, if it is about one
+	KeyID       string // the access key the call is about, if it is about one
 	Params      url.Values
 	Status      int // zero while unanswered, and where no answer was given
 	ErrorCode   string

@@ -67,7 +67,7 @@ type victim struct {
 	store   func(t *testing.T) ledger.Store
 	leases  bool // outlive the process
 
-	lines   map[string]string // of the final notices owed, by "user key"
+	lines   map[string]string // of the final notices pending, by "user key"
 	killed  int
 	started int
 	calls   int // that a run makes, as far as is known

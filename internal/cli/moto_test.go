@@ -42,7 +42,7 @@ type estateKey struct {
 	wantLine string
 	// calls is how many calls it takes beyond the one that lists the user's
 	// keys: the last use where the age alone leaves the verdict open, and four
-	// to read afresh and disable.
+	// to read again and disable.
 	calls int
 }
 

@@ -3,7 +3,7 @@
 // key or losing the word to its owner:
 //
 //  1. write down the intent, with the final notice to give;
-//  2. read its user's tags, the key and its last use afresh, and judge them by
+//  2. read its user's tags, the key and its last use again, and judge them by
 //     the same function again; whatever has changed wins;
 //  3. disable the key;
 //  4. write down that it is disabled and whom to tell.
@@ -70,7 +70,7 @@ type Outcome uint8
 const (
 	Failed   Outcome = iota // with an error that says why
 	Disabled                // the key is Inactive by Sleuth's doing, and its owner must hear of it
-	Changed                 // read afresh, it was no longer due, and was left alone
+	Changed                 // read again, it was no longer due, and was left alone
 	Gone                    // the key or its user no longer exists
 	Pending                 // it cannot be known yet what became of an earlier attempt
 )

@@ -480,7 +480,7 @@ func leaked() *ledger.Record {
 }
 
 // TestDisableLeaked: a leaked key goes whatever its age, unless what is read
-// afresh speaks against it; then its notice stays owed as it was.
+// again speaks against it; then its notice stays pending as it was.
 func TestDisableLeaked(t *testing.T) {
 	t.Parallel()
 	final := func(user audit.User, key audit.Key) notify.Notice {

@@ -16,12 +16,12 @@ import (
 type LeakNotice func(audit.User, audit.Key) notify.Notice
 
 // NotDisabled says why a leaked key, as it was just read, is not to be disabled
-// after all; empty where it is.
+// after all; empty if it is.
 type NotDisabled func(audit.User, audit.Key) string
 
 // DisableLeaked takes a key that was found in public through the protocol. The
 // record is the key's, with its Leak set; what it holds as its final notice
-// stays owed where the outcome is not Disabled. Otherwise it is as for Disable.
+// stays pending where the outcome is not Disabled. Otherwise it is as for Disable.
 func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.Key, spared NotDisabled, final LeakNotice, record *ledger.Record) (Outcome, error) {
 	earlier, keyID := record.Intent(), key.ID
 	leftover := earlier != nil

@@ -34,7 +34,7 @@ type Reactivation struct {
 	User  audit.User
 	KeyID string
 	// Tag is what the tag TagName, KeyAutoExpire or the key's own, is to say;
-	// empty where it stays as it is. Replaces is what it says now, if anything.
+	// empty if it stays as it is. Replaces is what it says now, if anything.
 	TagName, Tag, Replaces string
 }
 

@@ -38,7 +38,7 @@ func (b *Bucket) Location(name string) string { return "s3://" + b.name + "/" + 
 
 func (b *Bucket) key(name string) string { return path.Join(b.prefix, name) }
 
-// Put writes the document. Where the bucket is in another region than was
+// Put writes the document. If the bucket is in another region than was
 // asked, it is asked there.
 func (b *Bucket) Put(ctx context.Context, name, contentType string, text []byte) error {
 	err := b.put(ctx, name, contentType, text)
@@ -47,7 +47,7 @@ func (b *Bucket) Put(ctx context.Context, name, contentType string, text []byte)
 	}
 	region := regionIn(err)
 	if region == "" {
-		// Its answer names the region even where it is a refusal.
+		// Its answer names the region even if it is a refusal.
 		// https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
 		_, headErr := b.client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &b.name}, b.there)
 		region = regionIn(headErr)

@@ -29,7 +29,7 @@ func Name(account string, at time.Time, run string) string {
 }
 
 // Leave puts the report of a run, whose Run is set, into an archive as
-// NAME.json and NAME.html. Where one cannot be kept the other still is, and the
+// NAME.json and NAME.html. If one cannot be kept the other still is, and the
 // error says which are missing.
 func Leave(ctx context.Context, to Archive, name string, found report.Report) error {
 	found.SortBy(report.Order{})

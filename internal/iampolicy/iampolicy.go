@@ -29,7 +29,7 @@ type Statement struct {
 	Resource []string
 }
 
-// Target is where Sleuth is to run. What is left empty may be anything, but for
+// Target is where Sleuth is to run. What is left empty may be anything, except for
 // the partition: that is told from the region or from the topic, and is aws
 // where neither says.
 type Target struct {

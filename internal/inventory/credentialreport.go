@@ -125,7 +125,7 @@ func (c *CredentialReport) fetch(ctx context.Context) (reportText, error) {
 	return reportText{content: out.Content, made: out.GeneratedTime.UTC()}, nil
 }
 
-// notYet reports whether a report ran out or is being made anew just between
+// notYet reports whether a report ran out or is being made again just between
 // our looking and our fetching.
 func notYet(err error) bool {
 	var (

@@ -121,7 +121,7 @@ func TestReportNarrowsTheReading(t *testing.T) {
 	}
 }
 
-// Where the report cannot be relied on, everybody is read live and the log
+// If the report cannot be relied on, everybody is read live and the log
 // says why.
 func TestReportFallsBackToLive(t *testing.T) {
 	t.Parallel()

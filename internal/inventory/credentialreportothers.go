@@ -123,7 +123,7 @@ func (r *otherRow) active(column string) bool {
 	return active
 }
 
-// moment reads a time; zero where the report has none.
+// moment reads a time; zero if the report has none.
 func (r *otherRow) moment(column string) time.Time {
 	text := r.cell(column)
 	if saysNothing(text) {

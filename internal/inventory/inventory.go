@@ -49,7 +49,7 @@ type Reader struct {
 	// Now (UTC) is the moment that keys are judged at.
 	Now time.Time
 	// Everything reads last use and tags of all, for showing them, rather than
-	// only where a verdict or a message can depend on them.
+	// only if a verdict or a message can depend on them.
 	Everything bool
 	// Report narrows the reading to the users whom the account's credential
 	// report shows to matter; nil reads every user.
@@ -67,8 +67,8 @@ type Reader struct {
 	// After is the user that an unfinished reading came to: the users behind
 	// it, in IAM's order, are read first.
 	After string
-	// MayStart is asked before each user is begun; on false the reading ends
-	// with an *UnfinishedError, once what was begun is done. Nil never ends it.
+	// MayStart is asked before each user is started; on false the reading ends
+	// with an *UnfinishedError, once what was started is done. Nil never ends it.
 	MayStart func() bool
 
 	// What the account says in bulk, of one reading.
@@ -108,7 +108,7 @@ type Key struct {
 
 // Read reads every user and hands each to visit, in no order, from several
 // goroutines at once but never two at a time. A user that cannot be read is
-// handed over with the error; Read itself fails only where the list of users
+// handed over with the error; Read itself fails only if the list of users
 // could not be read to its end, after handing over those it has.
 //
 // Each key is handed over once, by its first user, even if pages repeat a user

@@ -293,7 +293,7 @@ func TestAnUnfinishedReading(t *testing.T) {
 	}
 }
 
-// TestFresh reads everything of one key anew, whatever was known.
+// TestFresh reads everything of one key again, whatever was known.
 func TestFresh(t *testing.T) {
 	t.Parallel()
 	a := newLiveAccount(t)

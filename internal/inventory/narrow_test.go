@@ -109,7 +109,7 @@ func drawPast(t *rapid.T, userCreated, reportMade time.Time) past {
 }
 
 // Whoever is left out by the report has no key that a live run would warn of
-// or disable, but for those that the documentation names.
+// or disable, except for those that the documentation names.
 func TestNarrowingLosesNothingButWhatIsDocumented(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

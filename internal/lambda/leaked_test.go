@@ -71,7 +71,7 @@ func TestLambdaAnswersALeak(t *testing.T) {
 		t.Errorf("Slack received %q", messages)
 	}
 
-	// Events about other things are passed over; those of other accounts are
+	// Events about other things are ignored; those of other accounts are
 	// said.
 	other := strings.ReplaceAll(healthEvent("123456789012", "AKIAANN0000000000002"), "AWS_RISK_CREDENTIALS_EXPOSED", "AWS_RISK_IAM_QUARANTINE")
 	if result, failure := d.send(t, other); failure != nil || !strings.Contains(result["ignored"].(string), "AWS_RISK_IAM_QUARANTINE") {
@@ -124,7 +124,7 @@ func TestLambdaIsNotLedByAForgedEvent(t *testing.T) {
 }
 
 // TestLambdaFailsWhereALeakIsNotAnswered: an error has EventBridge send the
-// event again, and that finishes what was begun.
+// event again, and that finishes what was started.
 func TestLambdaFailsWhereALeakIsNotAnswered(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "SLEUTH_LEAK_RESPONSE=disable", "SLACK_URL={webhook}")

@@ -24,7 +24,7 @@ const (
 	temporarySession = "temporary session"
 )
 
-// The sentences that notices end with, where they have more to say.
+// The sentences that notices end with, if they have more to say.
 const (
 	ofRoot       = "Sleuth cannot disable it: sign in as the root user and delete it."
 	ofSession    = "Sleuth cannot disable it: revoke the sessions of the role or the user that it was issued to, which CloudTrail names."
@@ -36,7 +36,7 @@ const (
 	nothingKnown = "IAM knows no such key"
 )
 
-// maxAttempts bounds how often a key is begun anew because its record, or the
+// maxAttempts bounds how often a key is started again because its record, or the
 // key itself, was changed meanwhile.
 const maxAttempts = 5
 
@@ -170,7 +170,7 @@ func (a *responder) reasonNotToDisableOrCap(ctx context.Context, f LeakedKey) en
 }
 
 // done says why there is nothing left to do about an Active key but to send
-// what is owed; empty where there is.
+// what is pending; empty if there is.
 func (a *responder) done(record *ledger.Record, disable bool) string {
 	leak := record.Leak()
 	switch {
@@ -334,12 +334,12 @@ func (a *responder) record(keyID, user string) *ledger.Record {
 }
 
 // recordLeak notes that a key was found in public, with the notice that its owner is
-// owed from now on.
+// pending from now on.
 func (a *responder) recordLeak(record *ledger.Record, final notify.Notice) {
 	record.MarkLeaked(a.now(), a.ID, a.event, final, a.due(final))
 }
 
-// put writes a record down, and has its notice sent even where that fails.
+// put writes a record down, and has its notice sent even if that fails.
 func (a *responder) put(ctx context.Context, record *ledger.Record) error {
 	err := a.Store.Put(ctx, record)
 	if errors.Is(err, ledger.ErrConflict) {

@@ -233,7 +233,7 @@ func TestSpared(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*scene)
 		closed bool
-		heard  string // "" where it goes
+		heard  string // "" if it goes
 	}{
 		"exempt": {change: func(s *scene) { s.aws.tags = map[string]string{"KeyAutoExpire": "False"} }},
 		"exempt, and that is heeded": {change: func(s *scene) {

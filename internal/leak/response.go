@@ -57,7 +57,7 @@ type Response struct {
 	Problems []account.Problem `json:"problems"`
 }
 
-// Err says in one line what was not done; nil where all was.
+// Err says in one line what was not done; nil if all was.
 func (a Response) Err() error {
 	if len(a.Problems) == 0 {
 		return nil

@@ -131,7 +131,7 @@ func damagedIn(t *testing.T, err error) map[string]*ledger.DamagedError {
 	return named
 }
 
-// testUnknownField: a field that this version does not know is passed over,
+// testUnknownField: a field that this version does not know is ignored,
 // and lost when the record is written again.
 func testUnknownField(t *testing.T, w workshop) {
 	w.plant(t, alpha, "AKIA1", `{"version":3,"account":"`+alpha+`","key_id":"AKIA1","user":"before",`+

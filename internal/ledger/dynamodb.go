@@ -135,7 +135,7 @@ const putsAtOnce = 10
 
 // Put implements Store. Records are written one by one, each whole or not at
 // all: one that is refused keeps none of the others back. After any other
-// error no more are begun.
+// error no more are started.
 func (d *DynamoDB) Put(ctx context.Context, records ...*Record) error {
 	if err := checkPut(records); err != nil {
 		return err

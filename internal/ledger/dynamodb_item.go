@@ -19,7 +19,7 @@ const (
 	attrItem    = "item"    // sort key: keyPrefix and the key's id, or leaseName
 	// attrRecord is the record as JSON, attrRevision its revision for
 	// conditions, and attrExpires when DynamoDB may remove it, in seconds
-	// since 1970; absent while something is owed.
+	// since 1970; absent while something is pending.
 	attrRecord   = "record"
 	attrRevision = "revision"
 	attrExpires  = "expires"
@@ -59,7 +59,7 @@ func TableDefinition(table string) *dynamodb.CreateTableInput {
 }
 
 // ExpiryDefinition lets DynamoDB remove expired records from the table. Without
-// it they stay, and are passed over.
+// it they stay, and are ignored.
 func ExpiryDefinition(table string) *dynamodb.UpdateTimeToLiveInput {
 	return &dynamodb.UpdateTimeToLiveInput{
 		TableName: &table,

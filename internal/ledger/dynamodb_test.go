@@ -261,7 +261,7 @@ func TestDynamoDBLosesAnswers(t *testing.T) {
 		t.Errorf("revision %d with its writer, and stored is %+v", r.Raw().Revision, got)
 	}
 
-	// Where the client gives up as well, the same Put can simply be repeated.
+	// If the client gives up as well, the same Put can simply be repeated.
 	lose(1)
 	r.Raw().User = "third"
 	if err := store.Put(t.Context(), r); err == nil || errors.Is(err, ledger.ErrConflict) || r.Raw().Revision != 2 {

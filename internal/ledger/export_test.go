@@ -24,7 +24,7 @@ func (f *File) PlantRun(account, text string) error {
 	})
 }
 
-// Text returns a record as it is stored; "" where there is none.
+// Text returns a record as it is stored; "" if there is none.
 func (f *File) Text(account, keyID string) (stored string, err error) {
 	err = f.view(func(tx *bolt.Tx) error {
 		if bucket := accountBucket(tx, account); bucket != nil {

@@ -17,7 +17,7 @@ import (
 //
 // Its leases live in memory only. While the file is open no other process can
 // hold one, so a lease from an earlier opening could only be a dead process's,
-// and there would be nothing to honour in it.
+// and there would be nothing to accept in it.
 type File struct {
 	path   string
 	now    func() time.Time
@@ -110,7 +110,7 @@ func recordsOf(tx *bolt.Tx) *bolt.Bucket {
 	return root.Bucket(recordsBucket)
 }
 
-// accountBucket returns the bucket of an account; nil where nothing is known
+// accountBucket returns the bucket of an account; nil if nothing is known
 // of it.
 func accountBucket(tx *bolt.Tx, account string) *bolt.Bucket {
 	records := recordsOf(tx)

@@ -54,7 +54,7 @@ type LastRun struct {
 	// nothing yet that was not done already.
 	Ended time.Time `json:"ended"`
 	// ResumeAfter is the last user that was read before time was up, in IAM's
-	// order; empty where it came to the end.
+	// order; empty if it came to the end.
 	ResumeAfter string `json:"resume_after,omitempty"`
 	// Run is its id.
 	Run string `json:"run,omitempty"`
@@ -66,7 +66,7 @@ type LastRun struct {
 // Runs is a Store that also remembers the last run on each account. Without
 // it, two runs that do not overlap know nothing of each other.
 type Runs interface {
-	// LastRun returns the last run on an account; zero where none is known. One
+	// LastRun returns the last run on an account; zero if none is known. One
 	// that cannot be understood is a *DamagedRunError.
 	LastRun(ctx context.Context, account string) (LastRun, error)
 	// SetLastRun remembers a run, in place of the one before it.

@@ -1,7 +1,7 @@
 package notify
 
 // Announced reports whether some channel that reaches people took the whole of
-// a bulletin that has an announcement, given what Deliver made of the posts.
+// a batch that has an announcement, given what Deliver made of the posts.
 func Announced(posts []Post, deliveries []Delivery) bool {
 	for i, post := range posts {
 		announces := post.Batch.For(post.Channel).Announcement != ""

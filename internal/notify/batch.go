@@ -54,7 +54,7 @@ func (b Batch) Title() string {
 // Empty reports whether there is nothing to say, so that nothing is sent.
 func (b Batch) Empty() bool { return b.Announcement == "" && len(b.Notices) == 0 }
 
-// Section is the part of a bulletin under one heading.
+// Section is the part of a batch under one heading.
 type Section struct {
 	Reason  audit.Reason // of all lists; none in a digest
 	Heading Heading

@@ -20,7 +20,7 @@ type Channel interface {
 	// where a notice is due. It is made by ChannelID, differs for another
 	// destination of the same kind, and holds no secret.
 	ID() string
-	// Compose writes the messages for a bulletin, each within the channel's
+	// Compose writes the messages for a batch, each within the channel's
 	// limits, leaving out no notice. It does no I/O.
 	Compose(Batch) []Message
 	// Send delivers one message, retrying where that can help, until ctx ends.
@@ -40,12 +40,12 @@ func ChannelID(kind, destination string) string {
 // Message is one delivery: what goes over the wire, and the notices it tells.
 type Message struct {
 	To      string // whom it is for, where the channel writes to persons
-	Subject string // empty where the channel has none
+	Subject string // empty if the channel has none
 	Body    string
 	Notices []Notice
 }
 
-// Post is a bulletin on its way to a channel.
+// Post is a batch on its way to a channel.
 type Post struct {
 	Channel Channel
 	Batch   Batch

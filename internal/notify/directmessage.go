@@ -20,7 +20,7 @@ type DirectMessage struct {
 
 // Letters sorts the notices by whom they are for, as address says; those for
 // whom it says "" are left out. The order is that of the addresses, and within
-// a letter that of the bulletin's lists.
+// a letter that of the batch's lists.
 func (b Batch) Letters(address func(Notice) string) []DirectMessage {
 	byAddress := map[string]*DirectMessage{}
 	for _, section := range b.Sections() {

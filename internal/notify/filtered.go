@@ -47,7 +47,7 @@ func CountsAsWarning(channels []Channel, taker Channel, n Notice) bool {
 	})
 }
 
-// For is the part of the bulletin that is for the channel: all of it, or, for
+// For is the part of the batch that is for the channel: all of it, or, for
 // a Filtered one, the notices that it accepts.
 func (b Batch) For(c Channel) Batch {
 	s, ok := filteredIn(c)

@@ -1,4 +1,4 @@
-// Package notify tells people: it turns notices into a bulletin, and hands
+// Package notify tells people: it turns notices into a batch, and hands
 // that to every channel, each on its own.
 package notify
 
@@ -23,19 +23,19 @@ const (
 	LeakedActive   Kind = "leaked_active"   // the key was found in public, and was not disabled
 )
 
-// Final reports whether a notice of this kind is owed until every channel has
-// taken it, unlike a warning, which the next run gives afresh.
+// Final reports whether a notice of this kind is pending until every channel has
+// taken it, unlike a warning, which the next run gives again.
 func (k Kind) Final() bool { return k == Disabled || k == LeakedDisabled || k == LeakedActive }
 
 // Urgent reports whether it tells more than a warning.
 func (k Kind) Urgent() bool { return k != Expiring }
 
-// Notice is one message owed to a person about one key. It is stored as JSON
+// Notice is one message pending to a person about one key. It is stored as JSON
 // until every channel has a receipt for it.
 type Notice struct {
 	KeyID string `json:"key_id"`
 	User  string `json:"user"`
-	// Account is the account of the key, in a digest; elsewhere the bulletin's.
+	// Account is the account of the key, in a digest; elsewhere the batch's.
 	Account account.Account `json:"-"`
 	// SlackTag is the user's Slack tag as it was found, unchecked.
 	SlackTag string `json:"slack_tag,omitempty"`

@@ -22,8 +22,8 @@ const Original = "original"
 type TemplateTexts struct {
 	Line     string // of LineFields: the line about one key in a list; or Original
 	List     string // of ListFields: what stands above a list
-	Personal string // of LetterFields: the message to one person
-	Subject  string // of LetterFields: the subject of a mail to one person
+	Personal string // of DirectMessageFields: the message to one person
+	Subject  string // of DirectMessageFields: the subject of a mail to one person
 }
 
 // DefaultTemplates are the texts where nothing else is chosen.

@@ -23,7 +23,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// Digest delivers to every channel, in one bulletin, what runs on several
+// Digest delivers to every channel, in one batch, what runs on several
 // accounts have left in the ledger, and what earlier runs left of accounts that
 // these did not cover. What a channel does not accept stays there: final notices
 // are pending for the next digest, and warnings are evaluated again.
@@ -33,7 +33,7 @@ type Digest struct {
 	Organization string // its id; empty for a list of accounts
 	// Names are what Organizations calls the accounts, by id.
 	Names map[string]string
-	// NewBatch is a bulletin with nothing in it yet but the words to say it in.
+	// NewBatch is a batch with nothing in it yet but the words to say it in.
 	NewBatch notify.Batch
 	Channels []notify.Channel
 	Store    ledger.Store
@@ -287,7 +287,7 @@ func (p *digestRun) deliver(ctx context.Context, begun []run.Summary) bool {
 	return p.handOver(ctx, bulletin, p.items).Announced
 }
 
-// handOver delivers one bulletin, and adds up what became of it.
+// handOver delivers one batch, and adds up what became of it.
 func (p *digestRun) handOver(ctx context.Context, bulletin notify.Batch, items []outbox.Item) outbox.Result {
 	box := outbox.Outbox{Channels: p.Channels, Ledger: p.Store, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
 	result := box.Deliver(ctx, p.Budget.End(budget.Notify, p.Now()), bulletin, items)

@@ -61,7 +61,7 @@ func TestDigestTellsOfAllAccountsOnce(t *testing.T) {
 	w.wantLines(w.slack)
 }
 
-// TestADigestThatIsNotDelivered leaves every word owed.
+// TestADigestThatIsNotDelivered leaves every word pending.
 func TestADigestThatIsNotDelivered(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -292,7 +292,7 @@ func TestDigestReachesAPersonAboutEveryAccount(t *testing.T) {
 }
 
 // TestDigestNamesWhomNoChannelReaches: what nobody can be told of is a problem,
-// and stays owed.
+// and stays pending.
 func TestDigestNamesWhomNoChannelReaches(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -32,7 +32,7 @@ const (
 )
 
 // Check reports why a listing that was read from a bucket is not to be used for
-// the run of that id, which is said to have begun at a moment. Each account is
+// the run of that id, which is said to have started at a moment. Each account is
 // for Scope.Allows to check.
 func (l Listing) Check(run string, began, now time.Time, scope config.Scope) error {
 	switch age := now.Sub(l.Began); {

@@ -44,7 +44,7 @@ func (d *RoleAssumer) RoleARN(account string) string {
 }
 
 // Assume returns a connection to an account. The role is assumed before Enter
-// returns, and anew as sessions end.
+// returns, and again as sessions end.
 func (d *RoleAssumer) Assume(ctx context.Context, account string) (aws.Config, error) {
 	inside := d.Home.Copy()
 	if account == d.HomeID {

@@ -81,7 +81,7 @@ func Due(channels []notify.Channel, n notify.Notice) ledger.Due {
 }
 
 // Deliver hands every channel the notices that are due on it, with the
-// announcement of the bulletin, until deadline (zero: no limit). Channels are
+// announcement of the batch, until deadline (zero: no limit). Channels are
 // delivered to side by side. An acknowledgement is recorded even if ctx has
 // ended by then.
 func (o Outbox) Deliver(ctx context.Context, deadline time.Time, bulletin notify.Batch, items []Item) Result {
@@ -223,7 +223,7 @@ func refOfNotice(n notify.Notice) noticeRef {
 }
 
 // itemsOf returns the items of notices that a channel accepted. Outside a digest
-// an item has no account, and channels may add the bulletin's.
+// an item has no account, and channels may add the batch's.
 func (d *delivery) itemsOf(accepted []notify.Notice) []*Item {
 	var items []*Item
 	add := func(ref noticeRef) {

@@ -81,7 +81,7 @@ type picky struct{ *channel }
 func (p picky) Accepts(n notify.Notice) bool { return slices.Contains(p.only, n.User) }
 
 // bulk is a channel that puts everything into one message, and the account of
-// the bulletin into every notice.
+// the batch into every notice.
 type bulk struct{ *channel }
 
 func (bulk) Compose(b notify.Batch) []notify.Message {

@@ -11,7 +11,7 @@ import (
 )
 
 // exemptions are the keys that are exempt, and those whose exemption the rules
-// do not honour, in the order of the rows.
+// do not accept, in the order of the rows.
 func exemptions(rows []Row) (honoured, refused []Row) {
 	for _, row := range rows {
 		switch {

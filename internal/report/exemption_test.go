@@ -14,7 +14,7 @@ import (
 )
 
 // withExemptions is a report with an exemption of each kind under rules that do
-// not honour all of them.
+// not accept all of them.
 func withExemptions(t *testing.T) report.Report {
 	t.Helper()
 	r := report.New(account.Account{ID: "123456789012", Alias: "acme"}, audited, report.Rules(limits))

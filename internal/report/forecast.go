@@ -67,7 +67,7 @@ func inWords(t time.Time) string { return text.Date(t) }
 // dayInWords writes a day for people. Days are UTC.
 func dayInWords(t time.Time) string { return t.UTC().Format("Monday 2 January 2006") }
 
-// shortDay writes a day for a table, where there is little room.
+// shortDay writes a day for a table, if there is little room.
 func shortDay(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006") }
 
 func midnight(t time.Time) time.Time {

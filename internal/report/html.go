@@ -88,7 +88,7 @@ type page struct {
 	Calendar []dueLine
 	Exempted []Row
 	Refused  []Row // whose exemption is ignored
-	// Accounts has a line for each account, where there are several.
+	// Accounts has a line for each account, if there are several.
 	Accounts []accountLine
 	Warning  string
 	OthersAt string

@@ -106,9 +106,9 @@ type Row struct {
 	// ExemptUntil is the first moment at which a dated exemption no longer
 	// holds; ExemptReason is the KeyAutoExpireReason tag. Of exempt keys, and
 	// of those whose exemption is ignored; ExemptIgnored then says why.
-	ExemptUntil  *time.Time `json:"exempt_until,omitempty"`
-	ExemptReason string     `json:"exempt_reason,omitempty"`
-	ExemptIgnored  string     `json:"exempt_ignored,omitempty"`
+	ExemptUntil   *time.Time `json:"exempt_until,omitempty"`
+	ExemptReason  string     `json:"exempt_reason,omitempty"`
+	ExemptIgnored string     `json:"exempt_ignored,omitempty"`
 	// ExemptEnded is the first moment at which a dated exemption did not hold
 	// any more; nil if none has ended.
 	ExemptEnded *time.Time   `json:"exempt_ended,omitempty"`

@@ -132,7 +132,7 @@ type listenedTo struct{ *channel }
 func (listenedTo) ForPrograms() {}
 
 // TestMinNoticeCountsFromADeliveredWarning: as long as nobody hears of it, the
-// notice has not begun.
+// notice has not started.
 func TestMinNoticeCountsFromADeliveredWarning(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -194,7 +194,7 @@ func TestRemindAtOverAMissedWeekend(t *testing.T) {
 	wantDiary(t, w.diary(1, settings), "day 0: owner's key is disabled due to creation age.")
 }
 
-// TestRemindAtPastTheLimit: where nothing is disabled, the owner hears once
+// TestRemindAtPastTheLimit: if nothing is disabled, the owner hears once
 // that the key is past its limit.
 func TestRemindAtPastTheLimit(t *testing.T) {
 	t.Parallel()

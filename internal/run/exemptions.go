@@ -52,7 +52,7 @@ type Exemption struct {
 	Age        int         `json:"age_days"`
 	// IdleAge is null where the last use was not read, as it decides nothing.
 	IdleAge *int `json:"last_access_age_days"`
-	// Ignored is why the rules do not honour it; empty where they do.
+	// Ignored is why the rules do not accept it; empty if they do.
 	Ignored string `json:"ignored,omitempty"`
 }
 
@@ -146,7 +146,7 @@ func (s *Summary) sortExemptions() {
 func (s Summary) ToldOfAllOpenExemptions() bool { return len(s.ExemptionsOpen) > 0 && !s.TimedOut }
 
 // AboutExemptions is what runs have to say of exemptions, for everybody to
-// read; empty where that is nothing. In a digest each line says which account
+// read; empty if that is nothing. In a digest each line says which account
 // it is of.
 func AboutExemptions(digest bool, runs ...Summary) string {
 	var ending, open []string
@@ -228,7 +228,7 @@ func aboutDoubt(v audit.Verdict) string {
 // aboutRefusal tells the owner of a key why its exemption is ignored, and
 // what becomes of the key unless that is corrected; "" if nothing is refused.
 // At is when the key reaches its end, by being disabled where Sleuth disables
-// keys; zero where that is not known.
+// keys; zero if that is not known.
 func aboutRefusal(v audit.Verdict, at time.Time, disables bool) string {
 	if !v.Refused() {
 		return ""

@@ -112,7 +112,7 @@ func TestNoDayIsNamedWhereNothingIsDisabled(t *testing.T) {
 }
 
 // TestAMendedExemptionIsHonoured, and should it be spoilt again the notice
-// begins anew.
+// begins again.
 func TestAMendedExemptionIsHonoured(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -132,14 +132,14 @@ func TestAMendedExemptionIsHonoured(t *testing.T) {
 	}
 }
 
-// TestTheTagIsReadOnceMoreBeforeDisabling: mended between the judgement and the
-// deed, it is honoured; spoilt in that moment, its owner is warned first.
+// TestTheTagIsReadOnceMoreBeforeDisabling: fixed between the judgement and the
+// deed, it is accepted; spoilt in that moment, its owner is warned first.
 func TestTheTagIsReadOnceMoreBeforeDisabling(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ before, meanwhile string }{
-		"mended":               {"False", "False until 2026-05-01"},
-		"mended for the key":   {"False", ""},
-		"exempt, ignored": {"True", "False"},
+		"mended":             {"False", "False until 2026-05-01"},
+		"mended for the key": {"False", ""},
+		"exempt, ignored":    {"True", "False"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -258,7 +258,7 @@ func TestTheEndOfAnExemptionIsAnnounced(t *testing.T) {
 	}
 }
 
-// TestWhenPeopleWereToldSurvivesRuns that write the last run anew.
+// TestWhenPeopleWereToldSurvivesRuns that write the last run again.
 func TestWhenPeopleWereToldSurvivesRuns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

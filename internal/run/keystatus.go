@@ -18,7 +18,7 @@ type KeyStatuses struct {
 	// still active, by user and key.
 	Due []audit.Judged
 
-	byReport bool            // users may have been passed over by the credential report
+	byReport bool            // users may have been ignored by the credential report
 	whole    bool            // every user was come to
 	users    map[string]bool // read: true; could not be read: false
 	doubtful map[string]bool // keys of which nothing can be said

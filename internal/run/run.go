@@ -59,7 +59,7 @@ type Runner struct {
 	// Began is when the run was asked for, before anything was waited for; zero
 	// is now. Another run that has ended since has done the work.
 	Began time.Time
-	// Budget splits the time of the run. Work is begun only so far that what
+	// Budget splits the time of the run. Work is started only so far that what
 	// was done can be notified and recorded. The zero Budget has no deadline.
 	Budget budget.Budget
 	// Tracer looks up who uses keys; nil looks up none.
@@ -75,7 +75,7 @@ type Runner struct {
 	Stage    func(what string)
 }
 
-// Run makes the pass. The summary is whole even where the error is not nil;
+// Run makes the pass. The summary is whole even if the error is not nil;
 // the error then says, in one line each, what was not done. No failure of one
 // user, key or channel stops the others.
 func (r Runner) Run(ctx context.Context) (Summary, error) {
@@ -120,7 +120,7 @@ type pass struct {
 	damaged       map[string]bool // keys whose record cannot be understood
 	steps         []*step
 	acceptedAgain []*ledger.Record // of keys whose exemption is accepted again
-	finals        []*ledger.Record // final notices owed, of this run and earlier ones
+	finals        []*ledger.Record // final notices pending, of this run and earlier ones
 	statuses      KeyStatuses
 	summary       Summary
 }

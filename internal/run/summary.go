@@ -48,10 +48,10 @@ type Summary struct {
 	// ExemptionsIgnored are those that SLEUTH_MAX_EXEMPTION_DAYS and
 	// SLEUTH_REQUIRE_EXEMPTION_REASON do not allow.
 	ExemptionsIgnored []Exemption       `json:"exemptions_ignored,omitempty"`
-	Announcement          string            `json:"announcement,omitempty"`
-	Problems              []account.Problem `json:"problems"`
+	Announcement      string            `json:"announcement,omitempty"`
+	Problems          []account.Problem `json:"problems"`
 
-	// Rows is kept only where the table is wanted.
+	// Rows is kept only if the table is wanted.
 	Rows []report.Row `json:"-"`
 	// DisabledRows are the keys that were disabled, or in a dry run would have been.
 	DisabledRows []report.Row `json:"-"`

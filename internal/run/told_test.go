@@ -35,7 +35,7 @@ func TestAChannelThatWasDownIsToldOnTheNextRun(t *testing.T) {
 		t.Errorf("remembered: %+v", r)
 	}
 
-	w.sleep(day) // still down: still owed
+	w.sleep(day) // still down: still pending
 	if _, err := w.run(); err == nil {
 		t.Error("slack was still not told, and the run was whole")
 	}
@@ -139,7 +139,7 @@ func TestWarningsAndPendingNoticesAreSeparate(t *testing.T) {
 	}
 }
 
-// TestAKeyEnabledAgainIsANewStory: judged afresh, and noticed again.
+// TestAKeyEnabledAgainIsANewStory: judged again, and noticed again.
 func TestAKeyEnabledAgainIsANewStory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -209,7 +209,7 @@ func TestADamagedRecord(t *testing.T) {
 	}
 }
 
-// TestAStoreThatCannotBeRead: without knowing what is owed, nothing is done.
+// TestAStoreThatCannotBeRead: without knowing what is pending, nothing is done.
 func TestAStoreThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -346,7 +346,7 @@ func TestAnAttemptWithItsAnswerLost(t *testing.T) {
 }
 
 // TestPrintingTellsNobody: what is only printed gives no receipt, so that it
-// is still owed to people.
+// is still pending to people.
 func TestPrintingTellsNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

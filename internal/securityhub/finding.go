@@ -80,7 +80,7 @@ func (h Home) finding(judged audit.Judged, rules audit.Rules, now time.Time) typ
 		Compliance:  &types.Compliance{Status: types.ComplianceStatusFailed},
 		Workflow:    &types.Workflow{Status: types.WorkflowStatusNew},
 		RecordState: types.RecordStateActive,
-		// Where a provider says what customers may overrule.
+		// If a provider says what customers may overrule.
 		FindingProviderFields: &types.FindingProviderFields{Severity: &types.FindingProviderSeverity{Label: label}, Types: kinds},
 	}
 	for name, value := range map[string]string{

@@ -43,7 +43,7 @@ type Syncer struct {
 	// Rules are those that keys were judged by, at Now (UTC).
 	Rules audit.Rules
 	Now   time.Time
-	// Look reads one key as it stands; nil where nothing is to be done about it
+	// Look reads one key as it stands; nil if nothing is to be done about it
 	// any more.
 	Look func(ctx context.Context, user, keyID string) (*audit.Judged, error)
 	// Concurrency is how many keys are looked at side by side.
@@ -59,7 +59,7 @@ type SyncResult struct {
 }
 
 // Sync brings the findings up to what a run knows. Calling it twice has the
-// same result as once. A finding is archived only where the key was read and
+// same result as once. A finding is archived only if the key was read and
 // needs nothing, or is gone: never for want of knowledge. What could not be
 // done is among the problems.
 func (k Syncer) Sync(ctx context.Context, known run.KeyStatuses) (SyncResult, []account.Problem) {
@@ -97,7 +97,7 @@ func (k Syncer) Sync(ctx context.Context, known run.KeyStatuses) (SyncResult, []
 }
 
 // resolve returns, as they are to be, the findings about whose keys nothing is
-// to be done any more. Where the run did not read a key itself, it is looked at,
+// to be done any more. If the run did not read a key itself, it is looked at,
 // and added to those that are due if it is.
 func (k Syncer) resolve(ctx context.Context, kept, due map[string]types.AwsSecurityFinding, known run.KeyStatuses) (archive []types.AwsSecurityFinding, problems []account.Problem) {
 	var mu sync.Mutex // guards due, archive and problems

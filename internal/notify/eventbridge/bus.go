@@ -191,7 +191,7 @@ func (b *Bus) attempt(ctx context.Context, entries []entry) (again leftover, ref
 	return again, refused, nil
 }
 
-// isFinal reports whether no further attempt can mend the failure of an entry.
+// isFinal reports whether no further attempt can fix the failure of an entry.
 // Of a code that is not known we hope.
 // https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html
 func isFinal(code string) bool {

@@ -23,7 +23,7 @@ import (
 
 var noon = time.Date(2026, time.November, 30, 12, 0, 0, 123456789, time.FixedZone("east", 3600))
 
-// everyKind is a bulletin with a notice of every kind, as full as it can be.
+// everyKind is a batch with a notice of every kind, as full as it can be.
 func everyKind() notify.Batch {
 	b := notify.Batch{Account: account.Account{ID: "123456789012", Alias: "acme"}, Run: "20261130T110000Z-ab12cd", Announcement: "No key was disabled."}
 	for _, kind := range []notify.Kind{notify.Expiring, notify.PastLimit, notify.Disabled, notify.LeakedDisabled, notify.LeakedActive} {

@@ -95,7 +95,7 @@ func detailType(k notify.Kind) string {
 	return KeyWarning
 }
 
-// entriesOf are the events of a bulletin, that of the run as a whole first.
+// entriesOf are the events of a batch, that of the run as a whole first.
 func entriesOf(b notify.Batch) []eventMessage {
 	entries := announcementsOf(b)
 	for _, n := range b.Notices {

@@ -11,7 +11,7 @@ import (
 // Failure is a run that failed, or that could not begin.
 type Failure struct {
 	Run     string
-	Account account.Account // the id is empty where it is not known
+	Account account.Account // the id is empty if it is not known
 	At      time.Time
 	// Started reports whether the account was entered.
 	Started bool

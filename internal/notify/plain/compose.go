@@ -1,4 +1,4 @@
-// Package plain puts a bulletin into plain text, for channels that have nothing
+// Package plain puts a batch into plain text, for channels that have nothing
 // richer.
 package plain
 
@@ -23,7 +23,7 @@ type Layout struct {
 // maxPartNumber is room for which part of how many a message is.
 const maxPartNumber = len(", part 99999 of 99999")
 
-// Compose writes a bulletin as plain text, in as many messages as it needs:
+// Compose writes a batch as plain text, in as many messages as it needs:
 // none for one with nothing to say. Nothing is cut.
 func (l Layout) Compose(b notify.Batch) []notify.Message {
 	if b.Empty() {
@@ -166,7 +166,7 @@ func (c *composer) lines(content string) string {
 }
 
 // headingOf is a heading and the empty line below it, without the last line
-// break; empty where the heading is not set.
+// break; empty if the heading is not set.
 func (c *composer) headingOf(h notify.Heading) string {
 	var out strings.Builder
 	for _, text := range []string{c.escaper(h.Title), c.lines(h.Text)} {

@@ -10,7 +10,7 @@ import (
 // maxSubject is the length of the longest subject, in characters.
 const maxSubject = 100
 
-// Subject sums a bulletin up in at most 100 characters of printable ASCII on
+// Subject sums a batch up in at most 100 characters of printable ASCII on
 // one line, as SNS demands:
 // https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 func Subject(b notify.Batch) string {

@@ -91,7 +91,7 @@ func New(urls secret.Value, options Options) ([]notify.Channel, error) {
 	return channels, nil
 }
 
-// schemeOf is the part of a URL that may be said, where it is one we know.
+// schemeOf is the part of a URL that may be said, if it is one we know.
 func schemeOf(raw string) string {
 	kind, _, _ := strings.Cut(raw, "://")
 	kind, _, _ = strings.Cut(strings.ToLower(kind), "+")

@@ -244,7 +244,7 @@ func TestServiceJudgesItsAnswer(t *testing.T) {
 	}
 }
 
-// Where a message takes a request for each chat, a chat that took it is not
+// If a message takes a request for each chat, a chat that took it is not
 // asked again because the next did not. Telegram says in its answer how long to
 // wait.
 func TestEachChatIsToldOnce(t *testing.T) {

@@ -166,7 +166,7 @@ func (a *App) find(ctx context.Context, address string) (id string, err error) {
 	return user.ID, nil
 }
 
-// print shows a message that is about to be sent, where that is wanted.
+// print shows a message that is about to be sent, if that is wanted.
 func (a *App) print(channel string, m notify.Message) {
 	if a.echo == nil {
 		return

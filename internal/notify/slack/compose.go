@@ -20,7 +20,7 @@ const (
 	maxAccount = 300
 )
 
-// compose writes a bulletin as messages within the limits, in order, and
+// compose writes a batch as messages within the limits, in order, and
 // mentions everybody who can be.
 func compose(b notify.Batch) []notify.Message {
 	return composer{}.compose(b)

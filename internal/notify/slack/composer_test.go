@@ -9,7 +9,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
-// Six lists are all that a bulletin has; the limit must hold were there more.
+// Six lists are all that a batch has; the limit must hold were there more.
 func TestManyShortLists(t *testing.T) {
 	t.Parallel()
 	var c composer

@@ -61,7 +61,7 @@ func of(notices ...notify.Notice) notify.Batch {
 	}
 }
 
-// sent is what became of a bulletin, through the app's direct messages.
+// sent is what became of a batch, through the app's direct messages.
 func sent(t *testing.T, api *channeltest.SlackAPI, options slack.AppOptions, b notify.Batch) []error {
 	t.Helper()
 	direct := newApp(t, api, options).Direct(channeltest.SlackChannel)

@@ -21,7 +21,7 @@ const (
 
 // letterPayload is a message to one person for chat.postMessage.
 type letterPayload struct {
-	// Channel is the person's id. Where that is not known yet, Email is where
+	// Channel is the person's id. If that is not known yet, Email is where
 	// they get mail. User is the names of the IAM users that the message is
 	// about. Slack is sent neither of these two.
 	Channel string `json:"channel,omitempty"`
@@ -108,7 +108,7 @@ func asMarkup(b notify.Batch) notify.Batch {
 	return b
 }
 
-// composeDirectMessage writes a letter as one message, or, where that is too much for
+// composeDirectMessage writes a letter as one message, or, if that is too much for
 // one, as several.
 func composeDirectMessage(b notify.Batch, letter notify.DirectMessage) []notify.Message {
 	subject := instructions(b.Templates.Subject(b, letter, Escape))

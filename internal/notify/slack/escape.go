@@ -14,7 +14,7 @@ var (
 )
 
 // Mention writes a user the way Slack notifies somebody: as the member or the
-// user group that the user's Slack tag names. Where the tag names neither, ok
+// user group that the user's Slack tag names. If the tag names neither, ok
 // is false and the mention is the plain user name.
 //
 // A tag's id is matched whole and in upper case, so that no tag can become
@@ -89,7 +89,7 @@ func instructions(content string) string {
 	return out.String()
 }
 
-// escapeStrayAmpersands mends the & of a link's query, which people paste as
+// escapeStrayAmpersands fixes the & of a link's query, which people paste as
 // it is.
 func escapeStrayAmpersands(text string) string {
 	var out strings.Builder

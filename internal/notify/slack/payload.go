@@ -19,7 +19,7 @@ type payload struct {
 }
 
 // attachment is one block of a message. A nil Title or Text is left out; an
-// empty one is not, as the original sent it so.
+// empty one is not, as aws-iam-sleuth sent it so.
 type attachment struct {
 	Title  *string `json:"title,omitempty"`
 	Text   *string `json:"text,omitempty"`

@@ -16,7 +16,7 @@ type Refusal struct {
 	Method string
 	// Reason is Slack's word for it, such as not_in_channel.
 	Reason string
-	// Scope is what the token lacks, where that is the reason and is known.
+	// Scope is what the token lacks, if that is the reason and is known.
 	Scope string
 	// Setting is the variable that the token is set in, such as SLEUTH_SLACK_TOKEN.
 	Setting string
@@ -24,7 +24,7 @@ type Refusal struct {
 	Details string
 }
 
-// Error says what to do, where that is known.
+// Error says what to do, if that is known.
 func (r *Refusal) Error() string {
 	text := "slack answered " + r.Reason
 	if r.Details != "" {
@@ -42,7 +42,7 @@ func (r *Refusal) Error() string {
 	return text
 }
 
-// lacking is the scope that the method needs; "" where the reason is another.
+// lacking is the scope that the method needs; "" if the reason is another.
 func (r *Refusal) lacking() string {
 	if r.Reason != "missing_scope" {
 		return ""
@@ -106,7 +106,7 @@ var scopeOf = map[string]string{
 	"users.lookupByEmail": "users:read.email",
 }
 
-// renewable are the refusals that a fresh copy of the token may mend.
+// renewable are the refusals that a fresh copy of the token may fix.
 var renewable = map[string]bool{
 	"account_inactive": true, "invalid_auth": true, "token_expired": true, "token_revoked": true,
 }
@@ -158,7 +158,7 @@ var unreachable = map[string]string{
 	"users_not_found":    "nobody in Slack has the mail address",
 }
 
-// whyUnreached says why a person was not reached, and reports false where the
+// whyUnreached says why a person was not reached, and reports false if the
 // error is about anything else.
 func whyUnreached(err error) (why string, ok bool) {
 	refusal, ok := errors.AsType[*Refusal](err)

@@ -21,7 +21,7 @@ type User struct {
 	Name        string `json:"name"`
 	DisplayName string `json:"display_name,omitempty"`
 	RealName    string `json:"real_name,omitempty"`
-	// Email is empty where the token may not see it.
+	// Email is empty if the token may not see it.
 	Email   string `json:"email,omitempty"`
 	Deleted bool   `json:"deleted,omitempty"`
 	Bot     bool   `json:"bot,omitempty"`
@@ -144,7 +144,7 @@ func userOf(member slackgo.User) User {
 		RealName:    cmp.Or(member.RealName, member.Profile.RealName),
 		Email:       member.Profile.Email,
 		Deleted:     member.Deleted,
-		// Slackbot is a bot, but for Slack's own flag.
+		// Slackbot is a bot, except for Slack's own flag.
 		Bot: member.IsBot || member.ID == "USLACKBOT",
 	}
 }

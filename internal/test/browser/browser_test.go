@@ -1,5 +1,5 @@
 // Package browsertest looks at the HTML report as people do: in a browser.
-// Where there is no Chromium its tests are skipped, unless SLEUTH_REQUIRE_ALL
+// If there is no Chromium its tests are skipped, unless SLEUTH_REQUIRE_ALL
 // is 1.
 package browser
 

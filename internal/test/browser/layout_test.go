@@ -139,7 +139,7 @@ func TestPhoneCrushesNothing(t *testing.T) {
 	}
 }
 
-// Where the system's colours replace ours, a chosen state still differs from one
+// If the system's colours replace ours, a chosen state still differs from one
 // that is not.
 func TestForcedColoursShowWhatIsChosen(t *testing.T) {
 	t.Parallel()

@@ -21,7 +21,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
-// TestPictures takes the pictures in docs/pictures anew where SLEUTH_PICTURES
+// TestPictures takes the pictures in docs/pictures again where SLEUTH_PICTURES
 // names that folder; 'make pictures' does.
 func TestPictures(t *testing.T) {
 	folder := os.Getenv("SLEUTH_PICTURES")

@@ -12,7 +12,7 @@ import (
 
 var acct = account.Account{ID: "123456789012", Alias: "acme"}
 
-// Crowd is a bulletin of n notices of every kind and reason, for users with and
+// Crowd is a batch of n notices of every kind and reason, for users with and
 // without Slack tags and with names of every length.
 func Crowd(n int) notify.Batch {
 	b := notify.Batch{
@@ -45,7 +45,7 @@ func Crowd(n int) notify.Batch {
 	return b
 }
 
-// Long are bulletins with texts of many lengths in every place that an
+// Long are batches with texts of many lengths in every place that an
 // administrator, a tag or a name fills, by what is long in them. The lengths
 // are those at which a channel's parts become full, and far more.
 func Long(t testing.TB) map[string]notify.Batch {

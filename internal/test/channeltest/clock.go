@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Clock is a clock that stands still but for the time slept by it.
+// Clock is a clock that stands still except for the time slept by it.
 type Clock struct {
 	mu    sync.Mutex
 	start time.Time

@@ -45,7 +45,7 @@ type Harness struct {
 	// About is what every line about a key holds, and no other line; "'s key"
 	// where it is empty, as in the default line.
 	About string
-	// Address gives a notice of a bulletin, the one at i, what the channel finds
+	// Address gives a notice of a batch, the one at i, what the channel finds
 	// its owner by. Nil leaves it as it is. It is needed where a channel tells
 	// only some people: it must be one that tells all of what Address returns.
 	Address func(i int, n notify.Notice) notify.Notice
@@ -59,7 +59,7 @@ type Harness struct {
 	Never []string
 }
 
-// crowd is the bulletin of Crowd as the channel is given it.
+// crowd is the batch of Crowd as the channel is given it.
 func (h Harness) crowd(n int) notify.Batch { return h.addressed(Crowd(n)) }
 
 func (h Harness) addressed(b notify.Batch) notify.Batch {

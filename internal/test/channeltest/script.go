@@ -16,7 +16,7 @@ const (
 	Fine      Kind = iota // takes the message, if it is within the service's rules
 	Throttled             // asks to be left alone for a while
 	Failing               // fails for a reason of its own, as services do now and then
-	Refusing              // refuses for a reason that no retry mends
+	Refusing              // refuses for a reason that no retry fixes
 	Hanging               // says nothing until the client goes away
 	Closing               // closes the connection without an answer
 )

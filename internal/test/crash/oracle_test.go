@@ -430,7 +430,7 @@ func tooManyReminders(history []event, rules warningRules, bad int) (promises []
 		}
 	}
 	if len(history) > 0 && history[len(history)-1].at.Sub(history[0].at) > 400*day {
-		bad++ // records have expired, and reminders have begun again
+		bad++ // records have expired, and reminders have started again
 	}
 	for s, n := range heard {
 		if n > 1+bad+changes[s.keyID] {

@@ -246,7 +246,7 @@ func (w *world) heard(p *process, channel string, kind notify.Kind, user, keyID,
 	w.happened(e)
 }
 
-// truth is a key as it is, and its owner; found is false where it is gone.
+// truth is a key as it is, and its owner; found is false if it is gone.
 func (w *world) truth(user, keyID string) (owner awsfake.User, key awsfake.Key, found bool) {
 	for _, account := range w.accounts {
 		owner, known := account.User(user)

@@ -38,7 +38,7 @@ func TestTemplateIsClean(t *testing.T) {
 	}
 }
 
-// singleAccountSettings are the settings but for those of several accounts,
+// singleAccountSettings are the settings except for those of several accounts,
 // which the template does not cover.
 func singleAccountSettings() []string {
 	several := []string{"SLEUTH_NOTIFY_MODE", "SLEUTH_RESULTS_BUCKET"}

@@ -50,7 +50,7 @@ func TestTheOriginalsEnvironmentIsTakenAsItStands(t *testing.T) {
 }
 
 // The example that translates the sample gives the function what aws-iam-sleuth
-// gave it, but for the webhook, which is named.
+// gave it, except for the webhook, which is named.
 func TestSingleAccountExampleIsTheOriginalsSample(t *testing.T) {
 	t.Parallel()
 	const example = "terraform/examples/single-account/main.tf"

@@ -120,7 +120,7 @@ func TestEveryOption(t *testing.T) {
 	}
 }
 
-// What answers leaks is there only where it is asked for.
+// What answers leaks is there only if it is asked for.
 func TestNoLeakRule(t *testing.T) {
 	t.Parallel()
 	tool(t, "terraform")

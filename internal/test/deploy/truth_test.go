@@ -38,7 +38,7 @@ import (
 // what: the truth that policies are held against.
 type witness struct {
 	mu    sync.Mutex
-	calls map[string]map[string]bool // action to resources; "" where it takes none
+	calls map[string]map[string]bool // action to resources; "" if it takes none
 }
 
 // serve passes every call on to the AWS at a URL.
@@ -279,7 +279,7 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 	}
 }
 
-// inBulk is what is called only where it saves calls: in a larger account.
+// inBulk is what is called only if it saves calls: in a larger account.
 var inBulk = []string{"iam:GetAccountAuthorizationDetails", "iam:GenerateCredentialReport", "iam:GetCredentialReport"}
 
 // The commands that people run have policies of their own.

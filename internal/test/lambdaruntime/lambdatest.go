@@ -36,7 +36,7 @@ type Runtime struct {
 	closing  sync.Once
 
 	queue   chan *invocation
-	initErr chan *FunctionError // the first, where nobody has taken it yet
+	initErr chan *FunctionError // the first, if nobody has taken it yet
 
 	mu      sync.Mutex
 	pending map[string]*invocation // by request id: handed out, not answered

@@ -75,7 +75,7 @@ func (m *Moto) Env() []string { return m.Home.Env() }
 func (m *Moto) Config(ctx context.Context) aws.Config { return m.Home.Config(ctx) }
 
 // Backdate sets when a key, of any account, was made and last used; a zero
-// lastUsed is never. Where the key would be older than its user, the user is
+// lastUsed is never. If the key would be older than its user, the user is
 // backdated as well.
 func (m *Moto) Backdate(t testing.TB, keyID string, created, lastUsed time.Time) {
 	t.Helper()
@@ -91,7 +91,7 @@ func (m *Moto) Reset(t testing.TB) {
 	m.post(t, m.URL+"/moto-api/reset", nil, nil)
 }
 
-// AddUsers makes users in one step, where a call for each would take long. It
+// AddUsers makes users in one step, if a call for each would take long. It
 // returns them with the ids of their keys.
 func (a *Account) AddUsers(t testing.TB, users []User) []User {
 	t.Helper()

@@ -74,7 +74,7 @@ func CallbackPort(port int) Option {
 	return func(s *settings) { s.CallbackPort = port }
 }
 
-// Start runs a server for the length of a test. Where the machine lacks Python
+// Start runs a server for the length of a test. If the machine lacks Python
 // or moto the test is skipped, or fails if SLEUTH_REQUIRE_ALL is 1.
 func Start(t testing.TB, options ...Option) *Moto {
 	t.Helper()

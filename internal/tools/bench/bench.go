@@ -166,7 +166,7 @@ func (b *bench) yardsticks(ctx context.Context) (perCall time.Duration, err erro
 	return perCall, nil
 }
 
-// serialCalls is what the original makes.
+// serialCalls is what aws-iam-sleuth makes.
 func serialCalls(users int) int { return 1 + 2*users + users*keysPerUser }
 
 func (b *bench) table(ctx context.Context, perCall time.Duration) error {

@@ -96,7 +96,7 @@ func runInside(ctx context.Context, args []string, stdout io.Writer) error {
 	})
 }
 
-// readSerially makes the original's calls, one after the other: the list of
+// readSerially makes aws-iam-sleuth's calls, one after the other: the list of
 // users, each user's tags and keys, each key's last use.
 func readSerially(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("serial", flag.ContinueOnError)
