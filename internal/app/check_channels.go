@@ -32,16 +32,16 @@ func (k *checker) channels(cfg config.Config, home member, send bool, to string)
 	if len(channels) == 0 {
 		k.note("channels", "none is set, such as SLACK_URL or SNS_TOPIC: nobody will be notified")
 	}
-	bulletin := cfg.NewBatch()
-	bulletin.Account, bulletin.Announcement = home.Account, testText
+	batch := cfg.NewBatch()
+	batch.Account, batch.Announcement = home.Account, testText
 	for _, channel := range channels {
-		switch letter := testDirectMessage(bulletin, to); {
+		switch letter := testDirectMessage(batch, to); {
 		case !notify.Delivers(channel):
 			k.note(channel.Name(), "messages are printed and not sent")
 		case !send:
 			k.note(channel.Name(), "set up, and not tried; --send posts a test message")
-		case !bulletin.For(channel).Empty():
-			k.try(channel, bulletin)
+		case !batch.For(channel).Empty():
+			k.try(channel, batch)
 		case to == "":
 			k.note(channel.Name(), "configured but not tested: it writes to one person at a time; name one with --send-to")
 		case letter.For(channel).Empty():
@@ -110,8 +110,8 @@ func testDirectMessage(b notify.Batch, to string) notify.Batch {
 	return b
 }
 
-func (k *checker) try(channel notify.Channel, bulletin notify.Batch) {
-	deliveries := notify.Deliver(k.ctx, []notify.Post{{Channel: channel, Batch: bulletin}},
+func (k *checker) try(channel notify.Channel, batch notify.Batch) {
+	deliveries := notify.Deliver(k.ctx, []notify.Post{{Channel: channel, Batch: batch}},
 		func(context.Context, notify.Channel, notify.Message) error { return nil })
 	for _, d := range deliveries {
 		for _, failure := range d.Failures {

@@ -70,12 +70,12 @@ func (tags Tags) exemption(keyID string, ofKey bool) (e Exemption, found bool) {
 		if spelt, own := autoExpireName(tag.Key, keyID); spelt != exactName || own != ofKey {
 			continue
 		}
-		said := ParseExemption(tag.Value)
-		said.Tag = tagNameFor(tag.Key, keyID, ofKey)
-		if found && (said.Claimed != e.Claimed || !said.End.Equal(e.End) || said.Unreadable || e.Unreadable) {
-			said = Exemption{Unreadable: true, Tag: e.Tag}
+		parsed := ParseExemption(tag.Value)
+		parsed.Tag = tagNameFor(tag.Key, keyID, ofKey)
+		if found && (parsed.Claimed != e.Claimed || !parsed.End.Equal(e.End) || parsed.Unreadable || e.Unreadable) {
+			parsed = Exemption{Unreadable: true, Tag: e.Tag}
 		}
-		e, found = said, true
+		e, found = parsed, true
 	}
 	return e, found
 }
@@ -119,11 +119,11 @@ func ParseExemption(value string) Exemption {
 	case strings.EqualFold(value, "false"):
 		return Exemption{Claimed: true}
 	}
-	words := strings.Fields(value)
-	if len(words) != 3 || !strings.EqualFold(words[0], "false") || !strings.EqualFold(words[1], "until") {
+	fields := strings.Fields(value)
+	if len(fields) != 3 || !strings.EqualFold(fields[0], "false") || !strings.EqualFold(fields[1], "until") {
 		return Exemption{Unreadable: true}
 	}
-	lastDay, err := time.Parse(time.DateOnly, words[2])
+	lastDay, err := time.Parse(time.DateOnly, fields[2])
 	if err != nil {
 		return Exemption{Unreadable: true}
 	}

@@ -93,16 +93,16 @@ func letters(text string) string {
 // mentions reports whether a key's id stands in a text as a word, or is the
 // text except for its separators.
 func mentions(text, keyID string) bool {
-	return letters(text) == letters(keyID) || slices.ContainsFunc(words(text), func(word string) bool { return strings.EqualFold(word, keyID) })
+	return letters(text) == letters(keyID) || slices.ContainsFunc(wordsOf(text), func(word string) bool { return strings.EqualFold(word, keyID) })
 }
 
 // namesAnyKey reports whether a text has the form of an access key's id. Those
 // of users begin with AKIA.
 func namesAnyKey(text string) bool {
-	return slices.ContainsFunc(words(text), func(word string) bool { return strings.HasPrefix(strings.ToUpper(word), "AKIA") })
+	return slices.ContainsFunc(wordsOf(text), func(word string) bool { return strings.HasPrefix(strings.ToUpper(word), "AKIA") })
 }
 
-func words(text string) []string {
+func wordsOf(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 }
 

@@ -20,14 +20,14 @@ func Message(err error) string {
 	if err == nil {
 		return ""
 	}
-	said := err.Error()
+	message := err.Error()
 	for _, call := range callsIn(err) {
-		said = strings.ReplaceAll(said, call.Error(), brief(call))
+		message = strings.ReplaceAll(message, call.Error(), brief(call))
 	}
-	if hint := hintFor(err); hint != "" && !strings.Contains(said, hint) {
-		said += "; " + hint
+	if hint := hintFor(err); hint != "" && !strings.Contains(message, hint) {
+		message += "; " + hint
 	}
-	return said
+	return message
 }
 
 // callsIn are the failed calls that an error comes from.
@@ -52,27 +52,27 @@ func callsIn(err error) []*smithy.OperationError {
 
 // brief is a failed call in one line.
 func brief(call *smithy.OperationError) string {
-	said := fmt.Sprintf("%s %s: ", call.Service(), call.Operation())
+	message := fmt.Sprintf("%s %s: ", call.Service(), call.Operation())
 	response, answered := errors.AsType[*awshttp.ResponseError](call.Err)
 	api, hasCode := coded(call.Err)
 	switch {
 	case answered && foreign(call.Err):
-		return said + fmt.Sprintf("the answer (HTTP %d) is not AWS's", response.HTTPStatusCode())
+		return message + fmt.Sprintf("the answer (HTTP %d) is not AWS's", response.HTTPStatusCode())
 	case hasCode && api.ErrorMessage() != "":
-		said += api.ErrorCode() + ": " + strings.TrimRight(api.ErrorMessage(), ". ")
+		message += api.ErrorCode() + ": " + strings.TrimRight(api.ErrorMessage(), ". ")
 	case hasCode:
-		said += api.ErrorCode()
+		message += api.ErrorCode()
 	case answered && response.HTTPStatusCode() == 0:
-		said += "no answer" // the SDK's way to say so
+		message += "no answer" // the SDK's way to say so
 	case answered:
-		said += fmt.Sprintf("AWS answered %d", response.HTTPStatusCode())
+		message += fmt.Sprintf("AWS answered %d", response.HTTPStatusCode())
 	default:
-		return said + call.Err.Error()
+		return message + call.Err.Error()
 	}
 	if answered && response.ServiceRequestID() != "" {
-		said += " (request " + response.ServiceRequestID() + ")"
+		message += " (request " + response.ServiceRequestID() + ")"
 	}
-	return said
+	return message
 }
 
 // coded is AWS's own error in an error. The SDK makes one up for an answer that

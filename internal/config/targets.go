@@ -140,7 +140,7 @@ func (c *checker) webAddress(variable, text string) string {
 }
 
 func (c *checker) checkTemplates(t Templates) notify.Templates {
-	words, problems := notify.ParseTemplates(notify.TemplateTexts{
+	templates, problems := notify.ParseTemplates(notify.TemplateTexts{
 		Line: t.LineTemplate, List: t.ListTemplate, Personal: t.PersonalTemplate, Subject: t.SubjectTemplate,
 	})
 	for _, p := range problems {
@@ -150,5 +150,5 @@ func (c *checker) checkTemplates(t Templates) notify.Templates {
 		}[p.Template]
 		c.add(variable, p.Text, "must be a Go template with the fields that docs/messages.md lists: %v", p.Err)
 	}
-	return words
+	return templates
 }

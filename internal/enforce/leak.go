@@ -22,7 +22,7 @@ type NotDisabled func(audit.User, audit.Key) string
 // DisableLeaked takes a key that was found in public through the protocol. The
 // record is the key's, with its Leak set; what it holds as its final notice
 // stays pending where the outcome is not Disabled. Otherwise it is as for Disable.
-func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.Key, spared NotDisabled, final LeakNotice, record *ledger.Record) (Outcome, error) {
+func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.Key, keep NotDisabled, final LeakNotice, record *ledger.Record) (Outcome, error) {
 	earlier, keyID := record.Intent(), key.ID
 	leftover := earlier != nil
 	var theirs *ledger.Intent
@@ -46,7 +46,7 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 		attempt.Notice.User = freshUser.Name // the present one
 		return e.recordDisabled(ctx, record, attempt, theirs)
 	}
-	if fresh.Status != audit.Active || spared(freshUser, fresh) != "" {
+	if fresh.Status != audit.Active || keep(freshUser, fresh) != "" {
 		// With an attempt behind it that may yet show, nothing is known.
 		if leftover {
 			return Pending, nil

@@ -109,12 +109,12 @@ func (a *responder) answerRead(ctx context.Context, f LeakedKey, user audit.User
 	if key.Status == audit.Inactive {
 		return a.inactive(ctx, user, key)
 	}
-	spared := a.reasonNotToDisable(f)(user, key)
+	reason := a.reasonNotToDisable(f)(user, key)
 	if !a.Config.LeakDisables {
 		return a.notifyOnly(ctx, user, key, "")
 	}
-	if spared != "" {
-		return a.notifyOnly(ctx, user, key, "It was not disabled: "+spared+".")
+	if reason != "" {
+		return a.notifyOnly(ctx, user, key, "It was not disabled: "+reason+".")
 	}
 	record := a.record(f.KeyID, user.Name)
 	if detail := a.done(record, true); detail != "" {
@@ -155,7 +155,7 @@ func (a *responder) reasonNotToDisable(f LeakedKey) enforce.NotDisabled {
 	}
 }
 
-// reasonNotToDisableOrCap is spared, and the cap once more: by now the intent is written
+// reasonNotToDisableOrCap is reason, and the cap once more: by now the intent is written
 // down, so that of several invocations each sees the others'.
 func (a *responder) reasonNotToDisableOrCap(ctx context.Context, f LeakedKey) enforce.NotDisabled {
 	return func(user audit.User, key audit.Key) string {

@@ -13,31 +13,31 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/outbox"
 )
 
-// notify hands every channel the notices that are pending on it, and what is said
-// beside them. What a channel does not accept stays pending for the next run.
+// notify hands every channel the notices that are pending on it, and the announcements
+// with them. What a channel does not accept stays pending for the next run.
 func (a *responder) notify(ctx context.Context) {
-	pending, said := a.pending, strings.Join(a.announcements, "\n")
+	pending, announcement := a.pending, strings.Join(a.announcements, "\n")
 	a.pending, a.announcements = nil, nil
 	pending = slices.DeleteFunc(pending, func(r *ledger.Record) bool { return !r.FinalPending() })
-	if len(pending) == 0 && said == "" {
+	if len(pending) == 0 && announcement == "" {
 		return
 	}
-	bulletin := a.Config.NewBatch()
-	bulletin.Account, bulletin.Run, bulletin.Announcement = a.Account, a.ID, said
+	batch := a.Config.NewBatch()
+	batch.Account, batch.Run, batch.Announcement = a.Account, a.ID, announcement
 	var items []outbox.Item
 	for _, record := range pending {
 		items = append(items, outbox.Final(record, account.Account{}))
 	}
 	box := outbox.Outbox{Channels: a.Channels, Ledger: a.Store, Now: a.Now, Log: a.Log}
-	result := box.Deliver(ctx, a.Budget.End(budget.Notify, a.now()), bulletin, items)
+	result := box.Deliver(ctx, a.Budget.End(budget.Notify, a.now()), batch, items)
 	a.response.MessagesSent += result.Messages
 	a.response.NoticesSent += result.Notices
 	a.response.NoticesFailed += result.Failed
 	for _, problem := range result.Problems {
 		a.problem(problem.KeyID, problem.Err)
 	}
-	if said != "" && !a.announces() {
-		a.problem("", errors.New("the announcement was not sent, as no channel accepts messages without an owner; set one that does, such as SLACK_URL or SNS_TOPIC: "+said))
+	if announcement != "" && !a.announces() {
+		a.problem("", errors.New("the announcement was not sent, as no channel accepts messages without an owner; set one that does, such as SLACK_URL or SNS_TOPIC: "+announcement))
 	}
 }
 

@@ -1,7 +1,7 @@
 package notify
 
-// Announced reports whether some channel that reaches people took the whole of
-// a batch that has an announcement, given what Deliver made of the posts.
+// Announced reports whether at least one channel delivered every message of a batch
+// with an announcement. deliveries is what Deliver returned for posts.
 func Announced(posts []Post, deliveries []Delivery) bool {
 	for i, post := range posts {
 		announces := post.Batch.For(post.Channel).Announcement != ""

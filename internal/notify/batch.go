@@ -9,8 +9,8 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
 
-// Heading is the title and the instructions set above the notices of one
-// reason. They are the administrator's own words.
+// Heading is the title and the instructions above the notices of one reason, as
+// the administrator wrote them.
 type Heading struct{ Title, Text string }
 
 // LeakInstructions says what to do about a key that was found in public. It is
@@ -22,14 +22,14 @@ const LeakInstructions = "Anybody may have this key. Find out what it was used f
 	"AWS may have attached a policy named AWSCompromisedKeyQuarantine to the user, which lets the owner neither disable a key nor create one: " +
 	"an administrator has to do both."
 
-// Batch is everything that one run sends through one channel, or, as
-// a digest, what the runs on several accounts have.
+// Batch is everything that one run sends through one channel. A digest is a batch
+// of the notices of several accounts.
 type Batch struct {
 	Account account.Account
-	// Run names the run that tells, for whoever looks it up; it may be empty.
+	// Run is the id of the run that sends the batch; it may be empty.
 	Run string
-	// Digest is what stands above a digest instead of the account. Each of its
-	// notices says which account it is of.
+	// Digest is the title of a digest, in place of the account. Each of its notices
+	// has its own account.
 	Digest     string
 	Creation   Heading
 	Inactivity Heading
@@ -38,12 +38,12 @@ type Batch struct {
 	Templates Templates
 	// UsesInLists: lists say who used a key, with addresses.
 	UsesInLists bool
-	// Announcement is something to be said about the run as a whole.
+	// Announcement is a general message about the run.
 	Announcement string
 	Notices      []Notice
 }
 
-// Title is what every message is headed by: what it is about.
+// Title is the title of every message: the account, or the digest's title.
 func (b Batch) Title() string {
 	if b.Digest != "" {
 		return b.Digest
@@ -51,12 +51,12 @@ func (b Batch) Title() string {
 	return b.Account.String()
 }
 
-// Empty reports whether there is nothing to say, so that nothing is sent.
+// Empty reports whether the batch has nothing to send.
 func (b Batch) Empty() bool { return b.Announcement == "" && len(b.Notices) == 0 }
 
 // Section is the part of a batch under one heading.
 type Section struct {
-	Reason  audit.Reason // of all lists; none in a digest
+	Reason  audit.Reason // of all lists; not set in a digest
 	Heading Heading
 	Lists   []List
 }
@@ -68,9 +68,8 @@ type List struct {
 	Notices []Notice
 }
 
-// SharedInstructions is what stands before all sections: in a digest the totals, and the
-// headings of the reasons that there are notices of, as they would else stand in
-// every account.
+// SharedInstructions are the headings before all sections of a digest: the totals,
+// and the instructions for each reason, which are not repeated for each account.
 func (b Batch) SharedInstructions() []Heading {
 	if b.Digest == "" {
 		return nil
@@ -86,9 +85,8 @@ func (b Batch) SharedInstructions() []Heading {
 }
 
 // Sections groups the notices as they are shown: by reason, leaked keys first
-// and then creation age, and within it by kind, warnings first. In a digest a section is an
-// account, with the lists of both reasons. Groups with nothing in them are left
-// out.
+// and then creation age, and within it by kind, warnings first. In a digest a
+// section is an account, with the lists of all reasons. Empty groups are left out.
 func (b Batch) Sections() []Section {
 	if b.Digest == "" {
 		return b.byReason()
@@ -99,12 +97,12 @@ func (b Batch) Sections() []Section {
 	}
 	var sections []Section
 	for _, account := range slices.SortedFunc(maps.Keys(accounts), func(a, b account.Account) int { return cmp.Compare(a.ID, b.ID) }) {
-		whole := Section{Heading: Heading{Title: account.String()}}
+		section := Section{Heading: Heading{Title: account.String()}}
 		for _, s := range (Batch{Notices: accounts[account], Templates: b.Templates}).byReason() {
-			whole.Lists = append(whole.Lists, s.Lists...)
+			section.Lists = append(section.Lists, s.Lists...)
 		}
 		delete(accounts, account) // of a large organization they are many
-		sections = append(sections, whole)
+		sections = append(sections, section)
 	}
 	return sections
 }
@@ -141,8 +139,8 @@ func (b Batch) heading(r audit.Reason) Heading {
 	return Heading{}
 }
 
-// Line is the notice in one line, about the person as the channel mentions them.
-// Clean is applied to everything but the mention.
+// Line is the notice in one line. mention is the owner as the channel mentions
+// them. clean is applied to everything but the mention.
 func (b Batch) Line(n Notice, mention string, clean Escaper) string {
 	if n.Account == (account.Account{}) {
 		n.Account = b.Account
@@ -167,9 +165,9 @@ func (b Batch) list(reason audit.Reason, kind Kind) List {
 	return list
 }
 
-// MentionOnce returns the notices in the order that they are shown in, each
-// person mentioned in the first that is theirs and named in the others: a mention
-// rings a bell.
+// MentionOnce returns the notices in the order in which they are shown. Each person
+// is mentioned in the first of theirs and only named in the others, as every
+// mention notifies them.
 func (b Batch) MentionOnce() []Notice {
 	mentioned := map[string]bool{}
 	shown := make([]Notice, 0, len(b.Notices))

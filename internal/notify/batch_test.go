@@ -82,13 +82,13 @@ func TestSectionsLeaveOutWhatIsEmpty(t *testing.T) {
 	t.Parallel()
 	b := notify.Batch{Creation: notify.Heading{Title: "x"}, Inactivity: notify.Heading{Title: "y"}}
 	if got := b.Sections(); len(got) != 0 || !b.Empty() {
-		t.Errorf("a bulletin without notices has sections %+v, empty: %t", got, b.Empty())
+		t.Errorf("a batch without notices has sections %+v, empty: %t", got, b.Empty())
 	}
 	b.Notices = []notify.Notice{{Kind: notify.Disabled, Reason: audit.Inactivity}}
 	if got := b.Sections(); len(got) != 1 || len(got[0].Lists) != 1 || b.Empty() {
 		t.Errorf("one notice has sections %+v, empty: %t", got, b.Empty())
 	}
 	if (notify.Batch{Announcement: "x"}).Empty() {
-		t.Error("a bulletin with an announcement is empty")
+		t.Error("a batch with an announcement is empty")
 	}
 }

@@ -16,50 +16,50 @@ type Channel interface {
 	// Name is the channel's name in logs and reports. It never changes and
 	// holds no secret.
 	Name() string
-	// ID identifies the channel's destination between runs: records say by it
-	// where a notice is due. It is made by ChannelID, differs for another
-	// destination of the same kind, and holds no secret.
+	// ID identifies the channel's destination across runs: records name the
+	// channels of a pending notice by it. It is made by ChannelID, differs between
+	// destinations of the same kind, and holds no secret.
 	ID() string
 	// Compose writes the messages for a batch, each within the channel's
 	// limits, leaving out no notice. It does no I/O.
 	Compose(Batch) []Message
-	// Send delivers one message, retrying where that can help, until ctx ends.
-	// A nil error means that the service has taken the message. An error names
-	// no secret; it says what to do where that is known.
+	// Send delivers one message, retrying transient failures, until ctx ends.
+	// A nil error means that the service has accepted the message. An error names
+	// no secret; it says what to do if that is known.
 	Send(context.Context, Message) error
 }
 
 // ChannelID returns the identity of a destination: the kind of the channel, and
-// a short hash of whatever tells the destination from others of the kind, which
+// a short hash of destination, which distinguishes it from others of the kind and
 // may be a secret.
 func ChannelID(kind, destination string) string {
 	sum := sha256.Sum256([]byte(destination))
 	return kind + ":" + hex.EncodeToString(sum[:6])
 }
 
-// Message is one delivery: what goes over the wire, and the notices it tells.
+// Message is one message to send, with the notices in it.
 type Message struct {
-	To      string // whom it is for, where the channel writes to persons
+	To      string // the recipient, if the channel writes to persons
 	Subject string // empty if the channel has none
 	Body    string
 	Notices []Notice
 }
 
-// Post is a batch on its way to a channel.
+// Post is a batch for a channel.
 type Post struct {
 	Channel Channel
 	Batch   Batch
-	// Send sends a message in place of the channel's own Send; nil is that.
+	// Send replaces the channel's Send, if not nil.
 	Send func(context.Context, Message) error
 }
 
-// Delivery is what became of a post.
+// Delivery is the result of a post.
 type Delivery struct {
 	Channel string // its name
 	ID      string // its identity
-	// Sent counts messages, Told the notices in them.
+	// Sent is the number of messages, Notices that of the notices in them.
 	Sent, Notices int
-	// Failures are the messages that did not get through, or whose receipt
+	// Failures are the messages that were not delivered, or whose receipt
 	// could not be recorded.
 	Failures []Failure
 }
@@ -74,9 +74,9 @@ type Failure struct {
 // message, from one goroutine a channel.
 type Receipt func(ctx context.Context, channel Channel, accepted Message) error
 
-// Deliver hands every post to its channel, all channels at once and each on
-// its own: one that fails, hangs or panics stops no other. A channel that
-// fails at one message is still given the next.
+// Deliver sends every post through its channel, all channels at once and each
+// independently: one that fails, hangs or panics does not affect the others. After
+// a failed message a channel still gets the next one.
 func Deliver(ctx context.Context, posts []Post, receipt Receipt) []Delivery {
 	deliveries := make([]Delivery, len(posts))
 	var wg sync.WaitGroup
@@ -140,13 +140,13 @@ func send(ctx context.Context, post Post, m Message) (err error) {
 	return post.Channel.Send(ctx, m)
 }
 
-// Printer is a channel that may print its messages instead of sending them.
-// Nobody is told by what is only printed: it gives no receipt.
+// Printer is a channel that may print its messages instead of sending them. A
+// printed message notifies nobody, so it has no receipt.
 type Printer interface {
 	PrintOnly() bool
 }
 
-// Delivers reports whether what the channel accepts reaches anybody; a preview does not.
+// Delivers reports whether the channel sends its messages; a preview does not.
 func Delivers(c Channel) bool {
 	p, ok := c.(Printer)
 	return !ok || !p.PrintOnly()

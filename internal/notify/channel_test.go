@@ -156,7 +156,7 @@ func TestAChannelThatHangsHoldsUpNoOther(t *testing.T) {
 func TestNothingIsComposedOfNothing(t *testing.T) {
 	t.Parallel()
 	asked := channel{name: "x", compose: func(notify.Batch) []notify.Message {
-		t.Error("an empty bulletin was composed")
+		t.Error("an empty batch was composed")
 		return nil
 	}}
 	notify.Deliver(t.Context(), []notify.Post{{Channel: asked, Batch: notify.Batch{Account: account.Account{ID: "1"}}}}, taken)

@@ -9,19 +9,19 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// DirectMessage is the message to one person about their own keys. All its notices have
-// the account that they are of.
+// DirectMessage is the message to one person about their own keys. Each of its
+// notices has its account.
 type DirectMessage struct {
-	// To is where the person can be reached, as the channel sees it.
+	// To is the person's address in the channel.
 	To      string
 	Name    string // the person's, as it was found
 	Notices []Notice
 }
 
-// Letters sorts the notices by whom they are for, as address says; those for
-// whom it says "" are left out. The order is that of the addresses, and within
-// a letter that of the batch's lists.
-func (b Batch) Letters(address func(Notice) string) []DirectMessage {
+// DirectMessages groups the notices by recipient, which address returns; notices
+// without one ("") are left out. The messages are ordered by address, the notices
+// in them as in the batch's lists.
+func (b Batch) DirectMessages(address func(Notice) string) []DirectMessage {
 	byAddress := map[string]*DirectMessage{}
 	for _, section := range b.Sections() {
 		for _, list := range section.Lists {
@@ -40,28 +40,28 @@ func (b Batch) Letters(address func(Notice) string) []DirectMessage {
 			}
 		}
 	}
-	letters := make([]DirectMessage, 0, len(byAddress))
-	for _, letter := range byAddress {
-		letters = append(letters, *letter)
+	messages := make([]DirectMessage, 0, len(byAddress))
+	for _, dm := range byAddress {
+		messages = append(messages, *dm)
 	}
-	slices.SortFunc(letters, func(a, b DirectMessage) int { return cmp.Compare(a.To, b.To) })
-	return letters
+	slices.SortFunc(messages, func(a, b DirectMessage) int { return cmp.Compare(a.To, b.To) })
+	return messages
 }
 
-// Personal is the text of a letter. Clean is not applied to its instructions:
-// they are the administrator's own words, or the default ones.
-func (w Templates) Personal(b Batch, letter DirectMessage, clean Escaper) string {
-	return strings.TrimSpace(render(w.personal, defaults().personal, b.letterFields(letter, clean))) + "\n"
+// Personal is the text of a direct message. clean is not applied to its instructions, which
+// the administrator wrote or which are the default ones.
+func (w Templates) Personal(b Batch, dm DirectMessage, clean Escaper) string {
+	return strings.TrimSpace(render(w.personal, defaults().personal, b.directMessageFields(dm, clean))) + "\n"
 }
 
-// Subject is the subject of a letter, on one line.
-func (w Templates) Subject(b Batch, letter DirectMessage, clean Escaper) string {
-	return strings.TrimSpace(text.OneLine(render(w.subject, defaults().subject, b.letterFields(letter, clean))))
+// Subject is the subject of a direct message, on one line.
+func (w Templates) Subject(b Batch, dm DirectMessage, clean Escaper) string {
+	return strings.TrimSpace(text.OneLine(render(w.subject, defaults().subject, b.directMessageFields(dm, clean))))
 }
 
-func (b Batch) letterFields(letter DirectMessage, clean Escaper) DirectMessageFields {
-	fields := DirectMessageFields{Name: clean(letter.Name), Instructions: b.instructionsTo(letter.Notices)}
-	for _, n := range letter.Notices {
+func (b Batch) directMessageFields(dm DirectMessage, clean Escaper) DirectMessageFields {
+	fields := DirectMessageFields{Name: clean(dm.Name), Instructions: b.instructionsTo(dm.Notices)}
+	for _, n := range dm.Notices {
 		key := KeyFields{LineFields: n.fields(clean(n.DisplayName()), clean), Created: text.Date(n.Created)}
 		if n.Uses != nil {
 			key.Callers = n.Uses.Paragraph(clean)

@@ -3,13 +3,13 @@ package notify
 import "slices"
 
 // Filtered is a channel that reaches only some people, such as those whose
-// address it knows. Of anything that is for no person it tells nothing.
+// address it knows. It ignores announcements, which have no owner.
 type Filtered interface {
-	// Accepts reports whether a notice is one for this channel. It does no I/O.
+	// Accepts reports whether the channel can deliver a notice. It does no I/O.
 	Accepts(Notice) bool
 }
 
-// Accepts reports whether a channel takes a notice.
+// Accepts reports whether a channel can deliver a notice.
 func Accepts(c Channel, n Notice) bool {
 	s, ok := filteredIn(c)
 	return !ok || s.Accepts(n)
@@ -34,9 +34,9 @@ type MachineChannel interface {
 	ForPrograms()
 }
 
-// CountsAsWarning reports whether the owner of a key counts as warned once this
-// channel has accepted the warning: not if programs listen to it and people to
-// another.
+// CountsAsWarning reports whether the owner of a key counts as warned once taker
+// has accepted the warning. A machine channel counts only if no channel for people
+// delivers the notice.
 func CountsAsWarning(channels []Channel, taker Channel, n Notice) bool {
 	if _, isForPrograms := unwrapped(taker).(MachineChannel); !isForPrograms {
 		return true
@@ -47,8 +47,8 @@ func CountsAsWarning(channels []Channel, taker Channel, n Notice) bool {
 	})
 }
 
-// For is the part of the batch that is for the channel: all of it, or, for
-// a Filtered one, the notices that it accepts.
+// For is the part of the batch for a channel: all of it, or, for a Filtered one, the
+// notices that it accepts.
 func (b Batch) For(c Channel) Batch {
 	s, ok := filteredIn(c)
 	if !ok {
@@ -59,8 +59,8 @@ func (b Batch) For(c Channel) Batch {
 	return b
 }
 
-// Recipients are the identities of the channels that a notice is due on: those
-// that deliver it to somebody.
+// Recipients are the ids of the channels that a notice is due on: those that
+// deliver it.
 func Recipients(channels []Channel, n Notice) []string {
 	var ids []string
 	for _, c := range channels {
@@ -71,8 +71,8 @@ func Recipients(channels []Channel, n Notice) []string {
 	return ids
 }
 
-// CanReach reports whether some channel would deliver a notice. A channel that
-// only prints counts if no channel delivers anything, as in a dry run.
+// CanReach reports whether at least one channel would deliver a notice. If all
+// channels only print, as in a dry run, printing counts.
 func CanReach(channels []Channel, n Notice) bool {
 	printing := !slices.ContainsFunc(channels, Delivers)
 	return slices.ContainsFunc(channels, func(c Channel) bool { return (printing || Delivers(c)) && Accepts(c, n) })

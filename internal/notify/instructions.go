@@ -7,8 +7,8 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
 
-// headingOf is the heading above a list of notices of one reason. If the
-// administrator gave no instructions, it has the default ones.
+// headingOf is the heading above a list of notices of one reason, with the default
+// instructions if the administrator gave none.
 func (b Batch) headingOf(reason audit.Reason, notices []Notice) Heading {
 	h := b.heading(reason)
 	if strings.TrimSpace(h.Text) == "" && !b.Templates.original && len(notices) > 0 {
@@ -17,8 +17,8 @@ func (b Batch) headingOf(reason audit.Reason, notices []Notice) Heading {
 	return h
 }
 
-// instructionsToMany says what the owners of keys can do about them. It names no
-// key, as it stands above a list of many.
+// instructionsToMany are the default instructions above a list. They name no key,
+// as the list has many.
 func instructionsToMany(reason audit.Reason, notices []Notice) string {
 	if reason == audit.Exposure {
 		return ""

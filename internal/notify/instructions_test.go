@@ -36,14 +36,14 @@ func TestDefaultInstructionsToOnePerson(t *testing.T) {
 		n := test.notice
 		n.KeyID, n.User = "AKIA1", "a+b@c"
 		b := notify.Batch{Notices: []notify.Notice{n}}
-		letter := notify.Templates{}.Personal(b, b.Letters(func(notify.Notice) string { return "x" })[0], unchanged)
+		dm := notify.Templates{}.Personal(b, b.DirectMessages(func(notify.Notice) string { return "x" })[0], unchanged)
 		for _, want := range test.says {
-			if !strings.Contains(letter, want) {
-				t.Errorf("%s: no %q in\n%s", name, want, letter)
+			if !strings.Contains(dm, want) {
+				t.Errorf("%s: no %q in\n%s", name, want, dm)
 			}
 		}
-		if !n.Disables && n.Kind == notify.Expiring && strings.Contains(letter, "disabled") {
-			t.Errorf("%s: a key that is not disabled is spoken of so:\n%s", name, letter)
+		if !n.Disables && n.Kind == notify.Expiring && strings.Contains(dm, "disabled") {
+			t.Errorf("%s: a key that is not disabled is spoken of so:\n%s", name, dm)
 		}
 	}
 }

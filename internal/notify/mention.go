@@ -6,15 +6,14 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// inert shows nothing, and keeps an @ before it from mentioning anybody.
+// inert is invisible, and keeps an @ before it from mentioning anybody.
 const inert = "\u200b"
 
-// WithoutMentions is OneLine for services that take "@here" in a text for a
-// mention: the text looks the same and notifies nobody. They look for an @ at
-// the start of a word, and differ in what ends the word before it: Mattermost
-// takes + . - and _ for the end of one, and letters that are not ASCII too. So
-// only an @ behind an ASCII letter or digit stays as it is, as in a mail
-// address.
+// WithoutMentions is OneLine for services that treat "@here" in a text as a
+// mention: the text looks the same and notifies nobody. They look for an @ at the
+// start of a word. For Mattermost also + . - _ and non-ASCII letters end the word
+// before it. So only an @ after an ASCII letter or digit, as in a mail address, is
+// left as it is.
 //
 // https://docs.mattermost.com/end-user-guide/collaborate/mention-people.html
 func WithoutMentions(words string) string {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ShowKeyIDs names the keys that notices are about, for an error: as many as a
-// reader can take in, and in a digest with their accounts.
+// ShowKeyIDs names the keys that notices are about, for an error: at most 20, in a
+// digest with their accounts.
 func ShowKeyIDs(notices []Notice) string {
 	if len(notices) == 0 {
 		return "this run's announcement"

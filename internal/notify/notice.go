@@ -1,5 +1,5 @@
-// Package notify tells people: it turns notices into a batch, and hands
-// that to every channel, each on its own.
+// Package notify turns notices about keys into a batch of messages, and delivers
+// it to every channel independently.
 package notify
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/callers"
 )
 
-// Kind is what a notice tells its reader.
+// Kind is what a notice is about.
 type Kind string
 
 // The kinds of notice.
@@ -24,14 +24,14 @@ const (
 )
 
 // Final reports whether a notice of this kind is pending until every channel has
-// taken it, unlike a warning, which the next run gives again.
+// accepted it. A warning is not: the next run creates it again.
 func (k Kind) Final() bool { return k == Disabled || k == LeakedDisabled || k == LeakedActive }
 
-// Urgent reports whether it tells more than a warning.
+// Urgent reports whether it is more than a warning.
 func (k Kind) Urgent() bool { return k != Expiring }
 
-// Notice is one message pending to a person about one key. It is stored as JSON
-// until every channel has a receipt for it.
+// Notice is one message to a person about one key. It is stored as JSON until every
+// channel has accepted it.
 type Notice struct {
 	KeyID string `json:"key_id"`
 	User  string `json:"user"`
@@ -39,11 +39,11 @@ type Notice struct {
 	Account account.Account `json:"-"`
 	// SlackTag is the user's Slack tag as it was found, unchecked.
 	SlackTag string `json:"slack_tag,omitempty"`
-	// WithoutMention: a list names the owner rather than mention them, as it mentions
-	// them elsewhere.
+	// WithoutMention: the list names the owner without a mention, because another
+	// line or message mentions them.
 	WithoutMention bool `json:"-"`
-	// Name is the user's Name tag, and Email where the person gets mail; empty
-	// where there is none.
+	// Name is the user's Name tag, and Email the person's address; empty if there
+	// is none.
 	Name  string `json:"name,omitempty"`
 	Email string `json:"email,omitempty"`
 	// Created and LastUsed are the key's (UTC); zero if not known, or never.
@@ -52,8 +52,9 @@ type Notice struct {
 	// LastUsedAsOf is when the credential report was made that the last use is
 	// from (UTC); zero if it was read live.
 	LastUsedAsOf time.Time `json:"last_used_as_of,omitzero"`
-	// NeverUsed tells a key that was never used from one whose last use is not
-	// known. Service and Region are those of the last use, if known.
+	// NeverUsed is true if the key was never used; otherwise a zero LastUsed means
+	// that the last use is not known. Service and Region are those of the last use,
+	// if known.
 	NeverUsed bool   `json:"never_used,omitempty"`
 	Service   string `json:"service,omitempty"`
 	Region    string `json:"region,omitempty"`
@@ -66,7 +67,7 @@ type Notice struct {
 	ShowKeyID bool         `json:"name_key,omitempty"`
 	Kind      Kind         `json:"kind"`
 	Reason    audit.Reason `json:"reason"`
-	// DaysLeft is the whole days until the key is disabled; Expiring only.
+	// DaysLeft is the number of whole days until the key is disabled; Expiring only.
 	DaysLeft int `json:"days_left,omitempty"`
 	// EarlierLimit is set if the other of the two limits comes first.
 	EarlierLimit *EarlierLimit `json:"earlier_limit,omitempty"`
@@ -78,17 +79,17 @@ type Notice struct {
 	// Uses is who used the key; nil if that is not to be looked up, and the zero
 	// Uses if it was not.
 	Uses *callers.Uses `json:"uses,omitempty"`
-	// Note is one more sentence, for what the reader cannot know otherwise.
+	// Note is one more sentence, such as why a key was not disabled; may be empty.
 	Note string `json:"note,omitempty"`
 }
 
-// EarlierLimit is a limit that a key reaches before the one its state is named for.
+// EarlierLimit is a limit that a key reaches before the one that its state names.
 type EarlierLimit struct {
 	Reason   audit.Reason `json:"reason"`
 	DaysLeft int          `json:"days_left"`
 }
 
-// About returns a notice with what its reader is shown of a user and a key.
+// About returns a notice with the details of a user and a key.
 func About(user audit.User, key audit.Key) Notice {
 	return Notice{
 		KeyID: key.ID, User: user.Name, SlackTag: user.Slack(), Name: user.NameTag(), Email: user.Email(),
@@ -97,10 +98,10 @@ func About(user audit.User, key audit.Key) Notice {
 	}
 }
 
-// DisplayName is the person's name, or the user's where that is not known.
+// DisplayName is the person's name, or the user's if that is not known.
 func (n Notice) DisplayName() string { return cmp.Or(n.Name, n.User) }
 
-// Line is the notice in one line of the default wording, about the person as
+// Line is the notice in one line of the default template. mention is the owner as
 // the channel mentions them.
 func (n Notice) Line(mention string) string {
 	return Templates{}.Line(n, mention, func(text string) string { return text })

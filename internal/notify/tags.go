@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// TagReader is a channel whose messages use tags of a key's owner beyond those
-// that it finds the owner by.
+// TagReader is a channel whose messages show tags of a key's owner, besides using
+// some to find the owner.
 type TagReader interface {
 	// TagProblems returns the tags of a notice's owner that this channel would
 	// use and cannot. It does no I/O.
@@ -16,7 +16,7 @@ type TagReader interface {
 // TagProblem is a tag of a user that is missing or cannot be used.
 type TagProblem struct {
 	User, Tag, Value string
-	// Text says what stands in the message instead, and what to set the tag to.
+	// Text says what the message shows instead, and what to set the tag to.
 	Text string
 }
 

@@ -13,20 +13,20 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// Original is the Line of Templates that keeps lists as aws-iam-sleuth writes
-// them: a line is its sentence alone, and no default instructions stand above.
+// Original is the Line of TemplateTexts for lists as aws-iam-sleuth writes them:
+// each line is only its sentence, and there are no default instructions above.
 const Original = "original"
 
 // TemplateTexts are the texts of the messages as Go templates; an empty one is the
 // default. docs/messages.md shows each with its fields.
 type TemplateTexts struct {
 	Line     string // of LineFields: the line about one key in a list; or Original
-	List     string // of ListFields: what stands above a list
+	List     string // of ListFields: the text above a list
 	Personal string // of DirectMessageFields: the message to one person
 	Subject  string // of DirectMessageFields: the subject of a mail to one person
 }
 
-// DefaultTemplates are the texts where nothing else is chosen.
+// DefaultTemplates are the default texts.
 func DefaultTemplates() TemplateTexts {
 	return TemplateTexts{Line: defaultLine, List: defaultList, Personal: defaultPersonal, Subject: defaultSubject}
 }
@@ -39,7 +39,7 @@ const (
 	SubjectTemplate  = "subject"
 )
 
-// LineFields are what a line about one key may say.
+// LineFields are the fields of a line about one key.
 type LineFields struct {
 	// Mention is the owner as the channel mentions them, User the name of the
 	// IAM user.
@@ -47,23 +47,23 @@ type LineFields struct {
 	Key           string // the key's id
 	// Description is the key's, as the IAM console shows it; it may be empty.
 	Description string
-	// ShownKeyID is the key's id if the line must say which of the user's keys
-	// it is about, and empty elsewhere.
+	// ShownKeyID is the key's id if the user has several keys, and otherwise
+	// empty.
 	ShownKeyID string
 	Account    string // its id, and its name or alias
 	Kind       Kind
 	// Disables: an Expiring key is disabled at its limit.
 	Disables bool
-	// Days is the whole days until the key reaches its limit, of a Kind Expiring.
+	// Days is the number of whole days until an Expiring key reaches its limit.
 	Days   int
 	Reason audit.Reason
 	// Date is the day and time (UTC) at which the key reaches its limit, or was
 	// disabled; empty if not known.
 	Date string
-	// LastUsed is the day and time (UTC) of the last use; Used says so in words,
-	// with the service and the region: "was last used on ..." or "was never
-	// used". They are empty if not known. A last use from the credential report
-	// ends with when that was made: ", as of 11:00 UTC".
+	// LastUsed is the day and time (UTC) of the last use; Used is a phrase with
+	// the service and the region: "was last used on ..." or "was never used". They
+	// are empty if not known. A last use from the credential report ends with when
+	// that was made: ", as of 11:00 UTC".
 	LastUsed, Used string
 	// Console is the address of the user's keys in the IAM console.
 	Console string
@@ -76,36 +76,36 @@ type LineFields struct {
 	Note string
 }
 
-// EarlierLimitFields are the limit that comes before the one the line is about.
+// EarlierLimitFields are the limit before the one that the line is about.
 type EarlierLimitFields struct {
 	Days   int
 	Reason audit.Reason
 }
 
-// ListFields are what may stand above a list.
+// ListFields are the fields of the text above a list.
 type ListFields struct {
 	Kind   Kind
 	Reason audit.Reason
-	Keys   int // how many the whole list has
+	Keys   int // the number of keys in the list
 }
 
-// DirectMessageFields are what a message to one person may say.
+// DirectMessageFields are the fields of a message to one person.
 type DirectMessageFields struct {
-	Name string // the person's, as far as it is known
+	Name string // the person's, or the user's if that is not known
 	Keys []KeyFields
-	// Instructions are the administrator's for the reasons that the keys are there
-	// for, each once, or the default ones.
+	// Instructions are the administrator's for the reasons of the keys, each once, or
+	// the default ones.
 	Instructions []Heading
 	// Disables: one of the keys is disabled at its limit.
 	Disables bool
 }
 
-// Has reports whether one of the keys is there for a notice of this kind.
+// Has reports whether one of the keys has a notice of this kind.
 func (f DirectMessageFields) Has(kind Kind) bool {
 	return slices.ContainsFunc(f.Keys, func(k KeyFields) bool { return k.Kind == kind })
 }
 
-// KeyFields are what a message to one person may say of one key.
+// KeyFields are the fields of one key in a message to one person.
 type KeyFields struct {
 	LineFields
 	Created string // day and time (UTC); empty if not known
@@ -129,8 +129,8 @@ type TemplateProblem struct {
 	Err      error
 }
 
-// ParseTemplates reads the templates, and tries each on examples of all that it may
-// meet: one that fails there is a problem.
+// ParseTemplates reads the templates and tries each on examples of every kind of
+// notice; one that fails is a problem.
 func ParseTemplates(t TemplateTexts) (Templates, []TemplateProblem) {
 	var w Templates
 	var problems []TemplateProblem
@@ -192,9 +192,8 @@ func tryDirectMessage(t *template.Template) error {
 	return tryOn(t, DirectMessageFields{Name: "tfunke", Keys: all, Disables: true})
 }
 
-// maxTemplate is how many bytes a template may write, for each key that its text
-// is about: more than anybody reads, and little enough for a run over thousands
-// of keys to hold in memory.
+// maxTemplate is how many bytes a template may write per key: more than anybody
+// reads, and little enough for thousands of keys in memory.
 const maxTemplate = 64 << 10
 
 var (
@@ -207,12 +206,11 @@ func tryOn(t *template.Template, fields any) error {
 	return err
 }
 
-// execute returns the text of a template. One that shows nothing, or that is
-// longer than a template may write, is an error.
+// execute returns the text of a template. An empty or too long text is an error.
 func execute(t *template.Template, fields any) (string, error) {
 	out := bounded{left: maxTemplate}
-	if letter, ok := fields.(DirectMessageFields); ok {
-		out.left *= max(1, len(letter.Keys))
+	if dm, ok := fields.(DirectMessageFields); ok {
+		out.left *= max(1, len(dm.Keys))
 	}
 	if err := t.Execute(&out, fields); err != nil {
 		return "", err
@@ -224,7 +222,7 @@ func execute(t *template.Template, fields any) (string, error) {
 	return written, nil
 }
 
-// bounded is a writer with room for so many bytes.
+// bounded is a writer that fails after a number of bytes.
 type bounded struct {
 	text strings.Builder
 	left int
@@ -266,8 +264,8 @@ func examples() []LineFields {
 	return lines
 }
 
-// defaults are read when the first message is put into text, as most starts of
-// Sleuth come to none.
+// defaults are parsed when the first message is written, as most invocations write
+// none.
 //
 //nolint:gochecknoglobals // read once, and never changed
 var defaults = sync.OnceValue(func() Templates {
@@ -280,8 +278,7 @@ var defaults = sync.OnceValue(func() Templates {
 	}
 })
 
-// render executes a template, or the default one if that fails on what its trial
-// did not show.
+// render executes chosen, or byDefault if that is nil, fails or prints nothing.
 func render(chosen, byDefault *template.Template, fields any) string {
 	if chosen != nil {
 		if text, err := execute(chosen, fields); err == nil {
@@ -295,11 +292,11 @@ func render(chosen, byDefault *template.Template, fields any) string {
 	return out.String()
 }
 
-// Escaper makes what others wrote safe to stand in a channel's text.
+// Escaper makes names and tags safe to show in a channel's text.
 type Escaper func(string) string
 
-// Line is the notice in one line, about the person as the channel mentions
-// them. Clean is applied to everything but the mention.
+// Line is the notice in one line. mention is the owner as the channel mentions
+// them. clean is applied to everything but the mention.
 func (w Templates) Line(n Notice, mention string, clean Escaper) string {
 	return strings.ReplaceAll(strings.ReplaceAll(render(w.line, defaults().line, n.fields(mention, clean)), "\r", " "), "\n", " ")
 }
@@ -326,8 +323,7 @@ func (n Notice) fields(mention string, clean Escaper) LineFields {
 // maxDescription is how many bytes of a key's description are shown.
 const maxDescription = 80
 
-// used says in words when the key was last used, and with what; empty if that is
-// not known.
+// used is a phrase about the key's last use; empty if that is not known.
 func (n Notice) used(clean Escaper) string {
 	if n.NeverUsed {
 		return "was never used" + n.asOf()
@@ -359,7 +355,7 @@ func (n Notice) asOf() string {
 	return ", as of " + text.Clock(n.LastUsedAsOf)
 }
 
-// ListTitle is what stands above a list.
+// ListTitle is the text above a list.
 func (w Templates) ListTitle(reason audit.Reason, kind Kind, keys int) string {
 	return render(w.list, defaults().list, ListFields{kind, reason, keys})
 }

@@ -44,7 +44,7 @@ func TestLineTemplate(t *testing.T) {
 // Every kind is told by the default texts, and none of them in the same words.
 func TestDefaultTexts(t *testing.T) {
 	t.Parallel()
-	lines, titles, letters, subjects := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	lines, titles, directs, subjects := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	kinds := []notify.Kind{notify.Expiring, notify.PastLimit, notify.Disabled, notify.LeakedDisabled, notify.LeakedActive}
 	for _, kind := range kinds {
 		reason := audit.CreationAge
@@ -54,13 +54,13 @@ func TestDefaultTexts(t *testing.T) {
 		b := notify.Batch{Account: account.Account{ID: "123456789012"}, Notices: []notify.Notice{
 			{KeyID: "AKIA1", User: "tfunke", Kind: kind, Reason: reason, DaysLeft: 8},
 		}}
-		letter := b.Letters(func(notify.Notice) string { return "x" })[0]
+		dm := b.DirectMessages(func(notify.Notice) string { return "x" })[0]
 		lines[notify.Templates{}.Line(b.Notices[0], "tfunke", unchanged)] = true
 		titles[notify.Templates{}.ListTitle(reason, kind, 1)] = true
-		letters[notify.Templates{}.Personal(b, letter, unchanged)] = true
-		subjects[notify.Templates{}.Subject(b, letter, unchanged)] = true
+		directs[notify.Templates{}.Personal(b, dm, unchanged)] = true
+		subjects[notify.Templates{}.Subject(b, dm, unchanged)] = true
 	}
-	for name, texts := range map[string]map[string]bool{"line": lines, "title of a list": titles, "letter": letters, "subject": subjects} {
+	for name, texts := range map[string]map[string]bool{"line": lines, "title of a list": titles, "direct message": directs, "subject": subjects} {
 		if len(texts) != len(kinds) {
 			t.Errorf("the kinds share a %s: %v", name, texts)
 		}
@@ -117,21 +117,21 @@ func TestATemplateThatFailsGivesWayToTheDefault(t *testing.T) {
 	}
 }
 
-// A letter about many keys may be longer than one about one.
-func TestALongLetterKeepsItsTemplate(t *testing.T) {
+// A message about many keys may be longer than one about one.
+func TestLongDirectMessageKeepsItsTemplate(t *testing.T) {
 	t.Parallel()
 	words := parsed(t, notify.TemplateTexts{Personal: "{{range .Keys}}{{printf \"%60000s\" .Key}}{{end}}"})
 	b := notify.Batch{Templates: words}
 	for range 10 {
 		b.Notices = append(b.Notices, notify.Notice{KeyID: "AKIA1", User: "tfunke", Kind: notify.Disabled, Reason: audit.CreationAge})
 	}
-	letter := b.Letters(func(notify.Notice) string { return "x" })[0]
-	if text := words.Personal(b, letter, unchanged); strings.Contains(text, "Hello") || len(text) < 9*60_000 {
-		t.Errorf("the letter has %d bytes, want the template's", len(text))
+	dm := b.DirectMessages(func(notify.Notice) string { return "x" })[0]
+	if text := words.Personal(b, dm, unchanged); strings.Contains(text, "Hello") || len(text) < 9*60_000 {
+		t.Errorf("the message has %d bytes, want the template's", len(text))
 	}
 }
 
-func TestLetters(t *testing.T) {
+func TestDirectMessages(t *testing.T) {
 	t.Parallel()
 	other := account.Account{ID: "210987654321"}
 	b := notify.Batch{
@@ -143,24 +143,24 @@ func TestLetters(t *testing.T) {
 			{KeyID: "K4", User: "c", Kind: notify.Disabled, Reason: audit.CreationAge},
 		},
 	}
-	type letter struct {
+	type direct struct {
 		To, Name string
 		Keys     []string
 	}
-	var got []letter
-	for _, l := range b.Letters(func(n notify.Notice) string { return n.Email }) {
-		shown := letter{To: l.To, Name: l.Name}
+	var got []direct
+	for _, l := range b.DirectMessages(func(n notify.Notice) string { return n.Email }) {
+		shown := direct{To: l.To, Name: l.Name}
 		for _, n := range l.Notices {
 			shown.Keys = append(shown.Keys, n.KeyID+" in "+n.Account.ID)
 		}
 		got = append(got, shown)
 	}
-	want := []letter{
+	want := []direct{
 		{"a@example.com", "Ann", []string{"K3 in 210987654321", "K2 in 123456789012"}},
 		{"b@example.com", "b", []string{"K1 in 123456789012"}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("letters (-want +got):\n%s", diff)
+		t.Errorf("direct messages (-want +got):\n%s", diff)
 	}
 }
 
@@ -210,11 +210,11 @@ func TestPersonal(t *testing.T) {
 			for i := range b.Notices {
 				b.Notices[i].Disables = test.disables
 			}
-			letter := b.Letters(func(n notify.Notice) string { return n.User })[0]
-			if got := (notify.Templates{}).Subject(b, letter, unchanged); got != test.subject {
+			dm := b.DirectMessages(func(n notify.Notice) string { return n.User })[0]
+			if got := (notify.Templates{}).Subject(b, dm, unchanged); got != test.subject {
 				t.Errorf("subject is %q, want %q", got, test.subject)
 			}
-			text := notify.Templates{}.Personal(b, letter, unchanged)
+			text := notify.Templates{}.Personal(b, dm, unchanged)
 			for _, want := range test.says {
 				if !strings.Contains(text, want) {
 					t.Errorf("no %q in:\n%s", want, text)
@@ -237,13 +237,13 @@ func TestLeaksSayWhoCanActAndThatSessionsGoOn(t *testing.T) {
 		b := notify.Batch{Leak: notify.Heading{Text: "The administrator's own words."}, Notices: []notify.Notice{
 			{KeyID: "AKIA1", User: "tfunke", Kind: kind, Reason: audit.Exposure},
 		}}
-		letter := notify.Templates{}.Personal(b, b.Letters(func(notify.Notice) string { return "x" })[0], unchanged)
+		dm := notify.Templates{}.Personal(b, b.DirectMessages(func(notify.Notice) string { return "x" })[0], unchanged)
 		for _, want := range []string{
 			"AWS may have put your user in quarantine, which lets you neither disable a key nor create one.",
 			"live for up to 36 hours, even after it is disabled. Ask an administrator to end them.",
 		} {
-			if !strings.Contains(letter, want) {
-				t.Errorf("%s: no %q in\n%s", kind, want, letter)
+			if !strings.Contains(dm, want) {
+				t.Errorf("%s: no %q in\n%s", kind, want, dm)
 			}
 		}
 	}
@@ -253,8 +253,8 @@ func TestLeaksSayWhoCanActAndThatSessionsGoOn(t *testing.T) {
 		}
 	}
 	b := notify.Batch{Notices: []notify.Notice{{KeyID: "AKIA1", User: "tfunke", Kind: notify.Disabled, Reason: audit.CreationAge}}}
-	letter := notify.Templates{}.Personal(b, b.Letters(func(notify.Notice) string { return "x" })[0], unchanged)
-	if strings.Contains(letter, "quarantine") || strings.Contains(letter, "36 hours") {
-		t.Errorf("a key that was not leaked is spoken of as one:\n%s", letter)
+	dm := notify.Templates{}.Personal(b, b.DirectMessages(func(notify.Notice) string { return "x" })[0], unchanged)
+	if strings.Contains(dm, "quarantine") || strings.Contains(dm, "36 hours") {
+		t.Errorf("a key that was not leaked is spoken of as one:\n%s", dm)
 	}
 }

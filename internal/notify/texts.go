@@ -11,18 +11,18 @@ const sentence = `{{.Mention}}'s key` +
 	`{{else if eq .Kind "past_limit"}} is past its limit due to {{.Reason}}.` +
 	`{{else}} expires in {{.Days}} {{if eq .Days 1}}day{{else}}days{{end}} due to {{.Reason}}.{{end}}`
 
-// corrections are what a reader of the sentence alone would get wrong.
+// corrections are sentences without which the sentence would mislead.
 const corrections = `{{with .EarlierLimit}} It expires sooner, in {{.Days}} {{if eq .Days 1}}day{{else}}days{{end}}, due to {{.Reason}}.{{end}}` +
 	`{{with .Note}} {{.}}{{end}}`
 
-// defaultLine is the sentence and one more, for whoever has to find the key.
+// defaultLine is the sentence and one more with the details of the key.
 const defaultLine = sentence + corrections +
 	`{{$when := ""}}{{if eq .Kind "expiring"}}{{$when = "reaches its limit"}}{{if .Disables}}{{$when = "will be disabled"}}{{end}}` +
 	`{{else if or (eq .Kind "disabled") (eq .Kind "leaked_disabled")}}{{$when = "was disabled"}}{{end}}` +
 	` Key {{.Key}}{{with .Description}} ("{{.}}"){{end}}{{if not (or (and $when .Date) .Used)}} is{{end}} in {{.Account}}` +
 	`{{if and $when .Date}} {{$when}} on {{.Date}}{{with .Used}}; it {{.}}{{end}}{{else}}{{with .Used}} {{.}}{{end}}{{end}}.{{with .UsedBy}} {{.}}{{end}}`
 
-// originalLine is the sentence alone. It names the key only if the user has
+// originalLine is only the sentence. It names the key only if the user has
 // several, as two lines would be the same.
 const originalLine = sentence + `{{if not (or (eq .Kind "leaked_disabled") (eq .Kind "leaked_active"))}}{{with .ShownKeyID}} It is key {{.}}.{{end}}{{end}}` + corrections
 

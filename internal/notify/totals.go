@@ -8,7 +8,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// Totals counts notices by what they say of their keys, in one line: "2 keys
+// Totals counts notices by kind, in one line: "2 keys
 // expire, 1 disabled". It is empty if there are none.
 func Totals(notices []Notice) string {
 	type outcome struct {
@@ -19,7 +19,7 @@ func Totals(notices []Notice) string {
 	for _, n := range notices {
 		counts[outcome{n.Kind, n.Kind == Expiring && !n.Disables}]++
 	}
-	var said []string
+	var parts []string
 	for _, o := range []struct {
 		outcome
 		one, many string
@@ -39,15 +39,15 @@ func Totals(notices []Notice) string {
 		if n == 1 {
 			does, key = o.one, " key"
 		}
-		if len(said) > 0 {
-			key = "" // said once
+		if len(parts) > 0 {
+			key = "" // parts once
 		}
-		said = append(said, fmt.Sprintf("%d%s %s", n, key, does))
+		parts = append(parts, fmt.Sprintf("%d%s %s", n, key, does))
 	}
-	return strings.Join(said, ", ")
+	return strings.Join(parts, ", ")
 }
 
-// totals is what stands at the top of a digest.
+// totals is the heading of a digest.
 func (b Batch) totals() Heading {
 	accounts := map[account.Account]bool{}
 	for _, n := range b.Notices {

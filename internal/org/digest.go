@@ -89,9 +89,9 @@ func (d Digest) SendLeftOut(ctx context.Context, runs []run.Summary) Delivered {
 		byAccount[item.Record.Account()] = append(byAccount[item.Record.Account()], item)
 	}
 	for _, acct := range slices.Sorted(maps.Keys(byAccount)) {
-		bulletin := d.NewBatch
-		bulletin.Account, bulletin.Run = p.account(acct), d.Run
-		p.handOver(working, bulletin, byAccount[acct])
+		batch := d.NewBatch
+		batch.Account, batch.Run = p.account(acct), d.Run
+		p.handOver(working, batch, byAccount[acct])
 	}
 	p.release(ctx, held)
 	return p.delivered
@@ -282,15 +282,15 @@ func (p *digestRun) rememberExemptions(ctx context.Context, begun []run.Summary,
 // deliver hands every channel the digest. It reports whether some channel
 // accepted the announcement.
 func (p *digestRun) deliver(ctx context.Context, begun []run.Summary) bool {
-	bulletin := p.NewBatch
-	bulletin.Digest, bulletin.Run, bulletin.Announcement = p.title(max(len(begun), p.accountsWithItems())), p.Run, announcementOf(begun)
-	return p.handOver(ctx, bulletin, p.items).Announced
+	batch := p.NewBatch
+	batch.Digest, batch.Run, batch.Announcement = p.title(max(len(begun), p.accountsWithItems())), p.Run, announcementOf(begun)
+	return p.handOver(ctx, batch, p.items).Announced
 }
 
 // handOver delivers one batch, and adds up what became of it.
-func (p *digestRun) handOver(ctx context.Context, bulletin notify.Batch, items []outbox.Item) outbox.Result {
+func (p *digestRun) handOver(ctx context.Context, batch notify.Batch, items []outbox.Item) outbox.Result {
 	box := outbox.Outbox{Channels: p.Channels, Ledger: p.Store, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
-	result := box.Deliver(ctx, p.Budget.End(budget.Notify, p.Now()), bulletin, items)
+	result := box.Deliver(ctx, p.Budget.End(budget.Notify, p.Now()), batch, items)
 	p.delivered.NoticesSent += result.Notices
 	p.delivered.NoticesFailed += result.Failed
 	p.delivered.MessagesSent += result.Messages

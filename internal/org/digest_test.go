@@ -46,7 +46,7 @@ func TestDigestTellsOfAllAccountsOnce(t *testing.T) {
 		t.Errorf("delivered %+v", d)
 	}
 	if b := w.slack.bulletins[0]; !strings.Contains(b.Title(), "o-example, 3 accounts") || len(b.Sections()) != 2 {
-		t.Errorf("the bulletin is titled %q and has %d sections", b.Title(), len(b.Sections()))
+		t.Errorf("the batch is titled %q and has %d sections", b.Title(), len(b.Sections()))
 	}
 	w.wantLines(w.slack, allOfIt...)
 	w.wantLines(w.sns, allOfIt...)

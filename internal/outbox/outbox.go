@@ -84,7 +84,7 @@ func Due(channels []notify.Channel, n notify.Notice) ledger.Due {
 // announcement of the batch, until deadline (zero: no limit). Channels are
 // delivered to side by side. An acknowledgement is recorded even if ctx has
 // ended by then.
-func (o Outbox) Deliver(ctx context.Context, deadline time.Time, bulletin notify.Batch, items []Item) Result {
+func (o Outbox) Deliver(ctx context.Context, deadline time.Time, batch notify.Batch, items []Item) Result {
 	d := &delivery{Outbox: o, items: items, index: indexOf(items), result: Result{Warned: map[Ref]bool{}, Closed: map[string]int{}}}
 	if d.Breaker == nil {
 		d.Breaker = &Breaker{}
@@ -92,7 +92,7 @@ func (o Outbox) Deliver(ctx context.Context, deadline time.Time, bulletin notify
 	d.reportUndeliverable()
 	sending, cancel := budget.Until(ctx, deadline, o.Now())
 	defer cancel()
-	posts := d.posts(bulletin)
+	posts := d.posts(batch)
 	outcomes := notify.Deliver(sending, posts, func(_ context.Context, channel notify.Channel, m notify.Message) error {
 		if !notify.Delivers(channel) {
 			return nil
@@ -130,10 +130,10 @@ type delivery struct {
 	result Result
 }
 
-func (d *delivery) posts(bulletin notify.Batch) []notify.Post {
+func (d *delivery) posts(batch notify.Batch) []notify.Post {
 	var posts []notify.Post
 	for _, channel := range d.Channels {
-		b := bulletin
+		b := batch
 		b.Notices = make([]notify.Notice, 0, len(d.items))
 		for _, item := range d.items {
 			if item.dueOn(channel) {

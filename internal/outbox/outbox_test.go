@@ -235,11 +235,11 @@ func TestOneChannelDown(t *testing.T) {
 func TestAChannelThatTheRunDoesNotHave(t *testing.T) {
 	t.Parallel()
 	for name, channels := range map[string][]notify.Channel{
-		"another":                     {&channel{name: "sns"}},
-		"none":                        nil,
-		"one that only prints":        {printer{&channel{name: "slack:test"}}},
-		"one that accepts no such":    {picky{&channel{name: "slack", only: []string{"bob"}}}, &channel{name: "sns"}},
-		"another, in a bulletin of 2": {&channel{name: "sns"}, &channel{name: "email"}},
+		"another":                  {&channel{name: "sns"}},
+		"none":                     nil,
+		"one that only prints":     {printer{&channel{name: "slack:test"}}},
+		"one that accepts no such": {picky{&channel{name: "slack", only: []string{"bob"}}}, &channel{name: "sns"}},
+		"another, in a batch of 2": {&channel{name: "sns"}, &channel{name: "email"}},
 	} {
 		b := newBox(t, channels...)
 		r := b.deliver(b.final("K1", "ann", "slack", "sns"))

@@ -79,25 +79,25 @@ func inOneSentence(f figures, weeks []week, r Report, named func(user string) st
 		}
 		return "are"
 	}
-	var said strings.Builder
+	var sentence strings.Builder
 	switch {
 	case f.Past == 0 && f.Active == 1:
-		fmt.Fprintf(&said, "The one active key %s within policy.", is(1))
+		fmt.Fprintf(&sentence, "The one active key %s within policy.", is(1))
 	case f.Past == 0:
-		fmt.Fprintf(&said, "All %s %s within policy.", text.Count(f.Active, "active key"), is(f.Active))
+		fmt.Fprintf(&sentence, "All %s %s within policy.", text.Count(f.Active, "active key"), is(f.Active))
 	default:
-		fmt.Fprintf(&said, "%s of %s %s past a limit.", text.Grouped(f.Past), text.Count(f.Active, "active key"), is(f.Past))
+		fmt.Fprintf(&sentence, "%s of %s %s past a limit.", text.Grouped(f.Past), text.Count(f.Active, "active key"), is(f.Past))
 	}
 	n, first := dueWithin(weeks, r.At, 30)
 	switch n {
 	case 0:
-		said.WriteString(" None reaches a limit within 30 days.")
+		sentence.WriteString(" None reaches a limit within 30 days.")
 	case 1:
-		fmt.Fprintf(&said, " One more reaches a limit within 30 days: that of %s, on %s.", named(first.User), dayInWords(first.At))
+		fmt.Fprintf(&sentence, " One more reaches a limit within 30 days: that of %s, on %s.", named(first.User), dayInWords(first.At))
 	default:
-		fmt.Fprintf(&said, " %s more reach a limit within 30 days; the first, that of %s, on %s.", text.Grouped(n), named(first.User), dayInWords(first.At))
+		fmt.Fprintf(&sentence, " %s more reach a limit within 30 days; the first, that of %s, on %s.", text.Grouped(n), named(first.User), dayInWords(first.At))
 	}
-	return said.String()
+	return sentence.String()
 }
 
 // whatIsDue says how the calendar counts.

@@ -52,7 +52,7 @@ func (r RunResult) Actions() [][2]string {
 	if r.DryRun {
 		would = "would be "
 	}
-	deeds := [][2]string{
+	actions := [][2]string{
 		{would + "warned", text.Count(r.Warned, "key")},
 		{would + "disabled", text.Count(r.Disabled, "key")},
 	}
@@ -67,13 +67,13 @@ func (r RunResult) Actions() [][2]string {
 		{r.NoticesPending, "final notice pending", "key"},
 	} {
 		if d.n > 0 {
-			deeds = append(deeds, [2]string{d.what, text.Count(d.n, d.noun)})
+			actions = append(actions, [2]string{d.what, text.Count(d.n, d.noun)})
 		}
 	}
 	if len(r.UnreadableTags) > 0 {
-		deeds = append(deeds, [2]string{"KeyAutoExpire tag unreadable", strings.Join(r.UnreadableTags, ", ")})
+		actions = append(actions, [2]string{"KeyAutoExpire tag unreadable", strings.Join(r.UnreadableTags, ", ")})
 	}
-	return deeds
+	return actions
 }
 
 // NotifiedLater returns who notifies people if it is not the run itself; otherwise

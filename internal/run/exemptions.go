@@ -126,8 +126,8 @@ func (p *pass) openExemptionsDue() bool {
 	if _, remembers := p.Store.(ledger.Runs); !remembers || p.Config.State.Kind == config.StateNone {
 		return p.started.Day() == 1
 	}
-	told := p.last.ExemptionsNotified
-	thisMonth := told.Year() == p.started.Year() && told.Month() == p.started.Month()
+	announced := p.last.ExemptionsNotified
+	thisMonth := announced.Year() == p.started.Year() && announced.Month() == p.started.Month()
 	targets := p.Config.Targets
 	first := p.last.Ended.IsZero() && !targets.Has("SLEUTH_SLACK_TOKEN") && !targets.Has("SLEUTH_TEAMS_URL") && !targets.Has("SLEUTH_NOTIFY_URLS")
 	return !first && !thisMonth
@@ -162,15 +162,15 @@ func AboutExemptions(digest bool, runs ...Summary) string {
 			open = append(open, e.line(account))
 		}
 	}
-	var said []string
+	var parts []string
 	if n := len(ending); n > 0 {
-		said = append(said, exemptions(n)+ends(n)+" within 14 days; after that the keys are judged like any other:\n"+strings.Join(ending, "\n"))
+		parts = append(parts, exemptions(n)+ends(n)+" within 14 days; after that the keys are judged like any other:\n"+strings.Join(ending, "\n"))
 	}
 	if n := len(open); n > 0 {
-		said = append(said, exemptions(n)+have(n)+" no end or no reason. Set the tags KeyAutoExpire = False until DATE and KeyAutoExpireReason, or replace the keys:\n"+
+		parts = append(parts, exemptions(n)+have(n)+" no end or no reason. Set the tags KeyAutoExpire = False until DATE and KeyAutoExpireReason, or replace the keys:\n"+
 			strings.Join(open, "\n"))
 	}
-	return strings.Join(said, "\n\n")
+	return strings.Join(parts, "\n\n")
 }
 
 func exemptions(n int) string { return text.Count(n, "exemption") }
@@ -233,14 +233,14 @@ func aboutRefusal(v audit.Verdict, at time.Time, disables bool) string {
 	if !v.Refused() {
 		return ""
 	}
-	said := "Its exemption is ignored: " + v.Exemption.Refusal.String() + ". To keep it, " + v.Exemption.Remedy()
+	remedy := "Its exemption is ignored: " + v.Exemption.Refusal.String() + ". To keep it, " + v.Exemption.Remedy()
 	if at.IsZero() {
-		return said + "; or replace the key."
+		return remedy + "; or replace the key."
 	}
 	if !disables {
-		return said + "; or replace the key before it expires on " + text.Date(at) + "."
+		return remedy + "; or replace the key before it expires on " + text.Date(at) + "."
 	}
-	return said + "; or replace the key before it is disabled on " + text.Date(at) + "."
+	return remedy + "; or replace the key before it is disabled on " + text.Date(at) + "."
 }
 
 // idleAge is a key's age since last use; null where its last use was not read,

@@ -53,8 +53,8 @@ func (p *pass) warnings() []*step {
 // deliver hands the warnings, the pending final notices and the announcement to
 // every channel, and adds the result to the summary.
 func (p *pass) deliver(ctx context.Context, deadline time.Time, warnings []*step, announcement string) outbox.Result {
-	bulletin := p.Config.NewBatch()
-	bulletin.Account, bulletin.Run, bulletin.Announcement = p.Account, p.ID, announcement
+	batch := p.Config.NewBatch()
+	batch.Account, batch.Run, batch.Announcement = p.Account, p.ID, announcement
 	var items []outbox.Item
 	for _, s := range warnings {
 		items = append(items, outbox.Item{Record: p.recordFor(s), Notice: p.warning(s), Delivered: p.markWarned(s)})
@@ -66,7 +66,7 @@ func (p *pass) deliver(ctx context.Context, deadline time.Time, warnings []*step
 	}
 	p.stage("sending messages")
 	box := outbox.Outbox{Channels: p.Channels, Ledger: p.Store, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
-	result := box.Deliver(ctx, deadline, bulletin, items)
+	result := box.Deliver(ctx, deadline, batch, items)
 	p.summary.NoticesSent += result.Notices
 	p.summary.MessagesSent += result.Messages
 	p.summary.NoticesFailed += result.Failed

@@ -114,12 +114,12 @@ func (h Home) resource(judged audit.Judged) types.Resource {
 // and not by all of the SDK's type, whose fields differ between its releases.
 func digest(f types.AwsSecurityFinding) string {
 	key := keyOf(f)
-	said := fmt.Sprintf("%q", []any{
+	fields := fmt.Sprintf("%q", []any{
 		aws.ToString(f.Title), aws.ToString(f.Description), f.Severity.Label, f.Types, f.ProductFields,
 		aws.ToString(f.Remediation.Recommendation.Text), aws.ToString(f.Remediation.Recommendation.Url),
 		aws.ToString(key.AccessKeyId), aws.ToString(key.PrincipalName), aws.ToString(key.CreatedAt),
 	})
-	sum := sha256.Sum256([]byte(said))
+	sum := sha256.Sum256([]byte(fields))
 	return hex.EncodeToString(sum[:8])
 }
 
@@ -154,11 +154,11 @@ func descriptionOf(judged audit.Judged) string {
 	if judged.Verdict.State.PastLimit() {
 		reaches = "reached its limit on "
 	}
-	said := titleOf(judged) + ". " + since + ", and " + reaches + text.Date(limitOf(judged)) + "."
+	description := titleOf(judged) + ". " + since + ", and " + reaches + text.Date(limitOf(judged)) + "."
 	if judged.Verdict.Doubt {
-		said += " The user's KeyAutoExpire tag is unreadable, so that Sleuth does not disable the key."
+		description += " The user's KeyAutoExpire tag is unreadable, so that Sleuth does not disable the key."
 	}
-	return said
+	return description
 }
 
 // limitOf is the limit that the key's state is named for.

@@ -140,8 +140,8 @@ func TestContract(t *testing.T) {
 		Many:  100,
 		About: "AWS access key AKIA",
 		Line: func(n notify.Notice) string {
-			letter := notify.DirectMessage{Notices: []notify.Notice{n}}
-			for line := range strings.Lines(notify.Templates{}.Personal(notify.Batch{}, letter, text.OneLine)) {
+			dm := notify.DirectMessage{Notices: []notify.Notice{n}}
+			for line := range strings.Lines(notify.Templates{}.Personal(notify.Batch{}, dm, text.OneLine)) {
 				if strings.Contains(line, n.KeyID) {
 					return strings.TrimSuffix(line, "\n")
 				}

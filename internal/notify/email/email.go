@@ -40,7 +40,7 @@ type API interface {
 
 var _ API = (*sesv2.Client)(nil)
 
-// Options are what a Mailer can be told beyond its API; each has a default.
+// Options are the options of a Mailer besides its API; each has a default.
 type Options struct {
 	// Retry says how often and how patiently to try.
 	Retry retry.Policy
@@ -97,29 +97,29 @@ func (*Mailer) TagProblems(n notify.Notice) []notify.TagProblem { return notify.
 // Compose implements notify.Channel: a mail to each person.
 func (*Mailer) Compose(b notify.Batch) []notify.Message {
 	var messages []notify.Message
-	for _, letter := range b.Letters(func(n notify.Notice) string { return n.Email }) {
-		messages = append(messages, compose(b, letter)...)
+	for _, dm := range b.DirectMessages(func(n notify.Notice) string { return n.Email }) {
+		messages = append(messages, compose(b, dm)...)
 	}
 	return messages
 }
 
-// compose writes a letter, as several if it is longer than a mail may be. The
+// compose writes a direct message, as several if it is longer than a mail may be. The
 // notice of a letter in pieces counts as sent with the last of them.
-func compose(b notify.Batch, letter notify.DirectMessage) []notify.Message {
-	written := b.Templates.Personal(b, letter, text.OneLine)
-	if half := len(letter.Notices) / 2; half > 0 && len(written) > maxBody {
-		first, second := letter, letter
-		first.Notices, second.Notices = letter.Notices[:half], letter.Notices[half:]
+func compose(b notify.Batch, dm notify.DirectMessage) []notify.Message {
+	written := b.Templates.Personal(b, dm, text.OneLine)
+	if half := len(dm.Notices) / 2; half > 0 && len(written) > maxBody {
+		first, second := dm, dm
+		first.Notices, second.Notices = dm.Notices[:half], dm.Notices[half:]
 		return append(compose(b, first), compose(b, second)...)
 	}
-	subject := text.Shorten(b.Templates.Subject(b, letter, text.OneLine), maxSubject)
+	subject := text.Shorten(b.Templates.Subject(b, dm, text.OneLine), maxSubject)
 	var messages []notify.Message
 	for _, piece := range text.Pieces(text.Lines(written), maxBody) {
 		if strings.TrimSpace(piece) != "" { // SES takes no empty text
-			messages = append(messages, notify.Message{To: letter.To, Subject: subject, Body: piece})
+			messages = append(messages, notify.Message{To: dm.To, Subject: subject, Body: piece})
 		}
 	}
-	messages[len(messages)-1].Notices = letter.Notices
+	messages[len(messages)-1].Notices = dm.Notices
 	return messages
 }
 
@@ -171,8 +171,8 @@ func hintOn(e smithy.APIError) string {
 // that no wait of ours outlasts. The texts are those of
 // https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas-errors.html
 func overQuota(e smithy.APIError) bool {
-	said := strings.ToLower(e.ErrorMessage())
-	return strings.Contains(said, "daily") && strings.Contains(said, "quota exceeded")
+	message := strings.ToLower(e.ErrorMessage())
+	return strings.Contains(message, "daily") && strings.Contains(message, "quota exceeded")
 }
 
 const (

@@ -26,7 +26,7 @@ func TestOneMailAPerson(t *testing.T) {
 	mailer := newMailer(t, s.client(), email.Options{})
 	at := time.Date(2026, 11, 30, 14, 0, 0, 0, time.UTC)
 	one, two := account.Account{ID: "111111111111", Alias: "one"}, account.Account{ID: "222222222222", Alias: "two"}
-	bulletin := notify.Batch{
+	batch := notify.Batch{
 		Digest:   "2 AWS accounts",
 		Creation: notify.Heading{Title: "Key Rotation", Text: "Run aws-vault rotate."},
 		Notices: []notify.Notice{
@@ -36,7 +36,7 @@ func TestOneMailAPerson(t *testing.T) {
 			{KeyID: "K4", User: "carol", Account: two, Kind: notify.Expiring, Disables: true, Reason: audit.CreationAge, DaysLeft: 3},
 		},
 	}
-	delivery := notify.Deliver(t.Context(), []notify.Post{{Channel: mailer, Batch: bulletin}},
+	delivery := notify.Deliver(t.Context(), []notify.Post{{Channel: mailer, Batch: batch}},
 		func(context.Context, notify.Channel, notify.Message) error { return nil })[0]
 	if delivery.Sent != 2 || delivery.Notices != 3 || len(delivery.Failures) > 0 {
 		t.Fatalf("%+v, want 2 mails that tell 3 notices", delivery)
@@ -81,7 +81,7 @@ func TestSubjectIsOneShortLine(t *testing.T) {
 
 // However many keys a person has, no mail is larger than SES takes, and none is
 // left out.
-func TestLongLetterIsSplit(t *testing.T) {
+func TestLongMailIsSplit(t *testing.T) {
 	t.Parallel()
 	b := notify.Batch{Account: account.Account{ID: "123456789012"}}
 	for i := range 4_000 {

@@ -35,7 +35,7 @@ type Putter interface {
 	PutEvents(context.Context, *awsevents.PutEventsInput, ...func(*awsevents.Options)) (*awsevents.PutEventsOutput, error)
 }
 
-// Options are what a Bus can be told beyond its ARN; each has a default.
+// Options are the options of a Bus besides its ARN; each has a default.
 type Options struct {
 	// Retry says how often and how patiently to try. It takes the place of the
 	// client's own retries.
@@ -93,22 +93,22 @@ func (b *Bus) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "ev
 
 // Compose implements notify.Channel. A message is what fits into one call: its
 // body has an event on each line.
-func (*Bus) Compose(bulletin notify.Batch) []notify.Message {
+func (*Bus) Compose(batch notify.Batch) []notify.Message {
 	var messages []notify.Message
-	var batch []entry
+	var entries []entry
 	var notices []notify.Notice
 	size := 0
 	finish := func() {
-		if len(batch) > 0 {
-			messages = append(messages, notify.Message{Subject: count(len(batch)), Body: lines(batch), Notices: notices})
+		if len(entries) > 0 {
+			messages = append(messages, notify.Message{Subject: count(len(entries)), Body: lines(entries), Notices: notices})
 		}
-		batch, notices, size = nil, nil, 0
+		entries, notices, size = nil, nil, 0
 	}
-	for _, one := range entriesOf(bulletin) {
-		if len(batch) == maxEntries || size+one.size() > maxBytes {
+	for _, one := range entriesOf(batch) {
+		if len(entries) == maxEntries || size+one.size() > maxBytes {
 			finish()
 		}
-		batch, notices, size = append(batch, one.entry), append(notices, one.notices...), size+one.size()
+		entries, notices, size = append(entries, one.entry), append(notices, one.notices...), size+one.size()
 	}
 	finish()
 	return messages

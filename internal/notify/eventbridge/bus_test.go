@@ -79,8 +79,8 @@ func TestEventsKeepToTheirSchema(t *testing.T) {
 	for i := range digest.Notices {
 		digest.Notices[i].Account = account.Account{ID: "210987654321"}
 	}
-	for name, bulletin := range map[string]notify.Batch{"full": everyKind(), "bare": bare, "digest": digest} {
-		all := events(t, bus.Compose(bulletin))
+	for name, batch := range map[string]notify.Batch{"full": everyKind(), "bare": bare, "digest": digest} {
+		all := events(t, bus.Compose(batch))
 		if len(all) != 6 {
 			t.Fatalf("%s: %d events, want 6", name, len(all))
 		}
@@ -225,18 +225,18 @@ func TestBatchesAreSmallEnough(t *testing.T) {
 func TestALongAnnouncementIsSplit(t *testing.T) {
 	t.Parallel()
 	schema, said := published(t), strings.Repeat("<an account & what was said of it>\n", 20_000)
-	bulletin := everyKind()
-	bulletin.Announcement = said
+	batch := everyKind()
+	batch.Announcement = said
 	s := startService(t)
 	bus := quiet(t, s)
-	for _, m := range bus.Compose(bulletin) {
+	for _, m := range bus.Compose(batch) {
 		if err := bus.Send(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var text strings.Builder
 	parts := 0
-	for _, event := range events(t, bus.Compose(bulletin)) {
+	for _, event := range events(t, bus.Compose(batch)) {
 		if err := schema.Validate(event); err != nil {
 			t.Error(err)
 		}
@@ -257,10 +257,10 @@ func TestALongAnnouncementIsSplit(t *testing.T) {
 // A note cannot keep its event from being taken.
 func TestALongNoteIsShortened(t *testing.T) {
 	t.Parallel()
-	bulletin := everyKind()
-	bulletin.Notices[0].Note = strings.Repeat("<", 300_000)
+	batch := everyKind()
+	batch.Notices[0].Note = strings.Repeat("<", 300_000)
 	bus := quiet(t, startService(t))
-	for _, m := range bus.Compose(bulletin) {
+	for _, m := range bus.Compose(batch) {
 		if err := bus.Send(t.Context(), m); err != nil {
 			t.Error(err)
 		}

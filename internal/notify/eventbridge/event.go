@@ -25,7 +25,7 @@ const (
 	KeyDisabled       = "Sleuth Key Disabled"
 	KeyLeakedDisabled = "Sleuth Key Leaked And Disabled"     // found in public, and disabled
 	KeyLeakedActive   = "Sleuth Key Leaked And Still Active" // found in public, and still active
-	Announcement      = "Sleuth Announcement"                // said about a run as a whole
+	Announcement      = "Sleuth Announcement"                // detail about a run as a whole
 	RunFailed         = "Sleuth Run Failed"
 )
 
@@ -117,25 +117,25 @@ func keyEntry(n notify.Notice, run string) entry {
 	return e
 }
 
-// announcementsOf are the events of what is said of the run as a whole: one, or
+// announcementsOf are the events of what is detail of the run as a whole: one, or
 // more if that is too long for one.
 func announcementsOf(b notify.Batch) []eventMessage {
 	if b.Announcement == "" {
 		return nil
 	}
-	said := announcementDetail{Schema: Schema, Run: b.Run}
+	detail := announcementDetail{Schema: Schema, Run: b.Run}
 	if b.Digest == "" {
 		account := oneLineAccount(b.Account)
-		said.Account = &account
+		detail.Account = &account
 	}
 	pieces := text.Pieces(cleanLines(b.Announcement), maxTextBytes)
 	var entries []eventMessage
 	for i, piece := range pieces {
-		said.Text = piece
+		detail.Text = piece
 		if len(pieces) > 1 {
-			said.Part, said.Parts = i+1, len(pieces)
+			detail.Part, detail.Parts = i+1, len(pieces)
 		}
-		entries = append(entries, eventMessage{entry: newEntry(Announcement, said)})
+		entries = append(entries, eventMessage{entry: newEntry(Announcement, detail)})
 	}
 	return entries
 }

@@ -14,11 +14,11 @@ const maxSubject = 100
 // one line, as SNS demands:
 // https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 func Subject(b notify.Batch) string {
-	said := "notice for"
+	about := "notice for"
 	if totals := notify.Totals(b.Notices); totals != "" {
-		said = totals + " in"
+		about = totals + " in"
 	}
-	subject := "Sleuth: " + said + " " + b.Title()
+	subject := "Sleuth: " + about + " " + b.Title()
 	subject = strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'

@@ -43,13 +43,13 @@ func (s *Service) patiently(a response, err error) error {
 		return retry.After(wait, err)
 	}
 	// Telegram says it in the body: https://core.telegram.org/bots/api#responseparameters
-	var said struct {
+	var answer struct {
 		Parameters struct {
 			RetryAfter int `json:"retry_after"` // seconds
 		} `json:"parameters"`
 	}
-	if json.Unmarshal(a.body, &said) == nil && said.Parameters.RetryAfter > 0 {
-		return retry.After(time.Duration(said.Parameters.RetryAfter)*time.Second, err)
+	if json.Unmarshal(a.body, &answer) == nil && answer.Parameters.RetryAfter > 0 {
+		return retry.After(time.Duration(answer.Parameters.RetryAfter)*time.Second, err)
 	}
 	return err
 }
@@ -58,10 +58,10 @@ func (s *Service) patiently(a response, err error) error {
 // shoutrrr takes many an answer that does not for a success.
 // https://core.telegram.org/bots/api#making-requests
 func isOK(body []byte) bool {
-	var said struct {
+	var answer struct {
 		OK bool `json:"ok"`
 	}
-	return json.Unmarshal(body, &said) == nil && said.OK
+	return json.Unmarshal(body, &answer) == nil && answer.OK
 }
 
 // hints say what to do about the usual refusals.

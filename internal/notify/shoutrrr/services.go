@@ -28,7 +28,7 @@ import (
 // about one a second.
 const Interval = time.Second
 
-// Options are what services can be told beyond their URLs; each has a default.
+// Options are the options of services besides their URLs; each has a default.
 type Options struct {
 	// HTTP sends the requests; nil is a client of our own, which uses the
 	// environment's proxy. Redirects are never followed. Mail (smtp) does not

@@ -30,7 +30,7 @@ const (
 	lookupBurst    = 20
 )
 
-// AppOptions are what an App can be told beyond its token; each has a default.
+// AppOptions are the options of a App besides its token; each has a default.
 type AppOptions struct {
 	// APIURL is where Slack's API is; empty is APIURL. It must be https unless
 	// it leads to this machine.

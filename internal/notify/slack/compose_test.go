@@ -152,7 +152,7 @@ func TestDefaultInstructions(t *testing.T) {
 func TestNothingToSay(t *testing.T) {
 	t.Parallel()
 	if sent, _ := composed(t, notify.Batch{Account: acct, Creation: notify.Heading{Title: "x"}}); len(sent) != 0 {
-		t.Errorf("an empty bulletin became %d messages", len(sent))
+		t.Errorf("an empty batch became %d messages", len(sent))
 	}
 	sent, read := composed(t, notify.Batch{Account: acct, Announcement: "hello"})
 	if len(sent) != 1 || len(read[0].Attachments) != 1 || *read[0].Attachments[0].Text != "hello" {
@@ -326,10 +326,10 @@ func TestALineLongerThanAField(t *testing.T) {
 func BenchmarkCompose(b *testing.B) {
 	for _, n := range []int{10, 1_000, 10_000} {
 		b.Run(fmt.Sprintf("notices=%d", n), func(b *testing.B) {
-			bulletin := channeltest.Crowd(n)
+			batch := channeltest.Crowd(n)
 			b.ReportAllocs()
 			for b.Loop() {
-				if messages := (&slack.Webhook{}).Compose(bulletin); len(messages) == 0 {
+				if messages := (&slack.Webhook{}).Compose(batch); len(messages) == 0 {
 					b.Fatal("no messages")
 				}
 			}

@@ -77,8 +77,8 @@ func addressOf(n notify.Notice) string {
 func (*Direct) Compose(b notify.Batch) []notify.Message {
 	b = asMarkup(b)
 	var messages []notify.Message
-	for _, letter := range b.Letters(addressOf) {
-		messages = append(messages, composeDirectMessage(b, letter)...)
+	for _, dm := range b.DirectMessages(addressOf) {
+		messages = append(messages, composeDirectMessage(b, dm)...)
 	}
 	return messages
 }
@@ -91,38 +91,38 @@ func (d *Direct) Send(ctx context.Context, m notify.Message) (err error) {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("write to a person in slack: %w", err)
 	}
-	var letter letterPayload
-	if err := json.Unmarshal([]byte(m.Body), &letter); err != nil {
+	var dm directPayload
+	if err := json.Unmarshal([]byte(m.Body), &dm); err != nil {
 		return fmt.Errorf("read the message to a person in slack: %w", err)
 	}
 	d.app.print(DirectName, m)
-	sendErr := d.send(ctx, &letter)
+	sendErr := d.send(ctx, &dm)
 	if sendErr == nil {
 		return nil
 	}
 	why, ok := whyUnreached(sendErr)
 	if !ok {
-		return fmt.Errorf("write to user %s in slack: %w", letter.User, sendErr)
+		return fmt.Errorf("write to user %s in slack: %w", dm.User, sendErr)
 	}
-	if err := d.app.post(ctx, d.channel, letter.inChannel(d.channel, why)); err != nil {
-		return fmt.Errorf("write to user %s in slack, who can't be reached (%w), by posting to channel %s: %w", letter.User, sendErr, d.channel, err)
+	if err := d.app.post(ctx, d.channel, dm.inChannel(d.channel, why)); err != nil {
+		return fmt.Errorf("write to user %s in slack, who can't be reached (%w), by posting to channel %s: %w", dm.User, sendErr, d.channel, err)
 	}
 	d.app.log.WarnContext(ctx, "a person could not be reached by direct message and was notified in the channel",
-		"user", letter.User, "because", why, "error", sendErr.Error())
+		"user", dm.User, "because", why, "error", sendErr.Error())
 	return nil
 }
 
 // send writes to the person themselves. What it finds out of their id stays in
-// the letter.
-func (d *Direct) send(ctx context.Context, letter *letterPayload) error {
-	if letter.Channel == "" {
-		id, err := d.find(ctx, letter.Email)
+// the message.
+func (d *Direct) send(ctx context.Context, dm *directPayload) error {
+	if dm.Channel == "" {
+		id, err := d.find(ctx, dm.Email)
 		if err != nil {
 			return fmt.Errorf("look for the person with the mail address: %w", err)
 		}
-		letter.Channel = id
+		dm.Channel = id
 	}
-	return d.app.post(ctx, letter.Channel, letter.to(letter.Channel))
+	return d.app.post(ctx, dm.Channel, dm.to(dm.Channel))
 }
 
 // find asks for the same person once only: they may have several messages.

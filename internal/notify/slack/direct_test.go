@@ -176,7 +176,7 @@ func TestADigestNamesTheAccountOfEachKey(t *testing.T) {
 	}
 }
 
-// TestWhoCannotBeReached: the same letter stands in the channel, for the person
+// TestWhoCannotBeReached: the same message stands in the channel, for the person
 // and with the reason.
 func TestWhoCannotBeReached(t *testing.T) {
 	t.Parallel()
@@ -213,7 +213,7 @@ func TestWhoCannotBeReached(t *testing.T) {
 				t.Errorf("it begins with %q and %q, want %q", shown[0], posts[0].Text, test.line)
 			}
 			if !strings.Contains(strings.Join(shown[2:], "\n"), "AKIAANN") {
-				t.Errorf("the letter is not in it: %q", shown)
+				t.Errorf("the message is not in it: %q", shown)
 			}
 			if !strings.Contains(log.String(), "could not be reached by direct message") {
 				t.Errorf("the log says nothing of it: %s", &log)

@@ -19,8 +19,8 @@ const (
 	maxFallback = 4_000 // of the text for notifications and screen readers
 )
 
-// letterPayload is a message to one person for chat.postMessage.
-type letterPayload struct {
+// directPayload is a message to one person for chat.postMessage.
+type directPayload struct {
 	// Channel is the person's id. If that is not known yet, Email is where
 	// they get mail. User is the names of the IAM users that the message is
 	// about. Slack is sent neither of these two.
@@ -49,15 +49,15 @@ func header(text string) block { return block{"header", blockText{"plain_text", 
 
 func section(text string) block { return block{"section", blockText{"mrkdwn", text}} }
 
-// to is the letter as it is sent to a conversation.
-func (p letterPayload) to(conversation string) string {
+// to is the message as it is sent to a conversation.
+func (p directPayload) to(conversation string) string {
 	p.Channel, p.Email, p.User, p.Sources = conversation, "", "", nil
 	return encode(p)
 }
 
-// inChannel is the letter as it is posted in a channel for somebody who can't be
+// inChannel is the message as it is posted in a channel for somebody who can't be
 // reached: with their mention, or their user name for lack of an id.
-func (p letterPayload) inChannel(channel, why string) string {
+func (p directPayload) inChannel(channel, why string) string {
 	reader := Escape(p.User)
 	if p.Channel != "" {
 		reader = "<@" + p.Channel + ">"
@@ -74,7 +74,7 @@ func (p letterPayload) inChannel(channel, why string) string {
 }
 
 // withoutSources takes the addresses of callers out of a text.
-func (p letterPayload) withoutSources(text string) string {
+func (p directPayload) withoutSources(text string) string {
 	for _, source := range p.Sources {
 		text = strings.ReplaceAll(text, " from "+Escape(source)+" (", " (")
 	}
@@ -82,12 +82,12 @@ func (p letterPayload) withoutSources(text string) string {
 }
 
 // sourcesOf are the addresses in a letter that are not for a channel.
-func sourcesOf(b notify.Batch, letter notify.DirectMessage) []string {
+func sourcesOf(b notify.Batch, dm notify.DirectMessage) []string {
 	if b.UsesInLists {
 		return nil
 	}
 	var sources []string
-	for _, n := range letter.Notices {
+	for _, n := range dm.Notices {
 		if n.Uses != nil {
 			sources = append(sources, n.Uses.Sources()...)
 		}
@@ -110,18 +110,18 @@ func asMarkup(b notify.Batch) notify.Batch {
 
 // composeDirectMessage writes a letter as one message, or, if that is too much for
 // one, as several.
-func composeDirectMessage(b notify.Batch, letter notify.DirectMessage) []notify.Message {
-	subject := instructions(b.Templates.Subject(b, letter, Escape))
+func composeDirectMessage(b notify.Batch, dm notify.DirectMessage) []notify.Message {
+	subject := instructions(b.Templates.Subject(b, dm, Escape))
 	// What a template holds beside its fields may use markup as well, and may
 	// wake a channel as little.
-	text := strings.TrimSpace(instructions(b.Templates.Personal(b, letter, Escape)))
-	blocks := letterBlocks(subject, text)
+	text := strings.TrimSpace(instructions(b.Templates.Personal(b, dm, Escape)))
+	blocks := directBlocks(subject, text)
 	if fits(blocks) {
-		return []notify.Message{letterMessage(b, letter, subject, text, blocks, letter.Notices)}
+		return []notify.Message{directMessage(b, dm, subject, text, blocks, dm.Notices)}
 	}
-	if half := len(letter.Notices) / 2; half > 0 {
-		first, second := letter, letter
-		first.Notices, second.Notices = letter.Notices[:half], letter.Notices[half:]
+	if half := len(dm.Notices) / 2; half > 0 {
+		first, second := dm, dm
+		first.Notices, second.Notices = dm.Notices[:half], dm.Notices[half:]
 		return append(composeDirectMessage(b, first), composeDirectMessage(b, second)...)
 	}
 	var messages []notify.Message
@@ -129,26 +129,26 @@ func composeDirectMessage(b notify.Batch, letter notify.DirectMessage) []notify.
 		n := room(blocks)
 		var told []notify.Notice // with the last of the messages
 		if n == len(blocks) {
-			told = letter.Notices
+			told = dm.Notices
 		}
-		messages = append(messages, letterMessage(b, letter, subject, textOf(blocks[:n]), blocks[:n], told))
+		messages = append(messages, directMessage(b, dm, subject, textOf(blocks[:n]), blocks[:n], told))
 		blocks = blocks[n:]
 	}
 	return messages
 }
 
-func letterMessage(b notify.Batch, letter notify.DirectMessage, subject, text string, blocks []block, told []notify.Notice) notify.Message {
-	p := letterPayload{
-		User: usersOf(letter.Notices), Sources: sourcesOf(b, letter),
+func directMessage(b notify.Batch, dm notify.DirectMessage, subject, text string, blocks []block, told []notify.Notice) notify.Message {
+	p := directPayload{
+		User: usersOf(dm.Notices), Sources: sourcesOf(b, dm),
 		Text:   split(strings.TrimSpace(subject+"\n\n"+text), maxFallback)[0],
 		Blocks: blocks,
 	}
-	if memberID.MatchString(letter.To) {
-		p.Channel = letter.To
+	if memberID.MatchString(dm.To) {
+		p.Channel = dm.To
 	} else {
-		p.Email = letter.To
+		p.Email = dm.To
 	}
-	return notify.Message{Subject: "to " + letter.To, Body: encode(p), Notices: told}
+	return notify.Message{Subject: "to " + dm.To, Body: encode(p), Notices: told}
 }
 
 // usersOf names the users that notices are about.
@@ -162,9 +162,9 @@ func usersOf(notices []notify.Notice) string {
 	return strings.Join(users, ", ")
 }
 
-// letterBlocks are the subject as a header, and the text with a section for each
+// directBlocks are the subject as a header, and the text with a section for each
 // of its paragraphs.
-func letterBlocks(subject, text string) []block {
+func directBlocks(subject, text string) []block {
 	pieces := split(subject, maxHeader)
 	var blocks []block
 	if strings.TrimSpace(pieces[0]) != "" {

@@ -21,9 +21,9 @@ func keysOf(n int) (notices []notify.Notice) {
 	return notices
 }
 
-// TestLettersKeepSlacksLimits: whatever the length of what there is to say, all
+// TestDirectMessagesKeepSlacksLimits: whatever the length of what there is to say, all
 // of it is said, in messages that Slack takes.
-func TestLettersKeepSlacksLimits(t *testing.T) {
+func TestDirectMessagesKeepSlacksLimits(t *testing.T) {
 	t.Parallel()
 	longText := strings.Repeat("Rotate it, and say <@U2> when & how.\n", 1_000) + "the end"
 	code := "Run this:\n\n```\nfirst\n\n" + strings.Repeat("aws iam create-access-key\n", 400) + "last\n```\n\nthe end"
@@ -59,7 +59,7 @@ func TestLettersKeepSlacksLimits(t *testing.T) {
 			shown := ""
 			for _, m := range messages {
 				told += len(m.Notices)
-				var p letterPayload
+				var p directPayload
 				if err := json.Unmarshal([]byte(m.Body), &p); err != nil {
 					t.Fatal(err)
 				}
@@ -87,7 +87,7 @@ func TestLettersKeepSlacksLimits(t *testing.T) {
 	}
 }
 
-func wantWithinLimits(t *testing.T, p letterPayload) {
+func wantWithinLimits(t *testing.T, p directPayload) {
 	t.Helper()
 	if len(p.Blocks) > 50 || p.Text == "" || utf8.RuneCountInString(p.Text) > 8_000 {
 		t.Errorf("%d blocks, and a text of %d characters", len(p.Blocks), utf8.RuneCountInString(p.Text))

@@ -19,7 +19,7 @@ type Identity struct {
 	Bot  string // the app's user name there
 	// Granted are the scopes that the token has; none where Slack did not say.
 	Granted []string
-	// Lacking are those of Scopes that it has not, as far as Slack said.
+	// Lacking are those of Scopes that it has not, as far as Slack answer.
 	Lacking []string
 }
 
@@ -28,16 +28,16 @@ type Identity struct {
 // https://docs.slack.dev/reference/methods/auth.test
 func (a *App) Identify(ctx context.Context) (who Identity, err error) {
 	defer a.guarded(&err)
-	var said *slackgo.AuthTestResponse
+	var answer *slackgo.AuthTestResponse
 	err = a.api.call(ctx, nil, func(ctx context.Context, client *slackgo.Client) (err error) {
-		said, err = client.AuthTestContext(ctx)
+		answer, err = client.AuthTestContext(ctx)
 		return err
 	})
 	if err != nil {
 		return Identity{}, fmt.Errorf("ask slack whose the token is: %w", err)
 	}
-	who = Identity{Team: said.Team, URL: said.URL, Bot: said.User}
-	for scope := range strings.SplitSeq(a.api.scrub(said.Header.Get("X-OAuth-Scopes")), ",") {
+	who = Identity{Team: answer.Team, URL: answer.URL, Bot: answer.User}
+	for scope := range strings.SplitSeq(a.api.scrub(answer.Header.Get("X-OAuth-Scopes")), ",") {
 		if scope = strings.TrimSpace(scope); scope != "" {
 			who.Granted = append(who.Granted, scope)
 		}

@@ -63,7 +63,7 @@ var passing = map[string]bool{
 // judge decides what an answer of the API means: nil if it says ok, an error that can be retried, or a permanent one. Slack refuses with 200, and
 // says so within.
 func (w *webAPI) judge(method string, a response) error {
-	var said struct {
+	var answer struct {
 		OK       *bool  `json:"ok"`
 		Error    string `json:"error"`
 		Needed   string `json:"needed"`
@@ -71,10 +71,10 @@ func (w *webAPI) judge(method string, a response) error {
 			Messages []string `json:"messages"`
 		} `json:"response_metadata"`
 	}
-	unreadable := json.Unmarshal([]byte(a.text), &said) != nil || said.OK == nil
+	unreadable := json.Unmarshal([]byte(a.text), &answer) != nil || answer.OK == nil
 	// What JSON escaped was not seen when the answer was scrubbed.
 	shown := func(text string) string { return reasonIn(w.scrub(text)) }
-	reason, now := shown(said.Error), w.now()
+	reason, now := shown(answer.Error), w.now()
 	switch {
 	case a.status == http.StatusTooManyRequests:
 		return patiently(a, now, errors.New("slack answered 429: too many calls; wait some minutes"))
@@ -87,10 +87,10 @@ func (w *webAPI) judge(method string, a response) error {
 			a.status, quoted(reasonIn(a.text))))
 	case passing[reason]:
 		return patiently(a, now, errors.New("slack answered "+reason))
-	case !*said.OK:
+	case !*answer.OK:
 		return retry.Permanent(&Refusal{
-			Method: method, Reason: cmp.Or(reason, "no, and not why"), Scope: shown(said.Needed),
-			Setting: w.setting, Details: shown(strings.Join(said.Metadata.Messages, "; ")),
+			Method: method, Reason: cmp.Or(reason, "no, and not why"), Scope: shown(answer.Needed),
+			Setting: w.setting, Details: shown(strings.Join(answer.Metadata.Messages, "; ")),
 		})
 	case a.status != http.StatusOK:
 		return retry.Permanent(fmt.Errorf("slack answered %d", a.status))
@@ -117,7 +117,7 @@ const theSetting = "THE_SETTING"
 // callHints say what to do about the reasons of a refusal, see
 // https://docs.slack.dev/reference/methods/chat.postMessage#errors and
 // https://docs.slack.dev/reference/methods/users.list#errors.
-var callHints = map[string]string{ //nolint:gosec // what is said of tokens is no token
+var callHints = map[string]string{ //nolint:gosec // what is answer of tokens is no token
 	"access_denied":                       "the workspace's administrators do not allow it",
 	"account_inactive":                    "the app, or the user whose token it is, was removed from the workspace: install the app again",
 	"channel_not_found":                   "check the id in SLEUTH_SLACK_CHANNEL; a private channel is found only once the app is invited to it (/invite)",

@@ -61,7 +61,7 @@ func (e *ScopeError) Error() string {
 	return "list " + e.What + ": " + withoutScope(e.Scope)
 }
 
-// UsersOptions are what a Users can be told beyond its token; each has
+// UsersOptions are the options of a Users besides its token; each has
 // a default.
 type UsersOptions struct {
 	// APIURL is where Slack's API is; empty is Slack's own.

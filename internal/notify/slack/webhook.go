@@ -31,7 +31,7 @@ const PrintOnly = "test"
 // are: Slack takes about one a second, see https://docs.slack.dev/apis/web-api/rate-limits.
 const Interval = time.Second
 
-// Options are what a Webhook can be told beyond its URL; each has a default.
+// Options are the options of a Webhook besides its URL; each has a default.
 type Options struct {
 	// HTTP sends the requests; nil is a client of our own, which uses the
 	// environment's proxy. Redirects are never followed: the URL is a secret.

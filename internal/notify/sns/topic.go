@@ -34,7 +34,7 @@ type Publisher interface {
 	Publish(context.Context, *awssns.PublishInput, ...func(*awssns.Options)) (*awssns.PublishOutput, error)
 }
 
-// Options are what a Topic can be told beyond its ARN; each has a default.
+// Options are the options of a Topic besides its ARN; each has a default.
 type Options struct {
 	// Echo is where every message that is sent is printed as well, after a line
 	// "sns message: SUBJECT"; nil is nowhere.

@@ -255,10 +255,10 @@ func TestRegionOf(t *testing.T) {
 func BenchmarkCompose(b *testing.B) {
 	for _, n := range []int{10, 10_000} {
 		b.Run("notices="+strconv.Itoa(n), func(b *testing.B) {
-			bulletin := channeltest.Crowd(n)
+			batch := channeltest.Crowd(n)
 			b.ReportAllocs()
 			for b.Loop() {
-				if len((&sns.Topic{}).Compose(bulletin)) == 0 {
+				if len((&sns.Topic{}).Compose(batch)) == 0 {
 					b.Fatal("no messages")
 				}
 			}

@@ -130,7 +130,7 @@ func instructions(content string) []json.RawMessage {
 	return elements
 }
 
-// compose writes a bulletin as cards within the limits, in order.
+// compose writes a batch as cards within the limits, in order.
 func compose(b notify.Batch) []notify.Message {
 	c := composer{batch: b}
 	if b.Announcement != "" {

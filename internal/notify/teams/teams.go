@@ -27,7 +27,7 @@ const Name = "teams"
 // https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using.
 const Interval = 250 * time.Millisecond
 
-// Options are what a Workflow can be told beyond its URL; each has a default.
+// Options are the options of a Workflow besides its URL; each has a default.
 type Options struct {
 	// HTTP sends the requests; nil is a client of our own, which uses the
 	// environment's proxy. Redirects are never followed: the URL is a secret.
@@ -163,11 +163,11 @@ const maxReason = 200
 // reasonIn is what an answer says, for an error: on one line, without secrets.
 func (w *Workflow) reasonIn(body []byte) string {
 	content := string(body)
-	var said struct {
+	var answer struct {
 		Error struct{ Code, Message string } `json:"error"`
 	}
-	if json.Unmarshal(body, &said) == nil && said.Error.Code != "" {
-		content = said.Error.Code + ": " + said.Error.Message
+	if json.Unmarshal(body, &answer) == nil && answer.Error.Code != "" {
+		content = answer.Error.Code + ": " + answer.Error.Message
 	}
 	content = strings.TrimSpace(text.OneLine(secret.Scrub(content, w.hidden...)))
 	if content == "" {

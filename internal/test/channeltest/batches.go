@@ -64,7 +64,7 @@ func Long(t testing.TB) map[string]notify.Batch {
 				"digest":       func(b *notify.Batch, _ *notify.TemplateTexts) { b.Digest = text },
 				"list":         func(_ *notify.Batch, t *notify.TemplateTexts) { t.List = text + "{{.Kind}}" },
 				"line":         func(_ *notify.Batch, t *notify.TemplateTexts) { t.Line = "{{.Mention}} " + text + "{{.Kind}}" },
-				"letter":       func(_ *notify.Batch, t *notify.TemplateTexts) { t.Personal = "{{(index .Keys 0).Key}} " + text },
+				"personal":     func(_ *notify.Batch, t *notify.TemplateTexts) { t.Personal = "{{(index .Keys 0).Key}} " + text },
 				"subject":      func(_ *notify.Batch, t *notify.TemplateTexts) { t.Subject = "{{(index .Keys 0).Key}} " + text },
 				"note":         func(b *notify.Batch, _ *notify.TemplateTexts) { b.Notices[2].Note = text },
 				"all": func(b *notify.Batch, t *notify.TemplateTexts) {

@@ -76,8 +76,8 @@ func (h Harness) many() notify.Batch { return h.crowd(cmp.Or(h.Many, 5_000)) }
 // oneMessage is a message of the channel's that tells something.
 func (h Harness) oneMessage(t *testing.T, channel notify.Channel) notify.Message {
 	t.Helper()
-	bulletin := h.crowd(3)
-	messages := channel.Compose(bulletin.For(channel))
+	batch := h.crowd(3)
+	messages := channel.Compose(batch.For(channel))
 	if h.Address == nil && len(messages) != 1 {
 		t.Fatalf("three notices became %d messages, want 1", len(messages))
 	}
@@ -245,13 +245,13 @@ func nothing(t *testing.T, h Harness) {
 // splitting: every notice is in one message, and in it as a line.
 func splitting(t *testing.T, h Harness) {
 	channel, service, _ := h.start(t)
-	bulletin := h.many()
-	if told := len(bulletin.For(channel).Notices); told != len(bulletin.Notices) {
-		t.Fatalf("the channel tells %d of %d notices: Address is to make it all", told, len(bulletin.Notices))
+	batch := h.many()
+	if told := len(batch.For(channel).Notices); told != len(batch.Notices) {
+		t.Fatalf("the channel tells %d of %d notices: Address is to make it all", told, len(batch.Notices))
 	}
-	messages := channel.Compose(bulletin)
+	messages := channel.Compose(batch)
 	if len(messages) < 2 {
-		t.Fatalf("%d messages for %d notices: this tests nothing", len(messages), len(bulletin.Notices))
+		t.Fatalf("%d messages for %d notices: this tests nothing", len(messages), len(batch.Notices))
 	}
 	told := map[string]int{}
 	for i, m := range messages {
@@ -262,15 +262,15 @@ func splitting(t *testing.T, h Harness) {
 		if len(received) != i+1 {
 			t.Fatalf("message %d was not taken", i)
 		}
-		if !strings.Contains(received[i], bulletin.Account.String()) {
+		if !strings.Contains(received[i], batch.Account.String()) {
 			t.Errorf("message %d does not name the account", i)
 		}
 		for _, n := range m.Notices {
 			told[n.KeyID]++
 		}
-		wantLines(t, h, received[i], bulletin.Account, m.Notices)
+		wantLines(t, h, received[i], batch.Account, m.Notices)
 	}
-	for _, n := range bulletin.Notices {
+	for _, n := range batch.Notices {
 		if told[n.KeyID] != 1 {
 			t.Errorf("%s is in %d messages, want one", n.KeyID, told[n.KeyID])
 		}
@@ -306,24 +306,24 @@ func hostile(t *testing.T, h Harness) {
 		t.Run(fmt.Sprintf("%+q", text[:min(len(text), 40)]), func(t *testing.T) {
 			t.Parallel()
 			channel, service, _ := h.start(t)
-			bulletin := notify.Batch{
+			batch := notify.Batch{
 				Account:      account.Account{ID: "123456789012", Alias: text},
 				Creation:     notify.Heading{Title: text, Text: text},
 				Announcement: text + ".",
 			}
 			for i, n := range []notify.Notice{{User: text}, {User: "someone", SlackTag: text}, {User: text, SlackTag: "U1", Note: text}} {
 				n.Kind, n.Reason, n.KeyID = notify.Expiring, audit.CreationAge, fmt.Sprintf("AKIA%d", i)
-				bulletin.Notices = append(bulletin.Notices, n)
+				batch.Notices = append(batch.Notices, n)
 			}
-			bulletin = h.addressed(bulletin)
-			for _, m := range channel.Compose(bulletin.For(channel)) {
+			batch = h.addressed(batch)
+			for _, m := range channel.Compose(batch.For(channel)) {
 				if err := channel.Send(t.Context(), m); err != nil {
 					t.Errorf("the message was refused: %v", err)
 				}
 			}
 			received := strings.Join(service.Received(), "\n")
-			for _, n := range bulletin.Notices {
-				n.Account = bulletin.Account
+			for _, n := range batch.Notices {
+				n.Account = batch.Account
 				if !slices.Contains(strings.Split(received, "\n"), h.Line(n)) {
 					t.Errorf("no line %q", h.Line(n))
 				}
@@ -348,13 +348,13 @@ func hostile(t *testing.T, h Harness) {
 // long: texts of any length become messages that the service takes, each notice
 // in one of them.
 func long(t *testing.T, h Harness) {
-	for name, bulletin := range Long(t) {
+	for name, batch := range Long(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			channel, service, _ := h.start(t)
-			bulletin := h.addressed(bulletin)
+			batch := h.addressed(batch)
 			told := map[string]int{}
-			for i, m := range channel.Compose(bulletin.For(channel)) {
+			for i, m := range channel.Compose(batch.For(channel)) {
 				if err := channel.Send(t.Context(), m); err != nil {
 					t.Fatalf("message %d was refused: %v", i, err)
 				}
@@ -362,7 +362,7 @@ func long(t *testing.T, h Harness) {
 					told[n.KeyID]++
 				}
 			}
-			for _, n := range bulletin.Notices {
+			for _, n := range batch.Notices {
 				if told[n.KeyID] != 1 {
 					t.Errorf("%s is in %d messages, want one", n.KeyID, told[n.KeyID])
 				}
@@ -378,11 +378,11 @@ func long(t *testing.T, h Harness) {
 // sent, and the failure says whose notices are lost.
 func oneBadMessage(t *testing.T, h Harness) {
 	channel, service, _ := h.start(t)
-	bulletin := h.many()
-	messages := channel.Compose(bulletin)
+	batch := h.many()
+	messages := channel.Compose(batch)
 	service.Next(Answer{Kind: Refusing})
 	receipts := 0
-	delivered := notify.Deliver(t.Context(), []notify.Post{{Channel: channel, Batch: bulletin}},
+	delivered := notify.Deliver(t.Context(), []notify.Post{{Channel: channel, Batch: batch}},
 		func(context.Context, notify.Channel, notify.Message) error { receipts++; return nil })[0]
 	if delivered.Sent != len(messages)-1 || receipts != len(messages)-1 || len(service.Received()) != len(messages)-1 {
 		t.Errorf("%d sent, %d receipts, %d taken, want %d of each",
@@ -391,7 +391,7 @@ func oneBadMessage(t *testing.T, h Harness) {
 	if len(delivered.Failures) != 1 || len(delivered.Failures[0].Notices) != len(messages[0].Notices) {
 		t.Errorf("the failure does not name the first message's notices: %d failures", len(delivered.Failures))
 	}
-	if delivered.Notices != len(bulletin.Notices)-len(messages[0].Notices) {
+	if delivered.Notices != len(batch.Notices)-len(messages[0].Notices) {
 		t.Errorf("%d told, want those of all messages but the first", delivered.Notices)
 	}
 }

@@ -53,7 +53,7 @@ type Moto struct {
 	accounts   accountIDs
 }
 
-// settings is what the program is told.
+// settings is what the program is received.
 type settings struct {
 	ExecuteStateMachines bool `json:"executeStateMachines"`
 	CallbackPort         int  `json:"callbackPort"`
@@ -125,11 +125,11 @@ type missingError struct{ what string }
 func (e *missingError) Error() string { return "not installed: " + e.what }
 
 func launch(ctx context.Context, options []Option) (*Moto, error) {
-	var told settings
+	var received settings
 	for _, option := range options {
-		option(&told)
+		option(&received)
 	}
-	arguments, err := json.Marshal(told)
+	arguments, err := json.Marshal(received)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the settings: %w", err)
 	}

@@ -106,8 +106,8 @@ func (p Package) installIn(ctx context.Context, npm, folder string) error {
 	command := exec.CommandContext(ctx, npm, "install", "--prefix", folder, //nolint:gosec // a version fixed above
 		"--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--no-package-lock", "--silent", p.String())
 	command.Dir = folder
-	if said, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm cannot install %s: %w: %.300s", p, err, said)
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm cannot install %s: %w: %.300s", p, err, output)
 	}
 	return nil
 }

@@ -136,8 +136,8 @@ func lambdaRun(ctx context.Context, bootstrap string, aws *remoteAWS, settings .
 // machine. Sizes are in bytes, by name.
 func lambdaZips(ctx context.Context, folder string) (sizes map[string]int64, bootstrap string, err error) {
 	build := exec.CommandContext(ctx, "make", "lambda", "LAMBDA_OUT="+folder)
-	if said, err := build.CombinedOutput(); err != nil {
-		return nil, "", fmt.Errorf("build the zips: %w\n%s", err, said)
+	if output, err := build.CombinedOutput(); err != nil {
+		return nil, "", fmt.Errorf("build the zips: %w\n%s", err, output)
 	}
 	zips, err := filepath.Glob(filepath.Join(folder, "*.zip"))
 	if err != nil {

@@ -66,8 +66,8 @@ func start(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 	b.binary = filepath.Join(folder, "sleuth")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.binary, "./cmd/sleuth")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build sleuth: %w\n%s", err, said)
+	if output, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build sleuth: %w\n%s", err, output)
 	}
 	return b.run(ctx)
 }

@@ -47,9 +47,9 @@ func serveAWS(args []string, stdin io.Reader, stdout io.Writer) error {
 	}
 	defer server.Close()
 	fill(server.Home(), *users, time.Now())
-	say := json.NewEncoder(stdout)
+	encoder := json.NewEncoder(stdout)
 	id, secret := server.Home().Credentials()
-	err = say.Encode(started{ //nolint:gosec // the secret of a fake, for our own process
+	err = encoder.Encode(started{ //nolint:gosec // the secret of a fake, for our own process
 		URL: server.URL(), AccessKeyID: id, Secret: secret,
 		SNSTopic: server.Home().AddTopic("keys"),
 	})
@@ -57,7 +57,7 @@ func serveAWS(args []string, stdin io.Reader, stdout io.Writer) error {
 		return err
 	}
 	for lines := bufio.NewScanner(stdin); lines.Scan(); {
-		if err := say.Encode(trafficOf(server)); err != nil {
+		if err := encoder.Encode(trafficOf(server)); err != nil {
 			return err
 		}
 		server.ResetCalls()
@@ -94,7 +94,7 @@ type remoteAWS struct {
 	started
 	process *exec.Cmd
 	stdin   io.WriteCloser
-	said    *json.Decoder
+	answers *json.Decoder
 }
 
 func startAWS(ctx context.Context, users int, latency time.Duration, rate float64) (*remoteAWS, error) {
@@ -114,8 +114,8 @@ func startAWS(ctx context.Context, users int, latency time.Duration, rate float6
 	if err := process.Start(); err != nil {
 		return nil, fmt.Errorf("start an AWS: %w", err)
 	}
-	a.said = json.NewDecoder(stdout)
-	if err := a.said.Decode(&a.started); err != nil {
+	a.answers = json.NewDecoder(stdout)
+	if err := a.answers.Decode(&a.started); err != nil {
 		return nil, fmt.Errorf("start an AWS: %w", err)
 	}
 	return a, nil
@@ -127,7 +127,7 @@ func (a *remoteAWS) traffic() (traffic, error) {
 	if _, err := fmt.Fprintln(a.stdin); err != nil {
 		return t, fmt.Errorf("ask AWS for its traffic: %w", err)
 	}
-	if err := a.said.Decode(&t); err != nil {
+	if err := a.answers.Decode(&t); err != nil {
 		return t, fmt.Errorf("ask AWS for its traffic: %w", err)
 	}
 	return t, nil

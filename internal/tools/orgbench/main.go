@@ -62,8 +62,8 @@ func start(ctx context.Context, args []string) error {
 	binary := filepath.Join(folder, "sleuth")
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "./cmd/sleuth")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build sleuth: %w\n%s", err, said)
+	if output, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build sleuth: %w\n%s", err, output)
 	}
 	fmt.Printf("%s on %s/%s, %d cores; %d users an account, %s a call, SLEUTH_ACCOUNT_CONCURRENCY=%d\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), *users, *latency, *at)
@@ -182,14 +182,14 @@ func serve(args []string, stdin io.Reader, stdout io.Writer) error {
 		}
 		fill(account, i, *users, time.Now())
 	}
-	say := json.NewEncoder(stdout)
+	encoder := json.NewEncoder(stdout)
 	answer := served{URL: server.URL(), Topic: server.Home().AddTopic("keys")}
-	if err := say.Encode(answer); err != nil {
+	if err := encoder.Encode(answer); err != nil {
 		return err
 	}
 	for lines := bufio.NewScanner(stdin); lines.Scan(); {
 		answer.Calls, answer.Disabled = server.Count(""), server.Count("UpdateAccessKey")
-		if err := say.Encode(answer); err != nil {
+		if err := encoder.Encode(answer); err != nil {
 			return err
 		}
 	}
