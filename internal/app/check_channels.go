@@ -95,7 +95,7 @@ func IsAddressee(to string) bool {
 	return (audit.User{Name: to}).Email() != "" || slackMember.MatchString(to)
 }
 
-// testDirectMessage tells one person of a key that is not there.
+// testDirectMessage is a test message to one person, about a key that does not exist.
 func testDirectMessage(b notify.Batch, to string) notify.Batch {
 	n := notify.Notice{
 		KeyID: testKey, User: "sleuth-check", Kind: notify.Expiring, Reason: audit.CreationAge,

@@ -132,7 +132,7 @@ func tagText(text string) string {
 	}, text))
 }
 
-// directory reads Slack's users where a token is set.
+// directory reads Slack's users if a token is set.
 func (k *checker) directory(o CheckOptions, home aws.Config) (d slackmatch.Index, ok bool) {
 	api := o.SlackAPI
 	if !api.SlackAPIToken.IsSet() && !k.slackTokenRejected {

@@ -21,7 +21,7 @@ func otherCredentials(cfg config.Config, client inventory.ReportIAM) *inventory.
 	return &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: slog.New(slog.DiscardHandler), Patience: credentialReportPatience}
 }
 
-// credentialReport narrows the reading where the settings ask for it.
+// credentialReport reads only users whose keys may be due, if the settings say so.
 func credentialReport(cfg config.Config, client inventory.ReportIAM, log *slog.Logger) *inventory.CredentialReport {
 	if !cfg.UseCredentialReport {
 		return nil

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// lockedWriter lets several write to one place, each write whole.
+// lockedWriter is a writer for several goroutines: writes do not interleave.
 type lockedWriter struct {
 	mu  sync.Mutex
 	out io.Writer

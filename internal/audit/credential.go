@@ -18,7 +18,7 @@ type Credential struct {
 	Kind CredentialKind
 	// User is its owner; for the root user, RootUser.
 	User string
-	// Number tells the two apart that a user may have of a kind, as they have
+	// Number distinguishes the two that a user may have of a kind, as they have
 	// no id; zero for a password.
 	Number int
 	Active bool

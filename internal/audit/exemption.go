@@ -143,7 +143,7 @@ func endOf(day time.Time) time.Time {
 	return end
 }
 
-// Apply is the exemption as the rules take it at now: with a Refusal where they
+// Apply is the exemption as the rules take it at now: with a Refusal if they
 // do not accept it.
 func (e Exemption) Apply(rules ExemptionRules, now time.Time) Exemption {
 	if !e.Claimed || e.ended(now) {
@@ -185,7 +185,7 @@ func lastDayBefore(end time.Time) time.Time { return end.UTC().Add(-time.Nanosec
 type Refusal struct {
 	NoEnd, TooFar, NoReason bool
 	// MaxDays is how many days ahead the rules let an exemption end, and Latest
-	// the last day (UTC) that it may be for now; zero where any will do.
+	// the last day (UTC) that it may be for now; zero if any will do.
 	MaxDays int
 	Latest  time.Time
 }

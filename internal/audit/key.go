@@ -1,4 +1,4 @@
-// Package audit decides what an access key is and what should become of it.
+// Package audit evaluates an access key and decides what to do about it.
 //
 // It is pure: it reads no clock and does no I/O, so that the rules by which
 // somebody's key is disabled can be read, and tested, as a table.
@@ -110,7 +110,7 @@ func (u User) Partition() string {
 	return ""
 }
 
-// DisplayName is the Name tag, or the user name where there is none.
+// DisplayName is the Name tag, or the user name if there is none.
 func (u User) DisplayName() string { return cmp.Or(u.NameTag(), u.Name) }
 
 // NameTag is the Name tag without surrounding space; empty if there is none.
@@ -119,8 +119,8 @@ func (u User) NameTag() string {
 	return strings.TrimSpace(name)
 }
 
-// Email is where the user gets mail: the Email tag, or a user name that is an
-// address. Empty where neither is one.
+// Email is the user's mail address: the Email tag, or a user name that is an
+// address. Empty if neither is one.
 func (u User) Email() string {
 	if tag, found := u.Tags.Value(TagEmail); found {
 		return addressIn(tag)
@@ -128,7 +128,7 @@ func (u User) Email() string {
 	return addressIn(u.Name)
 }
 
-// addressIn returns the text where it has the form of a mail address and
+// addressIn returns the text if it has the form of a mail address and
 // nothing else.
 func addressIn(text string) string {
 	text = strings.TrimSpace(text)

@@ -3,15 +3,15 @@ package audit
 import "time"
 
 // NeedsLastUse reports whether reading a key's last use can still change its
-// verdict or the days its owner is told. Until the key is old enough to be
+// verdict or the days in a message to its owner. Until the key is old enough to be
 // warned about, nothing can have happened, as no key was used before it was
-// made; from the creation limit on, nothing can change; and where inactivity
+// made; from the creation limit on, nothing can change; and if inactivity
 // has no limits of its own, creation always gets there first.
 //
 // Known is a use of the key that is known already, if only from a report of
 // some hours ago; zero is none. The last use is no earlier, so a key that is
 // good by the known one is good. A key that is warned about by its creation is
-// read even so, as its owner is told the last use.
+// read even so, as messages to its owner show the last use.
 func NeedsLastUse(key Key, known time.Time, rules Rules, now time.Time) bool {
 	if key.Status != Active {
 		return false

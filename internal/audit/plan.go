@@ -8,7 +8,7 @@ import (
 
 // Policy is what may be done about a verdict.
 type Policy struct {
-	// AutoExpire allows disabling. Without it, people are only told.
+	// AutoExpire allows disabling. Without it, people are only notified.
 	AutoExpire bool
 	// OwnKeys are the ids of the keys that Sleuth itself signs with, if it is an
 	// IAM user's. Disabling it would end the run halfway.
@@ -126,7 +126,7 @@ type Decision struct {
 	DaysLeft int
 	At       time.Time
 	// OtherDaysLeft is the days, likewise, to the limit that the state is not
-	// named for. If that comes sooner, the owner is told of it as well.
+	// named for. If that comes sooner, the warning names it as well.
 	OtherDaysLeft int
 }
 
@@ -214,7 +214,7 @@ func due(v Verdict, rules Rules, history History, policy Policy, d Decision) boo
 }
 
 // namesDay reports whether a warning names the day on which the key will be
-// disabled: not where it is past its limit, and a person or a setting holds it.
+// disabled: not if it is past its limit, and a person or a setting holds it.
 func (d Decision) namesDay(v Verdict) bool {
 	return !v.State.PastLimit() || d.Hold == HeldForNotice
 }
@@ -255,7 +255,7 @@ func limits(v Verdict, rules Rules, history History, policy Policy) (own, other 
 }
 
 // limitsWarnedAbout are the limits whose warning age the key has reached, with the
-// days left that its owner is told. Inactivity is out of sight where creation
+// days left in a message to its owner. Inactivity is not shown if creation
 // comes first, as then the last use need not have been read.
 func limitsWarnedAbout(v Verdict, rules Rules, history History, policy Policy, d Decision) []limit {
 	own, other := limits(v, rules, history, policy)
@@ -299,7 +299,7 @@ func (l limit) disablesAt(now time.Time) time.Time {
 }
 
 // daysUntilDisabled is the days until then. To a deadline they are the verdict's
-// own; to the end of a notice they are rounded up, so that nobody is told fewer
+// own; to the end of a notice they are rounded up, so that no message says fewer
 // than there are.
 func (l limit) daysUntilDisabled(now time.Time) int {
 	left := max(0, l.daysLeft)

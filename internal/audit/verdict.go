@@ -166,7 +166,7 @@ func (v Verdict) Deadline() time.Time {
 }
 
 // Judge says what a key is at now. It is the table in docs/verdicts.md, first
-// match wins, and the only place where that is decided.
+// match wins, and the only place that decides it.
 func Judge(key Key, exemption Exemption, rules Rules, now time.Time) Verdict {
 	return judge(key, key.lastUse(), exemption, rules, now)
 }

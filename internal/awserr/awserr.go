@@ -1,5 +1,5 @@
 // Package awserr says errors of AWS as people are to read them, with what to do,
-// and tells those that may be retried from the others.
+// and says which may be retried.
 package awserr
 
 import (
@@ -15,7 +15,7 @@ import (
 
 // Message is an error's text as people are to read it: what AWS's SDK wraps
 // around an answer is cut down to the call, the code and AWS's own words, and
-// where it is known what to do, that stands at the end.
+// if it is known what to do, that is added at the end.
 func Message(err error) string {
 	if err == nil {
 		return ""

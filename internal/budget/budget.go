@@ -46,7 +46,7 @@ type terms struct {
 	open  time.Duration
 }
 
-// table is the whole split. Slack takes one message a second; a call that
+// table is the complete split. Slack takes one message a second; a call that
 // meets trouble is retried for about half a minute. Security Hub takes ten
 // batches of a hundred findings a second.
 func table() [numParts]terms {

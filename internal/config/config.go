@@ -75,7 +75,7 @@ func (c Config) NewBatch() notify.Batch {
 type Cap struct {
 	Set     bool
 	Keys    int // absolute
-	Percent int // of the Active keys; used where Keys is zero and Percent is not
+	Percent int // of the Active keys; used if Keys is zero and Percent is not
 	Text    string
 }
 
@@ -97,7 +97,7 @@ type TraceBudget struct {
 	Within time.Duration
 }
 
-// StateKind is where state is kept.
+// StateKind is the kind of store for state.
 type StateKind uint8
 
 // The kinds of state.
@@ -108,7 +108,7 @@ const (
 	StateDynamoDB
 )
 
-// StateChoice is where state is kept: a kind, and a path or a table's name.
+// StateChoice is the store for state: a kind, and a path or a table's name.
 type StateChoice struct {
 	Kind StateKind
 	Name string
@@ -308,7 +308,7 @@ func (c *checker) needsChannel(variable, value string, disables bool) {
 	}
 }
 
-// debugging follows aws-iam-sleuth, where any value turned DEBUG on, except for
+// debugging follows aws-iam-sleuth, which turned DEBUG on for any value, except for
 // the values that mean no.
 func debugging(text string) bool {
 	switch strings.ToLower(strings.TrimSpace(text)) {

@@ -6,7 +6,7 @@
 //  2. read its user's tags, the key and its last use again, and judge them by
 //     the same function again; whatever has changed wins;
 //  3. disable the key;
-//  4. write down that it is disabled and whom to tell.
+//  4. record it as disabled, with the channels that the notice is due on.
 //
 // The notice itself is sent by the run, which records a receipt for each
 // channel. Settle picks up what a run that died has left.
@@ -44,7 +44,7 @@ type IAM interface {
 }
 
 // Reader reads a key as it stands at this moment. The user that it returns has
-// the present name, whichever was asked for; inventory.IsGone tells the error of
+// the present name, whichever was asked for; inventory.IsGone recognizes the error of
 // a key that no longer exists.
 type Reader interface {
 	ReadKey(ctx context.Context, user audit.User, keyID string) (audit.User, audit.Key, error)
@@ -63,7 +63,7 @@ type Enforcer struct {
 	Decide func(user audit.User, key audit.Key, now time.Time) (audit.Verdict, audit.Decision)
 }
 
-// Outcome is what became of one key.
+// Outcome is the result for one key.
 type Outcome uint8
 
 // The outcomes.
@@ -72,7 +72,7 @@ const (
 	Disabled                // the key is Inactive by Sleuth's doing, and its owner must hear of it
 	Changed                 // read again, it was no longer due, and was left alone
 	Gone                    // the key or its user no longer exists
-	Pending                 // it cannot be known yet what became of an earlier attempt
+	Pending                 // the outcome of an earlier attempt cannot be known yet
 )
 
 // ErrUndecided says that a call was cut short that may have disabled a key.
@@ -83,9 +83,9 @@ type FinalNotice func(audit.User, audit.Key, audit.Verdict) notify.Notice
 
 // Disable takes one key that the plan says is due through the protocol. The
 // record is the key's, as loaded or new; it is advanced in place, and holds
-// the final notice where the outcome is Disabled. An error beside Disabled
+// the final notice if the outcome is Disabled. An error beside Disabled
 // means that the key is disabled but could not be recorded as such: the owner
-// must be told now, and will be told again.
+// must be sent now, and will be sent again.
 func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, verdict audit.Verdict, final FinalNotice, record *ledger.Record) (Outcome, error) {
 	earlier, keyID := record.Intent(), key.ID
 	leftover := earlier != nil
@@ -156,7 +156,7 @@ func (e Enforcer) deactivate(ctx context.Context, userName, keyID string) error 
 	return err
 }
 
-// Settle finds out what became of an intent that an earlier run has left.
+// Settle finds out the outcome of an intent that an earlier run has left.
 func (e Enforcer) Settle(ctx context.Context, record *ledger.Record) (Outcome, error) {
 	attempt := record.Intent()
 	if attempt == nil {
@@ -204,7 +204,7 @@ func (e Enforcer) dueWith(earlier *ledger.Intent, final notify.Notice) ledger.Du
 // recordDisabled turns an attempt into a record of the disabled key, with the
 // notice pending. A record that others have written meanwhile is merged: the
 // intent of another run that may be alive is kept, as that run must still find
-// out what became of its own. So is keep, if it is not nil.
+// out the outcome of its own. So is keep, if it is not nil.
 func (e Enforcer) recordDisabled(ctx context.Context, record *ledger.Record, attempt ledger.Intent, keep *ledger.Intent) (Outcome, error) {
 	now := e.Now()
 	err := ledger.Update(ctx, e.Ledger, record, func(r *ledger.Record) error {
@@ -227,7 +227,7 @@ func (e Enforcer) recordDisabled(ctx context.Context, record *ledger.Record, att
 	return Disabled, nil
 }
 
-// resolve takes back an intent that has come to nothing. If an earlier run may
+// resolve removes an intent whose attempt had no effect. If an earlier run may
 // have disabled the key before it ended, its owner is notified: twice is better
 // than never.
 func (e Enforcer) resolve(ctx context.Context, record *ledger.Record, mayHaveBeenDisabled bool, outcome Outcome, cause error) (Outcome, error) {

@@ -21,7 +21,7 @@ type NotDisabled func(audit.User, audit.Key) string
 
 // DisableLeaked takes a key that was found in public through the protocol. The
 // record is the key's, with its Leak set; what it holds as its final notice
-// stays pending where the outcome is not Disabled. Otherwise it is as for Disable.
+// stays pending if the outcome is not Disabled. Otherwise it is as for Disable.
 func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.Key, keep NotDisabled, final LeakNotice, record *ledger.Record) (Outcome, error) {
 	earlier, keyID := record.Intent(), key.ID
 	leftover := earlier != nil

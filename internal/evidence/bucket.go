@@ -24,7 +24,7 @@ type S3 interface {
 type Bucket struct {
 	client       S3
 	name, prefix string
-	region       atomic.Pointer[string] // where it turned out to be; nil for the client's own
+	region       atomic.Pointer[string] // the one that the bucket turned out to be in; nil for the client's own
 }
 
 // NewBucket returns the archive in a bucket below a prefix, which may be empty.

@@ -1,4 +1,4 @@
-// Package evidence leaves what a run found and did where an auditor finds it:
+// Package evidence keeps what a run found and did for an auditor:
 // as JSON and as a page of HTML, by account and date, in a folder or a bucket.
 package evidence
 
@@ -13,12 +13,12 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
-// Archive keeps documents. It keeps each whole or not at all, and never puts
+// Archive keeps documents. It keeps each completely or not at all, and never puts
 // one in the place of another.
 type Archive interface {
 	// Put keeps a document under a name with slashes in it.
 	Put(ctx context.Context, name, contentType string, text []byte) error
-	// Location says for people where the document of a name is.
+	// Location is the location of a document, for people.
 	Location(name string) string
 }
 

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// Folder is an Archive on this machine. It is made where it is missing.
+// Folder is an Archive on this machine. It is created if it is missing.
 // Documents are for its owner to write and for its group to read.
 type Folder struct{ Dir string }
 
@@ -31,7 +31,7 @@ func (f Folder) Put(_ context.Context, name, _ string, text []byte) (err error) 
 	if err != nil {
 		return withFolderHint(err)
 	}
-	defer func() { _ = os.Remove(unfinished.Name()) }() // it has two names by then, or is not whole
+	defer func() { _ = os.Remove(unfinished.Name()) }() // it has two names by then, or is incomplete
 	_, err = unfinished.Write(text)
 	err = errors.Join(err, unfinished.Chmod(documentMode), unfinished.Sync(), unfinished.Close())
 	if err != nil {

@@ -29,9 +29,8 @@ type Statement struct {
 	Resource []string
 }
 
-// Target is where Sleuth is to run. What is left empty may be anything, except for
-// the partition: that is told from the region or from the topic, and is aws
-// where neither says.
+// Target is where Sleuth is to run. An empty field may be anything, except for the
+// partition: that follows from the region or the topic, and is otherwise aws.
 type Target struct {
 	Partition string // aws, aws-us-gov or aws-cn
 	Account   string // 12 digits
@@ -52,7 +51,7 @@ func ForRun(cfg config.Config, place Target) Document {
 	if cfg.ResultsBucket != "" {
 		runs := arn.ARN{Partition: place.Partition, Service: "s3", Resource: cfg.ResultsBucket + "/runs/*"}
 		doc.allow("KeepResults", runs.String(), "s3:GetObject", "s3:PutObject")
-		// Without it S3 does not tell what is not there from what is forbidden.
+		// Without it S3 gives the same error for a missing and a forbidden object.
 		bucket := arn.ARN{Partition: place.Partition, Service: "s3", Resource: cfg.ResultsBucket}
 		doc.allow("FindResults", bucket.String(), "s3:ListBucket")
 	}
@@ -260,7 +259,7 @@ func (p Target) settled(topic string) Target {
 	return p
 }
 
-// PartitionOf is the partition that a region is in; aws where there is none.
+// PartitionOf is the partition that a region is in; aws if there is none.
 func PartitionOf(region string) string {
 	switch {
 	case strings.HasPrefix(region, "us-gov-"):

@@ -20,7 +20,7 @@ type candidate struct {
 	user audit.User
 	// reported: known from the credential report, which may be hours old.
 	reported bool
-	// skipped is set where the report shows that the user need not be read.
+	// skipped is set if the report shows that the user need not be read.
 	skipped *Skipped
 }
 

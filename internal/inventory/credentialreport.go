@@ -29,7 +29,7 @@ type CredentialReport struct {
 	Patience time.Duration
 }
 
-// ErrReportNotThere is returned where IAM takes longer to make a report than
+// ErrReportNotThere is returned if IAM takes longer to make a report than
 // we wait. One that is asked for later is likely to be there.
 var ErrReportNotThere = errors.New("the credential report was not there")
 
@@ -48,9 +48,9 @@ type reportText struct {
 	made    time.Time // UTC
 }
 
-// usable returns the report where the reader can narrow its reading by it, and
-// says why where it cannot. It has then been read from end to end: a report is
-// relied on as a whole or not at all.
+// usable returns the report if the reader can narrow its reading by it, and
+// says why if it cannot. It has then been read from end to end: a report is
+// relied on completely or not at all.
 func (c *CredentialReport) usable(ctx context.Context, r Reader) (reportText, error) {
 	switch {
 	case r.Everything:

@@ -28,8 +28,8 @@ type OtherCredentials struct {
 }
 
 // OtherCredentials reads the account's credentials other than users' access keys. The
-// error is ErrReportNotThere where IAM took longer than Patience, and IsDenied
-// where we are not allowed to ask.
+// error is ErrReportNotThere if IAM took longer than Patience, and IsDenied
+// if we are not allowed to ask.
 func (c *CredentialReport) OtherCredentials(ctx context.Context) (OtherCredentials, error) {
 	text, err := c.get(ctx)
 	if err != nil {
@@ -55,7 +55,7 @@ func IsDenied(err error) bool {
 
 // ParseOtherCredentials reads the credentials that are no user's access keys from a
 // credential report. What cannot be understood of one user is a doubt; the
-// error says that the report as a whole cannot be.
+// error says that the report itself cannot be.
 func ParseOtherCredentials(text []byte) (OtherCredentials, error) {
 	lines := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
 	header, err := lines.Read()

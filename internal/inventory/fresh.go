@@ -14,7 +14,7 @@ import (
 // the tags, then the key's status, then its last use.
 //
 // A user who was renamed is read by the present name, which the returned user
-// has. IsGone tells from other errors that the key no longer exists.
+// has. IsGone reports whether an error means that the key no longer exists.
 func (r Reader) ReadKey(ctx context.Context, user audit.User, keyID string) (audit.User, audit.Key, error) {
 	found, key, err := r.freshOf(ctx, user, keyID)
 	if !IsGone(err) && !errors.Is(err, errAnotherUser) {

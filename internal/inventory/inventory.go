@@ -62,9 +62,9 @@ type Reader struct {
 	// verdict. Nil reads every one that can change a verdict, or that is to be
 	// shown.
 	LastUses *CredentialReport
-	// Log is told what could have spared calls and did not; nil is nowhere.
+	// Log gets a line if a way to save calls could not be used; may be nil.
 	Log *slog.Logger
-	// After is the user that an unfinished reading came to: the users behind
+	// After is the last user of an unfinished reading: the users behind
 	// it, in IAM's order, are read first.
 	After string
 	// MayStart is asked before each user is started; on false the reading ends
@@ -79,7 +79,7 @@ type Reader struct {
 
 // UnfinishedError says that time was up before every user was read.
 type UnfinishedError struct {
-	// Last is the user that the reading came to, for Reader.After.
+	// Last is the last user that was read, for Reader.After.
 	Last string
 }
 
@@ -91,7 +91,7 @@ func (e *UnfinishedError) Error() string {
 type UserKeys struct {
 	User audit.User
 	Keys []Key
-	// Err is set where the user could not be read; Keys is then empty.
+	// Err is set if the user could not be read; Keys is then empty.
 	Err error
 	// Skipped is set for a user who was not read live, as the credential report
 	// shows that no key of theirs can be due; Keys is then empty.

@@ -22,7 +22,7 @@ type ReportRow struct {
 	ARN     string
 	Created time.Time
 	Keys    []ReportKey // those that the user has
-	// Doubt is set where a cell that decides about the user cannot be read.
+	// Doubt is set if a cell that decides about the user cannot be read.
 	// The user's name can, so the user can still be read live.
 	Doubt error
 }
@@ -142,7 +142,7 @@ func optional(at map[string]int, name string) int {
 }
 
 func (c columns) row(cells []string) ReportRow {
-	// Cloned, as a name would keep its whole line in memory.
+	// Cloned, as a name would keep all of its line in memory.
 	row := ReportRow{User: strings.Clone(cells[c.user]), ARN: strings.Clone(cells[c.arn])}
 	var doubts []error
 	moment := func(column int) time.Time {

@@ -19,7 +19,7 @@ import (
 // event is what the Lambda is asked to do. It can narrow what the settings
 // allow, and nothing else: no account that they do not cover, no dry run undone.
 type event struct {
-	// Action is what to do; actionRun where the event is a schedule's.
+	// Action is what to do; actionRun if the event is a schedule's.
 	Action action `json:"action"`
 	// DryRun makes a run one that writes nothing and sends nothing.
 	DryRun bool `json:"dry_run"`
@@ -99,7 +99,7 @@ func fieldsOf(payload []byte) (map[string]json.RawMessage, error) {
 		return nil, fmt.Errorf("the event is not a JSON object: %w; send {} for a run", cmp.Or(err, errors.New("it is null")))
 	}
 	decoder := json.NewDecoder(bytes.NewReader(payload))
-	_, _ = decoder.Token() // the brace; the whole text was decoded once
+	_, _ = decoder.Token() // the brace; the text was decoded once
 	for seen := map[string]bool{}; decoder.More(); {
 		token, err := decoder.Token()
 		name, isName := token.(string)

@@ -142,7 +142,7 @@ func (f *function) list(ctx context.Context, cfg config.Config, e event) (any, e
 	return &listResult{Run: list.Run, Began: list.Began, DryRun: list.DryRun, Bucket: list.Bucket, Key: list.Key, Accounts: len(list.Accounts)}, nil
 }
 
-// done is what the action account returns; the whole summary is in the bucket.
+// done is what the action account returns; the complete summary is in the bucket.
 type done struct {
 	Account string `json:"account"`
 	Failed  int    `json:"failed"`
@@ -159,7 +159,7 @@ func (f *function) account(ctx context.Context, cfg config.Config, e event) (any
 	return &done{Account: e.Account, Failed: summary.Failed}, nil
 }
 
-// summaryResult is what the action summarize returns; the whole summary is in the
+// summaryResult is what the action summarize returns; the complete summary is in the
 // bucket under that key.
 type summaryResult struct {
 	Run      string     `json:"run"`

@@ -78,19 +78,19 @@ func countDisabled(records []ledger.Record, except, event string, now time.Time)
 	return n
 }
 
-// notifyCapped tells of a key that the cap keeps active.
+// notifyCapped notifies about a key that the cap keeps active.
 func (a *responder) notifyCapped(ctx context.Context, user audit.User, key audit.Key) (Result, error) {
 	return a.notifyOnly(ctx, user, key, a.keepActive(key.ID))
 }
 
-// withdrawnByCap tells of a key whose intent was withdrawn for the cap.
+// withdrawnByCap notifies about a key whose intent was withdrawn for the cap.
 func (a *responder) withdrawnByCap(ctx context.Context, record *ledger.Record) (Result, error) {
 	aside := a.keepActive(record.KeyID())
 	return Result{User: record.User(), Outcome: Notified, Detail: asDetail(aside)}, errors.Join(a.reword(record, aside), a.put(ctx, record))
 }
 
 // keepActive notes that the cap keeps a key active, and returns what its owner
-// is told of that.
+// is notified of that.
 func (a *responder) keepActive(keyID string) string {
 	if !slices.Contains(a.overCap, keyID) {
 		a.overCap = append(a.overCap, keyID)

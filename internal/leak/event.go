@@ -1,5 +1,5 @@
 // Package leak answers the discovery of access keys in public: it disables them
-// at once, or tells of them, as the settings say.
+// at once, or only notifies about them, as the settings say.
 package leak
 
 import (
@@ -16,7 +16,7 @@ import (
 
 // Event is AWS's word that keys of an account were found in public.
 type Event struct {
-	// ARN names the event; empty for a leak told by hand.
+	// ARN names the event; empty for a leak reported by hand.
 	ARN string
 	// Account is the account of the keys.
 	Account string
@@ -30,12 +30,12 @@ type Event struct {
 // LeakedKey is one key that was found in public.
 type LeakedKey struct {
 	KeyID string
-	// Closed: AWS no longer counts it as exposed. Such a key is told of, if it
+	// Closed: AWS no longer counts it as exposed. Its owner is notified, if it
 	// was not yet, and never disabled.
 	Closed bool
 }
 
-// What tells the event apart. The detail-type depends on the event's age.
+// The fields that identify the event. The detail-type depends on the event's age.
 // https://docs.aws.amazon.com/health/latest/ug/aws-health-events-eventbridge-schema.html
 const (
 	Source      = "aws.health"
@@ -94,7 +94,7 @@ func ParseEvent(payload []byte) (Event, error) {
 	case d.Service != riskService || d.TypeCode != exposed:
 		return Event{}, &OtherEventError{shown(d.TypeCode)}
 	}
-	// An organization's events come to other accounts as well, and say then
+	// An organization's events arrive in other accounts as well, and say then
 	// which one they are about.
 	e := Event{Account: read.Account, ARN: eventARN(d.EventARN)}
 	if d.AffectedAccount != "" {
@@ -154,7 +154,7 @@ func isClosed(status string) bool {
 	return false
 }
 
-// eventARN returns the text where it can be one.
+// eventARN returns the text if it can be one.
 func eventARN(content string) string {
 	const longest = 1600
 	if len(content) > longest || !strings.HasPrefix(content, "arn:") || text.OneLine(content) != content {

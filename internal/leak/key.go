@@ -43,7 +43,7 @@ const maxAttempts = 5
 // errStale says that what was read of a key, or of its record, is out of date.
 var errStale = errors.New("it was changed again and again meanwhile")
 
-// answerKey deals with one key, and notes what became of it.
+// answerKey handles one key, and records the result.
 func (a *responder) answerKey(ctx context.Context, f LeakedKey) {
 	if !a.Budget.MayBegin(budget.Disable, a.now()) {
 		a.problem(f.KeyID, fmt.Errorf("time was up before key %s could be handled; run 'sleuth leaked %s' for it", f.KeyID, f.KeyID))
@@ -155,7 +155,7 @@ func (a *responder) reasonNotToDisable(f LeakedKey) enforce.NotDisabled {
 	}
 }
 
-// reasonNotToDisableOrCap is reason, and the cap once more: by now the intent is written
+// reasonNotToDisableOrCap is reasonNotToDisable, and the cap once more: by now the intent is written
 // down, so that of several invocations each sees the others'.
 func (a *responder) reasonNotToDisableOrCap(ctx context.Context, f LeakedKey) enforce.NotDisabled {
 	return func(user audit.User, key audit.Key) string {
@@ -180,7 +180,7 @@ func (a *responder) done(record *ledger.Record, disable bool) string {
 		return "" // it was found once more
 	case !disable:
 	case a.event == "", leak.Disabled.IsZero(), record.Intent() != nil && record.Intent().Reason == audit.Exposure:
-		return "" // asked for by hand, only told of so far, or cut off
+		return "" // asked for by hand, only notified so far, or cut off
 	case a.now().Sub(leak.Disabled) < enforce.ConsistencyWindow:
 		return audit.HeldAsJustChanged.String()
 	default:
@@ -260,7 +260,7 @@ func (a *responder) inactive(ctx context.Context, user audit.User, key audit.Key
 	return result, a.put(ctx, record)
 }
 
-// notifyOnly tells of a key that is left as it is.
+// notifyOnly notifies about a key that is left as it is.
 func (a *responder) notifyOnly(ctx context.Context, user audit.User, key audit.Key, aside string) (Result, error) {
 	record := a.record(key.ID, user.Name)
 	if detail := a.done(record, false); detail != "" {

@@ -26,7 +26,7 @@ type IAM interface {
 
 // Responder has what it takes to answer leaks in one account. It waits for no
 // lease, as every second counts: whatever a run does to a key's record at the
-// same moment is told by the record's revision, and the record is read again.
+// same moment is detected by the record's revision, and the record is read again.
 type Responder struct {
 	ID       string // names this answer in state and logs
 	Account  account.Account
@@ -43,7 +43,7 @@ type Responder struct {
 // responder is the working state of one response.
 type responder struct {
 	Responder
-	event       string // its ARN; empty for a leak told by hand
+	event       string // its ARN; empty for a leak reported by hand
 	reader      inventory.Reader
 	deliverable map[string]bool // the channels that reach people
 	records     map[string]*ledger.Record
@@ -58,8 +58,8 @@ type responder struct {
 	overCap []string // the ids of the keys that it keeps active
 }
 
-// Respond deals with every key of an event, and tells. The answer is whole
-// even where its Err is not nil. No failure of one key or channel stops the
+// Respond handles every key of an event, and notifies. The response is complete
+// even if its Err is not nil. No failure of one key or channel stops the
 // others.
 func (r Responder) Respond(ctx context.Context, event Event) Response {
 	a := r.begin(event)
@@ -82,7 +82,7 @@ func (r Responder) Respond(ctx context.Context, event Event) Response {
 	return a.finish()
 }
 
-// Announce tells every channel of keys that cannot be looked at: those of an
+// Announce notifies every channel about keys that cannot be read: those of an
 // account that is not covered, or that cannot be entered. The outcome is theirs.
 func (r Responder) Announce(ctx context.Context, event Event, outcome Outcome, why string) Response {
 	a := r.begin(event)
@@ -124,11 +124,11 @@ func (r Responder) begin(event Event) *responder {
 	return a
 }
 
-// load reads what is remembered. Without it keys are told of, and none is
+// load reads the records. Without them owners are notified, and no key is
 // disabled, as nothing can be written down first.
 func (a *responder) load(ctx context.Context) {
 	records, err := a.Store.Load(ctx, a.Account.ID)
-	_, others := ledger.SplitDamaged(err) // a damaged record is named once its key is dealt with
+	_, others := ledger.SplitDamaged(err) // a damaged record is named once its key is handled
 	if others != nil {
 		a.problem("", fmt.Errorf("read what earlier runs have left in %s: %w", a.Store, others))
 		return
@@ -162,7 +162,7 @@ func (a *responder) problem(keyID string, err error) {
 	a.response.Problems = append(a.response.Problems, account.Problem{User: user, KeyID: keyID, Text: awserr.Message(err)})
 }
 
-// announce has every channel told something beside the notices.
+// announce sends a general message to every channel.
 func (a *responder) announce(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	a.Log.Warn(text)

@@ -11,21 +11,21 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// Outcome is what became of one key.
+// Outcome is the outcome for one key.
 type Outcome string
 
 // The outcomes.
 const (
 	Disabled        Outcome = "disabled"         // by Sleuth, now
-	Notified        Outcome = "notified"         // told of, and left Active
-	AlreadyDisabled Outcome = "already_disabled" // it was Inactive, and its owner is told so
+	Notified        Outcome = "notified"         // notified, and left Active
+	AlreadyDisabled Outcome = "already_disabled" // it was Inactive, and its owner is notified of that
 	Known           Outcome = "known"            // an earlier answer has done what there is to do
 	Gone            Outcome = "gone"             // the key or its user no longer exists
 	NotCovered      Outcome = "not_covered"      // the settings leave its account out
 	Failed          Outcome = "failed"           // not all was done; the problems say what not
 )
 
-// Result is what became of one key, and why.
+// Result is the outcome for one key, and why.
 type Result struct {
 	KeyID   string  `json:"key_id"`
 	User    string  `json:"user,omitempty"`
@@ -52,7 +52,7 @@ type Response struct {
 	// NoticesPending counts the keys whose notice some channel has not taken yet;
 	// the next run sends it again.
 	NoticesPending int `json:"notices_pending"`
-	// Failed counts the problems; an answer with any is not whole.
+	// Failed counts the problems; a response with any has failed.
 	Failed   int               `json:"failed"`
 	Problems []account.Problem `json:"problems"`
 }

@@ -88,7 +88,7 @@ func (d *DynamoDB) readItem(ctx context.Context, account, name string) ([]item, 
 	return out.Items, nil
 }
 
-// List implements Store. It reads the whole table, with the permission
+// List implements Store. It reads the complete table, with the permission
 // dynamodb:Scan.
 func (d *DynamoDB) List(ctx context.Context) ([]Record, error) {
 	return d.scan(ctx, d.collector(), "begins_with(#item, :key)", attrItem)
@@ -133,7 +133,7 @@ func (c *collector) addItems(items []map[string]types.AttributeValue) {
 // putsAtOnce is how many records are written at the same time.
 const putsAtOnce = 10
 
-// Put implements Store. Records are written one by one, each whole or not at
+// Put implements Store. Records are written one by one, each completely or not at
 // all: one that is refused keeps none of the others back. After any other
 // error no more are started.
 func (d *DynamoDB) Put(ctx context.Context, records ...*Record) error {

@@ -65,7 +65,7 @@ func checkPut(records []*Record) error {
 }
 
 // revisionAfter returns the revision that written gets when it replaces
-// stored, which is the zero Record where there is none. An expired record
+// stored, which is the zero Record if there is none. An expired record
 // counts as none to a writer that knows of none, but its revisions are counted
 // on: who read it before it expired must not overwrite what came after.
 func revisionAfter(stored, written Record, now time.Time) (int64, error) {

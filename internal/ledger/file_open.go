@@ -36,7 +36,7 @@ func (e *InUseError) Error() string {
 	return fmt.Sprintf("the state file %s is in use by another sleuth; wait until it is done, or set SLEUTH_STATE to another file", e.Path)
 }
 
-// FileError says that a state file as a whole cannot be understood. It has
+// FileError says that a state file cannot be read. It has
 // been left as it was.
 type FileError struct {
 	Path string
@@ -166,7 +166,7 @@ func (f *File) open() error {
 		return nil
 	}
 	if f.handle != nil {
-		err = errors.Join(err, abandon(f.handle)) // left open where bbolt panicked
+		err = errors.Join(err, abandon(f.handle)) // left open if bbolt panicked
 	}
 	var system syscall.Errno
 	switch {

@@ -9,7 +9,7 @@ import (
 )
 
 // MemoryStore is a Store that forgets everything when the process ends: the
-// original's way.
+// behaviour of aws-iam-sleuth.
 type MemoryStore struct {
 	mu     sync.Mutex
 	texts  map[recordID][]byte

@@ -54,11 +54,11 @@ type LastRun struct {
 	// nothing yet that was not done already.
 	Ended time.Time `json:"ended"`
 	// ResumeAfter is the last user that was read before time was up, in IAM's
-	// order; empty if it came to the end.
+	// order; empty at the end of the list.
 	ResumeAfter string `json:"resume_after,omitempty"`
 	// Run is its id.
 	Run string `json:"run,omitempty"`
-	// ExemptionsNotified is when people were last told of the exemptions that have
+	// ExemptionsNotified is when people were last notified of the exemptions that have
 	// no end or no reason (UTC). Every run carries it on.
 	ExemptionsNotified time.Time `json:"exemptions_notified,omitzero"`
 }
@@ -94,7 +94,7 @@ type options struct {
 // empty.
 func ReadOnly() Option { return func(o *options) { o.readOnly = true } }
 
-// Clock is where a store takes the time from to tell which records have
+// Clock is how a store reads the time, to know which records have
 // expired. The default is time.Now.
 func Clock(now func() time.Time) Option { return func(o *options) { o.now = now } }
 

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// Namespace is where the metrics are found in CloudWatch.
+	// Namespace is the namespace of the metrics in CloudWatch.
 	Namespace = "Sleuth"
 	// Dimension is the metrics' only dimension: the account's id.
 	Dimension = "Account"

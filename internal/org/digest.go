@@ -45,7 +45,7 @@ type Digest struct {
 	Budget budget.Budget
 }
 
-// Delivered is what became of a digest.
+// Delivered is the result of a digest.
 type Delivered struct {
 	// NoticesSent counts notices accepted by channels, each channel on its own;
 	// MessagesSent the messages they were in.
@@ -197,7 +197,7 @@ func (p *digestRun) load(ctx context.Context, held *ledger.Holder, accounts []st
 		group.Go(func() error {
 			err := held.Acquire(ctx, account)
 			if _, busy := errors.AsType[*ledger.LeasedError](err); busy && !p.begun[account] {
-				return nil // whoever is at work there delivers
+				return nil // the run that holds the lease delivers
 			}
 			if err == nil {
 				err = p.loadAccount(ctx, account)
@@ -287,7 +287,7 @@ func (p *digestRun) deliver(ctx context.Context, begun []run.Summary) bool {
 	return p.handOver(ctx, batch, p.items).Announced
 }
 
-// handOver delivers one batch, and adds up what became of it.
+// handOver delivers one batch, and adds up the results.
 func (p *digestRun) handOver(ctx context.Context, batch notify.Batch, items []outbox.Item) outbox.Result {
 	box := outbox.Outbox{Channels: p.Channels, Ledger: p.Store, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
 	result := box.Deliver(ctx, p.Budget.End(budget.Notify, p.Now()), batch, items)

@@ -1,5 +1,5 @@
 // Package org covers several accounts in one go: it finds out which, enters
-// each by a role, and tells of all of them in one digest and one summary.
+// each by a role, with one digest and one summary of all.
 package org
 
 import (
@@ -98,7 +98,7 @@ func List(ctx context.Context, directory AccountLister, scope config.Scope) (Mem
 	return found, nil
 }
 
-// isActive goes by State, which takes Status's place, where AWS gives it.
+// isActive goes by State, which replaces Status, if AWS gives it.
 // https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_account_state.html
 func isActive(account types.Account) bool {
 	if account.State != "" {

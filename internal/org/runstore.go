@@ -22,7 +22,7 @@ type S3 interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 }
 
-// RunStore is where the invocations that make up one run leave things for one
+// RunStore keeps what the invocations that make up one run leave for one
 // another: in a bucket, as what Step Functions hands on is limited to 256 KiB.
 // https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
 type RunStore struct {
@@ -41,7 +41,7 @@ var ErrNothingThere = errors.New("it is not there")
 
 func (s RunStore) folder() string { return "runs/" + s.Run + "/" }
 
-// ItemsKey is where PutListing puts the list to map over.
+// ItemsKey is the key under which PutListing puts the list to map over.
 func (s RunStore) ItemsKey() string { return s.folder() + "items.json" }
 
 func (s RunStore) membersKey() string { return s.folder() + "members.json" }

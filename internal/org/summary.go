@@ -92,7 +92,7 @@ func addTally(sum *report.Tally, one report.Tally) {
 	}
 }
 
-// Deliver takes in what became of the digest.
+// Deliver adds the results of the digest.
 func (s *Summary) Deliver(d Delivered) {
 	s.Totals.NoticesSent += d.NoticesSent
 	s.Totals.NoticesFailed += d.NoticesFailed

@@ -49,7 +49,7 @@ type Ref struct{ Account, KeyID string }
 
 func refOf(r ledger.Record) Ref { return Ref{r.Account(), r.KeyID()} }
 
-// Result is what became of a delivery.
+// Result is the result of a delivery.
 type Result struct {
 	// Notices counts notices that channels accepted, each channel on its own,
 	// and Messages the messages they were in.
@@ -267,7 +267,7 @@ func (d *delivery) acknowledgeFinal(r *ledger.Record, channel notify.Channel, n 
 	return nil
 }
 
-// count takes in what became of one channel's messages.
+// count adds the results of one channel's messages.
 func (d *delivery) count(ctx context.Context, channel notify.Channel, outcome notify.Delivery) {
 	if notify.Delivers(channel) { // what is only printed is not sent
 		d.result.Messages += outcome.Sent

@@ -49,7 +49,7 @@ type limitLine struct {
 	Label          string
 }
 
-// The kinds of keys that a chart tells apart, from the bottom of a column up.
+// The kinds of keys that a chart distinguishes, from the bottom of a column up.
 const (
 	kindGood   = "good"
 	kindExempt = "exempt"
@@ -151,7 +151,7 @@ func (h histogram) draw(rows []Row) chart {
 }
 
 // step is the width of a column in days: one that gives the limit about
-// eighteen columns, or fewer where there is little room.
+// eighteen columns, or fewer if there is little room.
 func (h histogram) step() int {
 	room := 18
 	if h.width < 600 {
@@ -175,7 +175,7 @@ func (h histogram) ages(i, step, bins int) string {
 	return fmt.Sprintf("%s to %s days", text.Grouped(i*step), text.Grouped((i+1)*step-1))
 }
 
-// inWords tells the chart to those who do not see it.
+// inWords describes the chart for people who do not see it.
 func (h histogram) inWords(rows []Row, active int) string {
 	var below, between, past, exempt int
 	for _, row := range rows {

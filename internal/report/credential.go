@@ -32,7 +32,7 @@ type Credential struct {
 	Kind audit.CredentialKind `json:"kind"`
 	// User is its owner; <root_account> for the root user.
 	User string `json:"user"`
-	// Number tells the two apart that a user may have of a kind.
+	// Number distinguishes the two that a user may have of a kind.
 	Number int `json:"number,omitempty"`
 	// State is what a key of these ages would be; that of an active access key
 	// of the root user is expire, whatever its age.

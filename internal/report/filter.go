@@ -13,7 +13,7 @@ import (
 // Filter says which keys a report is to show. The zero Filter shows all.
 type Filter struct {
 	// Users are names or globs; a key is shown if its user matches one. As
-	// in IAM, case does not tell two names apart.
+	// in IAM, two names never differ in case alone.
 	Users []string `json:"users,omitempty"`
 	// States are the states to show.
 	States []audit.State `json:"states,omitempty"`

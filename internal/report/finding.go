@@ -25,7 +25,7 @@ const (
 type finding struct {
 	account account.Account
 	at      time.Time
-	// forecast is set where it is not so yet.
+	// forecast is set if it is not so yet.
 	forecast *Forecast
 	rule     findingRule
 	state    audit.State

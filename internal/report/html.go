@@ -187,7 +187,7 @@ func topFigures(f figures, r Report) []figure {
 }
 
 // charts draws the ages for a wide and for a narrow page. Last use has a chart
-// of its own where it has limits of its own.
+// of its own if it has limits of its own.
 func charts(r Report) (wide, narrow []chart) {
 	all := []histogram{{
 		id: "age", title: "Days since creation", age: func(row Row) int { return row.Age },

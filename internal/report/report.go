@@ -95,8 +95,8 @@ type Row struct {
 	Account     string `json:"-"`
 	User        string `json:"user"`
 	DisplayName string `json:"display_name"`
-	// SlackID is the Slack tag, or the user name if there is none, as the
-	// original shows it.
+	// SlackID is the Slack tag, or the user name if there is none, as
+	// aws-iam-sleuth shows it.
 	SlackID    string      `json:"slack_id"`
 	KeyID      string      `json:"key_id"`
 	AutoExpire AutoExpire  `json:"auto_expire"`

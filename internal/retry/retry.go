@@ -98,7 +98,7 @@ type series struct {
 	slept   error         // what ended the last wait early
 }
 
-// timer is a retrygo.Timer that sleeps as it is told to.
+// timer is a retrygo.Timer that sleeps through the injected function.
 type timer func(time.Duration)
 
 // After implements retrygo.Timer: the channel that it returns is ready.

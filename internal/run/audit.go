@@ -23,7 +23,7 @@ type Auditor struct {
 	Progress func(users int)
 }
 
-// Audit reads every user and key and judges them. The report is whole except for
+// Audit reads every user and key and judges them. The report is complete except for
 // its Problems, which the error sums up.
 func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 	rules := a.Reader.Rules

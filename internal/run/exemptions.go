@@ -43,14 +43,14 @@ func (p *pass) checkExemptionTags(ctx context.Context, s inventory.UserKeys) {
 type Exemption struct {
 	User  string `json:"user"`
 	KeyID string `json:"key_id"`
-	// Until is the first moment at which it no longer holds; null where it has
+	// Until is the first moment at which it no longer holds; null if it has
 	// no end.
 	Until  *time.Time `json:"until"`
 	Reason string     `json:"reason,omitempty"`
 	// Underlying is what the key would be without it.
 	Underlying audit.State `json:"underlying"`
 	Age        int         `json:"age_days"`
-	// IdleAge is null where the last use was not read, as it decides nothing.
+	// IdleAge is null if the last use was not read, as it decides nothing.
 	IdleAge *int `json:"last_access_age_days"`
 	// Ignored is why the rules do not accept it; empty if they do.
 	Ignored string `json:"ignored,omitempty"`
@@ -141,7 +141,7 @@ func (s *Summary) sortExemptions() {
 	}
 }
 
-// ToldOfAllOpenExemptions reports whether whoever heard of ExemptionsOpen heard of all
+// ToldOfAllOpenExemptions reports whether everyone notified of ExemptionsOpen was notified of all
 // there are.
 func (s Summary) ToldOfAllOpenExemptions() bool { return len(s.ExemptionsOpen) > 0 && !s.TimedOut }
 
@@ -216,7 +216,7 @@ func (e Exemption) wouldBe() string {
 // dayOf is a day as messages write it.
 func dayOf(t time.Time) string { return t.UTC().Format("Monday 2 January 2006") + " (UTC)" }
 
-// aboutDoubt tells the owner of a key why it is not disabled, and what to do
+// aboutDoubt says to the owner of a key why it is not disabled, and what to do
 // about its tag.
 func aboutDoubt(v audit.Verdict) string {
 	if v.Exemption.Misspelt != "" {
@@ -225,9 +225,9 @@ func aboutDoubt(v audit.Verdict) string {
 	return "Its KeyAutoExpire tag is unreadable, and it is not disabled until that is fixed: set the tag to True, False or 'False until YYYY-MM-DD'."
 }
 
-// aboutRefusal tells the owner of a key why its exemption is ignored, and
-// what becomes of the key unless that is corrected; "" if nothing is refused.
-// At is when the key reaches its end, by being disabled where Sleuth disables
+// aboutRefusal says to the owner of a key why its exemption is ignored, and
+// what happens to the key unless that is corrected; "" if nothing is refused.
+// At is when the key reaches its limit, by being disabled if Sleuth disables
 // keys; zero if that is not known.
 func aboutRefusal(v audit.Verdict, at time.Time, disables bool) string {
 	if !v.Refused() {
@@ -243,7 +243,7 @@ func aboutRefusal(v audit.Verdict, at time.Time, disables bool) string {
 	return remedy + "; or replace the key before it is disabled on " + text.Date(at) + "."
 }
 
-// idleAge is a key's age since last use; null where its last use was not read,
+// idleAge is a key's age since last use; null if its last use was not read,
 // as it decides nothing.
 func (p *pass) idleAge(key inventory.Key, v audit.Verdict) *int {
 	if !key.UseRead {

@@ -19,7 +19,7 @@ type KeyStatuses struct {
 	Due []audit.Judged
 
 	byReport bool            // users may have been ignored by the credential report
-	whole    bool            // every user was come to
+	whole    bool            // every user was read or tried
 	users    map[string]bool // read: true; could not be read: false
 	doubtful map[string]bool // keys of which nothing can be said
 	disabled map[string]bool // keys that this run disabled

@@ -51,8 +51,8 @@ type Runner struct {
 	Breaker *outbox.Breaker
 	Log     *slog.Logger
 	Now     func() time.Time // UTC
-	// Digest leaves what there is to tell in Store, for a digest of several
-	// accounts; Channels then says only by whom it is to be told.
+	// Digest leaves the notices pending in Store, for a digest of several accounts;
+	// Channels then only says which channels they are due on.
 	Digest bool
 	// Table keeps a row for every key, for showing them.
 	Table bool
@@ -75,7 +75,7 @@ type Runner struct {
 	Stage    func(what string)
 }
 
-// Run makes the pass. The summary is whole even if the error is not nil;
+// Run makes the pass. The summary is complete even if the error is not nil;
 // the error then says, in one line each, what was not done. No failure of one
 // user, key or channel stops the others.
 func (r Runner) Run(ctx context.Context) (Summary, error) {
@@ -108,7 +108,7 @@ type pass struct {
 	Runner
 	began       time.Time // when the process was asked to run
 	started     time.Time // the moment that keys are judged at
-	resumeAfter string    // the user that the reading came to, if time was up
+	resumeAfter string    // the last user that was read, if time was up
 	last        ledger.LastRun
 	reader      inventory.Reader
 	deliverable map[string]bool // the channels that reach people
@@ -190,8 +190,8 @@ func (p *pass) load(ctx context.Context) error {
 	return nil
 }
 
-// settle finds out what became of what an earlier run left half done, and
-// sends the notices it still owes.
+// settle finds out the outcome of what an earlier run left unfinished, and sends
+// the notices that are still pending.
 //
 // It has a share of the time: what an earlier run left must not keep this one
 // from reading and disabling.
@@ -223,7 +223,7 @@ func (p *pass) settle(ctx context.Context) {
 	p.finals = nil // what could not be delivered stays pending for the next run
 }
 
-// settleIntent finds out what became of an attempt of an earlier run.
+// settleIntent finds out the outcome of an attempt of an earlier run.
 func (p *pass) settleIntent(ctx context.Context, record *ledger.Record) {
 	outcome, err := p.enforcer().Settle(ctx, record)
 	switch {

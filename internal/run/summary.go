@@ -41,7 +41,7 @@ type Summary struct {
 	DisabledKeys   []account.KeyRef `json:"disabled_keys"`
 	UnreadableTags []string         `json:"unreadable_tags"`
 	// ExemptionsEnding are those that end within 14 days, ExemptionsOpen those
-	// without an end or a reason, in the one run a month that tells of them. Both
+	// without an end or a reason, in the one run a month that announces them. Both
 	// are only of keys that are past a limit or near one.
 	ExemptionsEnding []Exemption `json:"exemptions_ending,omitempty"`
 	ExemptionsOpen   []Exemption `json:"exemptions_open,omitempty"`

@@ -109,7 +109,7 @@ func (h Home) resource(judged audit.Judged) types.Resource {
 	}
 }
 
-// digest tells findings of different content apart, whatever Security Hub makes
+// digest differs between findings of different content, whatever Security Hub makes
 // of them. It goes by what differs between keys, runs and versions of Sleuth,
 // and not by all of the SDK's type, whose fields differ between its releases.
 func digest(f types.AwsSecurityFinding) string {

@@ -39,7 +39,7 @@ func NewIndex(users []slack.User) Index {
 }
 
 // Find suggests whom a user is: by address, or by the Name tag or the user
-// name. Where two could be meant, neither is: a wrong tag would tell the wrong
+// name. If two could be meant, neither is: a wrong tag would notify the wrong
 // person.
 func (d Index) Find(user audit.User) (person slack.User, found bool) {
 	for _, address := range []string{user.Email(), user.Name} {

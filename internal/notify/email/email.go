@@ -123,7 +123,7 @@ func compose(b notify.Batch, dm notify.DirectMessage) []notify.Message {
 	return messages
 }
 
-// Send implements notify.Channel. It tries again where AWS's SDK would: after
+// Send implements notify.Channel. It retries the errors that AWS's SDK would: after
 // throttling, 5xx, a timeout or a lost connection.
 func (m *Mailer) Send(ctx context.Context, message notify.Message) error {
 	in := &sesv2.SendEmailInput{

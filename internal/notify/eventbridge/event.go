@@ -25,7 +25,7 @@ const (
 	KeyDisabled       = "Sleuth Key Disabled"
 	KeyLeakedDisabled = "Sleuth Key Leaked And Disabled"     // found in public, and disabled
 	KeyLeakedActive   = "Sleuth Key Leaked And Still Active" // found in public, and still active
-	Announcement      = "Sleuth Announcement"                // detail about a run as a whole
+	Announcement      = "Sleuth Announcement"                // a general message about a run
 	RunFailed         = "Sleuth Run Failed"
 )
 
@@ -80,7 +80,7 @@ type announcementDetail struct {
 // six times as long, which leaves room for all else within maxBytes.
 const maxTextBytes = 32 << 10
 
-// detailType is the type of the event that tells a notice.
+// detailType is the type of the event for a notice.
 func detailType(k notify.Kind) string {
 	switch k {
 	case notify.PastLimit:
@@ -95,7 +95,7 @@ func detailType(k notify.Kind) string {
 	return KeyWarning
 }
 
-// entriesOf are the events of a batch, that of the run as a whole first.
+// entriesOf are the events of a batch, the announcement first.
 func entriesOf(b notify.Batch) []eventMessage {
 	entries := announcementsOf(b)
 	for _, n := range b.Notices {
@@ -117,7 +117,7 @@ func keyEntry(n notify.Notice, run string) entry {
 	return e
 }
 
-// announcementsOf are the events of what is detail of the run as a whole: one, or
+// announcementsOf are the events of the announcement: one, or
 // more if that is too long for one.
 func announcementsOf(b notify.Batch) []eventMessage {
 	if b.Announcement == "" {
@@ -140,7 +140,7 @@ func announcementsOf(b notify.Batch) []eventMessage {
 	return entries
 }
 
-// told is an event and the notices that it tells, of which there is one or
+// told is an event and the notices in it, of which there is one or
 // none.
 type eventMessage struct {
 	entry

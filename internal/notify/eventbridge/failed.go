@@ -22,7 +22,7 @@ type Failure struct {
 	Users, Keys, Warned, Disabled, NoticesPending int
 }
 
-// Of a failure no more is told than a reader can take in; the rest is in the
+// An event has only the first problems; all are in the
 // log.
 const (
 	maxProblems = 5

@@ -88,14 +88,14 @@ type composer struct {
 	fresh int
 }
 
-// text adds whole lines.
+// text adds complete lines.
 func (c *composer) text(lines string) {
 	for line := range strings.SplitSeq(lines, "\n") {
 		c.line(line)
 	}
 }
 
-// line adds one line, in a new part where the current one is full. A line that
+// line adds one line, in a new part if the current one is full. A line that
 // no part could hold goes over several.
 func (c *composer) line(line string) {
 	for {

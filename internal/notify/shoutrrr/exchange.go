@@ -35,7 +35,7 @@ const maxResponse = 256 << 10
 // chats or devices that its URL names.
 const maxRequests = 50
 
-// errStopped is what a service is told of a request that failed; it makes none
+// errStopped is the error that a service gets for a request that failed; it makes none
 // of them retry.
 var errStopped = errors.New("the request failed")
 

@@ -50,7 +50,7 @@ func readSource(raw string) (source, error) {
 }
 
 // send sets a service up with a client and sends a message through it. Each
-// message gets a service of its own: what it was told of an earlier one sticks to
+// message gets a service of its own: the fields of an earlier one stay in
 // some. Some sign in when they are set up.
 func (s source) send(m message, client *http.Client) (err error) {
 	defer func() {

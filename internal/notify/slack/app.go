@@ -32,7 +32,7 @@ const (
 
 // AppOptions are the options of a App besides its token; each has a default.
 type AppOptions struct {
-	// APIURL is where Slack's API is; empty is APIURL. It must be https unless
+	// APIURL is the URL of Slack's API; empty is APIURL. It must be https unless
 	// it leads to this machine.
 	APIURL string
 	// HTTP sends the requests; nil is a client of our own, which uses the
@@ -42,7 +42,7 @@ type AppOptions struct {
 	// Echo is where every message that is sent is printed as well; nil is
 	// nowhere.
 	Echo io.Writer
-	// Log is told who could not be reached directly; nil is nobody.
+	// Log gets a line for each person who could not be reached; may be nil.
 	Log *slog.Logger
 	// Retry says how often and how patiently to try; its Sleep serves the
 	// pacing too, its Pace is not used.
@@ -59,7 +59,7 @@ type App struct {
 	log *slog.Logger
 
 	lookups *retry.Pacer
-	posts   *retry.Pacer // of the app as a whole
+	posts   *retry.Pacer // of all messages of the app
 
 	mu            sync.Mutex
 	echo          io.Writer

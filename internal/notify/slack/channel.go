@@ -11,7 +11,7 @@ import (
 // ChannelName is the name of an app's Channel in logs, reports and receipts.
 const ChannelName = "slack-channel"
 
-// Channel is where an app posts the list of all keys. It mentions groups, and
+// Channel is the channel that an app posts the list of all keys to. It mentions groups, and
 // names the people whom Direct writes to: one bell for one key is enough.
 type Channel struct {
 	app *App

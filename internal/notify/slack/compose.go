@@ -13,7 +13,7 @@ const (
 	maxAttachments = 20
 	maxText        = 12_000
 	maxValue       = 3_000 // a title, a text or a field's value
-	// maxRepeated is the longest header that is repeated whole in every
+	// maxRepeated is the longest header that is repeated completely in every
 	// message that continues its section; of a longer one, the title is.
 	maxRepeated = 4_000
 	// maxAccount bounds the account's name, which AWS holds to 63 characters.
@@ -95,7 +95,7 @@ func (c *composer) fit(attachments ...attachment) bool {
 	return size <= maxText && len(c.current.Attachments)+len(attachments) <= maxAttachments
 }
 
-// place adds an attachment, in a new message where the current one is full.
+// place adds an attachment, in a new message if the current one is full.
 func (c *composer) appendSection(a attachment) {
 	if !c.fit(a) {
 		c.end()
@@ -166,7 +166,7 @@ func (c *composer) room(title string, entries []entry) int {
 }
 
 // entry is one line of a list. A notice too long for one line has several, and
-// counts as told with the last.
+// counts as sent with the last.
 type entry struct {
 	line    string
 	size    int
@@ -201,7 +201,7 @@ func (c *composer) opening(list notify.List) attachment {
 }
 
 // headerOf is what stands above a section: one attachment with title and text,
-// and more where either is too long for one. A heading that is not set is none.
+// and more if either is too long for one. A heading that is not set is none.
 func headerOf(h notify.Heading) []attachment {
 	if h.Title == "" && h.Text == "" {
 		return nil

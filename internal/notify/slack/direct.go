@@ -43,7 +43,7 @@ func (a *App) Direct(channelID string) *Direct {
 func (*Direct) Name() string { return DirectName }
 
 // ID implements notify.Channel. A notice itself says whom it is for; the channel
-// for those who can't be reached tells the workspace, whatever the token.
+// for those who can't be reached identifies the workspace, whatever the token.
 func (d *Direct) ID() string { return notify.ChannelID(DirectName, d.channel) }
 
 // Format keeps the app's token out of whatever prints a Direct.
@@ -59,7 +59,7 @@ func (*Direct) TagProblems(n notify.Notice) []notify.TagProblem { return notify.
 
 func hasAddress(n notify.Notice) bool { return addressOf(n) != "" }
 
-// addressOf is where the owner of a key is written to: a member's id, or a mail
+// addressOf is the address of a key's owner: a member's id, or a mail
 // address for lack of one. Of a group, and of nobody in particular, it is "".
 func addressOf(n notify.Notice) string {
 	tag := strings.TrimSpace(n.SlackTag)

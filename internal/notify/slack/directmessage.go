@@ -180,7 +180,7 @@ func directBlocks(subject, text string) []block {
 
 const fence = "```"
 
-// sectionsOf takes a text apart at its empty lines, and elsewhere where a
+// sectionsOf takes a text apart at its empty lines, and elsewhere if a
 // paragraph is too long for a section. A code block that is taken apart is one
 // in each part.
 func sectionsOf(text string) []string {

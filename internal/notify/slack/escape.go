@@ -63,7 +63,7 @@ var reference = regexp.MustCompile(
 var entity = regexp.MustCompile(`^&(?:amp|lt|gt);`)
 
 // instructions prepares the administrator's own text: Slack's markup stays, as
-// far as it cannot wake a whole channel, and stray &, < and > are escaped.
+// far as it cannot mention all of a channel, and stray &, < and > are escaped.
 func instructions(content string) string {
 	content = text.Lines(content)
 	var out strings.Builder

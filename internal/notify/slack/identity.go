@@ -17,9 +17,9 @@ type Identity struct {
 	Team string // the workspace's name
 	URL  string // the workspace's address
 	Bot  string // the app's user name there
-	// Granted are the scopes that the token has; none where Slack did not say.
+	// Granted are the scopes that the token has; none if Slack did not say.
 	Granted []string
-	// Lacking are those of Scopes that it has not, as far as Slack answer.
+	// Lacking are those of Scopes that it has not, as far as Slack says.
 	Lacking []string
 }
 

@@ -89,7 +89,7 @@ func (w *webAPI) judge(method string, a response) error {
 		return patiently(a, now, errors.New("slack answered "+reason))
 	case !*answer.OK:
 		return retry.Permanent(&Refusal{
-			Method: method, Reason: cmp.Or(reason, "no, and not why"), Scope: shown(answer.Needed),
+			Method: method, Reason: cmp.Or(reason, "an unknown reason"), Scope: shown(answer.Needed),
 			Setting: w.setting, Details: shown(strings.Join(answer.Metadata.Messages, "; ")),
 		})
 	case a.status != http.StatusOK:
@@ -117,7 +117,7 @@ const theSetting = "THE_SETTING"
 // callHints say what to do about the reasons of a refusal, see
 // https://docs.slack.dev/reference/methods/chat.postMessage#errors and
 // https://docs.slack.dev/reference/methods/users.list#errors.
-var callHints = map[string]string{ //nolint:gosec // what is answer of tokens is no token
+var callHints = map[string]string{ //nolint:gosec // hints about tokens are not tokens
 	"access_denied":                       "the workspace's administrators do not allow it",
 	"account_inactive":                    "the app, or the user whose token it is, was removed from the workspace: install the app again",
 	"channel_not_found":                   "check the id in SLEUTH_SLACK_CHANNEL; a private channel is found only once the app is invited to it (/invite)",

@@ -6,7 +6,7 @@ import (
 )
 
 // split cuts an escaped text into pieces of at most limit characters, which
-// joined are the text again: after a line break where there is one, else after
+// joined are the text again: after a line break if there is one, else after
 // a space, else wherever it must, but never within an entity (&amp;) or a
 // reference (<@U123>) that is itself within the limit. An empty text is one
 // empty piece.

@@ -64,7 +64,7 @@ func (e *ScopeError) Error() string {
 // UsersOptions are the options of a Users besides its token; each has
 // a default.
 type UsersOptions struct {
-	// APIURL is where Slack's API is; empty is Slack's own.
+	// APIURL is the URL of Slack's API; empty is Slack's own.
 	APIURL string
 	// HTTP sends the requests; nil is a client of our own.
 	HTTP *http.Client
@@ -86,7 +86,7 @@ func (*Users) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "sl
 
 // List reads all pages of users, then the user groups. What could be read is
 // returned with the error for what could not: a *ScopeError, possibly joined
-// with another, where the token lacks a scope.
+// with another, if the token lacks a scope.
 func (u *Users) List(ctx context.Context, filter Filter) (Listing, error) {
 	var listing Listing
 	users, err := u.users(ctx)

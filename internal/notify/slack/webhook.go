@@ -1,4 +1,4 @@
-// Package slack tells people through Slack: a channel through an incoming
+// Package slack notifies people through Slack: a channel through an incoming
 // webhook, or a channel and each person through an app; and lists the ids to
 // mention them by.
 package slack
@@ -163,7 +163,7 @@ func (*Webhook) Compose(b notify.Batch) []notify.Message {
 func (*Webhook) TagProblems(n notify.Notice) []notify.TagProblem { return unmentioned(n) }
 
 // PrintOnly reports whether messages are printed and not sent, so that nobody
-// has been told when Send returns.
+// has been notified when Send returns.
 func (w *Webhook) PrintOnly() bool { return w.printOnly }
 
 // Send implements notify.Channel. It tries again after 429, 5xx, a timeout or a

@@ -1,4 +1,4 @@
-// Package sns tells people through an Amazon SNS topic, in plain text.
+// Package sns notifies people through an Amazon SNS topic, in plain text.
 package sns
 
 import (
@@ -85,7 +85,7 @@ func (*Topic) Compose(b notify.Batch) []notify.Message {
 	return plain.Layout{MaxBytes: maxBody}.Compose(b)
 }
 
-// Send implements notify.Channel. It tries again where AWS's SDK would: after
+// Send implements notify.Channel. It retries the errors that AWS's SDK would: after
 // throttling, 5xx, a timeout or a lost connection.
 func (t *Topic) Send(ctx context.Context, m notify.Message) error {
 	input := t.input(m)
