@@ -202,7 +202,7 @@ func TestTheReasonOfAnExemption(t *testing.T) {
 	}
 }
 
-func TestWhichExemptionsAreHonoured(t *testing.T) {
+func TestWhichExemptionsAreAccepted(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, time.March, 1, 23, 59, 0, 0, time.UTC)
 	for _, c := range []struct {

@@ -227,7 +227,7 @@ func TestRemindAtPastTheLimit(t *testing.T) {
 	}
 }
 
-func TestRemindAtAMovedDeadlineIsANewStory(t *testing.T) {
+func TestRemindAtAMovedDeadlineStartsAgain(t *testing.T) {
 	t.Parallel()
 	policy := audit.Policy{AutoExpire: true, RemindAt: []int{30, 7, 1}}
 	key := keyOf(40, 24) // 6 days left by inactivity
@@ -263,7 +263,7 @@ func TestRemindAtLooksAtBothLimits(t *testing.T) {
 	}
 }
 
-func TestTold(t *testing.T) {
+func TestWarningsAreRecorded(t *testing.T) {
 	t.Parallel()
 	earlier := in(-4)
 	for _, c := range []struct {

@@ -262,9 +262,9 @@ func TestBothDeadlinesTravelWithTheVerdict(t *testing.T) {
 	}
 }
 
-// TestTheWalks checks the two examples in aws-iam-sleuth's README: a key made today, for a user
+// TestExamplesOfAwsIamSleuth checks the two examples in aws-iam-sleuth's README: a key made today, for a user
 // who is exempt and one who is not.
-func TestTheWalks(t *testing.T) {
+func TestExamplesOfAwsIamSleuth(t *testing.T) {
 	t.Parallel()
 	for _, walk := range []struct {
 		name     string

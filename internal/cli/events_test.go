@@ -79,9 +79,9 @@ func TestEventsAndFindingsOfAnOrganization(t *testing.T) {
 	}
 }
 
-// TestARunOverAccountsThatFailsAsAWhole has an event of the account that it is
+// TestARunOverAccountsThatFailsBeforeAnyAccount has an event of the account that it is
 // made from, whether it could not begin or its digest was not told.
-func TestARunOverAccountsThatFailsAsAWhole(t *testing.T) {
+func TestARunOverAccountsThatFailsBeforeAnyAccount(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]awsfake.Fault{
 		"no list of accounts": {Action: "ListAccountsForParent", Code: "AccessDeniedException"},

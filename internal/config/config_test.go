@@ -288,8 +288,8 @@ func TestSilenceIsAskedForByName(t *testing.T) {
 	}
 }
 
-// TestEveryChannelBreaksTheSilence: no channel is forgotten.
-func TestEveryChannelBreaksTheSilence(t *testing.T) {
+// TestEveryChannelCountsAsNotSilent: no channel is forgotten.
+func TestEveryChannelCountsAsNotSilent(t *testing.T) {
 	t.Parallel()
 	channels := reflect.TypeFor[config.Channels]()
 	for i := range channels.NumField() {

@@ -371,8 +371,8 @@ func TestTheChannelsOfAnUndecidedAttemptStayDue(t *testing.T) {
 	}
 }
 
-// TestANewStoryOwesEveryChannelAgain: receipts are for one deed.
-func TestANewStoryOwesEveryChannelAgain(t *testing.T) {
+// TestANewDisableIsPendingOnEveryChannel: receipts are for one deed.
+func TestANewDisableIsPendingOnEveryChannel(t *testing.T) {
 	t.Parallel()
 	a, record := due(), blank()
 	record.Intend(ledger.Intent{At: now.Add(-day), Run: "run-0", Due: ledger.Due{Channels: []string{"slack"}}})
@@ -542,9 +542,9 @@ func TestDisableLeaked(t *testing.T) {
 	}
 }
 
-// TestALeakIsToldOfFirst: a key that goes for its age while its owner has not
+// TestALeakIsListedFirst: a key that goes for its age while its owner has not
 // heard yet that it leaked goes with the word of the leak.
-func TestALeakIsToldOfFirst(t *testing.T) {
+func TestALeakIsListedFirst(t *testing.T) {
 	t.Parallel()
 	a, record := due(), leaked()
 	outcome, err := a.disable(t, record)

@@ -157,8 +157,8 @@ func TestTwoAnswersToOneLeak(t *testing.T) {
 	}
 }
 
-// TestAnAuditIsNotSilencedByALeak: only another answer to the leak is.
-func TestAnAuditIsNotSilencedByALeak(t *testing.T) {
+// TestAnAuditStillWarnsAfterALeak: only another answer to the leak is.
+func TestAnAuditStillWarnsAfterALeak(t *testing.T) {
 	t.Parallel()
 	m := &meddling{aws: due(), t: t, store: ledger.NewMemory()}
 	m.change = func(r *ledger.Record) {

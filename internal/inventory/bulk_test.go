@@ -191,8 +191,8 @@ func TestABulkThatCannotBeReliedOn(t *testing.T) {
 	}
 }
 
-// TestAPageThatNeverComes is not waited for as long as there is time.
-func TestAPageThatNeverComes(t *testing.T) {
+// TestAPageThatIsNeverAnswered is not waited for as long as there is time.
+func TestAPageThatIsNeverAnswered(t *testing.T) {
 	t.Parallel()
 	a := newLiveAccount(t)
 	a.reader.Bulk = a.reader.IAM.(inventory.BulkIAM)

@@ -271,7 +271,7 @@ func TestLambdaAnswersOfTheLastDayThereIs(t *testing.T) {
 	}
 }
 
-func TestLambdaFailsWhereARunIsNotWhole(t *testing.T) {
+func TestLambdaFailsIfARunFailed(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "ENABLE_AUTO_EXPIRE=true", "SLACK_URL={webhook}")
 	home := d.aws.Home()
@@ -297,7 +297,7 @@ func TestLambdaFailsWhereARunIsNotWhole(t *testing.T) {
 }
 
 // What did not begin has no summary that explains it.
-func TestLambdaSaysWhatToDoWhereARunDidNotBegin(t *testing.T) {
+func TestLambdaSaysWhatToDoIfARunDidNotStart(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "SNS_TOPIC={topic}")
 	d.aws.Inject(awsfake.Fault{Action: "GetCallerIdentity", Code: "ExpiredToken"})

@@ -43,7 +43,7 @@ func TestParseEvent(t *testing.T) {
 		{`{"action":"run"`, "not a JSON object"},
 		{`{"detail-type":"Another Event","source":"aws.ec2"}`, "neither a schedule's, nor AWS Health's"},
 		{`{"detail-type":"AWS Health Event","source":"aws.health"}`, "has no eventTypeCode"},
-		{`{"detail-type":"Scheduled Event","source":"aws.health"}`, "none of AWS Health's"},
+		{`{"detail-type":"Scheduled Event","source":"aws.health"}`, "is not from AWS Health"},
 		{`{"action":"leaked"}`, `the action "leaked"`},
 		{`{"account":"123456789012"}`, "neither a schedule's"},
 		{`{"action":"destroy"}`, `the action "destroy"`},

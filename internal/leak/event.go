@@ -88,7 +88,7 @@ func ParseEvent(payload []byte) (Event, error) {
 	d := read.Detail
 	switch {
 	case read.Source != Source || !slices.Contains(detailTypes, read.DetailType):
-		return Event{}, fmt.Errorf("the event is none of AWS Health's: its source is %s and its detail-type %s", shown(read.Source), shown(read.DetailType))
+		return Event{}, fmt.Errorf("the event is not from AWS Health: its source is %s and its detail-type %s", shown(read.Source), shown(read.DetailType))
 	case d.TypeCode == "":
 		return Event{}, errors.New("the event of AWS Health does not say what it is about: it has no eventTypeCode")
 	case d.Service != riskService || d.TypeCode != exposed:
@@ -101,7 +101,7 @@ func ParseEvent(payload []byte) (Event, error) {
 		e.Account = d.AffectedAccount
 	}
 	if !accountID.MatchString(e.Account) {
-		return Event{}, fmt.Errorf("the event of AWS Health says that keys were found in public, and not in which account: %s is none", shown(e.Account))
+		return Event{}, fmt.Errorf("the event of AWS Health has no valid account id: %s", shown(e.Account))
 	}
 	if _, err := time.Parse(time.RFC3339, read.Time); err != nil || read.ID == "" || e.ARN == "" {
 		return Event{}, errors.New("the event of AWS Health says that keys were found in public, and lacks an eventArn, an id or a time, which every event of AWS's has; " +

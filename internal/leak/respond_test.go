@@ -165,9 +165,9 @@ func (s *scene) want(got, want leak.Outcome, heard int) {
 	}
 }
 
-// TestTheSameWordAgain: AWS may say a thing twice, and a person may have
+// TestTheSameEventAgain: AWS may say a thing twice, and a person may have
 // decided otherwise meanwhile.
-func TestTheSameWordAgain(t *testing.T) {
+func TestTheSameEventAgain(t *testing.T) {
 	t.Parallel()
 	t.Run("of a key that was disabled", func(t *testing.T) {
 		t.Parallel()
@@ -227,8 +227,8 @@ func TestTheSameWordAgain(t *testing.T) {
 	})
 }
 
-// TestSpared: why a leaked key stays Active, and that its owner hears.
-func TestSpared(t *testing.T) {
+// TestWhyALeakedKeyStaysActive also checks that its owner is notified of the reason.
+func TestWhyALeakedKeyStaysActive(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*scene)

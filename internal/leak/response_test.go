@@ -9,7 +9,7 @@ import (
 
 // The answer by hand says that sessions go on, unless there is no key that
 // sessions could have been made from.
-func TestAnswerSaysThatSessionsGoOn(t *testing.T) {
+func TestResponseSaysThatSessionsGoOn(t *testing.T) {
 	t.Parallel()
 	const sentence = "does not end the sessions that were made from it, which live for up to 36 hours: docs/leaks.md"
 	for _, c := range []struct {

@@ -123,8 +123,8 @@ func TestAcknowledgements(t *testing.T) {
 	}
 }
 
-// TestANoticeDueOnNobody is due on whichever channel can reach the owner later.
-func TestANoticeDueOnNobody(t *testing.T) {
+// TestANoticeDueOnNoChannel is due on whichever channel can reach the owner later.
+func TestANoticeDueOnNoChannel(t *testing.T) {
 	t.Parallel()
 	r := ledger.New(alpha, "AKIA1", "tfunke")
 	r.Intend(attempt(ledger.Due{}))

@@ -38,7 +38,7 @@ type Metric struct {
 func Of(s run.Summary) []Metric {
 	metrics := []Metric{
 		{"Users", count, int64(s.Users), "users that were read"},
-		{"Keys", count, int64(s.Keys), "keys that were judged"},
+		{"Keys", count, int64(s.Keys), "keys that were evaluated"},
 	}
 	for _, state := range audit.States() {
 		metrics = append(metrics, Metric{"Keys" + camel(state.String()), count, int64(s.States[state]), "keys in the state `" + state.String() + "`"})

@@ -13,7 +13,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-func TestLine(t *testing.T) {
+func TestDefaultLine(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 30, 15, 0, 0, 0, time.FixedZone("", 3600))
 	prod := account.Account{ID: "123456789012", Name: "Production", Alias: "acme"}

@@ -33,7 +33,7 @@ var allOfIt = []string{
 	"2: ann.b's key expires in 6 days due to creation age.",
 }
 
-func TestDigestTellsOfAllAccountsOnce(t *testing.T) {
+func TestDigestHasAllAccountsOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	populate(w)
@@ -120,9 +120,9 @@ func TestARunThatDiedBeforeItsDigest(t *testing.T) {
 	}
 }
 
-// TestADigestSpeaksForNoOtherRun: what another run has kept us off, its own
+// TestADigestHasOnlyItsOwnRun: what another run has kept us off, its own
 // digest tells.
-func TestADigestSpeaksForNoOtherRun(t *testing.T) {
+func TestADigestHasOnlyItsOwnRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	populate(w)

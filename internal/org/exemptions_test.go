@@ -18,10 +18,10 @@ func (w *world) exempt(account int, name, keyID, tag string) {
 	}})
 }
 
-// TestTheDigestTellsOfExemptions of all accounts in one: of those that end with
+// TestTheDigestAnnouncesExemptions of all accounts in one: of those that end with
 // every run, of those without an end once a month, and by account if not all
 // were told of.
-func TestTheDigestTellsOfExemptions(t *testing.T) {
+func TestTheDigestAnnouncesExemptions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.exempt(0, "bot", "AKIABOT", "False")
@@ -32,7 +32,7 @@ func TestTheDigestTellsOfExemptions(t *testing.T) {
 		w.slack.bulletins = nil
 		return last
 	}
-	const ending = "1 exemption ends within 14 days; after that the keys are judged like any other:\n" +
+	const ending = "1 exemption ends within 14 days; after that the keys are evaluated like any other:\n" +
 		"key AKIASOON of user soon in AWS account 100000000002 (alias-2): through Tuesday 10 March 2026 (UTC); reason: why; without it the key is past its limit due to creation age (created 400 days ago)"
 	if w.digest().Send(t.Context(), w.runAll()); said() != ending {
 		t.Error("the first digest does not say what ends, and that alone")

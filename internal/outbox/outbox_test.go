@@ -258,9 +258,9 @@ func TestAChannelThatTheRunDoesNotHave(t *testing.T) {
 	}
 }
 
-// TestANoticeDueOnNobody is handed to whoever can reach the owner, and is due
+// TestANoticeDueOnNoChannel is handed to whoever can reach the owner, and is due
 // there from then on.
-func TestANoticeDueOnNobody(t *testing.T) {
+func TestANoticeDueOnNoChannel(t *testing.T) {
 	t.Parallel()
 	mail, slack, sns := picky{&channel{name: "mail", only: []string{"bob"}}}, &channel{name: "slack"}, &channel{name: "sns", err: errDown}
 	b := newBox(t, mail)

@@ -152,9 +152,9 @@ old              created 80 or more days ago:
 	}
 }
 
-// TestNoWordIsBroken: what a screen of 80 columns shows is cut with an ellipsis
+// TestNoWordIsSplit: what a screen of 80 columns shows is cut with an ellipsis
 // or put on the next line.
-func TestNoWordIsBroken(t *testing.T) {
+func TestNoWordIsSplit(t *testing.T) {
 	t.Parallel()
 	r := reportOf(audited.AddDate(0, 0, 3),
 		one{user: "bartholomew.featherstonehaugh-cholmondeley", age: 97, used: 2, slack: "subteam-S09PLATFORM0000"},

@@ -26,7 +26,7 @@ func patient(waits *[]time.Duration) retry.Policy {
 	}
 }
 
-func TestDo(t *testing.T) {
+func TestAttemptsAndWaits(t *testing.T) {
 	t.Parallel()
 	const second = time.Second
 	for name, test := range map[string]struct {

@@ -285,8 +285,8 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// TestADryRunLeavesWhatIsOwed to the run that really sends it.
-func TestADryRunLeavesWhatIsOwed(t *testing.T) {
+// TestADryRunLeavesPendingNotices to the run that really sends it.
+func TestADryRunLeavesPendingNotices(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.user("bot", nil, w.key("AKIAEXPIRE", 95, 1))

@@ -164,7 +164,7 @@ func AboutExemptions(digest bool, runs ...Summary) string {
 	}
 	var parts []string
 	if n := len(ending); n > 0 {
-		parts = append(parts, exemptions(n)+ends(n)+" within 14 days; after that the keys are judged like any other:\n"+strings.Join(ending, "\n"))
+		parts = append(parts, exemptions(n)+ends(n)+" within 14 days; after that the keys are evaluated like any other:\n"+strings.Join(ending, "\n"))
 	}
 	if n := len(open); n > 0 {
 		parts = append(parts, exemptions(n)+have(n)+" no end or no reason. Set the tags KeyAutoExpire = False until DATE and KeyAutoExpireReason, or replace the keys:\n"+

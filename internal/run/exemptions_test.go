@@ -111,9 +111,9 @@ func TestNoDayIsNamedWhereNothingIsDisabled(t *testing.T) {
 	}
 }
 
-// TestAMendedExemptionIsHonoured, and should it be spoilt again the notice
+// TestACorrectedExemptionApplies, and should it be spoilt again the notice
 // begins again.
-func TestAMendedExemptionIsHonoured(t *testing.T) {
+func TestACorrectedExemptionApplies(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.user("bot", []string{"KeyAutoExpire", "False"}, w.key("AKIABOT", 400, 1))
@@ -163,9 +163,9 @@ func TestTheTagIsReadOnceMoreBeforeDisabling(t *testing.T) {
 	}
 }
 
-// TestOpenExemptionsAreToldOnceAMonth: not by the first run, nor before some
+// TestOpenExemptionsAreAnnouncedOnceAMonth: not by the first run, nor before some
 // channel took the message.
-func TestOpenExemptionsAreToldOnceAMonth(t *testing.T) {
+func TestOpenExemptionsAreAnnouncedOnceAMonth(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.user("bot", []string{"KeyAutoExpire", "False", "KeyAutoExpireReason", "one\nline"}, w.key("AKIABOT", 400, 1))
@@ -251,15 +251,15 @@ func TestTheEndOfAnExemptionIsAnnounced(t *testing.T) {
 	w.user("one", nil, w.key("AKIAONE", 91, 1))
 	w.user("two", nil, w.key("AKIATWO", 91, 1))
 	s, _ := w.run(func(r *run.Runner) { r.Config.MaxDisable = config.Cap{Set: true, Keys: 1, Text: "1"} })
-	want := s.Announcement + "\n\n1 exemption ends within 14 days; after that the keys are judged like any other:\n" +
+	want := s.Announcement + "\n\n1 exemption ends within 14 days; after that the keys are evaluated like any other:\n" +
 		"key AKIABOT of user bot: through Tuesday 17 March 2026 (UTC); reason: why; without it the key is past its limit due to creation age (created 402 days ago)"
 	if s.Announcement == "" || !slices.Equal(w.slack.said, []string{want}) {
 		t.Errorf("said %q, want %q", w.slack.said, want)
 	}
 }
 
-// TestWhenPeopleWereToldSurvivesRuns that write the last run again.
-func TestWhenPeopleWereToldSurvivesRuns(t *testing.T) {
+// TestTheMonthlyAnnouncementSurvivesRuns that write the last run again.
+func TestTheMonthlyAnnouncementSurvivesRuns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	when := w.clock().AddDate(0, 0, -1)

@@ -287,7 +287,7 @@ func (p *pass) judge(ctx context.Context, s inventory.UserKeys) {
 		v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Apply(p.Config.Exemptions, p.started), p.Config.Rules, p.started)
 		p.summary.Count(v)
 		p.takeExemption(ctx, s.User, key, v)
-		p.Log.DebugContext(ctx, "judged a key", "user", s.User.Name, "key", key.ID, "verdict", v.State.String(),
+		p.Log.DebugContext(ctx, "evaluated a key", "user", s.User.Name, "key", key.ID, "verdict", v.State.String(),
 			"exempt", v.Exempt, "age_days", v.Age, "last_access_age_days", p.idleAge(key, v))
 		if p.Table {
 			p.summary.Rows = append(p.summary.Rows, report.RowOf(s.User, key.Key, v))

@@ -31,7 +31,7 @@ func populate(w *world) {
 	w.user("two", nil, w.key("AKIATWO1", 60, 1), w.key("AKIATWO2", 70, 25))
 }
 
-func TestAWholeRun(t *testing.T) {
+func TestACompleteRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	populate(w)

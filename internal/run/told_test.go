@@ -13,9 +13,9 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/run"
 )
 
-// TestAChannelThatWasDownIsToldOnTheNextRun, once, and the other is not told
+// TestAFailedChannelGetsTheNoticeInTheNextRun, once, and the other is not told
 // again.
-func TestAChannelThatWasDownIsToldOnTheNextRun(t *testing.T) {
+func TestAFailedChannelGetsTheNoticeInTheNextRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.user("bot", nil, w.key("AKIAEXPIRE", 95, 1))
@@ -139,8 +139,8 @@ func TestWarningsAndPendingNoticesAreSeparate(t *testing.T) {
 	}
 }
 
-// TestAKeyEnabledAgainIsANewStory: judged again, and noticed again.
-func TestAKeyEnabledAgainIsANewStory(t *testing.T) {
+// TestAKeyEnabledAgainIsEvaluatedAgain: judged again, and noticed again.
+func TestAKeyEnabledAgainIsEvaluatedAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.user("bot", nil, w.key("AKIAEXPIRE", 95, 1))
@@ -345,9 +345,9 @@ func TestAnAttemptWithItsAnswerLost(t *testing.T) {
 	wantLines(t, w.slack)
 }
 
-// TestPrintingTellsNobody: what is only printed gives no receipt, so that it
+// TestPrintingNotifiesNobody: what is only printed gives no receipt, so that it
 // is still pending to people.
-func TestPrintingTellsNobody(t *testing.T) {
+func TestPrintingNotifiesNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.user("bot", nil, w.key("AKIAEXPIRE", 95, 1))
@@ -362,9 +362,9 @@ func TestPrintingTellsNobody(t *testing.T) {
 	wantLines(t, w.slack, "bot's key is disabled due to creation age.")
 }
 
-// TestTheDaysToldAreTheDaysThereAre, both limits and a minimum notice taken
+// TestTheDaysAnnouncedAreTheDaysLeft, both limits and a minimum notice taken
 // together: no owner is told of more days than they have.
-func TestTheDaysToldAreTheDaysThereAre(t *testing.T) {
+func TestTheDaysAnnouncedAreTheDaysLeft(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name          string

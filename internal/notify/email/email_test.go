@@ -142,7 +142,7 @@ func (a *asked) SendEmail(_ context.Context, in *sesv2.SendEmailInput, _ ...func
 	return &sesv2.SendEmailOutput{}, nil
 }
 
-func TestFrom(t *testing.T) {
+func TestSenderIsEncoded(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]string{
 		"keys@example.com":             "<keys@example.com>",

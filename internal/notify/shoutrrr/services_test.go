@@ -247,7 +247,7 @@ func TestServiceJudgesItsAnswer(t *testing.T) {
 // If a message takes a request for each chat, a chat that took it is not
 // asked again because the next did not. Telegram says in its answer how long to
 // wait.
-func TestEachChatIsToldOnce(t *testing.T) {
+func TestEachChatGetsAMessageOnce(t *testing.T) {
 	t.Parallel()
 	wire := &network{answers: []*http.Response{
 		answering(200, `{"ok":true,"result":{}}`),
@@ -291,7 +291,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 
 // Titles: that of the URL goes before ours, and a title of one message does not
 // stick to the next.
-func TestTitles(t *testing.T) {
+func TestTitleInURLWins(t *testing.T) {
 	t.Parallel()
 	for url, want := range map[string]string{
 		"generic://a.example.com/x?template=json":             `{"message":"b","title":"Sleuth: 1 key"}`,

@@ -119,7 +119,7 @@ func TestParagraphs(t *testing.T) {
 	}
 }
 
-func TestTemplatesWakeNobody(t *testing.T) {
+func TestTemplatesMentionNobody(t *testing.T) {
 	t.Parallel()
 	words, problems := notify.ParseTemplates(notify.TemplateTexts{
 		Personal: "<!here> {{.Name}} {{range .Keys}}<https://example.com/?a=1&b=2|{{.Key}}>{{end}}", Subject: "<!channel> & {{.Name}}",

@@ -89,7 +89,7 @@ func (w *webAPI) judge(method string, a response) error {
 		return patiently(a, now, errors.New("slack answered "+reason))
 	case !*answer.OK:
 		return retry.Permanent(&Refusal{
-			Method: method, Reason: cmp.Or(reason, "an unknown reason"), Scope: shown(answer.Needed),
+			Method: method, Reason: cmp.Or(reason, "no, without a reason"), Scope: shown(answer.Needed),
 			Setting: w.setting, Details: shown(strings.Join(answer.Metadata.Messages, "; ")),
 		})
 	case a.status != http.StatusOK:

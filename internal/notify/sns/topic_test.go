@@ -113,7 +113,7 @@ func TestSubject(t *testing.T) {
 	}
 }
 
-func TestParts(t *testing.T) {
+func TestLongBatchIsSplit(t *testing.T) {
 	t.Parallel()
 	b := channeltest.Crowd(20_000)
 	b.Inactivity.Text = strings.Repeat("How to log in, at length: 名前. ", 20)

@@ -58,7 +58,7 @@ func TestJSONPageNamesEveryField(t *testing.T) {
 	}
 }
 
-func TestJSONPageNamesTheWholeRecordOfState(t *testing.T) {
+func TestJSONPageNamesEveryFieldOfState(t *testing.T) {
 	t.Parallel()
 	section := sectionOf(t, read(t, "docs/json.md"), "The records of state")
 	for _, of := range []any{audit.History{}, audit.LimitWarning{}, ledger.QueuedWarning{}, ledger.Intent{}, ledger.Disabled{}, ledger.Leak{}, ledger.Due{}, ledger.Final{}} {

@@ -110,7 +110,7 @@ func TestFailedStartEndsTheInvocation(t *testing.T) {
 	}
 }
 
-func TestNobodyIsLeftWaiting(t *testing.T) {
+func TestAllWaitersAreReleased(t *testing.T) {
 	t.Parallel()
 	r := start(t)
 	results := invoke(t, r, `{}`)
