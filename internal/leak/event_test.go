@@ -79,9 +79,9 @@ func TestParseEventRefuses(t *testing.T) {
 		"another detail-type":    {strings.Replace(good, "AWS Health Event", "Scheduled Event", 1), "is not from AWS Health"},
 		"no code":                {`{"source":"aws.health","detail-type":"AWS Health Event"}`, "has no eventTypeCode"},
 		"entities of no list":    {event("AWS Health Event", accountID, `"affectedEntities":"all"`), "cannot be understood"},
-		"no account":             {strings.Replace(good, accountID, "", 1), "not in which account"},
-		"no 12 digits":           {strings.Replace(good, accountID, "12345678901x", 1), "not in which account"},
-		"a bad accountID within": {event("AWS Health Event", accountID, `"affectedAccount":"../1"`), "not in which account"},
+		"no account":             {strings.Replace(good, accountID, "", 1), "no valid account id"},
+		"no 12 digits":           {strings.Replace(good, accountID, "12345678901x", 1), "no valid account id"},
+		"a bad accountID within": {event("AWS Health Event", accountID, `"affectedAccount":"../1"`), "no valid account id"},
 		// What every event of AWS's has, and a forged one may lack.
 		"no eventArn":      {strings.Replace(good, arn, "", 1), "lacks an eventArn"},
 		"an ARN of no one": {strings.Replace(good, arn, "see <!here>", 1), "lacks an eventArn"},

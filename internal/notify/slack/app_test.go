@@ -145,7 +145,7 @@ func TestAnswersThatAreNotTheAPIs(t *testing.T) {
 		"other json":     {200, `{"fine":true}`, "SLEUTH_SLACK_API_URL"},
 		"not found":      {404, "no", "404"},
 		"ok, but not so": {418, `{"ok":true}`, "418"},
-		"no reason":      {200, `{"ok":false}`, "not why"},
+		"no reason":      {200, `{"ok":false}`, "without a reason"},
 		"a redirect":     {302, "", "redirect"},
 		"details":        {200, `{"ok":false,"error":"invalid_blocks","response_metadata":{"messages":["must be shorter"]}}`, "invalid_blocks (must be shorter); "},
 		"an echo":        {200, `{"ok":false,"error":"no xoxb-0123456789012-notARealTokenButAsLong24 here"}`, secret.Redacted},

@@ -310,7 +310,7 @@ func TestUsersSharesTheAppsReading(t *testing.T) {
 		"list users: slack answered token_revoked; the token was revoked: install the app again; copy the Bot User OAuth Token from the app's OAuth & Permissions into SLEUTH_SLACK_API_TOKEN again": refuse(`"error":"token_revoked"`),
 		"is SLEUTH_SLACK_API_TOKEN set":        refuse(`"error":"not_authed"`),
 		"list users: slack answered new_to_us": refuse(`"error":"new_to_us"`),
-		"slack answered no, without a reason":       refuse(`"error":""`),
+		"slack answered no, without a reason":  refuse(`"error":""`),
 		"slack answered " + secret.Redacted:    refuse(`"error":"\u0078oxb-stand-in-hidden"`),
 		"check SLEUTH_SLACK_API_URL":           func(w http.ResponseWriter) { _, _ = fmt.Fprint(w, "<html>Log in") },
 		"404":                                  func(w http.ResponseWriter) { w.WriteHeader(http.StatusNotFound) },
