@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
@@ -18,6 +19,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
+	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/run"
 )
 
@@ -64,7 +66,8 @@ func TestNarrowedRunSaysTheSame(t *testing.T) {
 	}
 	live, liveCalls := of(false)
 	narrowed, narrowedCalls := of(true)
-	if diff := cmp.Diff(live, narrowed); diff != "" {
+	// Only where a row's last use is from may differ.
+	if diff := cmp.Diff(live, narrowed, cmpopts.IgnoreFields(report.Row{}, "LastUsedAsOf")); diff != "" {
 		t.Errorf("summaries (-live +by the report):\n%s", diff)
 	}
 	if live.Users != 6 || live.Keys != 7 || live.States[audit.Disabled] != 1 || live.Disabled != 1 || live.Warned != 1 {
