@@ -130,11 +130,16 @@ func (r Reader) showLastUses(ctx context.Context, subjects chan<- UserKeys) {
 }
 
 // showLastUsesOf completes one user. A key that was deleted meanwhile, or whose
-// user was renamed, is shown without its last use.
+// user was renamed, is shown without its last use. An answer that names another
+// user although this one is still there is false, and an error.
 func (r Reader) showLastUsesOf(ctx context.Context, s UserKeys) {
 	r.readLastUses(ctx, s.User, s.Keys, func(key Key) bool { return r.shown(s.User, key) })
 	for i := range s.Keys {
-		if err := s.Keys[i].Err; IsGone(err) || errors.Is(err, errAnotherUser) {
+		err := s.Keys[i].Err
+		if errors.Is(err, errAnotherUser) {
+			_, err = r.keys(ctx, s.User.Name)
+		}
+		if IsGone(err) {
 			s.Keys[i].Err = nil
 		}
 	}

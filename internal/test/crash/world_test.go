@@ -109,7 +109,7 @@ type world struct {
 // newWorld is an account without users, and channels that have heard nothing.
 func newWorld(t *testing.T, accountID string, open func(*testing.T, *world) opener) *world {
 	t.Helper()
-	w := &world{net: &http.Transport{}, traces: true}
+	w := &world{net: &http.Transport{}}
 	var err error
 	if w.aws, err = awsfake.Start(awsfake.WithClock(w.Now), awsfake.WithHome(accountID)); err != nil {
 		t.Fatal(err)
