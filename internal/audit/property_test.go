@@ -102,7 +102,7 @@ func anyHistory(v audit.Verdict) *rapid.Generator[audit.History] {
 
 // TestLazinessNeverChangesAVerdict: if NeedsLastUse says that a key's last use
 // can be left unread, no last use that there can be makes a difference to the
-// key's state or to the days that its owner is told, whatever was known of it.
+// key's state or to the days that its owner is notified of, whatever was known of it.
 func TestLazinessNeverChangesAVerdict(t *testing.T) {
 	t.Parallel()
 	unread := 0

@@ -79,7 +79,7 @@ func (a *Account) AddTrailEvents(events ...TrailEvent) {
 
 // SetTrailRate limits each account's lookups in each region to a token bucket of
 // its own, 2 a second by default, as AWS does; calls over it are answered
-// ThrottlingException. A rate of zero is no limit.
+// ThrottlingException. A rate of zero means no limit.
 func (s *Server) SetTrailRate(perSecond float64, burst int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

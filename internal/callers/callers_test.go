@@ -206,7 +206,7 @@ func wantShort(t failing, texts ...string) {
 	for _, s := range texts {
 		bad := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
 		if len(s) > 80 || strings.ContainsFunc(s, bad) {
-			t.Fatalf("%q is no short line", s)
+			t.Fatalf("%q is not a short line", s)
 		}
 	}
 }

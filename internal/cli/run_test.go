@@ -38,6 +38,6 @@ func TestASummaryThatCannotBePrintedIsNoSuccess(t *testing.T) {
 		t.Errorf("printed %q", stdout.String())
 	}
 	if status := fine.finish(fine.conclude(sleuth.Summary{}, errors.New("one user"), nil)); status != exitIncomplete {
-		t.Errorf("exit status of a run that was not whole: %d, want %d", status, exitIncomplete)
+		t.Errorf("exit status of a run that did not complete: %d, want %d", status, exitIncomplete)
 	}
 }

@@ -24,7 +24,7 @@ func TestEveryChannelIsDeclared(t *testing.T) {
 		kept, found := isSecret[channel.Variable]
 		switch {
 		case !found:
-			t.Errorf("%s is no field of config.Channels", channel.Variable)
+			t.Errorf("%s is not a field of config.Channels", channel.Variable)
 		case kept && (channel.Check == nil || channel.Pattern != ""):
 			t.Errorf("%s is a secret: it needs a Check, and no Pattern", channel.Variable)
 		case !kept && (channel.Pattern == "" || channel.Form == ""):

@@ -187,7 +187,7 @@ func TestSplitURLs(t *testing.T) {
 }
 
 // TestExemptionRulesNeedState where keys are disabled, as nobody's key may go
-// before they were told that their exemption is ignored.
+// before they were notified that their exemption is ignored.
 func TestExemptionRulesNeedState(t *testing.T) {
 	t.Parallel()
 	none := config.StateChoice{Kind: config.StateNone}

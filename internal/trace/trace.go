@@ -163,5 +163,5 @@ func (l *Lookups) Finish(ctx context.Context) []error {
 // Stop ends all lookups at once.
 func (l *Lookups) Stop() {
 	l.cancel()
-	_ = l.Finish(context.Background())
+	_ = l.Finish(l.ctx)
 }
