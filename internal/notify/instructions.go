@@ -7,19 +7,19 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
 
-// headingOf is the heading above a list of notices of one reason, with the default
+// headingOf is the heading above the notices of one reason, with the default
 // instructions if the administrator gave none.
-func (b Batch) headingOf(reason audit.Reason, notices []Notice) Heading {
+func (b Batch) headingOf(reason audit.Reason) Heading {
 	h := b.heading(reason)
-	if strings.TrimSpace(h.Text) == "" && !b.Templates.original && len(notices) > 0 {
-		h.Text = instructionsToMany(reason, notices)
+	if strings.TrimSpace(h.Text) == "" && !b.Templates.original {
+		h.Text = b.instructionsToMany(reason)
 	}
 	return h
 }
 
 // instructionsToMany are the default instructions above a list. They name no key,
 // as the list has many.
-func instructionsToMany(reason audit.Reason, notices []Notice) string {
+func (b Batch) instructionsToMany(reason audit.Reason) string {
 	if reason == audit.Exposure {
 		return ""
 	}
@@ -27,13 +27,13 @@ func instructionsToMany(reason audit.Reason, notices []Notice) string {
 	if reason == audit.Inactivity {
 		advice = "Use a key that is still needed, and delete one that is not."
 	}
-	if slices.ContainsFunc(notices, func(n Notice) bool { return n.NeverUsed }) {
+	if slices.ContainsFunc(b.Notices, func(n Notice) bool { return n.Reason == reason && n.NeverUsed }) {
 		advice += " Delete a key that was never used."
 	}
-	if slices.ContainsFunc(notices, func(n Notice) bool { return n.Kind == Disabled }) {
+	if slices.ContainsFunc(b.Notices, func(n Notice) bool { return n.Reason == reason && n.Kind == Disabled }) {
 		advice += " A disabled key is not deleted: an administrator can enable it again for a week with sleuth reactivate KEY --grace 7d."
 	}
-	return advice + "\nIAM console: " + audit.ConsoleOf(notices[0].Partition) + "#/users"
+	return advice + "\nIAM console: " + audit.ConsoleOf(b.Notices[0].Partition) + "#/users"
 }
 
 // instructionsTo are the instructions for one person: the administrator's for
