@@ -6,12 +6,16 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/iam-sleuth/sleuth/internal/lambda"
 )
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(33) // docs/decisions/memory.md
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	lambda.Serve(ctx, os.Environ(), os.Stdout, os.Stderr)

@@ -6,8 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/org"
@@ -63,7 +62,7 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 // auditOf reads and evaluates the keys of an account that we are connected to.
 func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditOptions, read *progress) report.Report {
 	now := a.Now().UTC()
-	client := iam.NewFromConfig(m.aws)
+	client := awsclient.NewIAM(m.aws)
 	found, _ := sleuth.Auditor{
 		Account:          m.Account,
 		Exemptions:       cfg.Exemptions,
