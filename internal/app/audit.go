@@ -18,6 +18,8 @@ import (
 type AuditOptions struct {
 	// AsOf is the moment to come that keys are evaluated at; zero is now.
 	AsOf time.Time
+	// Since is the evidence that keys are compared with; its zero value is none.
+	Since config.Evidence
 	// Progress is called as the reading goes on, one call at a time; may be nil.
 	Progress func(Progress)
 	// Each is called with the report of each account, in the order of the
@@ -42,6 +44,7 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 		report.Report
 		entered bool
 	}
+	since := archiveOf(o.Since, e.home.aws)
 	all := org.NewAudit(members, began)
 	read := newProgress(len(members.Accounts), o.Progress)
 	org.ForEachAccount(ctx, members.Accounts, cfg.Scope.Concurrency,
@@ -50,7 +53,9 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 			if err != nil {
 				return audited{org.NotAudited(e.account(account), report.Rules(cfg.Rules), began, err), false}
 			}
-			return audited{a.auditOf(ctx, m, cfg, o, read), true}
+			found := a.auditOf(ctx, m, cfg, o, read)
+			compare(ctx, since, &found)
+			return audited{found, true}
 		},
 		func(_ string, one audited) {
 			read.accountDone()

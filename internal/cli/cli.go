@@ -32,6 +32,7 @@ const (
 type commands struct {
 	Run        runCommand        `cmd:"" help:"Read every key, disable those that are due, and notify their owners: the daily job."`
 	Audit      auditCommand      `cmd:"" help:"Read and judge only, and show every key. Never writes, never notifies."`
+	Diff       diffCommand       `cmd:"" help:"Show what changed between two reports: keys, exemptions, owners, limits. Reads two files, nothing else."`
 	Demo       demoCommand       `cmd:"" help:"See the whole story on an AWS inside this process: no account, no credentials, no network."`
 	Check      checkCommand      `cmd:"" help:"Try what a run will need, before the first run. Changes nothing in IAM."`
 	Config     configCommand     `cmd:"" help:"Show the settings in force, and where each came from."`

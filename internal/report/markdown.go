@@ -45,6 +45,7 @@ func WriteMarkdown(w io.Writer, r Report) error {
 		}
 		line("")
 	}
+	changedInMarkdown(out, r.Changes)
 	dueInMarkdown(out, past, weeks)
 	exemptionsInMarkdown(out, r.Rows)
 	credentialsInMarkdown(out, r)

@@ -229,7 +229,10 @@ func WriteText(w io.Writer, r Report, screen Screen) error {
 	if err := writeExemptions(w, r, screen); err != nil {
 		return err
 	}
-	return writeCredentials(w, r, screen)
+	if err := writeCredentials(w, r, screen); err != nil {
+		return err
+	}
+	return writeChanged(w, r.Changes, screen)
 }
 
 // legend explains the columns that are shown and the states that occur, a line
