@@ -72,7 +72,7 @@ type series struct {
 
 func (s *series) add(p changes.Point, parts map[string]int, what func(kind string) string, said string) {
 	s.months, s.parts, s.what = append(s.months, p), append(s.parts, parts), what
-	month := p.At.UTC().Format("January 2006")
+	month := fmt.Sprint(p.At.UTC().Month(), " ", p.At.UTC().Year())
 	if p.Accounts > 0 {
 		month += " (" + text.Count(p.Accounts, "account") + ")"
 	}
