@@ -72,6 +72,7 @@ func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditO
 		Account:          m.Account,
 		Exemptions:       cfg.Exemptions,
 		Progress:         read.userRead,
+		Forecast:         !o.AsOf.IsZero(),
 		OtherCredentials: otherCredentials(cfg, client),
 		Reader: inventory.Reader{
 			IAM:         client,

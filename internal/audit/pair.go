@@ -13,21 +13,6 @@ type Pair struct {
 	OtherDisabled time.Time
 }
 
-// PairOf returns the pair of a key and the other key of its user. Only a user with
-// exactly two keys, one of them this, has one.
-func PairOf(key Key, keys []Key) (Pair, bool) {
-	if len(keys) != 2 {
-		return Pair{}, false
-	}
-	switch key.ID {
-	case keys[0].ID:
-		return Pair{Key: key, Other: keys[1]}, keys[1].ID != key.ID
-	case keys[1].ID:
-		return Pair{Key: key, Other: keys[0]}, true
-	}
-	return Pair{}, false
-}
-
 // Rotation is how far a user is with replacing a key by the other one.
 type Rotation string
 
@@ -120,11 +105,11 @@ func (p Pair) Sentence(now time.Time) string {
 	case BothInactive:
 		return fmt.Sprintf("%s and %s are both Inactive, and IAM allows two keys: delete one before you create a new one.", key, other)
 	case SelfInactive:
-		return fmt.Sprintf("%s is Active%s. IAM allows two keys and an Inactive one counts: delete %s once nothing needs it.", other, p.Other.useClause(now), key)
+		return fmt.Sprintf("%s is Active%s. IAM allows two keys and an Inactive one counts: delete %s once nothing needs it.", other, p.Other.useClause(), key)
 	case OtherInactive:
 		since := "Inactive"
 		if !p.OtherDisabled.IsZero() {
-			since = "Inactive; Sleuth disabled it on " + p.OtherDisabled.UTC().Format("Monday 2 January 2006")
+			since = "Inactive; Sleuth disabled it on " + p.OtherDisabled.UTC().Format(fullDay)
 		}
 		return fmt.Sprintf("IAM allows two keys and an Inactive one counts: delete %s (%s) before you create a new one.", other, since)
 	}
@@ -136,26 +121,33 @@ func (p Pair) Sentence(now time.Time) string {
 	return said
 }
 
-// useClause is when an Active key was used; empty if that is not known.
-func (k Key) useClause(now time.Time) string {
-	if !k.UseRead {
+// useClause is on which day an Active key was last used; empty if that is not known.
+// A final notice may be delivered days later, so that it does not count the days.
+func (k Key) useClause() string {
+	if k.LastUsed.IsZero() {
 		return ""
 	}
-	return " and " + k.use(now)
+	return " and was last used on " + k.LastUsed.UTC().Format(fullDay) + k.usedWith() + k.asOf()
+}
+
+const fullDay = "Monday 2 January 2006"
+
+// asOf says of a last use from the credential report when that was made.
+func (k Key) asOf() string {
+	if k.UseAsOf.IsZero() {
+		return ""
+	}
+	return " as of " + k.UseAsOf.UTC().Format("15:04 UTC")
 }
 
 // use says when the key was last used as far as is known: a use takes some time to
 // show in IAM, and longer in the credential report.
 func (k Key) use(now time.Time) string {
-	asOf := ""
-	if !k.UseAsOf.IsZero() {
-		asOf = " as of " + k.UseAsOf.UTC().Format("15:04 UTC")
-	}
 	switch {
 	case !k.LastUsed.IsZero():
-		return "was last used " + ago(wholeDays(k.LastUsed, now)) + k.usedWith() + asOf
+		return "was last used " + ago(wholeDays(k.LastUsed, now)) + k.usedWith() + k.asOf()
 	case k.UseRead:
-		return "shows no use in IAM" + asOf
+		return "shows no use in IAM" + k.asOf()
 	}
 	return "may be in use: its last use was not read"
 }
@@ -184,28 +176,29 @@ func ago(days int) string {
 
 // RotateCommands are the lines of the AWS CLI that replace a user's key, in their
 // order: a key is made Inactive before it is deleted, so that it can be had back if
-// something fails. Other is the user's other key, if there is one.
-func RotateCommands(user, key, other string, rotation Rotation) []string {
-	create := cliLine("create", user, "")
+// something fails. Inactive says that the key is so already. Other is the user's
+// other key, if there is one.
+func RotateCommands(user, key string, inactive bool, other string, rotation Rotation) []string {
+	create, retire := cliLine("create", user, ""), RetireCommands(user, key, inactive)
 	switch rotation {
-	case NotSwitched, Switching, Replaced:
-		return RetireCommands(user, key)
-	case SelfInactive:
-		return []string{cliLine("delete", user, key)}
-	case BothInactive:
-		return []string{cliLine("delete", user, other), create, cliLine("delete", user, key)}
-	case OtherInactive:
-		return append([]string{cliLine("delete", user, other), create}, RetireCommands(user, key)...)
+	case NotSwitched, Switching, Replaced, SelfInactive:
+		return retire
+	case OtherInactive, BothInactive:
+		return append(append(RetireCommands(user, other, true), create), retire...)
 	case OlderInUse, OlderReplaced:
-		return append(append(RetireCommands(user, other), create), RetireCommands(user, key)...)
+		return append(append(RetireCommands(user, other, false), create), retire...)
 	}
-	return append([]string{create}, RetireCommands(user, key)...)
+	return append([]string{create}, retire...)
 }
 
-// RetireCommands are the lines of the AWS CLI that make a key Inactive and, once
-// nothing fails without it, delete it.
-func RetireCommands(user, key string) []string {
-	return []string{cliLine("update", user, key) + " --status Inactive", cliLine("delete", user, key)}
+// RetireCommands are the lines of the AWS CLI that make a key Inactive, unless it is,
+// and, once nothing fails without it, delete it.
+func RetireCommands(user, key string, inactive bool) []string {
+	lines := []string{cliLine("update", user, key) + " --status Inactive", cliLine("delete", user, key)}
+	if inactive {
+		return lines[1:]
+	}
+	return lines
 }
 
 func cliLine(verb, user, key string) string {

@@ -109,6 +109,9 @@ func (f DirectMessageFields) Has(kind Kind) bool {
 type KeyFields struct {
 	LineFields
 	Created string // day and time (UTC); empty if not known
+	// Pair says what the key and the user's other key show of the rotation; empty if
+	// nothing.
+	Pair string
 	// Callers is who used the key, in several lines; empty if that is not to be
 	// looked up.
 	Callers string
@@ -184,7 +187,7 @@ func tryList(t *template.Template) error {
 func tryDirectMessage(t *template.Template) error {
 	var all []KeyFields
 	for _, fields := range examples() {
-		all = append(all, KeyFields{LineFields: fields, Created: text.Date(exampleTime)})
+		all = append(all, KeyFields{LineFields: fields, Created: text.Date(exampleTime), Pair: "AKIAI44QH8DHBEXAMPLE shows no use in IAM."})
 		if err := tryOn(t, DirectMessageFields{Name: "Tobias Funke", Keys: all[len(all)-1:], Instructions: []Heading{{"a title", "a text"}}}); err != nil {
 			return err
 		}

@@ -44,7 +44,8 @@ const defaultPersonal = `{{define "in"}}{{if eq . 0}}today{{else if eq . 1}}in 1
 {{else if eq .Kind "past_limit"}}Your AWS access key {{.Key}} is past its limit, due to {{.Reason}}. It is still active.
 {{else}}{{if .Disables}}{{$due = true}}{{else}}{{$kept = true}}{{end}}Your AWS access key {{.Key}} {{if .Disables}}expires{{else}}reaches its limit{{end}} {{if .EarlierLimit}}{{template "in" .EarlierLimit.Days}}{{with .Date}}, on {{.}}{{end}}, due to {{.EarlierLimit.Reason}}; and {{template "in" .Days}} due to {{.Reason}}{{else}}{{template "in" .Days}}{{with .Date}}, on {{.}}{{end}}, due to {{.Reason}}{{end}}.
 {{end}}It belongs to user {{.User}} in {{.Account}}{{with .Created}}, and was created on {{.}}{{end}}{{with .Used}}; it {{.}}{{end}}.{{with .Description}} Its description is "{{.}}".{{end}}
-{{with .Callers}}{{.}}
+{{with .Pair}}{{.}}
+{{end}}{{with .Callers}}{{.}}
 {{end}}{{with .Note}}{{.}}
 {{end}}{{end}}{{range .Instructions}}
 {{with .Title}}{{.}}

@@ -103,6 +103,9 @@ func (r Report) keyFinding(row Row) finding {
 			"last_used_service": row.LastUsedService, "last_used_region": row.LastUsedRegion, "description": row.Description, "console": row.Console,
 		},
 	}
+	if row.Rotation != nil {
+		f.details["rotation"] = row.Rotation
+	}
 	left := row.ExpiresAt
 	if row.Underlying.Reason() == audit.Inactivity {
 		left = row.IdleLimitAt

@@ -63,10 +63,10 @@ func WriteMarkdown(w io.Writer, r Report) error {
 		}
 		cells[i] = []string{
 			codeSpan(row.User), codeSpan(row.SlackID), linked(codeSpan(row.KeyID), row.Console), stateInMarkdown(row),
-			text.Grouped(row.Age), text.Grouped(row.IdleAge), left, dateOf(row), codeSpan(row.UsedWith()), codeSpan(row.Description),
+			text.Grouped(row.Age), text.Grouped(row.IdleAge), left, dateOf(row), codeSpan(row.UsedWith()), codeSpan(row.Description), codeSpan(row.RotationText()),
 		}
 	}
-	markdownTable(out, []string{"User", "Slack", "Key", "State", "Age", "Unused for", "Days left", "Limit on", "Last used", "Description"}, "llllrrrlll", cells)
+	markdownTable(out, []string{"User", "Slack", "Key", "State", "Age", "Unused for", "Days left", "Limit on", "Last used", "Description", "Rotation"}, "llllrrrllll", cells)
 	return out.Flush()
 }
 

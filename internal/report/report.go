@@ -138,6 +138,8 @@ type Row struct {
 	// console's page with the user's keys.
 	Description string `json:"description,omitempty"`
 	Console     string `json:"console,omitempty"`
+	// Rotation is what the key and the user's other one say together; nil if nothing.
+	Rotation *Rotation `json:"rotation,omitempty"`
 	// Uses is who used the key, in the evidence of a run that looked it up.
 	Uses *callers.Uses `json:"uses,omitempty"`
 	// ExpiresAt and IdleLimitAt are the limits by creation and by last use.

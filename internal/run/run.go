@@ -127,9 +127,13 @@ type pass struct {
 
 // step is one key that something may have to be done about.
 type step struct {
-	user     audit.User
-	key      audit.Key
-	keys     int // how many keys the user has
+	user audit.User
+	key  audit.Key
+	keys int // how many keys the user has
+	// pair is the key and the user's other one, as they were read; the zero Pair
+	// without one. BothDue says that the run is to disable the other one as well.
+	pair     audit.Pair
+	bothDue  bool
 	verdict  audit.Verdict
 	decision audit.Decision
 	changed  bool // meanwhile, so that the verdict no longer holds
@@ -290,10 +294,12 @@ func (p *pass) judge(ctx context.Context, s inventory.UserKeys) {
 		p.Log.DebugContext(ctx, "evaluated a key", "user", s.User.Name, "key", key.ID, "verdict", v.State.String(),
 			"exempt", v.Exempt, "age_days", v.Age, "last_access_age_days", p.idleAge(key, v))
 		if p.Table {
-			p.summary.Rows = append(p.summary.Rows, report.RowOf(s.User, key.Key, v))
+			row := report.RowOf(s.User, key.Key, v)
+			row.ShowPair(p.pairOf(s, key.Key), p.started)
+			p.summary.Rows = append(p.summary.Rows, row)
 		}
 		if !p.damaged[key.ID] && audit.NeedsTags(v) {
-			p.steps = append(p.steps, &step{user: s.User, key: key.Key, keys: len(s.Keys), verdict: v})
+			p.steps = append(p.steps, &step{user: s.User, key: key.Key, keys: len(s.Keys), verdict: v, pair: p.pairOf(s, key.Key)})
 			p.traceKey(s.User, key, v)
 		}
 	}
@@ -410,6 +416,11 @@ func (p *pass) enforce(ctx context.Context) {
 			users = append(users, s.user.Name)
 		}
 		byUser[s.user.Name] = append(byUser[s.user.Name], s)
+	}
+	for _, steps := range byUser {
+		for _, s := range steps {
+			s.bothDue = len(steps) > 1
+		}
 	}
 	if len(users) > 0 {
 		p.stage("disabling keys of " + text.Count(len(users), "user"))
