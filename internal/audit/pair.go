@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Pair is the two access keys of a user, as seen from one of them.
@@ -180,6 +181,9 @@ func ago(days int) string {
 // other key, if there is one.
 func RotateCommands(user, key string, inactive bool, other string, rotation Rotation) []string {
 	create, retire := cliLine("create", user, ""), RetireCommands(user, key, inactive)
+	if retire == nil {
+		return nil
+	}
 	switch rotation {
 	case NotSwitched, Switching, Replaced, SelfInactive:
 		return retire
@@ -192,8 +196,12 @@ func RotateCommands(user, key string, inactive bool, other string, rotation Rota
 }
 
 // RetireCommands are the lines of the AWS CLI that make a key Inactive, unless it is,
-// and, once nothing fails without it, delete it.
+// and, once nothing fails without it, delete it. A name with characters that a message
+// does not show, which IAM allows no user, has none: what is shown would name another.
 func RetireCommands(user, key string, inactive bool) []string {
+	if strings.ContainsFunc(user+key, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return nil
+	}
 	lines := []string{cliLine("update", user, key) + " --status Inactive", cliLine("delete", user, key)}
 	if inactive {
 		return lines[1:]

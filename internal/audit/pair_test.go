@@ -215,6 +215,11 @@ func TestRotateCommands(t *testing.T) {
 // TestCommandsQuoteNames: whatever a name holds, a shell takes it as one word.
 func TestCommandsQuoteNames(t *testing.T) {
 	t.Parallel()
+	for _, hidden := range []string{"a\nb", "a\u202eb", "a\x00b"} {
+		if got := audit.RotateCommands(hidden, "KEY", false, "OTHER", audit.OtherInactive); got != nil {
+			t.Errorf("%q has the commands %q", hidden, got)
+		}
+	}
 	for name, want := range map[string]string{
 		"ann":               " ann",
 		"ann.b+c-d_e@f.io":  " ann.b+c-d_e@f.io",

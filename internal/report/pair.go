@@ -37,6 +37,9 @@ func (r *Row) ShowPair(pair audit.Pair, now time.Time) {
 	if due {
 		r.Rotation.Commands = audit.RotateCommands(r.User, r.KeyID, inactive, pair.Other.ID, rotation)
 	}
+	if r.Rotation.Commands == nil {
+		r.Rotation.Commands = []string{} // written as [] rather than null
+	}
 }
 
 // RotationText is what the key's pair says, in words; empty if nothing.
