@@ -187,7 +187,7 @@ func tryList(t *template.Template) error {
 func tryDirectMessage(t *template.Template) error {
 	var all []KeyFields
 	for _, fields := range examples() {
-		all = append(all, KeyFields{LineFields: fields, Created: text.Date(exampleTime), Pair: "AKIAI44QH8DHBEXAMPLE shows no use in IAM."})
+		all = append(all, KeyFields{LineFields: fields, Created: text.Date(exampleTime), Pair: exampleKey + " shows no use in IAM."})
 		if err := tryOn(t, DirectMessageFields{Name: "Tobias Funke", Keys: all[len(all)-1:], Instructions: []Heading{{"a title", "a text"}}}); err != nil {
 			return err
 		}
