@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	_ "time/tzdata" // SLEUTH_DISABLE_WHEN names a zone that the machine may not have
 
 	"github.com/iam-sleuth/sleuth/internal/lambda"
 )

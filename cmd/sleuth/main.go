@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"runtime/debug"
+	_ "time/tzdata" // SLEUTH_DISABLE_WHEN names a zone that the machine may not have
 
 	"github.com/iam-sleuth/sleuth/internal/cli"
 )

@@ -33,6 +33,9 @@ type Freeze struct {
 	Zone *time.Location
 }
 
+// IsSet reports whether there are times at which no key may be disabled.
+func (c Calendar) IsSet() bool { return len(c.Windows)+len(c.Freezes) > 0 }
+
 // lastCall is how long disabling a key may take once it was decided. A window is
 // closed, and a freeze begins, that much earlier.
 const lastCall = time.Minute

@@ -78,6 +78,9 @@ type Notice struct {
 	Disables bool `json:"disables,omitempty"`
 	// Pair is what the key and the user's other key say together; nil if nothing.
 	Pair *Pair `json:"pair,omitempty"`
+	// NotBefore: a calendar says when keys are disabled, so that At is the first
+	// moment at which the key may be, and not the one at which it is.
+	NotBefore bool `json:"not_before,omitempty"`
 	// Uses is who used the key; nil if that is not to be looked up, and the zero
 	// Uses if it was not.
 	Uses *callers.Uses `json:"uses,omitempty"`

@@ -54,6 +54,9 @@ type LineFields struct {
 	Kind       Kind
 	// Disables: an Expiring key is disabled at its limit.
 	Disables bool
+	// NotBefore: Date is the first moment at which the key may be disabled, as
+	// SLEUTH_DISABLE_WHEN and SLEUTH_FREEZE allow it.
+	NotBefore bool
 	// Days is the number of whole days until an Expiring key reaches its limit.
 	Days   int
 	Reason audit.Reason
@@ -307,7 +310,7 @@ func (w Templates) Line(n Notice, mention string, clean Escaper) string {
 func (n Notice) fields(mention string, clean Escaper) LineFields {
 	f := LineFields{
 		Mention: mention, User: clean(n.User), Key: clean(n.KeyID), Account: clean(n.Account.String()), Kind: n.Kind,
-		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Note: clean(n.Note), Disables: n.Disables,
+		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Note: clean(n.Note), Disables: n.Disables, NotBefore: n.NotBefore,
 		Description: clean(text.Shorten(text.OneLine(n.Description), maxDescription)),
 		LastUsed:    n.lastUsed(), Used: n.used(clean), Console: n.ConsoleURL(),
 	}

@@ -135,6 +135,8 @@ func stateInMarkdown(row Row) string {
 	switch {
 	case row.Exempt:
 		return "good (exempt)"
+	case row.Held != "":
+		return "**" + row.State.String() + "**" + refusedInMarkdown(row) + " (held: " + codeSpan(row.Held) + ")"
 	case row.State.PastLimit():
 		return "**" + row.State.String() + "**" + refusedInMarkdown(row)
 	}

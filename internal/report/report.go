@@ -140,6 +140,10 @@ type Row struct {
 	Console     string `json:"console,omitempty"`
 	// Rotation is what the key and the user's other one say together; nil if nothing.
 	Rotation *Rotation `json:"rotation,omitempty"`
+	// Held says why a key past its limit was not disabled, in the evidence of a
+	// run; NotBefore is the first moment at which it may be, if that is known.
+	Held      string     `json:"held,omitempty"`
+	NotBefore *time.Time `json:"not_before,omitempty"`
 	// Uses is who used the key, in the evidence of a run that looked it up.
 	Uses *callers.Uses `json:"uses,omitempty"`
 	// ExpiresAt and IdleLimitAt are the limits by creation and by last use.

@@ -154,7 +154,7 @@ func TestCSV(t *testing.T) {
 		"UserName", "Slack ID", "Key ID", "AutoExpire", "Status", "Age in Days", "Last Access Age",
 		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At",
 		"Exempt Until", "Exempt Reason", "Exempt Ignored",
-		"Last Used Service", "Last Used Region", "Description", "Console", "Other Key", "Rotation",
+		"Last Used Service", "Last Used Region", "Description", "Console", "Other Key", "Rotation", "Held", "Not Before",
 	}
 	if len(records) != len(names)+1 || !slices.Equal(records[0], wantHeader) {
 		t.Fatalf("%d records, header %q", len(records), records[0])

@@ -91,7 +91,7 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 		p.beginTrace(ctx)
 		p.read(ctx)
 		p.recordAcceptedAgain(ctx)
-		p.plan()
+		p.plan(ctx)
 		p.enforce(ctx)
 		p.notify(ctx)
 		p.endTrace(ctx)
@@ -306,7 +306,7 @@ func (p *pass) judge(ctx context.Context, s inventory.UserKeys) {
 }
 
 // plan turns verdicts into decisions, and applies the cap.
-func (p *pass) plan() {
+func (p *pass) plan(ctx context.Context) {
 	disable := 0
 	for _, s := range p.steps {
 		s.decision = p.decide(s.user, s.key, s.verdict, p.started)
@@ -314,8 +314,7 @@ func (p *pass) plan() {
 			disable++
 		}
 		if s.decision.Hold > audit.HeldByPolicy {
-			p.Log.Warn("a key past its limit is not disabled", "user", s.user.Name, "key", s.key.ID, "because", s.decision.Hold.Because(s.verdict))
-			p.summary.Held++
+			p.hold(ctx, s)
 		}
 		if s.decision.Hold == audit.HeldAsUnreachable {
 			p.problem(account.Problem{User: s.user.Name, KeyID: s.key.ID,
@@ -331,7 +330,7 @@ func (p *pass) plan() {
 	for _, s := range p.steps {
 		if s.decision.Action == audit.Disable {
 			s.decision = s.decision.Held(audit.HeldByCap, s.verdict, p.Config.Rules, p.warningsOf(s.key), p.policy)
-			p.summary.Held++
+			p.hold(ctx, s)
 		}
 	}
 }
@@ -457,7 +456,8 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	}
 	record := p.recordFor(s)
 	p.noteUses(record) // written with the intent
-	outcome, err := p.enforcer().Disable(ctx, s.user, s.key, s.verdict, p.finalNotice(s), record)
+	enforcer, fresh := p.rememberingEnforcer()
+	outcome, err := enforcer.Disable(ctx, s.user, s.key, s.verdict, p.finalNotice(s), record)
 	if err != nil {
 		p.problem(account.Problem{User: s.user.Name, KeyID: s.key.ID, Text: awserr.Message(err)})
 	}
@@ -466,19 +466,22 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	if errors.Is(err, enforce.ErrUndecided) {
 		p.summary.Undecided++
 	}
-	switch outcome {
-	case enforce.Disabled:
+	switch {
+	case outcome == enforce.Disabled:
 		p.Log.InfoContext(ctx, "disabled a key", "user", record.User(), "key", s.key.ID, "because", record.Disabled().Reason.String(),
 			"age_days", s.verdict.Age, "last_access_age_days", p.idleAge(inventory.Key{Key: s.key}, s.verdict))
 		p.addFinal(ctx, record)
 		p.summary.Disabled++
 		p.summary.DisabledKeys = append(p.summary.DisabledKeys, account.KeyRef{User: record.User(), KeyID: s.key.ID})
 		p.summary.DisabledRows = append(p.summary.DisabledRows, report.RowOf(s.user, s.key, s.verdict))
-	case enforce.Changed:
+	case outcome == enforce.Changed && closed(*fresh):
+		s.decision = *fresh // its owner is warned, if that is due
+		p.hold(ctx, s)
+	case outcome == enforce.Changed:
 		p.Log.InfoContext(ctx, "a key is no longer due, and was left alone", "user", s.user.Name, "key", s.key.ID)
 		p.summary.Changed++
 		s.changed = true
-	case enforce.Pending:
+	case outcome == enforce.Pending:
 		p.Log.WarnContext(ctx, "a key is left alone until it is known what became of an earlier attempt to disable it", "user", s.user.Name, "key", s.key.ID)
 		p.summary.Held++
 	}
@@ -516,6 +519,7 @@ func (p *pass) finish() (Summary, error) {
 		}
 	}
 	p.summary.KeyStatuses = p.keyStatuses()
+	p.showHeld()
 	p.summary.sort()
 	return p.summary, p.summary.Err()
 }

@@ -107,7 +107,7 @@ func (p *pass) warning(s *step) notify.Notice {
 	n := p.notice(s, s.user, s.key, s.verdict)
 	n.Kind, n.DaysLeft, n.At = notify.Expiring, s.decision.DaysLeft, s.decision.At
 	switch {
-	case s.verdict.State.PastLimit() && s.decision.Hold != audit.HeldForNotice:
+	case s.verdict.State.PastLimit() && !s.decision.Hold.Passes():
 		n.Kind, n.DaysLeft = notify.PastLimit, 0
 		if s.decision.Hold != audit.HeldByPolicy {
 			n.Note = "It was not disabled: " + s.decision.Hold.Because(s.verdict) + "."
@@ -116,6 +116,7 @@ func (p *pass) warning(s *step) notify.Notice {
 		n.EarlierLimit = &notify.EarlierLimit{Reason: otherReason(n.Reason), DaysLeft: s.decision.OtherDaysLeft}
 	}
 	n.Disables = n.Kind == notify.Expiring && p.policy.AutoExpire && !s.verdict.Doubt
+	n.NotBefore = n.Disables && p.policy.Calendar.IsSet()
 	if s.verdict.Doubt && n.Kind == notify.Expiring && p.policy.AutoExpire {
 		n.Note = aboutDoubt(s.verdict)
 	}
@@ -123,7 +124,7 @@ func (p *pass) warning(s *step) notify.Notice {
 	if n.Kind == notify.PastLimit {
 		at = time.Time{} // nobody knows
 	}
-	n.Note = strings.TrimSpace(n.Note + " " + aboutRefusal(s.verdict, at, p.policy.AutoExpire))
+	n.Note = strings.TrimSpace(n.Note + " " + aboutRefusal(s.verdict, at, n.NotBefore, p.policy.AutoExpire))
 	return n
 }
 
