@@ -174,7 +174,7 @@ func TestCSV(t *testing.T) {
 		"plain", "plain", "KEYID", "TRUE", "old", "60", "1", "plain", "false", "old", "29",
 		"2026-01-01T12:00:00Z", "2026-03-01T12:00:00Z", "2026-04-01T12:00:00Z", "2026-03-31T12:00:00Z",
 		"", "", "",
-		"", "", "", "https://console.aws.amazon.com/iam/home#/users/details/plain?section=security_credentials", "", "",
+		"", "", "", "https://console.aws.amazon.com/iam/home#/users/details/plain?section=security_credentials", "", "", "", "",
 	}
 	if !slices.Equal(records[1], want) {
 		t.Errorf("got %q, want %q", records[1], want)
