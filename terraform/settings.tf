@@ -337,6 +337,13 @@ variable "credentials" {
   }
 }
 
+variable "risk" {
+  description = "SLEUTH_RISK: whether to also read the policies of users, and show in audit and evidence what the user of each key may do: administrate, change permissions, create credentials, pass roles, read data. It changes no verdict."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "evidence" {
   description = "SLEUTH_EVIDENCE: where each run writes evidence of what it found and did, as JSON and HTML, by account and date: \"s3://BUCKET/PREFIX\". The bucket is yours. The function's role can write to the prefix but not read it."
   type        = string
@@ -508,6 +515,7 @@ locals {
       SLEUTH_ACCOUNT_CONCURRENCY      = tostring(var.account_concurrency)
       SLEUTH_INVENTORY                = var.inventory
       SLEUTH_CREDENTIALS              = var.credentials
+      SLEUTH_RISK                     = tostring(var.risk)
       SLEUTH_EVIDENCE                 = var.evidence
       SLEUTH_SECURITY_HUB             = var.security_hub
       SLEUTH_TRACE                    = tostring(var.trace)

@@ -74,6 +74,7 @@ func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditO
 		Progress:         read.userRead,
 		Forecast:         !o.AsOf.IsZero(),
 		OtherCredentials: otherCredentials(cfg, client),
+		Risk:             policies(cfg, client),
 		Reader: inventory.Reader{
 			IAM:         client,
 			Bulk:        client,

@@ -21,6 +21,14 @@ func otherCredentials(cfg config.Config, client inventory.ReportIAM) *inventory.
 	return &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: slog.New(slog.DiscardHandler), Patience: credentialReportPatience}
 }
 
+// policies reads what users may do, where the settings ask for it.
+func policies(cfg config.Config, client inventory.BulkIAM) inventory.BulkIAM {
+	if !cfg.Risk {
+		return nil
+	}
+	return client
+}
+
 // credentialReport reads only users whose keys may be due, if the settings say so.
 func credentialReport(cfg config.Config, client inventory.ReportIAM, log *slog.Logger) *inventory.CredentialReport {
 	if !cfg.UseCredentialReport {

@@ -56,16 +56,23 @@ func compare(ctx context.Context, from evidence.Source, found *report.Report) {
 // leavesEvidence reports whether runs of the session leave any.
 func (s *session) leavesEvidence() bool { return s.archive != nil && !s.dryRun }
 
+// besidesIAM is the calls that reading what evidence shows beside keys takes.
+type besidesIAM interface {
+	inventory.ReportIAM
+	inventory.BulkIAM
+}
+
 // startCredentialReport begins to read what evidence shows beside keys.
-func (s *session) startCredentialReport(ctx context.Context, b budget.Budget, client inventory.ReportIAM) func(*report.Report) {
+func (s *session) startCredentialReport(ctx context.Context, b budget.Budget, client besidesIAM) func(*report.Report) {
 	if !s.leavesEvidence() {
 		return nil
 	}
 	ctx, stop := b.Context(ctx, budget.Record, s.Now())
-	add := sleuth.StartCredentialReport(ctx, otherCredentials(s.cfg, client))
+	addOthers, addRisk := sleuth.StartCredentialReport(ctx, otherCredentials(s.cfg, client)), sleuth.StartRisk(ctx, policies(s.cfg, client))
 	return func(found *report.Report) {
 		defer stop()
-		add(found)
+		addRisk(found)
+		addOthers(found)
 	}
 }
 

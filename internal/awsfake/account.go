@@ -14,6 +14,7 @@ type User struct {
 	Created          time.Time         // where zero, when the oldest key was made, else now
 	Tags             map[string]string // listed in the order of their keys
 	Policies         map[string]string // inline ones: the documents by name
+	Attached         []string          // ARNs of managed policies
 	Keys             []Key             // listed in this order
 	PasswordLastUsed time.Time         // zero is never; implies Password
 	Password         bool              // can sign in to the console
@@ -84,6 +85,11 @@ type Account struct {
 	trail      trail
 	// enabledRegions are those beside the partition's default ones.
 	enabledRegions []string
+	groups         map[string][]string // the names of the members, by group
+	// groupPolicies and managed are what GetAccountAuthorizationDetails says of
+	// groups and of managed policies, by name and by ARN.
+	groupPolicies map[string]GroupPolicies
+	managed       map[string]managedPolicy
 }
 
 // ID is the account's 12 digits.
@@ -135,6 +141,7 @@ func (a *Account) AddUser(u User) User {
 	for _, name := range slices.Sorted(maps.Keys(u.Policies)) {
 		added.policies = append(added.policies, tag{name, u.Policies[name]})
 	}
+	added.attached = slices.Clone(u.Attached)
 	if len(u.Keys) > 0 {
 		added.keys = make([]key, 0, len(u.Keys))
 	}

@@ -117,3 +117,71 @@ func TestContractLargePolicies(t *testing.T) {
 		}
 	})
 }
+
+// TestContractPolicyDetails: groups and managed policies come with the users who
+// have them.
+func TestContractPolicyDetails(t *testing.T) {
+	contract(t, func(t *testing.T, c *cloud) {
+		c.addUsers(t, awsfake.User{Name: "ada"}, awsfake.User{Name: "bot"})
+		const document = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::a b+c/*"}]}`
+		arn := c.givePolicies(t, "ada", "readers", "ReadIt", document)
+		pages := iam.NewGetAccountAuthorizationDetailsPaginator(iam.NewFromConfig(c.config), &iam.GetAccountAuthorizationDetailsInput{
+			Filter: []types.EntityType{types.EntityTypeUser, types.EntityTypeGroup, types.EntityTypeLocalManagedPolicy}, MaxItems: aws.Int32(1),
+		})
+		var all iam.GetAccountAuthorizationDetailsOutput
+		for pages.HasMorePages() {
+			page := check[*iam.GetAccountAuthorizationDetailsOutput](t)(pages.NextPage(t.Context()))
+			if page.UserDetailList == nil || page.GroupDetailList == nil || page.Policies == nil {
+				t.Error("a page lacks a list, if only an empty one")
+			}
+			all.UserDetailList = append(all.UserDetailList, page.UserDetailList...)
+			all.GroupDetailList = append(all.GroupDetailList, page.GroupDetailList...)
+			all.Policies = append(all.Policies, page.Policies...)
+		}
+		if len(all.UserDetailList) != 2 || len(all.GroupDetailList) != 1 || len(all.Policies) != 1 {
+			t.Fatalf("%d users, %d groups and %d policies", len(all.UserDetailList), len(all.GroupDetailList), len(all.Policies))
+		}
+		ada, bot := all.UserDetailList[0], all.UserDetailList[1]
+		if !slices.Equal(ada.GroupList, []string{"readers"}) || len(bot.GroupList) != 0 {
+			t.Errorf("groups of ada %q, of bot %q", ada.GroupList, bot.GroupList)
+		}
+		if len(ada.AttachedManagedPolicies) != 1 || *ada.AttachedManagedPolicies[0].PolicyArn != arn {
+			t.Errorf("ada has %+v", ada.AttachedManagedPolicies)
+		}
+		group := all.GroupDetailList[0]
+		if *group.GroupName != "readers" || len(group.GroupPolicyList) != 1 || len(group.AttachedManagedPolicies) != 1 {
+			t.Errorf("got group %+v", group)
+		}
+		policy := all.Policies[0]
+		if aws.ToString(policy.Arn) != arn || aws.ToString(policy.PolicyName) != "ReadIt" && c.unlessMoto(t, "it leaves the name out") {
+			t.Errorf("got policy %s, %s", aws.ToString(policy.Arn), aws.ToString(policy.PolicyName))
+		}
+		for _, version := range policy.PolicyVersionList {
+			got, err := url.PathUnescape(aws.ToString(version.Document))
+			if version.IsDefaultVersion && (got != document || err != nil) && c.unlessMoto(t, "it gives documents as values") {
+				t.Errorf("document %q, %v", got, err)
+			}
+		}
+	})
+}
+
+// givePolicies attaches a managed policy to a user and to a group that the user is
+// a member of, and to the group the same document inline. It returns the ARN.
+func (c *cloud) givePolicies(t *testing.T, user, group, name, document string) string {
+	t.Helper()
+	if !c.isMoto {
+		c.fake.SetGroup(group, user)
+		arn := c.fake.AddPolicy(name, document)
+		c.fake.SetGroupPolicies(group, awsfake.GroupPolicies{Inline: map[string]string{"inline": document}, Attached: []string{arn}})
+		c.fake.AddUser(awsfake.User{Name: user, Attached: []string{arn}})
+		return arn
+	}
+	client := iam.NewFromConfig(c.config)
+	made := check[*iam.CreatePolicyOutput](t)(client.CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: &name, PolicyDocument: &document}))
+	check[*iam.CreateGroupOutput](t)(client.CreateGroup(t.Context(), &iam.CreateGroupInput{GroupName: &group}))
+	check[*iam.AddUserToGroupOutput](t)(client.AddUserToGroup(t.Context(), &iam.AddUserToGroupInput{GroupName: &group, UserName: &user}))
+	check[*iam.PutGroupPolicyOutput](t)(client.PutGroupPolicy(t.Context(), &iam.PutGroupPolicyInput{GroupName: &group, PolicyName: aws.String("inline"), PolicyDocument: &document}))
+	check[*iam.AttachGroupPolicyOutput](t)(client.AttachGroupPolicy(t.Context(), &iam.AttachGroupPolicyInput{GroupName: &group, PolicyArn: made.Policy.Arn}))
+	check[*iam.AttachUserPolicyOutput](t)(client.AttachUserPolicy(t.Context(), &iam.AttachUserPolicyInput{UserName: &user, PolicyArn: made.Policy.Arn}))
+	return *made.Policy.Arn
+}

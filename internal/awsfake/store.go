@@ -23,6 +23,7 @@ type user struct {
 	password, mfa    bool
 	tags             []tag // by key
 	policies         []tag // inline, by name
+	attached         []string
 	keys             []key
 }
 
@@ -95,6 +96,7 @@ func (u *user) export() User {
 		Name: u.name, Path: u.path, Created: u.created.time(),
 		PasswordLastUsed: u.passwordLastUsed.time(), Password: u.password, MFA: u.mfa,
 		PasswordChanged: u.passwordChanged.time(), Certificates: slices.Clone(u.certificates),
+		Attached: slices.Clone(u.attached),
 	}
 	if len(u.tags) > 0 {
 		out.Tags = make(map[string]string, len(u.tags))

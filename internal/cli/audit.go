@@ -28,7 +28,7 @@ type auditCommand struct {
 	User     []string `sep:"none" placeholder:"NAME|GLOB" help:"Show only keys of these users. May be given several times."`
 	Status   []string `sep:"none" placeholder:"STATE,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Show only keys in these states: good, stagnant, old, stagnant_expire, expire, disabled."`
 	DaysLeft string   `placeholder:"N" help:"Show only keys that reach a limit within this many days, and those that have."`
-	Sort     string   `placeholder:"ORDER" complete:"user,age,last-used,days-left,state,-user,-age,-last-used,-days-left,-state" help:"Sort by user, age, last-used, days-left or state; --sort=-age for the reverse. Default: user; in html and markdown, days-left."`
+	Sort     string   `placeholder:"ORDER" complete:"user,age,last-used,days-left,risk,state,-user,-age,-last-used,-days-left,-risk,-state" help:"Sort by user, age, last-used, days-left, risk (with --risk, the gravest first) or state; --sort=-age for the reverse. Default: user; in html and markdown, days-left."`
 	AsOf     string   `placeholder:"DATE|+Nd" help:"Forecast: judge the keys as of a day to come, such as 2027-01-15 or +30d, if none is used or rotated meanwhile."`
 	Since    string   `placeholder:"s3://BUCKET/PREFIX|file:DIR" help:"Also show what changed since the newest evidence of the account here and, in html, twelve months of trend. Compares all keys, whichever are shown."`
 	FailOn   string   `placeholder:"FINDING,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Exit with status 3 if a key that is shown has one of these states."`
@@ -50,6 +50,9 @@ func (c *auditCommand) Run(a *console) error {
 	now := a.now().UTC()
 	cfg, settingsErr := config.UnknownVariables(a.env).With(config.CheckLimits(c.Accounts, c.Limits, c.Exemptions, c.Inventory, c.Logging))
 	shown, err := c.view(now)
+	if settingsErr == nil && err == nil && shown.order.ByRisk() && !cfg.Risk {
+		err = errors.New("--sort=risk needs to know what users may do; add --risk")
+	}
 	if err := errors.Join(settingsErr, err); err != nil {
 		return &statusError{exitUsage, err}
 	}

@@ -40,6 +40,7 @@ func setUpAccount(ts *testscript.TestScript, neg bool, args []string) {
 		case len(words) == 0:
 		case words[0] == "alias" && len(words) == 2:
 			home.SetAlias(words[1])
+		case policyLine(home, words, users):
 		case words[0] == "user" && len(words) >= 2:
 			tags, err := tagsOf(words[2:], now)
 			fail(err)

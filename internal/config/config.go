@@ -44,7 +44,9 @@ type Config struct {
 	// OtherCredentials is set if reports also show credentials other than access
 	// keys.
 	OtherCredentials bool
-	Evidence         Evidence
+	// Risk is set if reports also show what the users of keys may do.
+	Risk     bool
+	Evidence Evidence
 	// SecurityHub is set if findings are kept in AWS Security Hub.
 	SecurityHub bool
 	// Trace is set if runs look up who uses keys, within TraceBudget;
@@ -159,6 +161,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		SlackAPIURL:         c.webAddress("SLEUTH_SLACK_API_URL", s.SlackAPIURL),
 		UseCredentialReport: c.oneOf("SLEUTH_INVENTORY", s.Inventory.Inventory, "live", byReport) == byReport,
 		OtherCredentials:    c.oneOf("SLEUTH_CREDENTIALS", s.Credentials, all, "access-keys") == all,
+		Risk:                c.boolean("SLEUTH_RISK", string(s.Risk)),
 		Evidence:            c.evidence(s.Evidence),
 		SecurityHub:         strings.TrimSpace(s.SecurityHub) != "" && c.oneOf("SLEUTH_SECURITY_HUB", s.SecurityHub, securityHub) == securityHub,
 		Trace:               c.boolean("SLEUTH_TRACE", string(s.Trace)),
@@ -200,6 +203,7 @@ func CheckLimits(a Accounts, l Limits, x Exemptions, i Inventory, d Logging) (Co
 		Exemptions:          c.exemptions(s.Exemptions),
 		UseCredentialReport: c.oneOf("SLEUTH_INVENTORY", s.Inventory.Inventory, "live", byReport) == byReport,
 		OtherCredentials:    c.oneOf("SLEUTH_CREDENTIALS", s.Credentials, all, "access-keys") == all,
+		Risk:                c.boolean("SLEUTH_RISK", string(s.Risk)),
 		Concurrency:         c.wholeNumber("SLEUTH_CONCURRENCY", s.Concurrency, 1, 256, "calls"),
 		Scope:               c.scope(s.Accounts),
 		Log:                 c.log(s.Logging),

@@ -23,6 +23,9 @@ type OtherCredentials struct {
 	// not know.
 	Made time.Time
 	All  []audit.Credential
+	// PasswordAlone says of each user whether a password alone, without MFA, opens
+	// the console. Users of whom the report does not say are missing.
+	PasswordAlone map[string]bool
 	// Doubts name what cannot be understood, each on its own.
 	Doubts []error
 }
@@ -69,7 +72,7 @@ func ParseOtherCredentials(text []byte) (OtherCredentials, error) {
 	if missing := row.missing(); len(missing) > 0 {
 		return OtherCredentials{}, fmt.Errorf("read the credential report: it has no column %s", strings.Join(missing, ", "))
 	}
-	var found OtherCredentials
+	found := OtherCredentials{PasswordAlone: map[string]bool{}}
 	for {
 		row.cells, err = lines.Read()
 		if errors.Is(err, io.EOF) {
@@ -80,6 +83,9 @@ func ParseOtherCredentials(text []byte) (OtherCredentials, error) {
 		}
 		row.doubts = nil
 		found.All = append(found.All, row.credentials()...)
+		if alone, known := row.passwordAlone(); known {
+			found.PasswordAlone[strings.Clone(row.cell("user"))] = alone
+		}
 		if len(row.doubts) > 0 {
 			found.Doubts = append(found.Doubts, fmt.Errorf("the credential report's row of user %s: %w", row.cell("user"), errors.Join(row.doubts...)))
 		}
@@ -149,6 +155,20 @@ func saysNothing(cell string) bool {
 		return true
 	}
 	return false
+}
+
+// passwordAlone reports whether the user can sign in without MFA, if the row says.
+func (r *otherRow) passwordAlone() (alone, known bool) {
+	password, err := strconv.ParseBool(r.cell("password_enabled"))
+	if err != nil || !password {
+		return false, err == nil
+	}
+	at, found := r.at["mfa_active"]
+	if !found {
+		return false, false
+	}
+	mfa, err := strconv.ParseBool(r.cells[at])
+	return !mfa, err == nil
 }
 
 // credentials is what the row shows that is no user's access key. Without a

@@ -2,13 +2,15 @@ package report
 
 import (
 	"io"
+	"slices"
 	"time"
 )
 
 // WriteAccountsCSV is WriteReportCSV for several accounts: each row begins with
 // the account that it is of.
 func WriteAccountsCSV(w io.Writer, reports []Report) error {
-	header, _ := csvOf(nil)
+	withRisk := slices.ContainsFunc(reports, func(r Report) bool { return hasRisk(r.Rows) })
+	header, _ := csvOf(nil, withRisk)
 	header = append([]string{"Account"}, header...)
 	forecast := len(reports) > 0 && reports[0].Forecast != nil
 	if forecast {
@@ -16,7 +18,7 @@ func WriteAccountsCSV(w io.Writer, reports []Report) error {
 	}
 	var records [][]string
 	for _, r := range reports {
-		_, rows := csvOf(r.Rows)
+		_, rows := csvOf(r.Rows, withRisk)
 		for _, row := range rows {
 			row = append([]string{r.Account.ID}, row...)
 			if forecast {

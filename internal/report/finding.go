@@ -9,6 +9,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/risk"
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
@@ -31,7 +32,9 @@ type finding struct {
 	state    audit.State
 	// exempt: it would be in that state, and is left alone.
 	exempt bool
-	user   string
+	// risk is what the user may do; nil if that was not asked for.
+	risk *risk.Risk
+	user string
 	// resource names the credential within the account, the same at all times;
 	// kind is its type in AWS.
 	resource, kind string
@@ -106,11 +109,17 @@ func (r Report) keyFinding(row Row) finding {
 	if row.Rotation != nil {
 		f.details["rotation"] = row.Rotation
 	}
+	if row.Risk != nil {
+		f.risk, f.details["risk"] = row.Risk, row.Risk
+	}
 	left := row.ExpiresAt
 	if row.Underlying.Reason() == audit.Inactivity {
 		left = row.IdleLimitAt
 	}
 	f.describe(fmt.Sprintf("Access key %s of user %s in %s", row.KeyID, f.user, r.Account), r.Rules, row.Age, row.IdleAge, left)
+	if row.Risk != nil {
+		f.message += " What its user may do at worst, by policies: " + row.RiskText() + "."
+	}
 	if row.Exempt {
 		f.message += " It is exempt by its user's KeyAutoExpire tag."
 		f.details["exempt_until"], f.details["exempt_reason"] = row.ExemptUntil, row.ExemptReason

@@ -86,6 +86,8 @@ type page struct {
 	Trends   []chart // wide
 	Thin     []chart // the same, narrow
 	Changed  *changed
+	Risks    []riskLine
+	RiskSum  string // empty if what users may do was not asked for
 	Horizon  int
 	DueHint  string
 	Calendar []dueLine
@@ -152,6 +154,9 @@ func newPage(r Report) page {
 	}
 	p.Exempted, p.Refused = exemptions(r.Rows)
 	p.Changed = changedIn([]Report{r})
+	if hasRisk(r.Rows) {
+		p.Risks, p.RiskSum = riskLines(r.Rows, asIs), riskInOneSentence(r.Rows)
+	}
 	p.Trends, p.Thin = trendCharts(r.Trend)
 	if f.Active > 0 {
 		p.Wide, p.Narrow = charts(r)

@@ -64,13 +64,13 @@ func (r Report) encode(w io.Writer) error {
 
 // WriteCSV writes the rows as CSV: the table's columns first, then the rest.
 func WriteCSV(w io.Writer, rows []Row) error {
-	header, records := csvOf(rows)
+	header, records := csvOf(rows, hasRisk(rows))
 	return WriteRecords(w, header, records)
 }
 
 // WriteReportCSV is WriteCSV, and in a forecast each row says for when it is.
 func WriteReportCSV(w io.Writer, r Report) error {
-	header, records := csvOf(r.Rows)
+	header, records := csvOf(r.Rows, hasRisk(r.Rows))
 	if r.Forecast != nil {
 		header = append(header, "Forecast For")
 		for i := range records {
@@ -80,11 +80,14 @@ func WriteReportCSV(w io.Writer, r Report) error {
 	return WriteRecords(w, header, records)
 }
 
-func csvOf(rows []Row) (header []string, records [][]string) {
+func csvOf(rows []Row, withRisk bool) (header []string, records [][]string) {
 	header = append(columns[:len(columns):len(columns)],
 		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At",
 		"Exempt Until", "Exempt Reason", "Exempt Ignored",
 		"Last Used Service", "Last Used Region", "Description", "Console", "Other Key", "Rotation", "Held", "Not Before")
+	if withRisk {
+		header = append(header, "Risk", "Console Without MFA")
+	}
 	records = make([][]string, len(rows))
 	for i, row := range rows {
 		lastUsed, daysLeft, until, notBefore := "", "", "", ""
@@ -107,6 +110,9 @@ func csvOf(rows []Row) (header []string, records [][]string) {
 			row.ExpiresAt.Format(time.RFC3339), row.IdleLimitAt.Format(time.RFC3339),
 			until, row.ExemptReason, row.ExemptIgnored,
 			row.LastUsedService, row.LastUsedRegion, row.Description, row.Console, row.otherKey(), row.RotationText(), row.Held, notBefore)
+		if withRisk {
+			records[i] = append(records[i], row.riskCells()...)
+		}
 	}
 	return header, records
 }

@@ -46,6 +46,7 @@ func WriteMarkdown(w io.Writer, r Report) error {
 		line("")
 	}
 	changedInMarkdown(out, r.Changes)
+	riskInMarkdown(out, r)
 	dueInMarkdown(out, past, weeks)
 	exemptionsInMarkdown(out, r.Rows)
 	credentialsInMarkdown(out, r)

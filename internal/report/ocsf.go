@@ -118,13 +118,16 @@ func ocsfOf(f finding, tool Tool) ocsfFinding {
 		Unmapped:    f.details,
 	}
 	switch {
-	case f.rule.urgent:
+	case f.rule.urgent || f.rule.past && raised(f.risk):
 		event.SeverityID, event.Severity = 5, "Critical"
 	case f.rule.past:
 		event.SeverityID, event.Severity = 4, "High"
 	default:
 		event.SeverityID, event.Severity = 3, "Medium"
 		event.Compliance.StatusID, event.Compliance.Status = 2, "Warning"
+		if raised(f.risk) {
+			event.SeverityID, event.Severity = 4, "High"
+		}
 	}
 	if f.exempt {
 		event.StatusID, event.Status = 3, "Suppressed"

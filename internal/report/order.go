@@ -25,12 +25,13 @@ func orders() map[string]func(a, b Row) int {
 		"age":       func(a, b Row) int { return b.Created.Compare(a.Created) },
 		"last-used": func(a, b Row) int { return momentOf(a.LastUsed).Compare(momentOf(b.LastUsed)) },
 		"days-left": compareDaysLeft,
+		"risk":      compareRisk,
 		"state":     func(a, b Row) int { return cmp.Compare(a.State, b.State) },
 	}
 }
 
 // OrderNames are what ParseOrder knows, in the order of the help.
-const OrderNames = "user, age, last-used, days-left or state"
+const OrderNames = "user, age, last-used, days-left, risk or state"
 
 // ParseOrder reads the name of an order; a "-" before it turns it round.
 func ParseOrder(text string) (Order, error) {
@@ -40,6 +41,9 @@ func ParseOrder(text string) (Order, error) {
 	}
 	return Order{by: name, reversed: reversed}, nil
 }
+
+// ByRisk reports whether the order needs to know what users may do.
+func (o Order) ByRisk() bool { return o.by == "risk" }
 
 // SortBy orders the rows.
 func (r *Report) SortBy(order Order) {

@@ -12,6 +12,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/callers"
 	"github.com/iam-sleuth/sleuth/internal/changes"
+	"github.com/iam-sleuth/sleuth/internal/risk"
 )
 
 // Schema is the version of the JSON that Report and Summary are written as.
@@ -146,6 +147,8 @@ type Row struct {
 	NotBefore *time.Time `json:"not_before,omitempty"`
 	// Uses is who used the key, in the evidence of a run that looked it up.
 	Uses *callers.Uses `json:"uses,omitempty"`
+	// Risk is what the user's policies may let them do; nil if they were not read.
+	Risk *risk.Risk `json:"risk,omitempty"`
 	// ExpiresAt and IdleLimitAt are the limits by creation and by last use.
 	ExpiresAt   time.Time `json:"expires_at"`
 	IdleLimitAt time.Time `json:"idle_limit_at"`

@@ -3,8 +3,11 @@ package report
 import (
 	"io"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/iam-sleuth/sleuth/internal/risk"
 )
 
 // SARIF is OASIS's format for the results of static analysis, which
@@ -75,6 +78,7 @@ type sarifResult struct {
 	Level        string            `json:"level"`
 	Message      sarifText         `json:"message"`
 	Locations    []sarifLocation   `json:"locations"`
+	Rank         *float64          `json:"rank,omitempty"`
 	Fingerprints map[string]string `json:"partialFingerprints"`
 	Properties   map[string]any    `json:"properties"`
 }
@@ -124,7 +128,7 @@ func WriteSARIF(w io.Writer, tool Tool, reports ...Report) error {
 	for _, f := range findingsIn(reports, false) {
 		run.Results = append(run.Results, sarifResult{
 			RuleID: f.rule.id, RuleIndex: index[f.rule.id], Level: f.rule.level(), Message: sarifText{literal(f.message)},
-			Locations: []sarifLocation{f.sarifLocation()},
+			Rank: f.rank(), Locations: []sarifLocation{f.sarifLocation()},
 			// GitHub compares the first of these, and nobody else's file is here to make it from.
 			Fingerprints: map[string]string{"primaryLocationLineHash": f.fingerprint() + ":1", "sleuthCredential/v1": f.fingerprint()},
 			Properties:   f.details,
@@ -186,4 +190,17 @@ func (r Report) sarifInvocation() sarifInvocation {
 		invocation.Notifications = append(invocation.Notifications, sarifNotification{"note", sarifText{literal(r.Account.ID + ": " + onOneLine(note))}})
 	}
 	return invocation
+}
+
+// rank is the priority of 100 among the results, by the rule and what the user may
+// do; nil if that was not asked for. The rule's severity counts for more.
+func (f *finding) rank() *float64 {
+	if f.risk == nil {
+		return nil
+	}
+	severity, err := strconv.ParseFloat(f.rule.severity, 64)
+	if err != nil {
+		return nil
+	}
+	return new(10*severity + float64(len(risk.Levels())-1-riskRank(f.risk)))
 }

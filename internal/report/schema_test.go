@@ -17,6 +17,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/callers"
 	"github.com/iam-sleuth/sleuth/internal/changes"
 	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/risk"
 )
 
 const schemaFile = "../../docs/schema/audit-v1.json"
@@ -67,6 +68,7 @@ func TestJSONKeepsToItsSchema(t *testing.T) {
 		"no keys":     reportOf(audited),
 		"evidence":    evidence(audited),
 		"compared":    compared(audited),
+		"risk":        risky(audited),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -139,6 +141,8 @@ func TestSchemaNamesEveryField(t *testing.T) {
 		{changes.Change{}, schema.Defs["change"]},
 		{changes.Unclear{}, schema.Defs["unclear"]},
 		{changes.Point{}, schema.Defs["point"]},
+		{risk.Risk{}, schema.Defs["risk"]},
+		{risk.Grant{}, schema.Defs["grant"]},
 		{callers.Uses{}, schema.Defs["uses"]},
 		{callers.Caller{}, schema.Defs["caller"]},
 		{callers.Action{}, schema.Defs["action"]},

@@ -231,6 +231,9 @@ func WriteText(w io.Writer, r Report, screen Screen) error {
 	if err := writeExemptions(w, r, screen); err != nil {
 		return err
 	}
+	if err := writeRisk(w, r, screen); err != nil {
+		return err
+	}
 	if err := writeCredentials(w, r, screen); err != nil {
 		return err
 	}

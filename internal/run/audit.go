@@ -22,6 +22,8 @@ type Auditor struct {
 	// Forecast says that Now is a moment to come, of which nothing is said of pairs: a
 	// key may be used until then.
 	Forecast bool
+	// Risk reads what users may do; nil leaves it out.
+	Risk inventory.BulkIAM
 	// Progress is called after each user read; may be nil.
 	Progress func(users int)
 }
@@ -31,7 +33,7 @@ type Auditor struct {
 func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 	rules := a.Reader.Rules
 	found := report.New(a.Account, a.Reader.Now, report.Rules(rules))
-	addOthers := StartCredentialReport(ctx, a.OtherCredentials)
+	addOthers, addRisk := StartCredentialReport(ctx, a.OtherCredentials), StartRisk(ctx, a.Risk)
 	a.Reader.Everything = true
 	err := a.Reader.Read(ctx, func(s inventory.UserKeys) {
 		found.Users++
@@ -59,6 +61,7 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 		found.Problems = append(found.Problems, account.Problem{Text: fmt.Sprintf("%s; users after the first %d were not seen", awserr.Message(err), found.Users)})
 	}
 	found.NoteLastUses()
+	addRisk(&found)
 	addOthers(&found)
 	found.Sort()
 	return found, found.Err()

@@ -10,6 +10,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/risk"
 )
 
 // StartCredentialReport begins to read the credentials other than users' access keys, as
@@ -52,6 +53,39 @@ func StartCredentialReport(ctx context.Context, from *inventory.CredentialReport
 		if !found.Made.IsZero() {
 			r.CredentialsAsOf = &found.Made
 		}
+		r.NotePasswords(found.PasswordAlone)
 		r.Credentials = report.CredentialsOf(found.All, audit.Rules(r.Rules), r.At)
+	}
+}
+
+// StartRisk begins to read what the policies of users let them do. What it returns
+// waits for that and adds it to the report. Nil leaves it out. What could not be
+// read is not evaluated, and a problem.
+func StartRisk(ctx context.Context, from inventory.BulkIAM) (add func(*report.Report)) {
+	if from == nil {
+		return func(*report.Report) {}
+	}
+	var (
+		found *risk.Account
+		err   error
+		done  = make(chan struct{})
+	)
+	go func() {
+		defer close(done)
+		found, err = inventory.ReadPolicies(ctx, from)
+	}()
+	return func(r *report.Report) {
+		<-done
+		if err == nil {
+			r.AddRisk(found.Of)
+			return
+		}
+		const missing = "what users may do is not evaluated"
+		why := fmt.Sprintf("%s: %s", missing, awserr.Message(err))
+		if inventory.IsDenied(err) {
+			why = missing + "; allow iam:GetAccountAuthorizationDetails, or leave SLEUTH_RISK out"
+		}
+		r.Problems = append(r.Problems, account.Problem{Text: why})
+		r.AddRisk(func(string) risk.Risk { return risk.Unknown("the policies could not be read") })
 	}
 }

@@ -40,6 +40,8 @@ func kindsOfPages(t *testing.T) map[string][]byte {
 		"evidence":           pageOf(t, evidence()),
 		"evidence, failed":   pageOf(t, failed),
 		"compared":           pageOf(t, compared(reportOf(company(), today))),
+		"risk":               pageOf(t, risky(reportOf(company(), today))),
+		"accounts, risk":     accountsPage(t, risky(reportOf(company(), today)), risky(crowded())),
 		"accounts":           severalAccounts(t),
 		"accounts, compared": accountsPage(t, compared(reportOf(company(), today)), compared(crowded())),
 		"accounts, crowded":  crowdedAccounts(t),

@@ -7,6 +7,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/changes"
 	"github.com/iam-sleuth/sleuth/internal/report"
+	"github.com/iam-sleuth/sleuth/internal/risk"
 )
 
 // compared is a report that was compared with evidence of eleven months.
@@ -74,5 +75,44 @@ func TestComparedPageFitsAndIsLegible(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// risky is a report with what its users may do.
+func risky(r report.Report) report.Report {
+	levels := risk.Levels()
+	alone, at := map[string]bool{}, 0
+	r.AddRisk(func(user string) risk.Risk {
+		at++
+		alone[user] = at%5 == 0
+		level := levels[at%len(levels)]
+		switch level {
+		case risk.NotEvaluated:
+			return risk.Unknown("inline policy <script>alert(1)</script>: it is not valid JSON")
+		case risk.NoneFound:
+			return risk.Risk{Level: level, May: []risk.Grant{}, NotEvaluated: []string{}}
+		}
+		return risk.Risk{Level: level, May: []risk.Grant{
+			{Ability: risk.Ability(level), By: "policy arn-like-Name-Without-Any-Space-In-It-ForAVeryLongTime of group everybody"},
+			{Ability: risk.OwnCredentials, By: "inline policy self"},
+		}, NotEvaluated: []string{}}
+	})
+	r.NotePasswords(alone)
+	return r
+}
+
+func TestRiskFitsAndIsLegible(t *testing.T) {
+	t.Parallel()
+	for _, scheme := range []string{"light", "dark"} {
+		v := open(t, risky(reportOf(company(), today)), seen(390, 844, true, "screen", scheme))
+		if wide := ask[int](v, "document.documentElement.scrollWidth"); wide > 390 {
+			t.Errorf("the page is %d pixels wide on a screen of 390", wide)
+		}
+		for _, faint := range ask[[]string](v, faintTexts) {
+			t.Errorf("too faint: %s", faint)
+		}
+		if first := ask[string](v, `document.querySelector("[aria-labelledby=risk] tbody tr").innerText`); !strings.Contains(first, "administrator") {
+			t.Errorf("the first is %q", first)
+		}
 	}
 }

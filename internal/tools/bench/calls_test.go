@@ -57,6 +57,14 @@ func TestCallsOfAFullAccount(t *testing.T) {
 			}, 5027,
 		},
 		{
+			// Users have no groups and policies here; a page holds 1,000 users.
+			scenario{note: "audit, risk", audits: true, settings: []string{"SLEUTH_RISK=true"}},
+			[]map[string]int{
+				list, tags, report, {"GenerateCredentialReport": 1, "GetCredentialReport": 1}, {"ListAccessKeys": users},
+				{"GetCallerIdentity": 1, "ListAccountAliases": 1}, {"GetAccountAuthorizationDetails": 5},
+			}, 5032,
+		},
+		{
 			scenario{note: "live, inactivity", settings: []string{"INACTIVITY_AGE=30", "INACTIVITY_WARNING_AGE=20"}},
 			[]map[string]int{list, tags, report, warnedByAge, disabling, around, {"ListAccessKeys": users}}, 5826,
 		},
