@@ -19,7 +19,7 @@ type Ability string
 const (
 	Administrator     Ability = "administrator"      // everything
 	ChangePermissions Ability = "change_permissions" // attach, write or replace policies, or join groups
-	CreateCredentials Ability = "create_credentials" // of other users
+	CreateCredentials Ability = "create_credentials" //nolint:gosec // of other users; no credential itself
 	PassRoles         Ability = "pass_roles"         // to services, which then act with them
 	ReadData          Ability = "read_data"          // that AWS services keep
 	AssumeRoles       Ability = "assume_roles"       // whatever those may do
