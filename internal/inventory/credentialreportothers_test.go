@@ -27,6 +27,7 @@ func TestOthersAreReadFromTheReport(t *testing.T) {
 	})
 	a.add("keys-only", 300)
 	a.Home().AddUser(awsfake.User{Name: "one,with \"comma", Created: daysAgo(400), PasswordLastUsed: daysAgo(2), PasswordChanged: daysAgo(95)})
+	a.Home().AddUser(awsfake.User{Name: "with-mfa", Created: daysAgo(400), Password: true, MFA: true, PasswordChanged: daysAgo(1)})
 	a.Home().AddUser(awsfake.User{Name: "two", Created: daysAgo(400), Password: true, Certificates: []awsfake.Certificate{
 		{Active: false, Rotated: daysAgo(50)}, {Active: true, Rotated: daysAgo(60)},
 	}})
@@ -42,7 +43,8 @@ func TestOthersAreReadFromTheReport(t *testing.T) {
 		{Kind: audit.ConsolePassword, User: "one,with \"comma", Active: true, Changed: daysAgo(95), LastUsed: daysAgo(2)},
 		{Kind: audit.ConsolePassword, User: "two", Active: true, Changed: daysAgo(400)},
 		{Kind: audit.SigningCertificate, User: "two", Number: 2, Active: true, Changed: daysAgo(60)},
-	}}
+		{Kind: audit.ConsolePassword, User: "with-mfa", Active: true, Changed: daysAgo(1)},
+	}, PasswordAlone: map[string]bool{"keys-only": false, `one,with "comma`: true, "two": true, "with-mfa": false}}
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -158,4 +160,28 @@ func FuzzParseOthers(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestUnclearMFAIsUnknown: a user of whom the report does not say it plainly is
+// neither with nor without MFA.
+func TestUnclearMFAIsUnknown(t *testing.T) {
+	t.Parallel()
+	const header = "user,password_enabled,password_last_used,password_last_changed,mfa_active," +
+		"access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,access_key_2_active,access_key_2_last_rotated,access_key_2_last_used_date," +
+		"cert_1_active,cert_1_last_rotated,cert_2_active,cert_2_last_rotated\n"
+	const rest = ",false,N/A,N/A,false,N/A,N/A,false,N/A,false,N/A\n"
+	const password = ",N/A,2026-02-01T00:00:00+00:00,"
+	text := header + "yes,true" + password + "true" + rest + "no,true" + password + "false" + rest +
+		"odd,true" + password + "perhaps" + rest + "none,false,N/A,N/A,false" + rest + "unclear,maybe" + password + "false" + rest
+	found, err := inventory.ParseOtherCredentials([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]bool{"yes": false, "no": true, "none": false}, found.PasswordAlone); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	without := strings.Replace(text, "mfa_active", "another_column", 1)
+	if found, err := inventory.ParseOtherCredentials([]byte(without)); err != nil || len(found.PasswordAlone) != 1 {
+		t.Errorf("without the column: %v, %v", found.PasswordAlone, err)
+	}
 }
