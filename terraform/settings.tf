@@ -506,6 +506,9 @@ locals {
       SLEUTH_SUBJECT_TEMPLATE         = var.subject_template
       SLEUTH_SLACK_CHANNEL            = var.slack_channel
       SLEUTH_SLACK_API_URL            = var.slack_api_url
+      SLEUTH_OWNER_TAGS               = join(",", var.owner_tags)
+      SLEUTH_SLACK_TAGS               = join(",", var.slack_tags)
+      SLEUTH_EMAIL_DOMAIN             = join(",", var.email_domain)
       SLEUTH_NOTIFY_MODE              = var.notify_mode
       SLEUTH_ACCOUNTS                 = join(",", var.accounts)
       SLEUTH_OUS                      = join(",", var.ous)

@@ -87,6 +87,42 @@ variable "slack_api_url" {
   }
 }
 
+variable "owner_tags" {
+  description = "SLEUTH_OWNER_TAGS: tags of a user that may hold the owner's mail address, in the order in which they are tried. Without any of them, the user name is taken if it is an address."
+  type        = list(string)
+  default     = ["Email"]
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for tag in var.owner_tags : can(regex("^[^,[:space:]][^,]{0,127}$", tag))])
+    error_message = "owner_tags must be names of tags, such as [\"Email\", \"Owner\"]."
+  }
+}
+
+variable "slack_tags" {
+  description = "SLEUTH_SLACK_TAGS: tags of a user that may hold the owner's Slack id, in the order in which they are tried."
+  type        = list(string)
+  default     = ["Slack"]
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for tag in var.slack_tags : can(regex("^[^,[:space:]][^,]{0,127}$", tag))])
+    error_message = "slack_tags must be names of tags, such as [\"Slack\", \"SlackId\"]."
+  }
+}
+
+variable "email_domain" {
+  description = "SLEUTH_EMAIL_DOMAIN: domains that mail to owners may go to. The first completes a tag or user name without a domain. An address in another is reported, and gets no mail. Empty: any domain."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for domain in var.email_domain : can(regex("^[A-Za-z0-9][A-Za-z0-9-]*([.][A-Za-z0-9][A-Za-z0-9-]*)+$", domain))])
+    error_message = "email_domain must be domains, such as [\"example.com\"]."
+  }
+}
+
 variable "notify_mode" {
   description = "SLEUTH_NOTIFY_MODE: with accounts, send a message for each account (account), or one digest of all accounts (digest)."
   type        = string

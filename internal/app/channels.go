@@ -146,7 +146,7 @@ func (w channelFactory) sns(topic secret.Value) ([]notify.Channel, error) {
 
 // email sends from the region of the connection: an address is verified in one.
 func (w channelFactory) email(from secret.Value) ([]notify.Channel, error) {
-	return w.one(email.New(from.Reveal(), awsclient.NewSES(w.aws), email.Options{Now: w.Now, Retry: channelRetryPolicy()}))
+	return w.one(email.New(from.Reveal(), awsclient.NewSES(w.aws), email.Options{Allows: w.cfg.Owners.Allows, Now: w.Now, Retry: channelRetryPolicy()}))
 }
 
 func (w channelFactory) events(secret.Value) ([]notify.Channel, error) {

@@ -224,7 +224,7 @@ func (k *checker) read(m member, cfg config.Config) []untagged {
 			unread++
 		}
 		k.progress.userRead(users)
-		if u, ok := untaggedOf(m.Account, s); ok {
+		if u, ok := untaggedOf(cfg.Owners, m.Account, s); ok {
 			lacking = append(lacking, u)
 		}
 	})

@@ -25,12 +25,12 @@ type untagged struct {
 	slack, name bool // which are lacking
 }
 
-func untaggedOf(account account.Account, s inventory.UserKeys) (u untagged, lacks bool) {
+func untaggedOf(owners audit.Owners, account account.Account, s inventory.UserKeys) (u untagged, lacks bool) {
 	active := slices.ContainsFunc(s.Keys, func(key inventory.Key) bool { return key.Status == audit.Active })
 	if s.Err != nil || !active {
 		return untagged{}, false
 	}
-	_, mentioned := slack.Mention(s.User.Name, s.User.Slack())
+	_, mentioned := slack.Mention(s.User.Name, owners.Of(s.User).Slack)
 	u = untagged{account: account, user: s.User, slack: !mentioned, name: s.User.NameTag() == ""}
 	return u, u.slack || u.name
 }

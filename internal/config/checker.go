@@ -166,6 +166,42 @@ func (c *checker) limit(variable, text string) Cap {
 	return Cap{}
 }
 
+// owners reads how the owner of a key is found.
+func (c *checker) owners(o Owners) audit.Owners {
+	owners := audit.Owners{
+		EmailTags: c.tagNames("SLEUTH_OWNER_TAGS", o.OwnerTags),
+		SlackTags: c.tagNames("SLEUTH_SLACK_TAGS", o.SlackTags),
+	}
+	for domain := range strings.SplitSeq(o.EmailDomain, ",") {
+		switch domain = strings.TrimSpace(domain); {
+		case domain == "" && strings.TrimSpace(o.EmailDomain) == "":
+		case !audit.IsDomain(domain):
+			c.add("SLEUTH_EMAIL_DOMAIN", o.EmailDomain, "must be domains of mail addresses, separated by commas, such as example.com")
+			return owners
+		default:
+			owners.Domains = append(owners.Domains, domain)
+		}
+	}
+	return owners
+}
+
+// tagName is what IAM takes as the name of a tag, without the comma and leading
+// and trailing space.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+var tagName = regexp.MustCompile(`^[\p{L}\p{N}_.:/=+@-][\p{L}\p{Zs}\p{N}_.:/=+@-]{0,127}$`)
+
+func (c *checker) tagNames(variable, text string) []string {
+	var names []string
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); !tagName.MatchString(name) {
+			c.add(variable, text, "must be names of tags, separated by commas")
+			return nil
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
 // calendar reads when keys may be disabled.
 func (c *checker) calendar(e Enforce) audit.Calendar {
 	windows, err := audit.ParseWindows(e.DisableWhen, time.LoadLocation)

@@ -34,6 +34,8 @@ type Config struct {
 	Leak       notify.Heading
 	Templates  notify.Templates
 
+	// Owners says how the owner of a key is found.
+	Owners       audit.Owners
 	Targets      Targets
 	SlackChannel string // with SLEUTH_SLACK_TOKEN: the id of the app's channel
 	SlackAPIURL  string
@@ -156,6 +158,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		Inactivity:          notify.Heading{Title: s.InactiveTitle, Text: s.InactiveText},
 		Leak:                notify.Heading{Title: s.LeakTitle, Text: cmp.Or(strings.TrimSpace(s.LeakText), notify.LeakInstructions)},
 		Templates:           c.checkTemplates(s.Templates),
+		Owners:              c.owners(s.Owners),
 		Targets:             c.targets(s.Channels),
 		SlackChannel:        c.slackChannel(s.Channels),
 		SlackAPIURL:         c.webAddress("SLEUTH_SLACK_API_URL", s.SlackAPIURL),

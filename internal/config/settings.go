@@ -27,6 +27,7 @@ type Settings struct {
 	Templates     `group:"wording"`
 	Channels      `group:"channels"`
 	SlackHost     `group:"channels"`
+	Owners        `group:"owners"`
 	Inventory     `group:"inventory"`
 	Accounts      `group:"accounts"`
 	StepFunctions `group:"accounts"`
@@ -104,6 +105,13 @@ type SlackHost struct {
 	SlackAPIURL string `name:"slack-api-url" setting:"SLEUTH_SLACK_API_URL" default:"https://slack.com/api/" placeholder:"URL" help:"URL of Slack's API, for GovSlack or a proxy."`
 }
 
+// Owners says how the owner of a user's keys is found.
+type Owners struct {
+	OwnerTags   string `setting:"SLEUTH_OWNER_TAGS" default:"Email" placeholder:"TAG,..." help:"Tags of a user that may hold the owner's mail address, in the order in which they are tried. Without any of them, the user name is taken if it is an address."`
+	SlackTags   string `setting:"SLEUTH_SLACK_TAGS" default:"Slack" placeholder:"TAG,..." help:"Tags of a user that may hold the owner's Slack id, in the order in which they are tried."`
+	EmailDomain string `setting:"SLEUTH_EMAIL_DOMAIN" unset:"any domain" placeholder:"DOMAIN,..." help:"Domains that mail to owners may go to. The first completes a tag or user name without a domain. An address in another is reported, and gets no mail. Default: any domain."`
+}
+
 // Inventory is how an account is read.
 type Inventory struct {
 	Inventory   string `setting:"SLEUTH_INVENTORY" default:"live" placeholder:"live|credential-report" help:"How a run finds the users to read: live reads every user's keys, credential-report only those of the users whose keys may be due according to the account's credential report. audit and DEBUG, which show every key, always read live."`
@@ -168,6 +176,7 @@ func Groups() []kong.Group {
 		{Key: "reminders", Title: "Reminders:"},
 		{Key: "wording", Title: "Wording:"},
 		{Key: "channels", Title: "Channels:"},
+		{Key: "owners", Title: "Owners of keys:"},
 		{Key: "inventory", Title: "Inventory:"},
 		{Key: "accounts", Title: "Accounts:"},
 		{Key: "state", Title: "State:"},

@@ -353,7 +353,11 @@ func (a *responder) put(ctx context.Context, record *ledger.Record) error {
 }
 
 func (a *responder) notice(kind notify.Kind, user audit.User, key audit.Key, aside string) notify.Notice {
-	n := notify.About(user, key)
+	owner := a.Config.Owners.Of(user)
+	for _, refused := range owner.Refused {
+		a.Log.Warn(notify.AddressRefused, "user", user.Name, "key", key.ID, "tag", refused.From, "value", refused.Address)
+	}
+	n := notify.About(user, key, owner)
 	n.ShowKeyID, n.Kind, n.Reason, n.Note = true, kind, audit.Exposure, aside
 	return n
 }

@@ -110,10 +110,13 @@ type EarlierLimit struct {
 	DaysLeft int          `json:"days_left"`
 }
 
-// About returns a notice with the details of a user and a key.
-func About(user audit.User, key audit.Key) Notice {
+// AddressRefused is the line of a log about an owner's address that is not used.
+const AddressRefused = "no mail goes to an address outside SLEUTH_EMAIL_DOMAIN; correct the tag"
+
+// About returns a notice with the details of a user, a key and its owner.
+func About(user audit.User, key audit.Key, owner audit.Owner) Notice {
 	return Notice{
-		KeyID: key.ID, User: user.Name, SlackTag: user.Slack(), Name: user.NameTag(), Email: user.Email(),
+		KeyID: key.ID, User: user.Name, SlackTag: owner.Slack, Name: user.NameTag(), Email: owner.Email,
 		Created: key.Created, LastUsed: key.LastUsed, LastUsedAsOf: key.UseAsOf, NeverUsed: key.UseRead && key.LastUsed.IsZero(),
 		Service: key.Service, Region: key.Region, Description: user.Description(key.ID), Partition: user.Partition(),
 	}

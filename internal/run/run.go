@@ -294,7 +294,7 @@ func (p *pass) judge(ctx context.Context, s inventory.UserKeys) {
 		p.Log.DebugContext(ctx, "evaluated a key", "user", s.User.Name, "key", key.ID, "verdict", v.State.String(),
 			"exempt", v.Exempt, "age_days", v.Age, "last_access_age_days", p.idleAge(key, v))
 		if p.Table {
-			row := report.RowOf(s.User, key.Key, v)
+			row := p.rowOf(s.User, key.Key, v)
 			row.ShowPair(p.pairOf(s, key.Key), p.started)
 			p.summary.Rows = append(p.summary.Rows, row)
 		}
@@ -473,7 +473,7 @@ func (p *pass) disable(ctx context.Context, s *step) {
 		p.addFinal(ctx, record)
 		p.summary.Disabled++
 		p.summary.DisabledKeys = append(p.summary.DisabledKeys, account.KeyRef{User: record.User(), KeyID: s.key.ID})
-		p.summary.DisabledRows = append(p.summary.DisabledRows, report.RowOf(s.user, s.key, s.verdict))
+		p.summary.DisabledRows = append(p.summary.DisabledRows, p.rowOf(s.user, s.key, s.verdict))
 	case outcome == enforce.Changed && closed(*fresh):
 		s.decision = *fresh // its owner is warned, if that is due
 		p.hold(ctx, s)

@@ -41,6 +41,8 @@ type Summary struct {
 	DisabledKeys   []account.KeyRef `json:"disabled_keys"`
 	HeldKeys       []HeldKey        `json:"held_keys,omitempty"`
 	UnreadableTags []string         `json:"unreadable_tags"`
+	// RefusedAddresses are of people who are notified in this run, if they can be.
+	RefusedAddresses []RefusedAddress `json:"refused_addresses,omitempty"`
 	// ExemptionsEnding are those that end within 14 days, ExemptionsOpen those
 	// without an end or a reason, in the one run a month that announces them. Both
 	// are only of keys that are past a limit or near one.

@@ -21,6 +21,7 @@ import (
 func (p *pass) notify(ctx context.Context) {
 	warnings := p.warnings()
 	p.logTagProblems(ctx)
+	p.reportRefusedAddresses(ctx)
 	p.summary.Warned = len(warnings)
 	p.openExemptionsOnceAMonth()
 	p.summary.sortExemptions()
@@ -176,7 +177,7 @@ func (s *step) finalPair(key audit.Key, now time.Time) *notify.Pair {
 }
 
 func (p *pass) noticeOf(user audit.User, key audit.Key, v audit.Verdict) notify.Notice {
-	n := notify.About(user, key)
+	n := notify.About(user, key, p.Config.Owners.Of(user))
 	n.Reason = v.State.Reason()
 	return n
 }

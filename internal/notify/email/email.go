@@ -44,6 +44,8 @@ var _ API = (*sesv2.Client)(nil)
 type Options struct {
 	// Retry says how often and how patiently to try.
 	Retry retry.Policy
+	// Allows reports whether mail may go to an address; nil allows any.
+	Allows func(address string) bool
 	// Now is the clock, for waits that SES gives as a date; nil is time.Now.
 	Now func() time.Time
 }
@@ -55,6 +57,8 @@ type Mailer struct {
 	api   API
 	retry retry.Policy
 	now   func() time.Time
+
+	allows func(address string) bool
 }
 
 var (
@@ -71,7 +75,7 @@ func New(from string, api API, options Options) (*Mailer, error) {
 		return nil, fmt.Errorf("mail from %q: not a mail address, such as keys@example.com or Sleuth <keys@example.com>", from)
 	}
 	// SES takes ASCII here; String encodes a name that is not.
-	m := &Mailer{from: address.String(), api: api, retry: options.Retry, now: options.Now}
+	m := &Mailer{from: address.String(), api: api, retry: options.Retry, now: options.Now, allows: options.Allows}
 	if m.now == nil {
 		m.now = time.Now
 	}
@@ -126,6 +130,9 @@ func compose(b notify.Batch, dm notify.DirectMessage) []notify.Message {
 // Send implements notify.Channel. It retries the errors that AWS's SDK would: after
 // throttling, 5xx, a timeout or a lost connection.
 func (m *Mailer) Send(ctx context.Context, message notify.Message) error {
+	if m.allows != nil && !m.allows(message.To) { // a notice may be older than the setting
+		return fmt.Errorf("send mail to %s: the address is outside SLEUTH_EMAIL_DOMAIN; correct the tag, or close the notice with 'sleuth state close'", text.OneLine(message.To))
+	}
 	in := &sesv2.SendEmailInput{
 		FromEmailAddress: &m.from,
 		Destination:      &types.Destination{ToAddresses: []string{message.To}},

@@ -165,3 +165,20 @@ func TestSenderIsEncoded(t *testing.T) {
 		t.Error("no address is taken for one")
 	}
 }
+
+// A notice may have been written before SLEUTH_EMAIL_DOMAIN was set.
+func TestNoMailToAnAddressThatIsNotAllowed(t *testing.T) {
+	t.Parallel()
+	s := startService(t)
+	mailer := newMailer(t, s.client(), email.Options{Allows: audit.Owners{Domains: []string{"example.com"}}.Allows})
+	err := mailer.Send(t.Context(), notify.Message{To: "ann@elsewhere.example", Subject: "s", Body: "b"})
+	if err == nil || !strings.Contains(err.Error(), "send mail to ann@elsewhere.example: the address is outside SLEUTH_EMAIL_DOMAIN") {
+		t.Errorf("got %v", err)
+	}
+	if err := mailer.Send(t.Context(), notify.Message{To: "ann@Example.com", Subject: "s", Body: "b"}); err != nil {
+		t.Error(err)
+	}
+	if taken := s.taken(); len(taken) != 1 || taken[0].to() != "ann@Example.com" {
+		t.Errorf("sent %+v", taken)
+	}
+}
