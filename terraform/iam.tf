@@ -49,6 +49,20 @@ locals {
   # Of the evidence, what its objects' ARNs begin with.
   evidence = [for place in [var.evidence] : trimsuffix(trimprefix(place, "s3://"), "/") if place != null && place != ""]
 
+  reads_groups = var.rules == null ? var.rules_source != null : anytrue([for rule in var.rules.rules : rule.match.group != null])
+
+  # Rules that are kept in a parameter or an object.
+  rules_source = var.rules_source == null ? "" : var.rules_source
+  rules_parameters = [
+    for name in [trimprefix(local.rules_source, "ssm:")] : startswith(name, "arn:")
+    ? replace(name, "/^((?:[^:]*:){5}[^:]*):[^:]*$/", "$1")
+    : "arn:${local.partition}:ssm:${local.here}:parameter/${trimprefix(replace(name, "/:[^:/]+$/", ""), "/")}"
+    if startswith(local.rules_source, "ssm:")
+  ]
+  rules_objects = [
+    for name in [trimprefix(local.rules_source, "s3://")] : "arn:${local.partition}:s3:::${name}" if startswith(local.rules_source, "s3://")
+  ]
+
   keeps_findings = var.security_hub == "securityhub"
 
   tables = [for table in [trimprefix(local.state, "dynamodb:")] : "arn:${local.partition}:dynamodb:${local.here}:table/${table}" if table != "none"]
@@ -73,6 +87,33 @@ data "aws_iam_policy_document" "sleuth" {
     sid       = "ReadKeys"
     actions   = ["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:ListUserTags"]
     resources = [local.users]
+  }
+
+  dynamic "statement" {
+    for_each = local.reads_groups ? ["arn:${local.partition}:iam::${local.account_id}:group/*"] : []
+    content {
+      sid       = "ReadGroups"
+      actions   = ["iam:GetGroup"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.rules_parameters
+    content {
+      sid       = "ReadRules"
+      actions   = ["ssm:GetParameter"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.rules_objects
+    content {
+      sid       = "ReadRules"
+      actions   = ["s3:GetObject"]
+      resources = [statement.value]
+    }
   }
 
   dynamic "statement" {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
+	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/org"
@@ -24,6 +25,10 @@ type AuditOptions struct {
 	// Each is called with the report of each account, in the order of the
 	// accounts and one at a time. What it returns is kept in the audit.
 	Each func(report.Report) report.Report
+	// Only is the one user to read; empty for all. Explain is called with each
+	// user, the rules in the account and the limits that they give; may be nil.
+	Only    string
+	Explain func(audit.User, audit.UserRules, audit.Limits)
 }
 
 // Audit reads and evaluates the keys of every account that the settings cover.
@@ -33,6 +38,9 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 	log := a.Logger(cfg.Log)
 	e, err := a.connectHome(ctx, cfg, runID(began))
 	if err != nil {
+		return nil, err
+	}
+	if cfg, err = withRules(ctx, cfg, e.home.aws); err != nil {
 		return nil, err
 	}
 	members, err := e.members(ctx)
@@ -67,7 +75,10 @@ func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditO
 	found, _ := sleuth.Auditor{
 		Account:          m.Account,
 		Exemptions:       cfg.Exemptions,
+		Settings:         cfg.Limits(),
+		Groups:           client,
 		Progress:         read.userRead,
+		Explain:          o.Explain,
 		OtherCredentials: otherCredentials(cfg, client),
 		Reader: inventory.Reader{
 			IAM:         client,
@@ -75,6 +86,8 @@ func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditO
 			LastUses:    lastUses(client, slog.New(slog.DiscardHandler)),
 			Concurrency: cfg.Concurrency,
 			Rules:       cfg.Rules,
+			UserRules:   cfg.UserRules,
+			Only:        o.Only,
 			Now:         cmp.Or(o.AsOf, now),
 		},
 	}.Audit(ctx) // the report has its problems

@@ -104,6 +104,10 @@ func (a *App) Check(ctx context.Context, cfg config.Config, o CheckOptions) erro
 	}
 	k.ok("credentials", e.home.Account.String())
 	k.alias(e.home.aliasErr)
+	if cfg, err = withRules(ctx, cfg, e.home.aws); err != nil {
+		k.failed("rules", err)
+		return nil
+	}
 	k.permissions(e.home, iampolicy.ForRun(cfg, e.home.place()))
 	lacking := k.accounts(cfg, e, o.Progress)
 	if !cfg.Policy.AutoExpire {
@@ -169,6 +173,7 @@ func (k *checker) account(cfg config.Config, e *accountSet, account string, isMe
 		k.permissions(m, iampolicy.ForMember(cfg, m.place()))
 	}
 	lacking := k.read(m, cfg)
+	k.groups(m, cfg)
 	k.securityHub(cfg, m.aws)
 	return lacking
 }
@@ -243,6 +248,20 @@ func (k *checker) read(m member, cfg config.Config) []untagged {
 		k.ok(what, text.Count(users, "user")+", "+text.Count(keys, "key"))
 	}
 	return lacking
+}
+
+// groups reads the groups that rules name.
+func (k *checker) groups(m member, cfg config.Config) {
+	names := cfg.UserRules.GroupsIn(m.Account.ID)
+	groups, errs := inventory.Groups(k.ctx, iam.NewFromConfig(m.aws), names)
+	for _, err := range errs {
+		k.failed("rules", err)
+	}
+	for _, name := range names {
+		if members, read := groups[name]; read && len(members) == 0 {
+			k.note("rules", "group "+name+" has no members, or does not exist")
+		}
+	}
 }
 
 // notTestable names what is set up and cannot be tried without leaving something.

@@ -73,6 +73,9 @@ func (s *session) begin(ctx context.Context) (members org.Members, err error) {
 	if s.accounts, err = s.connectHome(ctx, s.cfg, s.id); err != nil {
 		return members, err
 	}
+	if s.cfg, err = withRules(ctx, s.cfg, s.accounts.home.aws); err != nil {
+		return members, err
+	}
 	if members, err = s.accounts.members(ctx); err != nil {
 		return members, err
 	}

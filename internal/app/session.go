@@ -79,8 +79,9 @@ func (s *session) iamOf(client *iam.Client) run.IAM {
 	return struct {
 		inventory.IAM
 		inventory.BulkIAM
+		inventory.GroupIAM
 		enforce.DisablesNothing
-	}{client, client, enforce.DisablesNothing{}}
+	}{client, client, client, enforce.DisablesNothing{}}
 }
 
 // didNotBegin is the error of a session that could not begin, once the bus has

@@ -57,6 +57,9 @@ func (s *session) list(ctx context.Context) (_ *Listed, err error) {
 	if s.accounts, err = s.connectHome(ctx, s.cfg, s.id); err != nil {
 		return nil, err
 	}
+	if s.cfg, err = withRules(ctx, s.cfg, s.accounts.home.aws); err != nil {
+		return nil, err
+	}
 	members, err := s.accounts.members(ctx)
 	if err != nil {
 		return nil, err
@@ -123,6 +126,9 @@ func (a *App) RunAccount(ctx context.Context, cfg config.Config, step Step, acco
 // run's, or out of date.
 func (s *session) resume(ctx context.Context, step Step) (listing org.Listing, shelf org.RunStore, err error) {
 	if s.accounts, err = s.connectHome(ctx, s.cfg, step.Run); err != nil {
+		return listing, shelf, err
+	}
+	if s.cfg, err = withRules(ctx, s.cfg, s.accounts.home.aws); err != nil {
 		return listing, shelf, err
 	}
 	shelf = s.runStore(step.Run)

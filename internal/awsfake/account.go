@@ -84,6 +84,7 @@ type Account struct {
 	trail      trail
 	// enabledRegions are those beside the partition's default ones.
 	enabledRegions []string
+	groups         map[string][]string // the names of the members, by group
 }
 
 // ID is the account's 12 digits.

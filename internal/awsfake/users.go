@@ -39,6 +39,7 @@ func iamActions() map[string]action {
 	return map[string]action{
 		"ListUsers":          listUsers,
 		"GetUser":            getUser,
+		"GetGroup":           getGroup,
 		"CreateUser":         createUser,
 		"DeleteUser":         deleteUser,
 		"TagUser":            tagUser,

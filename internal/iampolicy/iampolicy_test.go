@@ -258,7 +258,7 @@ func TestPlaceLeftOpen(t *testing.T) {
 func TestForAuditWritesNothing(t *testing.T) {
 	t.Parallel()
 	// It takes no settings, so that what only a run does is left out.
-	if diff := cmp.Diff(slices.Sorted(slices.Values(always)), grants(iampolicy.ForAudit(place))); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(slices.Values(always)), grants(iampolicy.ForAudit(config.Config{}, place))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }

@@ -84,7 +84,7 @@ func csvOf(rows []Row) (header []string, records [][]string) {
 	header = append(columns[:len(columns):len(columns)],
 		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At",
 		"Exempt Until", "Exempt Reason", "Exempt Ignored",
-		"Last Used Service", "Last Used Region", "Description", "Console")
+		"Last Used Service", "Last Used Region", "Description", "Console", "Rule")
 	records = make([][]string, len(rows))
 	for i, row := range rows {
 		lastUsed, daysLeft, until := "", "", ""
@@ -103,7 +103,7 @@ func csvOf(rows []Row) (header []string, records [][]string) {
 			row.Created.Format(time.RFC3339), lastUsed,
 			row.ExpiresAt.Format(time.RFC3339), row.IdleLimitAt.Format(time.RFC3339),
 			until, row.ExemptReason, row.ExemptIgnored,
-			row.LastUsedService, row.LastUsedRegion, row.Description, row.Console)
+			row.LastUsedService, row.LastUsedRegion, row.Description, row.Console, row.Rule)
 	}
 	return header, records
 }

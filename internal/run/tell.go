@@ -83,7 +83,7 @@ func (p *pass) markWarned(s *step) ledger.Change {
 			return err
 		}
 		p.noteUses(r)
-		r.MarkWarned(p.Now().UTC(), r.Warnings().Add(s.verdict, p.Config.Rules, s.decision, p.started))
+		r.MarkWarned(p.Now().UTC(), r.Warnings().Add(s.verdict, s.limits.Ages, s.decision, p.started))
 		return nil
 	}
 }
@@ -152,6 +152,6 @@ func (p *pass) notice(s *step, user audit.User, key audit.Key, v audit.Verdict) 
 
 func (p *pass) noticeOf(user audit.User, key audit.Key, v audit.Verdict) notify.Notice {
 	n := notify.About(user, key)
-	n.Reason = v.State.Reason()
+	n.Reason, n.Rule = v.State.Reason(), v.Rule
 	return n
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/iampolicy"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
@@ -304,14 +305,14 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 		}
 	}
 	command("audit")
-	w.compare(t, iampolicy.ForAudit(iampolicy.Target{}), inBulk...)
+	w.compare(t, iampolicy.ForAudit(config.Config{}, iampolicy.Target{}), inBulk...)
 
 	*w = witness{}
 	settings["SLEUTH_CREDENTIALS"] = "all"
 	cfg, err := checked(settings)
 	check(t, err)
 	command("audit")
-	w.compare(t, iampolicy.ForAudit(iampolicy.Target{}), inBulk[0])
+	w.compare(t, iampolicy.ForAudit(config.Config{}, iampolicy.Target{}), inBulk[0])
 
 	*w = witness{}
 	statePutter := ledger.NewDynamoDB(dynamodb.NewFromConfig(p.config(t)), table)

@@ -1,0 +1,55 @@
+package awsfake
+
+import (
+	"net/http"
+	"slices"
+)
+
+// SetGroup makes a group, in place of one of the same name, with these users as its
+// members.
+func (a *Account) SetGroup(name string, members ...string) {
+	a.server.mu.Lock()
+	defer a.server.mu.Unlock()
+	if a.groups == nil {
+		a.groups = map[string][]string{}
+	}
+	a.groups[name] = slices.Sorted(slices.Values(members))
+}
+
+// getGroup lists those of the members who exist, in the order of their names.
+func getGroup(rq *request, x *xmlWriter) *apiError {
+	name := rq.params.Get("GroupName")
+	members, found := rq.account.groups[name]
+	if !found {
+		return fail(http.StatusNotFound, "NoSuchEntity", "The group with name %s cannot be found.", name)
+	}
+	limit, after, err := rq.page()
+	if err != nil {
+		return err
+	}
+	x.openResult()
+	x.open("Group")
+	x.text("Path", "/")
+	x.text("GroupName", name)
+	x.text("GroupId", "AGPAEXAMPLE")
+	x.text("Arn", "arn:"+rq.account.server.partition+":iam::"+rq.account.id+":group/"+name)
+	x.text("CreateDate", "2020-01-01T00:00:00Z")
+	x.close("Group")
+	x.open("Users")
+	shown, last, more := 0, "", false
+	for _, u := range rq.account.seenUsers(rq.now) {
+		if !slices.Contains(members, u.name) || u.name <= after {
+			continue
+		}
+		if more = shown == limit; more {
+			break
+		}
+		x.open("member")
+		x.user(u)
+		x.close("member")
+		shown, last = shown+1, u.name
+	}
+	x.close("Users")
+	x.pageEnd(more, last)
+	return nil
+}
