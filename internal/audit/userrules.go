@@ -29,6 +29,27 @@ func (l Limits) Apply(p Policy) Policy {
 	return p
 }
 
+// AfterRules returns the policy for a key that was under rules for kinds of users
+// until then, which are gone: the owner of a key that was near its present limits
+// already may not have been warned of them. Zero is a key that never was.
+func (p Policy) AfterRules(v Verdict, until time.Time) Policy {
+	if until.Before(v.warnsFrom()) {
+		return p
+	}
+	p.MinNoticeDays = max(p.MinNoticeDays, MinNoticeUnderRules)
+	return p
+}
+
+// warnsFrom is when the key reached, or will reach, the first of its warning ages.
+func (v Verdict) warnsFrom() time.Time {
+	created := v.ExpiresAt.Add(time.Duration(v.Limits.WarningAge-v.Limits.ExpirationAge) * day)
+	idle := v.IdleLimitAt.Add(time.Duration(v.Limits.InactivityWarningAge-v.Limits.InactivityAge) * day)
+	if idle.Before(created) {
+		return idle
+	}
+	return created
+}
+
 // mostLenient returns limits under which no key is warned about or disabled
 // earlier than under either.
 func mostLenient(a, b Limits) Limits {

@@ -38,6 +38,11 @@ func (p *pass) limitsOf(user audit.User, tagsRead bool) audit.Limits {
 	return p.choose(user, tagsRead).Limits
 }
 
+// policyFor returns what may be done about a key with these limits.
+func (p *pass) policyFor(limits audit.Limits, v audit.Verdict) audit.Policy {
+	return limits.Apply(p.policy).AfterRules(v, p.last.RulesUntil)
+}
+
 func (p *pass) choose(user audit.User, tagsRead bool) audit.Choice {
 	return p.reader.UserRules.Choose(user, tagsRead, p.Config.Limits())
 }

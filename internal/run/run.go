@@ -331,7 +331,7 @@ func (p *pass) plan() {
 	p.problem(account.Problem{Text: p.summary.Announcement})
 	for _, s := range p.steps {
 		if s.decision.Action == audit.Disable {
-			s.decision = s.decision.Held(audit.HeldByCap, s.verdict, s.limits.Ages, p.warningsOf(s.key), s.limits.Apply(p.policy))
+			s.decision = s.decision.Held(audit.HeldByCap, s.verdict, s.limits.Ages, p.warningsOf(s.key), p.policyFor(s.limits, s.verdict))
 			p.summary.Held++
 		}
 	}
@@ -368,7 +368,7 @@ func (p *pass) decideByHistory(key audit.Key, limits audit.Limits, v audit.Verdi
 			history = record.Warnings()
 		}
 	}
-	return audit.Decide(key, v, limits.Ages, history, limits.Apply(p.policy), now)
+	return audit.Decide(key, v, limits.Ages, history, p.policyFor(limits, v), now)
 }
 
 // historyOf is which warnings the owner of an Active key received. A key that
