@@ -84,7 +84,7 @@ func csvOf(rows []Row) (header []string, records [][]string) {
 	header = append(columns[:len(columns):len(columns)],
 		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At",
 		"Exempt Until", "Exempt Reason", "Exempt Ignored",
-		"Last Used Service", "Last Used Region", "Description", "Console", "Rule")
+		"Last Used Service", "Last Used Region", "Description", "Console", ruleHeading)
 	records = make([][]string, len(rows))
 	for i, row := range rows {
 		lastUsed, daysLeft, until := "", "", ""

@@ -64,8 +64,15 @@ func WriteMarkdown(w io.Writer, r Report) error {
 			codeSpan(row.User), codeSpan(row.SlackID), linked(codeSpan(row.KeyID), row.Console), stateInMarkdown(row),
 			text.Grouped(row.Age), text.Grouped(row.IdleAge), left, dateOf(row), codeSpan(row.UsedWith()), codeSpan(row.Description),
 		}
+		if r.HasRules() {
+			cells[i] = append(cells[i], row.Rule)
+		}
 	}
-	markdownTable(out, []string{"User", "Slack", "Key", "State", "Age", "Unused for", "Days left", "Limit on", "Last used", "Description"}, "llllrrrlll", cells)
+	header, align := []string{"User", "Slack", "Key", "State", "Age", "Unused for", "Days left", "Limit on", "Last used", "Description"}, "llllrrrlll"
+	if r.HasRules() {
+		header, align = append(header, ruleHeading), align+"l"
+	}
+	markdownTable(out, header, align, cells)
 	return out.Flush()
 }
 

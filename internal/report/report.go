@@ -146,6 +146,22 @@ type Row struct {
 // settingsRule is the Rule of a key that no rule is for.
 const settingsRule = "settings"
 
+// userRule is the rule for kinds of users that the limits are from; empty for the
+// settings.
+func (r Row) userRule() string {
+	if r.Rule == settingsRule {
+		return ""
+	}
+	return r.Rule
+}
+
+// HasRules reports whether some key has the limits of a rule for kinds of users.
+func (r Report) HasRules() bool { return hasRules(r.Rows) }
+
+func hasRules(rows []Row) bool {
+	return slices.ContainsFunc(rows, func(row Row) bool { return row.userRule() != "" })
+}
+
 // limitsOf are the limits of a key.
 func (r Report) limitsOf(row Row) Rules { return cmp.Or(row.Limits, r.Rules) }
 

@@ -40,7 +40,7 @@ func kindsOfPages(t *testing.T) map[string][]byte {
 		"evidence":           pageOf(t, evidence()),
 		"evidence, failed":   pageOf(t, failed),
 		"accounts":           severalAccounts(t),
-		"accounts, crowded":  crowdedAccounts(t),
+		"accounts, crowded":  crowdedAccounts(t, asIs),
 		"accounts, forecast": accountsPage(t, forecast, forecast),
 	}
 }
