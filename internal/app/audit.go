@@ -47,6 +47,8 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 	if err != nil {
 		return nil, err
 	}
+	var ruleErrs []error
+	cfg.UserRules, ruleErrs = unitsOfRules(ctx, cfg.UserRules, e.home.aws)
 	type audited struct {
 		report.Report
 		entered bool
@@ -59,7 +61,7 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 			if err != nil {
 				return audited{org.NotAudited(e.account(account), report.Rules(cfg.Rules), began, err), false}
 			}
-			return audited{a.auditOf(ctx, m, cfg, o, read), true}
+			return audited{a.auditOf(ctx, m, cfg, ruleErrs, o, read), true}
 		},
 		func(_ string, one audited) {
 			read.accountDone()
@@ -69,14 +71,14 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 }
 
 // auditOf reads and evaluates the keys of an account that we are connected to.
-func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditOptions, read *progress) report.Report {
+func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, ruleErrs []error, o AuditOptions, read *progress) report.Report {
 	now := a.Now().UTC()
 	client := iam.NewFromConfig(m.aws)
 	found, _ := sleuth.Auditor{
 		Account:          m.Account,
 		Exemptions:       cfg.Exemptions,
 		Settings:         cfg.Limits(),
-		Groups:           client,
+		RuleErrs:         ruleErrs,
 		Progress:         read.userRead,
 		Explain:          o.Explain,
 		OtherCredentials: otherCredentials(cfg, client),
@@ -87,6 +89,7 @@ func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditO
 			Concurrency: cfg.Concurrency,
 			Rules:       cfg.Rules,
 			UserRules:   cfg.UserRules,
+			RuleIAM:     client,
 			Only:        o.Only,
 			Now:         cmp.Or(o.AsOf, now),
 		},

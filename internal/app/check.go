@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -108,6 +110,7 @@ func (a *App) Check(ctx context.Context, cfg config.Config, o CheckOptions) erro
 		k.failed("rules", err)
 		return nil
 	}
+	k.units(&cfg, e.home.aws)
 	k.permissions(e.home, iampolicy.ForRun(cfg, e.home.place()))
 	lacking := k.accounts(cfg, e, o.Progress)
 	if !cfg.Policy.AutoExpire {
@@ -248,6 +251,20 @@ func (k *checker) read(m member, cfg config.Config) []untagged {
 		k.ok(what, text.Count(users, "user")+", "+text.Count(keys, "key"))
 	}
 	return lacking
+}
+
+// units reads the organizational units that rules name.
+func (k *checker) units(cfg *config.Config, home aws.Config) {
+	rules, errs := unitsOfRules(k.ctx, cfg.UserRules, home)
+	cfg.UserRules = rules
+	for _, err := range errs {
+		k.failed("rules", err)
+	}
+	for _, unit := range slices.Sorted(maps.Keys(rules.OUs)) {
+		if len(rules.OUs[unit]) == 0 {
+			k.note("rules", "unit "+unit+" has no accounts")
+		}
+	}
 }
 
 // groups reads the groups that rules name.

@@ -6,10 +6,13 @@ import (
 	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/config"
+	"github.com/iam-sleuth/sleuth/internal/org"
 )
 
 // withRules returns the settings with the rules that are kept in AWS. If they
@@ -28,6 +31,31 @@ func withRules(ctx context.Context, cfg config.Config, home aws.Config) (config.
 		return cfg, problems
 	}
 	return cfg, nil
+}
+
+// unitsOfRules returns the rules with the accounts of the organizational units that
+// they name, which are read once for all accounts. The errors say which units could not
+// be read.
+func unitsOfRules(ctx context.Context, rules audit.UserRules, home aws.Config) (audit.UserRules, []error) {
+	units := rules.OUsIn("")
+	if len(units) == 0 {
+		return rules, nil
+	}
+	var errs []error
+	rules.OUs, errs = org.AccountsInUnits(ctx, organizations.NewFromConfig(home), units)
+	return rules, errs
+}
+
+// listedUnits is unitsOfRules from the listing of a run of several steps.
+func listedUnits(rules audit.UserRules, listing org.Listing) (audit.UserRules, []error) {
+	rules.OUs = listing.RuleOUs
+	var errs []error
+	for _, unit := range rules.OUsIn("") {
+		if rules.OUs[unit] == nil {
+			errs = append(errs, fmt.Errorf("the list of run %s does not have the accounts of the unit %s", listing.Run, unit))
+		}
+	}
+	return rules, errs
 }
 
 // maxRules is the longest text that is taken for rules, in bytes.

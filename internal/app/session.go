@@ -32,6 +32,8 @@ type session struct {
 
 	progress *progress // nil if nobody wants to know
 
+	ruleErrs []error // which organizational units, that rules name, could not be read
+
 	accounts *accountSet // nil if there is no connection
 	channels []notify.Channel
 	store    ledger.Store
@@ -79,7 +81,7 @@ func (s *session) iamOf(client *iam.Client) run.IAM {
 	return struct {
 		inventory.IAM
 		inventory.BulkIAM
-		inventory.GroupIAM
+		inventory.RuleIAM
 		enforce.DisablesNothing
 	}{client, client, client, enforce.DisablesNothing{}}
 }

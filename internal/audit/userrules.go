@@ -99,18 +99,22 @@ type Match struct {
 	Paths    []string // paths such as /service/, which stand for those below as well
 	Groups   []string // names
 	Accounts []string // ids
+	OUs      []string // ids of organizational units, which stand for those nested in them as well
 	Tags     []Tag    // globs of values
+	Password Known    // whether the user can sign in to the console; NotKnown is any
 }
 
-// Members are the names of a group's users.
+// Members are the names of a group's users, or the ids of a unit's accounts.
 type Members map[string]bool
 
 // UserRules are the rules for kinds of users. The first that matches a user
 // counts. The zero UserRules has none.
 type UserRules struct {
 	Rules []UserRule
-	// Account is the account that the users are in, and Groups its groups that
-	// the rules name. One that is missing could not be read.
+	// OUs are the organizational units that the rules name, Account is the account
+	// that the users are in, and Groups its groups that the rules name. A unit or a
+	// group that is missing could not be read.
+	OUs     map[string]Members
 	Account string
 	Groups  map[string]Members
 }
@@ -129,8 +133,9 @@ type Choice struct {
 	Limits
 	// Strictest are the lowest ages of the rules that it may be.
 	Strictest Rules
-	// NeedsTags is set if the user's tags, which were not read, decide.
-	NeedsTags bool
+	// NeedsTags and NeedsPassword are set if the user's tags or console password,
+	// which were not read, decide.
+	NeedsTags, NeedsPassword bool
 }
 
 // Choose returns the limits for a user. TagsRead says that the user's tags are
@@ -146,14 +151,14 @@ func (u UserRules) Choose(user User, tagsRead bool, settings Limits) Choice {
 		c.Limits, c.Strictest = mostLenient(c.Limits, l), strictest(c.Strictest, l.Ages)
 	}
 	for _, rule := range u.Rules {
-		found := u.match(rule.Match, user, tagsRead)
-		if found == matches {
+		switch found, needs := u.match(rule.Match, user, tagsRead); found {
+		case matches:
 			add(rule.Limits)
 			return c
-		}
-		if found.mayMatch() {
+		case unknown:
 			add(rule.Limits)
-			c.NeedsTags = c.NeedsTags || found == dependsOnTags
+			c.NeedsTags = c.NeedsTags || needs[dependsOnTags]
+			c.NeedsPassword = c.NeedsPassword || needs[dependsOnPassword]
 		}
 	}
 	add(settings)
@@ -171,45 +176,54 @@ func (u UserRules) Strictest(settings Rules) Rules {
 // GroupsIn are the groups whose members must be known in an account, each once:
 // those of the rules that can match there.
 func (u UserRules) GroupsIn(account string) []string {
-	var names []string
-	for _, rule := range u.Rules {
-		if len(rule.Match.Accounts) == 0 || slices.Contains(rule.Match.Accounts, account) {
-			names = append(names, rule.Match.Groups...)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	return u.namesIn(account, func(m Match) []string { return m.Groups })
 }
 
-// matching is whether a rule matches a user, as far as that is known.
+// OUsIn are likewise the organizational units whose accounts must be known; for an
+// empty account, those of all rules.
+func (u UserRules) OUsIn(account string) []string {
+	return u.namesIn(account, func(m Match) []string { return m.OUs })
+}
+
+func (u UserRules) namesIn(account string, names func(Match) []string) (all []string) {
+	for _, rule := range u.Rules {
+		if account == "" || len(rule.Match.Accounts) == 0 || slices.Contains(rule.Match.Accounts, account) {
+			all = append(all, names(rule.Match)...)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// matching is whether a rule or a criterion matches a user, as far as that is known.
 type matching uint8
 
 const (
-	matches       matching = iota
-	matchesNot             // whatever is not known
-	dependsOnTags          // tags that were not read decide, and maybe more
-	unknown                // what could not be read decides
+	matches           matching = iota
+	matchesNot                 // whatever is not known
+	unknown                    // what could not be read, or was not, decides
+	dependsOnTags              // of a criterion: unknown, as the tags were not read
+	dependsOnPassword          // of a criterion: unknown, as the password was not read
 )
 
-func (m matching) mayMatch() bool { return m != matchesNot }
-
 // match evaluates every criterion: one that is not met decides, whatever else is
-// not known.
-func (u UserRules) match(m Match, user User, tagsRead bool) matching {
-	found := matches
+// not known. Needs has what is to be read to know more.
+func (u UserRules) match(m Match, user User, tagsRead bool) (found matching, needs map[matching]bool) {
 	for _, c := range u.criteria(m, user, tagsRead) {
 		switch c.met {
+		case matches:
+			continue
 		case matchesNot:
-			return matchesNot
-		case dependsOnTags:
-			found = dependsOnTags
-		case unknown:
-			if found == matches {
-				found = unknown
+			return matchesNot, nil
+		case dependsOnTags, dependsOnPassword:
+			if needs == nil {
+				needs = map[matching]bool{}
 			}
+			needs[c.met] = true
 		}
+		found = unknown
 	}
-	return found
+	return found, needs
 }
 
 // criterion is one part of a Match, and whether a user meets it.
@@ -232,9 +246,13 @@ func (u UserRules) criteria(m Match, user User, tagsRead bool) []criterion {
 		}))
 	})
 	add("path", m.Paths, func() matching { return pathMet(m.Paths, user) })
-	add("group", m.Groups, func() matching { return u.groupMet(m.Groups, user) })
+	add("ou", m.OUs, func() matching { return memberMet(m.OUs, u.OUs, u.Account) })
+	add("group", m.Groups, func() matching { return memberMet(m.Groups, u.Groups, user.Name) })
 	for _, tag := range m.Tags {
 		add("tag "+tag.Key, []string{tag.Value}, func() matching { return tagMet(tag, user, tagsRead) })
+	}
+	if m.Password != NotKnown {
+		add("console password", []string{m.Password.String()}, func() matching { return passwordMet(m.Password, user) })
 	}
 	return all
 }
@@ -254,13 +272,13 @@ func pathMet(paths []string, user User) matching {
 	return metIf(slices.ContainsFunc(paths, func(wanted string) bool { return globMatches(wanted+"*", path) }))
 }
 
-// groupMet is unknown if the user is in none of the groups that could be read,
-// and one could not.
-func (u UserRules) groupMet(groups []string, user User) matching {
+// memberMet is unknown if the user or account is in none of the groups or units that
+// could be read, and one could not.
+func memberMet(wanted []string, known map[string]Members, member string) matching {
 	met := matchesNot
-	for _, name := range groups {
-		members, read := u.Groups[name]
-		if members[user.Name] {
+	for _, name := range wanted {
+		members, read := known[name]
+		if members[member] {
 			return matches
 		}
 		if !read {
@@ -268,6 +286,24 @@ func (u UserRules) groupMet(groups []string, user User) matching {
 		}
 	}
 	return met
+}
+
+func passwordMet(wanted Known, user User) matching {
+	if user.Password == NotKnown {
+		return dependsOnPassword
+	}
+	return metIf(user.Password == wanted)
+}
+
+// String returns yes, no or "not known".
+func (k Known) String() string {
+	switch k {
+	case Yes:
+		return "yes"
+	case No:
+		return "no"
+	}
+	return "not known"
 }
 
 func tagMet(wanted Tag, user User, tagsRead bool) matching {
@@ -321,7 +357,7 @@ func (u UserRules) Explain(user User) []string {
 		for _, c := range u.criteria(rule.Match, user, true) {
 			parts = append(parts, c.text+": "+c.met.String())
 		}
-		found := u.match(rule.Match, user, true)
+		found, _ := u.match(rule.Match, user, true)
 		lines = append(lines, fmt.Sprintf("rule %s: %s (%s)", rule.Name, found, strings.Join(parts, "; ")))
 		if found == matches {
 			break
@@ -369,7 +405,10 @@ func (m Match) covers(other Match) bool {
 			return false
 		}
 	}
-	return allCovered(m.Accounts, other.Accounts, same) && allCovered(m.Groups, other.Groups, same) &&
+	if m.Password != NotKnown && m.Password != other.Password {
+		return false
+	}
+	return allCovered(m.Accounts, other.Accounts, same) && allCovered(m.OUs, other.OUs, same) && allCovered(m.Groups, other.Groups, same) &&
 		allCovered(m.Users, other.Users, inAnyCase) && allCovered(m.Paths, other.Paths, below)
 }
 

@@ -28,6 +28,7 @@ func TestWhichUsersARuleMatches(t *testing.T) {
 	t.Parallel()
 	groups := map[string]audit.Members{"admins": {}, "contractors": {"ann": true}}
 	user := userAt("/service/ci/", "ann", "Kind=machine", "Team= Infra ")
+	user.Password = audit.Yes
 	for _, c := range []struct {
 		name  string
 		match audit.Match
@@ -45,6 +46,10 @@ func TestWhichUsersARuleMatches(t *testing.T) {
 		{"a group", audit.Match{Groups: []string{"admins", "contractors"}}, true},
 		{"an account", audit.Match{Accounts: []string{inAccount}}, true},
 		{"another account", audit.Match{Accounts: []string{"999999999999"}}, false},
+		{"a unit", audit.Match{OUs: []string{"ou-empty", "ou-ours"}}, true},
+		{"another unit", audit.Match{OUs: []string{"ou-empty"}}, false},
+		{"a console password", audit.Match{Password: audit.Yes}, true},
+		{"no console password", audit.Match{Password: audit.No}, false},
 		{"a tag, its name in any case", audit.Match{Tags: []audit.Tag{{Key: "kind", Value: "mach*"}}}, true},
 		{"a tag's value in another case", audit.Match{Tags: []audit.Tag{{Key: "Kind", Value: "Machine"}}}, false},
 		{"a tag's value without its space", audit.Match{Tags: []audit.Tag{{Key: "Team", Value: "Infra"}}}, true},
@@ -63,6 +68,7 @@ func TestWhichUsersARuleMatches(t *testing.T) {
 
 func ruleFor(match audit.Match, groups map[string]audit.Members, user audit.User) string {
 	rules := audit.UserRules{Rules: []audit.UserRule{{Name: "it", Match: match, Limits: audit.Limits{Rule: "it", Ages: seed}}}}
+	rules.OUs = map[string]audit.Members{"ou-ours": {inAccount: true}, "ou-empty": {}}
 	return rules.In(inAccount, groups).Choose(user, true, audit.Limits{Ages: seed}).Rule
 }
 
@@ -106,6 +112,8 @@ func anyMatch() *rapid.Generator[audit.Match] {
 			Paths:    some("/", "/service/", "/service/ci/", "/s*/").Draw(t, "paths"),
 			Groups:   some("one", "two").Draw(t, "groups"),
 			Accounts: some(inAccount, "999999999999").Draw(t, "accounts"),
+			OUs:      some("ou-ours", "ou-theirs").Draw(t, "units"),
+			Password: rapid.SampledFrom([]audit.Known{audit.NotKnown, audit.NotKnown, audit.Yes, audit.No}).Draw(t, "password"),
 		}
 		for _, value := range some("machine", "m*", "*", "?achine").Draw(t, "tags") {
 			m.Tags = append(m.Tags, audit.Tag{Key: rapid.SampledFrom([]string{"Kind", "Team"}).Draw(t, "tag"), Value: value})
@@ -134,15 +142,18 @@ func anyUserRules() *rapid.Generator[audit.UserRules] {
 				members[user] = rapid.Bool().Draw(t, "member")
 			}
 		}
-		return audit.UserRules{Rules: rules}.In(inAccount, groups)
+		units := map[string]audit.Members{"ou-ours": {inAccount: true}, "ou-theirs": {"999999999999": true}}
+		return audit.UserRules{Rules: rules, OUs: units}.In(inAccount, groups)
 	})
 }
 
 func anyUser() *rapid.Generator[audit.User] {
 	return rapid.Custom(func(t *rapid.T) audit.User {
-		return userAt(rapid.SampledFrom([]string{"/", "/service/", "/service/ci/", "/people/"}).Draw(t, "path"),
+		user := userAt(rapid.SampledFrom([]string{"/", "/service/", "/service/ci/", "/people/"}).Draw(t, "path"),
 			rapid.SampledFrom([]string{"ann", "bob"}).Draw(t, "user"),
 			rapid.SampledFrom([][]string{nil, {"Kind=machine"}, {"Kind=mixer", "Team=machine"}}).Draw(t, "tags")...)
+		user.Password = audit.KnownToBe(rapid.Bool().Draw(t, "password"))
+		return user
 	})
 }
 
@@ -155,6 +166,12 @@ func lessKnown(t *rapid.T, rules audit.UserRules, user audit.User) (audit.UserRu
 		}
 	}
 	rules.Groups = known
+	if rapid.Bool().Draw(t, "a unit not read") {
+		rules.OUs = map[string]audit.Members{"ou-theirs": rules.OUs["ou-theirs"]}
+	}
+	if rapid.Bool().Draw(t, "password not read") {
+		user.Password = audit.NotKnown
+	}
 	if rapid.Bool().Draw(t, "no ARN") {
 		user.ARN = ""
 	}
@@ -174,7 +191,7 @@ func TestKnowingLessNeverMakesAKeyDue(t *testing.T) {
 		rules, user, key := anyUserRules().Draw(t, "rules"), anyUser().Draw(t, "user"), anyKey().Draw(t, "key")
 		settings := anyLimits("").Draw(t, "settings")
 		all := rules.Choose(user, true, settings)
-		if all.NeedsTags || all.Strictest != all.Ages {
+		if all.NeedsTags || all.NeedsPassword || all.Strictest != all.Ages {
 			t.Fatalf("all is known, and in doubt: %+v", all)
 		}
 		less := func() audit.Choice {
@@ -264,6 +281,54 @@ func TestCeiling(t *testing.T) {
 		}
 		if why := v.Exemption.Refusal.String(); why != "the rules let no exempt key grow older than 200 days" {
 			t.Errorf("said %q", why)
+		}
+	}
+}
+
+// TestNoExemptionGoesBeyondTheCeiling, whichever rule is a user's and however much of
+// it is known; unless a tag cannot be read, which never disables a key.
+func TestNoExemptionGoesBeyondTheCeiling(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		rules, user, key := anyUserRules().Draw(t, "rules"), anyUser().Draw(t, "user"), anyKey().Draw(t, "key")
+		ceiling := rapid.IntRange(1, 500).Draw(t, "ceiling")
+		settings := anyLimits("").Draw(t, "settings")
+		settings.Ceiling = ceiling
+		for i := range rules.Rules {
+			rules.Rules[i].Limits.Ceiling = ceiling
+		}
+		user.Tags = append(user.Tags, audit.Tag{Key: "KeyAutoExpire", Value: rapid.SampledFrom([]string{"False", "False until 2999-12-31"}).Draw(t, "exemption")})
+		rules, user, _ = lessKnown(t, rules, user)
+		limits := rules.Choose(user, true, settings).Limits
+		v := limits.Judge(user, key, audit.ExemptionRules{}, now)
+		if v.Exempt && v.Age >= ceiling {
+			t.Errorf("exempt at %d days, beyond %d", v.Age, ceiling)
+		}
+		if v.Refused() && v.Age < ceiling && limits.MinNoticeDays+v.Age < ceiling && limits.Ages.ExpirationAge-limits.Ages.WarningAge+v.Age < ceiling {
+			t.Errorf("refused at %d days, long before %d", v.Age, ceiling)
+		}
+	})
+}
+
+// TestPasswordDecidesLast: it is asked for only if tags and names leave it open.
+func TestPasswordDecidesLast(t *testing.T) {
+	t.Parallel()
+	rules := audit.UserRules{Rules: []audit.UserRule{{Name: "people", Match: audit.Match{
+		Paths: []string{"/people/"}, Password: audit.Yes, Tags: []audit.Tag{{Key: "Kind", Value: "human"}},
+	}}}}
+	ann := userAt("/people/", "ann", "Kind=human")
+	for _, c := range []struct {
+		user                 audit.User
+		tagsRead             bool
+		needsTags, needsPass bool
+	}{
+		{userAt("/service/", "ci"), false, false, false},
+		{ann, false, true, true},
+		{ann, true, false, true},
+		{userAt("/people/", "bob", "Kind=machine"), true, false, false},
+	} {
+		if got := rules.Choose(c.user, c.tagsRead, audit.Limits{}); got.NeedsTags != c.needsTags || got.NeedsPassword != c.needsPass {
+			t.Errorf("%s, tags read %t: needs tags %t, password %t", c.user.Name, c.tagsRead, got.NeedsTags, got.NeedsPassword)
 		}
 	}
 }

@@ -22,6 +22,7 @@ type cloud struct {
 	// configOf reaches the account with other credentials.
 	configOf func(accessKeyID, secret, token string) aws.Config
 	isMoto   bool
+	fake     *awsfake.Account // nil for moto
 }
 
 // unlessMoto says whether to go on with what moto does not do as AWS does.
@@ -44,7 +45,7 @@ func contract(t *testing.T, test func(*testing.T, *cloud)) {
 		id, secret := a.Credentials()
 		configOf := func(id, secret, token string) aws.Config { return configFor(s.URL(), id, secret, token) }
 		test(t, &cloud{
-			account: a.ID(), config: configOf(id, secret, ""), configOf: configOf,
+			account: a.ID(), config: configOf(id, secret, ""), configOf: configOf, fake: a,
 			addUsers: func(_ testing.TB, users ...awsfake.User) []awsfake.User {
 				for i, u := range users {
 					users[i] = a.AddUser(u)

@@ -124,18 +124,23 @@ func (c Config) Limits() audit.Limits {
 	return l
 }
 
-// ReadsGroups reports whether a rule asks for the members of a group. Of rules that
-// are kept in AWS it is assumed.
-func (c Config) ReadsGroups() bool {
+// RuleNeeds is what must be read to know which rule is a user's, beside names, paths
+// and tags.
+type RuleNeeds struct{ Groups, OUs, Passwords bool }
+
+// RuleNeeds returns what the rules need. Of rules that are kept in AWS, and that were
+// not read, everything is assumed.
+func (c Config) RuleNeeds() RuleNeeds {
 	if c.RulesFrom.IsRemote() && len(c.UserRules.Rules) == 0 {
-		return true
+		return RuleNeeds{true, true, true}
 	}
+	var needs RuleNeeds
 	for _, rule := range c.UserRules.Rules {
-		if len(rule.Match.Groups) > 0 {
-			return true
-		}
+		needs.Groups = needs.Groups || len(rule.Match.Groups) > 0
+		needs.OUs = needs.OUs || len(rule.Match.OUs) > 0
+		needs.Passwords = needs.Passwords || rule.Match.Password != audit.NotKnown
 	}
-	return false
+	return needs
 }
 
 // CheckRules checks rules for kinds of users under the limits of the settings, and

@@ -30,6 +30,9 @@ rules:
     warning_age: 20
     min_notice_days: 14
     remind_at: [7, 1]
+  - name: sandbox
+    match: {ou: [ou-ab12-34cdefgh, r-ab12], console_password: false}
+    min_notice_days: 7
   - name: as the settings
     match: {user: "*"}
 ceiling: {expiration_age: 400}
@@ -56,6 +59,10 @@ func TestRules(t *testing.T) {
 			Limits: audit.Limits{Rule: "contractors", Ages: audit.Rules{ExpirationAge: 30, WarningAge: 20, InactivityAge: 30, InactivityWarningAge: 20}, MinNoticeDays: 14, RemindAt: []int{7, 1}, Ceiling: 400},
 		},
 		{
+			Name: "sandbox", Match: audit.Match{OUs: []string{"ou-ab12-34cdefgh", "r-ab12"}, Password: audit.No},
+			Limits: audit.Limits{Rule: "sandbox", Ages: audit.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 90, InactivityWarningAge: 80}, MinNoticeDays: 7, Ceiling: 400},
+		},
+		{
 			Name: "as the settings", Match: audit.Match{Users: []string{"*"}},
 			Limits: audit.Limits{Rule: "as the settings", Ages: audit.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 90, InactivityWarningAge: 80}, MinNoticeDays: 7, Ceiling: 400},
 		},
@@ -66,8 +73,8 @@ func TestRules(t *testing.T) {
 	if got := cfg.Limits(); got.MinNoticeDays != audit.MinNoticeUnderRules || got.Ceiling != 400 || got.Rule != "" {
 		t.Errorf("the settings' limits: %+v", got)
 	}
-	if !cfg.ReadsGroups() {
-		t.Error("groups are not needed, it says")
+	if got, all := cfg.RuleNeeds(), (config.RuleNeeds{Groups: true, OUs: true, Passwords: true}); got != all {
+		t.Errorf("it needs %+v", got)
 	}
 }
 
@@ -92,8 +99,9 @@ var wrongRules = []struct {
 	{"rules: [{name: \"\", match: {user: a}}]", "name must be", false},
 	{"rules: [{name: a, match: {user: a}}, {name: a, match: {user: b}}]", `line 1, column 38: there are two rules called "a"`, true},
 	{"rules: [{name: a, match: {}}]", "match is empty", false},
-	{"rules: [{name: a, match: {ou: ou-1}}]", "line 1, column 27: ou is not supported yet", false},
-	{"rules: [{name: a, match: {console_password: true}}]", "console_password is not supported yet", false},
+	{"rules: [{name: a, match: {ou: ou-1}}]", "line 1, column 31: ou must be the id of an organizational unit", false},
+	{"rules: [{name: a, match: {console_password: 'true'}}]", "console_password must be true or false", false},
+	{"rules: [{name: a, match: {tags: {Kind: a, kind: b}}}]", "line 1, column 43: the tag kind is given twice", true},
 	{"rules: [{name: a, match: {user: []}}]", "user must not be an empty list", false},
 	{"rules: [{name: a, match: {user: [a, 'b c']}}]", "line 1, column 37: user must be a user name", false},
 	{"rules: [{name: a, match: {path: service}}]", "path must be a path that begins and ends with /", false},
@@ -207,7 +215,7 @@ func TestWhereRulesAre(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, problems := remote.WithRules(goodRules); len(problems) > 0 || len(got.UserRules.Rules) != 3 || got.Ceiling != 400 {
+	if got, problems := remote.WithRules(goodRules); len(problems) > 0 || len(got.UserRules.Rules) != 4 || got.Ceiling != 400 {
 		t.Errorf("got %+v, %v", got.UserRules, problems)
 	}
 	if _, problems := remote.WithRules("rules: 3"); len(problems) != 1 || !slices.Contains([]string{"ssm:/rules"}, problems[0].Value) {

@@ -112,8 +112,6 @@ func (p *rulesParser) fields(n *yaml.Node, what string, known map[string]func(*y
 		name, value := n.Content[i], n.Content[i+1]
 		read, isKnown := known[name.Value]
 		switch {
-		case !isKnown && notYet[name.Value] && what == "match":
-			p.add(name, "%s is not supported yet; known are %s", name.Value, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		case !isKnown:
 			p.add(name, "unknown field %q; known are %s", name.Value, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
 		case seen[name.Value]:
@@ -124,9 +122,6 @@ func (p *rulesParser) fields(n *yaml.Node, what string, known map[string]func(*y
 		seen[name.Value] = true
 	}
 }
-
-// notYet are criteria that people may expect.
-var notYet = map[string]bool{"ou": true, "console_password": true}
 
 var ruleName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._ -]{0,63}$`)
 
@@ -261,7 +256,11 @@ func (p *rulesParser) match(n *yaml.Node) audit.Match {
 		},
 		"group":   func(n *yaml.Node) { m.Groups = p.texts(n, groupName, "group", "the name of a group") },
 		"account": func(n *yaml.Node) { m.Accounts = p.texts(n, accountID, "account", "an id of 12 digits, in quotes") },
-		"tags":    func(n *yaml.Node) { m.Tags = p.tags(n) },
+		"ou": func(n *yaml.Node) {
+			m.OUs = p.texts(n, unitID, "ou", "the id of an organizational unit, such as ou-ab12-34cdefgh, or of the root")
+		},
+		"tags":             func(n *yaml.Node) { m.Tags = p.tags(n) },
+		"console_password": func(n *yaml.Node) { m.Password = p.trueOrFalse(n, "console_password") },
 	})
 	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
 		p.add(n, "match is empty; match {user: \"*\"} for every user")
@@ -303,8 +302,14 @@ func (p *rulesParser) tags(n *yaml.Node) (tags []audit.Tag) {
 		p.add(n, "tags must be a mapping of names to values, in which * and ? are wildcards")
 		return nil
 	}
+	named := map[string]bool{} // in lower case, as IAM takes names in any case for the same
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		name, value := n.Content[i], n.Content[i+1]
+		if folded := strings.ToLower(name.Value); named[folded] {
+			p.add(name, "the tag %s is given twice; names are the same in any case", name.Value)
+		} else {
+			named[folded] = true
+		}
 		if value.Kind != yaml.ScalarNode || value.ShortTag() == "!!null" || !anyText.MatchString(value.Value) {
 			p.add(value, "the tag %s must have a text as its value; \"*\" is any", name.Value)
 			continue
@@ -312,4 +317,11 @@ func (p *rulesParser) tags(n *yaml.Node) (tags []audit.Tag) {
 		tags = append(tags, audit.Tag{Key: name.Value, Value: value.Value})
 	}
 	return tags
+}
+
+func (p *rulesParser) trueOrFalse(n *yaml.Node, name string) audit.Known {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" {
+		p.add(n, "%s must be true or false", name)
+	}
+	return audit.KnownToBe(strings.EqualFold(n.Value, "true"))
 }

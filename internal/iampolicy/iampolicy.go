@@ -57,6 +57,7 @@ func ForRun(cfg config.Config, place Target) Document {
 	}
 	doc.notifying(place, cfg.Targets)
 	doc.proving(place, cfg.Evidence)
+	doc.readingUnits(cfg)
 	doc.readingRules(place, cfg.RulesFrom)
 	doc.fetching(place, cfg.Targets)
 	doc.remembering(place, cfg.State, "dynamodb:Query", "dynamodb:Scan", "dynamodb:PutItem", "dynamodb:DeleteItem")
@@ -73,7 +74,7 @@ func ForMember(cfg config.Config, place Target) Document {
 // acting is all that is done in an account whose keys are covered.
 func acting(cfg config.Config, place Target) Document {
 	doc := reading(place)
-	doc.byGroups(place, cfg)
+	doc.byRules(place, cfg)
 	if cfg.Policy.AutoExpire || cfg.LeakDisables {
 		doc.allow("DisableKeys", place.users(), "iam:UpdateAccessKey")
 	}
@@ -88,10 +89,22 @@ func acting(cfg config.Config, place Target) Document {
 	return doc
 }
 
-// byGroups is reading who is in the groups that rules name.
-func (d *Document) byGroups(place Target, cfg config.Config) {
-	if cfg.ReadsGroups() {
+// byRules is reading what decides in an account which rule is a user's.
+func (d *Document) byRules(place Target, cfg config.Config) {
+	needs := cfg.RuleNeeds()
+	if needs.Passwords {
+		d.allow("ReadConsolePasswords", place.users(), "iam:GetLoginProfile")
+	}
+	if needs.Groups {
 		d.allow("ReadGroups", arn.ARN{Partition: place.Partition, Service: "iam", AccountID: place.Account, Resource: "group/*"}.String(), "iam:GetGroup")
+	}
+}
+
+// readingUnits is finding out which accounts are in the organizational units that
+// rules name; covering an organization allows it anyway.
+func (d *Document) readingUnits(cfg config.Config) {
+	if cfg.RuleNeeds().OUs && !cfg.Scope.Organization {
+		d.allow("ReadUnitsOfRules", "*", "organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent")
 	}
 }
 
@@ -119,7 +132,8 @@ func (d *Document) covering(place Target, scope config.Scope) {
 func ForAudit(cfg config.Config, place Target) Document {
 	place = place.settled("")
 	doc := reading(place)
-	doc.byGroups(place, cfg)
+	doc.byRules(place, cfg)
+	doc.readingUnits(cfg)
 	doc.readingRules(place, cfg.RulesFrom)
 	return doc
 }

@@ -46,8 +46,10 @@ type Reader struct {
 	Concurrency int
 	// Rules are the ages of the settings, and UserRules those that kinds of users
 	// have in their place.
-	Rules      audit.Rules
-	UserRules  audit.UserRules
+	Rules     audit.Rules
+	UserRules audit.UserRules
+	// RuleIAM answers what UserRules depend on; it may be nil without them.
+	RuleIAM    RuleIAM
 	Exemptions audit.ExemptionRules
 	// Now (UTC) is the moment that keys are judged at.
 	Now time.Time
@@ -77,9 +79,10 @@ type Reader struct {
 	MayStart func() bool
 
 	// What the account says in bulk, of one reading.
-	uses *reportedUses
-	bulk *bulkTags
-	show *showing
+	uses      *reportedUses
+	bulk      *bulkTags
+	show      *showing
+	passwords *passwords
 }
 
 // UnfinishedError says that time was up before every user was read.
@@ -101,6 +104,9 @@ type UserKeys struct {
 	TagsRead bool
 	// Err is set if the user could not be read; Keys is then empty.
 	Err error
+	// RuleErr is set if something could not be read that decides which rule is the
+	// user's, whose limits are then the most lenient of those that may be.
+	RuleErr error
 	// Skipped is set for a user who was not read live, as the credential report
 	// shows that no key of theirs can be due; Keys is then empty.
 	Skipped *Skipped
@@ -156,6 +162,7 @@ func (r *Reader) begin() {
 	r.uses = &reportedUses{report: r.LastUses, now: r.Now}
 	r.bulk = &bulkTags{iam: r.Bulk, ended: r.Bulk == nil, log: r.Log, ends: pageEnds{}}
 	r.show = &showing{}
+	r.passwords = &passwords{}
 }
 
 // taken reports whether a name was taken already, and takes it.
@@ -237,19 +244,29 @@ func (r Reader) userKeys(ctx context.Context, user audit.User) UserKeys {
 	return s
 }
 
-// agesOf returns the ages that a user's keys are evaluated by. If the user's tags
-// decide, they are read, unless no key is due under any rule that may be theirs.
+// agesOf returns the ages that a user's keys are evaluated by. If the user's tags or
+// console password decide, they are read, unless no key is due under any rule that
+// may be theirs.
 func (r Reader) agesOf(ctx context.Context, s *UserKeys) (audit.Rules, error) {
-	choice := r.choose(s.User, false)
-	if !choice.NeedsTags {
+	choice, least := r.choose(s.User, s.TagsRead), r
+	least.Rules = choice.Strictest
+	if !choice.NeedsTags && !choice.NeedsPassword {
 		return choice.Ages, nil
 	}
-	least := r
-	least.Rules = choice.Strictest
-	if err := least.readTags(ctx, s); err != nil || !s.TagsRead {
-		return choice.Strictest, err
+	if !least.tagsMatter(s.Keys) {
+		return choice.Strictest, nil
 	}
-	return r.choose(s.User, true).Ages, nil
+	if choice.NeedsTags {
+		if err := least.readTags(ctx, s); err != nil {
+			return choice.Strictest, err
+		}
+		choice = r.choose(s.User, s.TagsRead)
+	}
+	if choice.NeedsPassword {
+		s.RuleErr = r.readPassword(ctx, &s.User)
+		choice = r.choose(s.User, s.TagsRead)
+	}
+	return choice.Ages, nil
 }
 
 // readTags reads a user's tags if they matter and were not read.

@@ -87,7 +87,7 @@ type Skipped struct {
 
 // user is the user of the row.
 func (row ReportRow) user() audit.User {
-	return audit.User{Name: row.User, ARN: row.ARN, Created: row.Created}
+	return audit.User{Name: row.User, ARN: row.ARN, Created: row.Created, Password: row.Password}
 }
 
 func (row ReportRow) skipped() *Skipped {

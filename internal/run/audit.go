@@ -13,11 +13,12 @@ import (
 
 // Auditor reads and judges. It has nothing to write or send with.
 type Auditor struct {
-	Reader     inventory.Reader // Now and Rules set
+	Reader     inventory.Reader // Now, Rules and RuleIAM set
 	Account    account.Account
 	Exemptions audit.ExemptionRules
 	Settings   audit.Limits // of users whom no rule matches
-	Groups     inventory.GroupIAM
+	// RuleErrs say what could not be read that rules depend on; see Runner.
+	RuleErrs []error
 	// Explain is called for each user with the rules in the account, and the limits
 	// that they give; may be nil.
 	Explain func(audit.User, audit.UserRules, audit.Limits)
@@ -32,8 +33,12 @@ type Auditor struct {
 // its Problems, which the error sums up.
 func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 	found := report.New(a.Account, a.Reader.Now, report.Rules(a.Reader.Rules))
-	rules, problems := inGroups(ctx, a.Groups, a.Reader.UserRules, a.Account.ID)
-	a.Reader.UserRules, found.Problems = rules, append(found.Problems, problems...)
+	rules, errs := inGroups(ctx, a.Reader.RuleIAM, a.Reader.UserRules, a.Account.ID, a.RuleErrs)
+	a.Reader.UserRules = rules
+	var said ruleProblems
+	for _, err := range errs {
+		found.Problems = append(found.Problems, said.of(err)...)
+	}
 	addOthers := StartCredentialReport(ctx, a.OtherCredentials)
 	a.Reader.Everything = true
 	err := a.Reader.Read(ctx, func(s inventory.UserKeys) {
@@ -41,6 +46,7 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 		if s.Err != nil {
 			found.Problems = append(found.Problems, account.Problem{User: s.User.Name, Text: awserr.Message(s.Err)})
 		}
+		found.Problems = append(found.Problems, said.of(s.RuleErr)...)
 		limits := a.Reader.UserRules.Choose(s.User, s.TagsRead, a.Settings).Limits
 		if a.Explain != nil && s.Err == nil {
 			a.Explain(s.User, a.Reader.UserRules, limits)

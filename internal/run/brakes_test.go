@@ -234,7 +234,7 @@ func dryRun(r *run.Runner) {
 	r.IAM = struct {
 		inventory.IAM
 		inventory.BulkIAM
-		inventory.GroupIAM
+		inventory.RuleIAM
 		enforce.DisablesNothing
 	}{r.IAM, r.IAM, r.IAM, enforce.DisablesNothing{}}
 	for i, c := range r.Channels {

@@ -9,27 +9,48 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 )
 
-// readGroups reads the members of the groups that rules name. One that cannot be
-// read is a problem, and its rules may match any user.
+// readGroups reads the members of the groups that rules name. What cannot be read
+// is a problem, and its rules may match any user.
 func (p *pass) readGroups(ctx context.Context) {
-	var problems []account.Problem
-	p.reader.UserRules, problems = inGroups(ctx, p.IAM, p.Config.UserRules, p.Account.ID)
+	var errs []error
+	p.reader.UserRules, errs = inGroups(ctx, p.IAM, p.Config.UserRules, p.Account.ID, p.RuleErrs)
 	p.statuses.rules = p.reader.UserRules
-	for _, problem := range problems {
-		p.problem(problem)
+	for _, err := range errs {
+		for _, problem := range p.ruleProblems.of(err) {
+			p.problem(problem)
+		}
 	}
 }
 
-// inGroups returns the rules as they apply in an account.
-func inGroups(ctx context.Context, client inventory.GroupIAM, rules audit.UserRules, id string) (audit.UserRules, []account.Problem) {
+// inGroups returns the rules as they apply in an account, and what could not be read
+// that they depend on there; unread is what could not be of all accounts.
+func inGroups(ctx context.Context, client inventory.RuleIAM, rules audit.UserRules, id string, unread []error) (audit.UserRules, []error) {
 	groups, errs := inventory.Groups(ctx, client, rules.GroupsIn(id))
-	var problems []account.Problem
-	for _, err := range errs {
-		problems = append(problems, account.Problem{
-			Text: awserr.Message(err) + "; until it can be read, users get the most lenient limits of the rules that may match them",
-		})
+	if len(rules.OUsIn(id)) > 0 {
+		errs = append(errs, unread...)
 	}
-	return rules.In(id, groups), problems
+	return rules.In(id, groups), errs
+}
+
+// ruleProblems are the texts of problems that were reported already: one of all users
+// is one problem.
+type ruleProblems map[string]bool
+
+// of returns the problem that something could not be read that rules depend on; none
+// without an error, and for one that was reported.
+func (r *ruleProblems) of(err error) []account.Problem {
+	if err == nil {
+		return nil
+	}
+	said := awserr.Message(err) + "; until it can be read, users get the most lenient limits of the rules that may match them"
+	if (*r)[said] {
+		return nil
+	}
+	if *r == nil {
+		*r = ruleProblems{}
+	}
+	(*r)[said] = true
+	return []account.Problem{{Text: said}}
 }
 
 // limitsOf returns the limits of a user. Without tags they may be more lenient than

@@ -32,7 +32,7 @@ import (
 type IAM interface {
 	inventory.IAM
 	inventory.BulkIAM
-	inventory.GroupIAM
+	inventory.RuleIAM
 	enforce.IAM
 }
 
@@ -44,6 +44,8 @@ type Runner struct {
 	IAM     IAM
 	// Report narrows the reading; nil reads every user.
 	Report *inventory.CredentialReport
+	// RuleErrs say which organizational units, that rules name, could not be read.
+	RuleErrs []error
 	// LastUses spares the reading of last uses; nil reads each live.
 	LastUses *inventory.CredentialReport
 	Channels []notify.Channel
@@ -124,6 +126,7 @@ type pass struct {
 	steps         []*step
 	acceptedAgain []*ledger.Record // of keys whose exemption is accepted again
 	finals        []*ledger.Record // final notices pending, of this run and earlier ones
+	ruleProblems  ruleProblems
 	statuses      KeyStatuses
 	summary       Summary
 }
@@ -155,6 +158,7 @@ func (r Runner) newPass() *pass {
 			Concurrency: r.Config.Concurrency,
 			Rules:       r.Config.Rules,
 			UserRules:   r.Config.UserRules.In(r.Account.ID, nil),
+			RuleIAM:     r.IAM,
 			Exemptions:  r.Config.Exemptions,
 			Now:         now,
 			Everything:  r.Table,
@@ -281,6 +285,9 @@ func (p *pass) judge(ctx context.Context, s inventory.UserKeys) {
 	if s.Err != nil {
 		p.problemLocked(account.Problem{User: s.User.Name, Text: awserr.Message(s.Err)})
 		return
+	}
+	for _, problem := range p.ruleProblems.of(s.RuleErr) {
+		p.problemLocked(problem)
 	}
 	p.checkExemptionTags(ctx, s)
 	limits := p.limitsOf(s.User, s.TagsRead)
