@@ -49,7 +49,13 @@ locals {
   # Of the evidence, what its objects' ARNs begin with.
   evidence = [for place in [var.evidence] : trimsuffix(trimprefix(place, "s3://"), "/") if place != null && place != ""]
 
-  reads_groups = var.rules == null ? var.rules_source != null : anytrue([for rule in var.rules.rules : rule.match.group != null])
+  # What must be read to know which rule is a user's; of rules that are kept elsewhere,
+  # all of it.
+  matches        = var.rules == null ? [] : var.rules.rules[*].match
+  unknown_rules  = var.rules == null && var.rules_source != null
+  reads_groups   = local.unknown_rules || anytrue([for match in local.matches : match.group != null])
+  reads_password = local.unknown_rules || anytrue([for match in local.matches : match.console_password != null])
+  reads_units    = (local.unknown_rules || anytrue([for match in local.matches : match.ou != null])) && !contains(var.accounts, "organization")
 
   # Rules that are kept in a parameter or an object.
   rules_source = var.rules_source == null ? "" : var.rules_source
@@ -87,6 +93,24 @@ data "aws_iam_policy_document" "sleuth" {
     sid       = "ReadKeys"
     actions   = ["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:ListUserTags"]
     resources = [local.users]
+  }
+
+  dynamic "statement" {
+    for_each = local.reads_password ? [local.users] : []
+    content {
+      sid       = "ReadConsolePasswords"
+      actions   = ["iam:GetLoginProfile"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.reads_units ? ["*"] : []
+    content {
+      sid       = "ReadUnitsOfRules"
+      actions   = ["organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent"]
+      resources = [statement.value] # these take no resource that would narrow them
+    }
   }
 
   dynamic "statement" {

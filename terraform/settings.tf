@@ -124,7 +124,10 @@ variable "rules" {
         path    = optional(list(string))
         group   = optional(list(string))
         account = optional(list(string))
+        ou      = optional(list(string))
         tags    = optional(map(string))
+
+        console_password = optional(bool)
       })
       expiration_age         = optional(number)
       warning_age            = optional(number)
