@@ -195,7 +195,7 @@ func withHint(err error) error {
 
 var hints = map[string]string{
 	"AccessDeniedException": "run in the management account or in a delegated administrator's, with organizations:DescribeOrganization, " +
-		"ListAccounts, ListAccountsForParent and ListOrganizationalUnitsForParent allowed, or name the accounts in SLEUTH_ACCOUNTS",
-	"AWSOrganizationsNotInUseException": "the account of the credentials is in no organization: name the accounts in SLEUTH_ACCOUNTS",
+		"ListAccounts, ListAccountsForParent and ListOrganizationalUnitsForParent allowed, or name the accounts in SLEUTH_ACCOUNTS, or in the rule",
+	"AWSOrganizationsNotInUseException": "the account of the credentials is in no organization: name the accounts in SLEUTH_ACCOUNTS, or in the rule",
 	"ParentNotFoundException":           "check the ids in SLEUTH_OUS and SLEUTH_RULES",
 }

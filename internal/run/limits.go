@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"strings"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
@@ -32,7 +33,7 @@ func inGroups(ctx context.Context, client inventory.RuleIAM, rules audit.UserRul
 	return rules.In(id, groups), errs
 }
 
-// ruleProblems are the texts of problems that were reported already: one of all users
+// ruleProblems are the problems that were reported already: one that all users have
 // is one problem.
 type ruleProblems map[string]bool
 
@@ -43,13 +44,17 @@ func (r *ruleProblems) of(err error) []account.Problem {
 		return nil
 	}
 	said := awserr.Message(err) + "; until it can be read, users get the most lenient limits of the rules that may match them"
-	if (*r)[said] {
+	which := said
+	if inventory.IsDenied(err) {
+		which, _, _ = strings.Cut(said, ": ") // what follows names the call's id
+	}
+	if (*r)[which] {
 		return nil
 	}
 	if *r == nil {
 		*r = ruleProblems{}
 	}
-	(*r)[said] = true
+	(*r)[which] = true
 	return []account.Problem{{Text: said}}
 }
 
