@@ -97,6 +97,30 @@ variable "max_disable" {
   }
 }
 
+variable "disable_when" {
+  description = "SLEUTH_DISABLE_WHEN: when keys may be disabled, each as days, hours and a time zone, such as [\"Tue-Thu 09:00-15:00 Europe/Berlin\"]. The schedule must run the function then. A key that is due at another time is held until then; leaked keys are disabled at any time. Empty: at any time."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for window in var.disable_when : can(regex("^[A-Za-z]{3}(-[A-Za-z]{3})? [0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2} [A-Za-z0-9_+/-]+$", window))])
+    error_message = "disable_when must be days, hours and a time zone, such as [\"Tue-Thu 09:00-15:00 Europe/Berlin\"]."
+  }
+}
+
+variable "freeze" {
+  description = "SLEUTH_FREEZE: days on which no key is disabled, first and last included, such as [\"2026-12-20..2027-01-04\"]. They are days in the time zone of disable_when, or else UTC; another may follow after a space. Leaked keys are disabled even so."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for days in var.freeze : can(regex("^[0-9]{4}-[0-9]{2}-[0-9]{2}([.][.][0-9]{4}-[0-9]{2}-[0-9]{2})?( [A-Za-z0-9_+/-]+)?$", days))])
+    error_message = "freeze must be the first and the last day, such as [\"2026-12-20..2027-01-04\"], each with or without a time zone."
+  }
+}
+
 variable "min_notice_days" {
   description = "SLEUTH_MIN_NOTICE_DAYS: disable a key, however old, only if its owner's first warning was delivered at least this many days ago."
   type        = number
@@ -502,6 +526,8 @@ locals {
       ENABLE_AUTO_EXPIRE              = tostring(var.enable_auto_expire)
       SLEUTH_ALLOW_SILENT             = tostring(var.allow_silent)
       SLEUTH_MAX_DISABLE              = var.max_disable
+      SLEUTH_DISABLE_WHEN             = join(",", var.disable_when)
+      SLEUTH_FREEZE                   = join(",", var.freeze)
       SLEUTH_MIN_NOTICE_DAYS          = tostring(var.min_notice_days)
       SLEUTH_MAX_EXEMPTION_DAYS       = var.max_exemption_days == null ? null : tostring(var.max_exemption_days)
       SLEUTH_RULES                    = var.rules == null ? var.rules_source : local.rules

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
@@ -56,7 +55,7 @@ func (a *App) connectHome(ctx context.Context, cfg config.Config, session string
 
 // members finds out which accounts there are to cover.
 func (e *accountSet) members(ctx context.Context) (org.Members, error) {
-	members, err := org.List(ctx, organizations.NewFromConfig(e.home.aws), e.scope)
+	members, err := org.List(ctx, awsclient.NewOrganizations(e.home.aws), e.scope)
 	e.names = members.Names
 	return members, err
 }

@@ -6,9 +6,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/org"
@@ -20,6 +19,8 @@ import (
 type AuditOptions struct {
 	// AsOf is the moment to come that keys are evaluated at; zero is now.
 	AsOf time.Time
+	// Since is the evidence that keys are compared with; its zero value is none.
+	Since config.Evidence
 	// Progress is called as the reading goes on, one call at a time; may be nil.
 	Progress func(Progress)
 	// Each is called with the report of each account, in the order of the
@@ -53,6 +54,7 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 		report.Report
 		entered bool
 	}
+	since := archiveOf(o.Since, e.home.aws)
 	all := org.NewAudit(members, began)
 	read := newProgress(len(members.Accounts), o.Progress)
 	org.ForEachAccount(ctx, members.Accounts, cfg.Scope.Concurrency,
@@ -61,7 +63,9 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 			if err != nil {
 				return audited{org.NotAudited(e.account(account), report.Rules(cfg.Rules), began, err), false}
 			}
-			return audited{a.auditOf(ctx, m, cfg, ruleErrs, o, read), true}
+			found := a.auditOf(ctx, m, cfg, ruleErrs, o, read)
+			compare(ctx, since, &found)
+			return audited{found, true}
 		},
 		func(_ string, one audited) {
 			read.accountDone()
@@ -73,7 +77,7 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 // auditOf reads and evaluates the keys of an account that we are connected to.
 func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, ruleErrs []error, o AuditOptions, read *progress) report.Report {
 	now := a.Now().UTC()
-	client := iam.NewFromConfig(m.aws)
+	client := awsclient.NewIAM(m.aws)
 	found, _ := sleuth.Auditor{
 		Account:          m.Account,
 		Exemptions:       cfg.Exemptions,
@@ -81,6 +85,7 @@ func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, ruleErrs
 		RuleErrs:         ruleErrs,
 		Progress:         read.userRead,
 		Explain:          o.Explain,
+		Forecast:         !o.AsOf.IsZero(),
 		OtherCredentials: otherCredentials(cfg, client),
 		Reader: inventory.Reader{
 			IAM:         client,

@@ -10,7 +10,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsevents "github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
@@ -147,7 +146,7 @@ func (w channelFactory) sns(topic secret.Value) ([]notify.Channel, error) {
 
 // email sends from the region of the connection: an address is verified in one.
 func (w channelFactory) email(from secret.Value) ([]notify.Channel, error) {
-	return w.one(email.New(from.Reveal(), sesv2.NewFromConfig(w.aws), email.Options{Now: w.Now, Retry: channelRetryPolicy()}))
+	return w.one(email.New(from.Reveal(), awsclient.NewSES(w.aws), email.Options{Now: w.Now, Retry: channelRetryPolicy()}))
 }
 
 func (w channelFactory) events(secret.Value) ([]notify.Channel, error) {
@@ -176,8 +175,8 @@ func (w channelFactory) services(urls secret.Value) ([]notify.Channel, error) {
 func channelRetryPolicy() retry.Policy { return retry.Policy{Attempts: 4, Timeout: 8 * time.Second} }
 
 // snsClient speaks to the topic's own region, whatever ours is.
-func snsClient(cfg aws.Config, topic string) *awssns.Client {
-	return awssns.NewFromConfig(cfg, func(o *awssns.Options) {
+func snsClient(cfg aws.Config, topic string) *awsclient.SNS {
+	return awsclient.NewSNS(cfg, func(o *awssns.Options) {
 		if region, err := sns.RegionOf(topic); err == nil {
 			o.Region = region
 		}
@@ -191,6 +190,6 @@ func (a *App) eventBus(cfg config.Config, home aws.Config) (*eventbridge.Bus, er
 	if err != nil {
 		return nil, err
 	}
-	client := awsevents.NewFromConfig(home, func(o *awsevents.Options) { o.Region = region })
+	client := awsclient.NewEventBridge(home, func(o *awsevents.Options) { o.Region = region })
 	return eventbridge.New(bus, client, eventbridge.Options{Now: a.Now, Retry: channelRetryPolicy()})
 }

@@ -9,10 +9,10 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub/types"
 
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/iampolicy"
@@ -217,7 +217,7 @@ func (k *checker) read(m member, cfg config.Config) []untagged {
 	var firstErr error
 	users, keys, unread := 0, 0, 0
 	err := inventory.Reader{
-		IAM: iam.NewFromConfig(m.aws), Concurrency: cfg.Concurrency, Rules: cfg.Rules, Now: k.Now().UTC(), Everything: true,
+		IAM: awsclient.NewIAM(m.aws), Concurrency: cfg.Concurrency, Rules: cfg.Rules, Now: k.Now().UTC(), Everything: true,
 	}.Read(k.ctx, func(s inventory.UserKeys) {
 		users++
 		keys += len(s.Keys)
@@ -270,7 +270,7 @@ func (k *checker) units(cfg *config.Config, home aws.Config) {
 // groups reads the groups that rules name.
 func (k *checker) groups(m member, cfg config.Config) {
 	names := cfg.UserRules.GroupsIn(m.Account.ID)
-	groups, errs := inventory.Groups(k.ctx, iam.NewFromConfig(m.aws), names)
+	groups, errs := inventory.Groups(k.ctx, awsclient.NewIAM(m.aws), names)
 	for _, err := range errs {
 		k.failed("rules", err)
 	}
@@ -297,7 +297,7 @@ func (k *checker) securityHub(cfg config.Config, connection aws.Config) {
 	if !cfg.SecurityHub {
 		return
 	}
-	_, err := securityhub.NewFromConfig(connection).GetFindings(k.ctx, &securityhub.GetFindingsInput{MaxResults: aws.Int32(1)})
+	_, err := awsclient.NewSecurityHub(connection).GetFindings(k.ctx, &securityhub.GetFindingsInput{MaxResults: aws.Int32(1)})
 	if err != nil {
 		err = fmt.Errorf("ask Security Hub for findings: %w", err)
 		if refusal, ok := errors.AsType[*types.InvalidAccessException](err); ok && refusal != nil {

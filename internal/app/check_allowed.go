@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/iampolicy"
 	"github.com/iam-sleuth/sleuth/internal/text"
@@ -23,7 +24,7 @@ func (m member) place() iampolicy.Target {
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 func (k *checker) permissions(m member, needed iampolicy.Document) {
 	const what = "permissions"
-	client := iam.NewFromConfig(m.aws)
+	client := awsclient.NewIAM(m.aws)
 	var denied []string
 	asked := 0
 	for _, statement := range needed.Statement {

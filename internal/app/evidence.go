@@ -20,7 +20,7 @@ import (
 
 // archiveOf is where runs leave their evidence, which is reached with our own
 // credentials whatever account a run is on; nil for nowhere.
-func archiveOf(e config.Evidence, home aws.Config) evidence.Archive {
+func archiveOf(e config.Evidence, home aws.Config) evidenceStore {
 	switch {
 	case e.Dir != "":
 		return evidence.Folder{Dir: e.Dir}
@@ -28,6 +28,29 @@ func archiveOf(e config.Evidence, home aws.Config) evidence.Archive {
 		return evidence.NewBucket(s3.NewFromConfig(home, usePathStyle), e.Bucket, e.Prefix)
 	}
 	return nil
+}
+
+// evidenceStore is where runs leave evidence, and audits read it.
+type evidenceStore interface {
+	evidence.Archive
+	evidence.Source
+}
+
+// compare adds to a report what changed since the newest evidence in from, which
+// may be nil. What goes wrong with that is a problem of the report.
+func compare(ctx context.Context, from evidence.Source, found *report.Report) {
+	if from == nil {
+		return
+	}
+	earlier, err := evidence.Earlier(ctx, from, found.Account.ID, found.At)
+	switch {
+	case err != nil:
+		found.Problems = append(found.Problems, account.Problem{Text: "changes are not shown: " + err.Error()})
+		return
+	case earlier.Newest == nil:
+		found.Notes = append(found.Notes, "changes are not shown: there is no earlier evidence in "+from.Location(found.Account.ID))
+	}
+	found.AddHistory(earlier.Newest, earlier.Trend)
 }
 
 // leavesEvidence reports whether runs of the session leave any.

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
 	"github.com/iam-sleuth/sleuth/internal/account"
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -77,7 +76,7 @@ func (s *session) respondToLeak(ctx context.Context, e leak.Event) (*leak.Respon
 	if err == nil {
 		m, entering := s.accounts.enter(ctx, e.Account, log)
 		if err = entering; err == nil {
-			responder.Account, responder.IAM = m.Account, s.iamOf(iam.NewFromConfig(m.aws))
+			responder.Account, responder.IAM = m.Account, s.iamOf(awsclient.NewIAM(m.aws))
 			responder.Config.Policy.OwnKeys = m.OwnKeys
 			answer := responder.Respond(ctx, e)
 			return &answer, nil

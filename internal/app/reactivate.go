@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
@@ -118,7 +119,7 @@ func (r reactivation) findNamed(ctx context.Context, e *accountSet, members org.
 	if members.HomeOnly {
 		for _, id := range r.o.Keys {
 			home := e.home.Account.ID
-			out, err := iam.NewFromConfig(e.home.aws).GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(id)})
+			out, err := awsclient.NewIAM(e.home.aws).GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: aws.String(id)})
 			if err != nil || aws.ToString(out.UserName) == "" {
 				return fmt.Errorf("find the user of key %s in account %s: %w; check the id and the account of your credentials", id, home, cmp.Or(err, errors.New("it does not belong to a user")))
 			}
@@ -225,7 +226,7 @@ func (r reactivation) enable(ctx context.Context, m member, keys []account.KeyRe
 	if _, other := ledger.SplitDamaged(err); other != nil {
 		return other
 	}
-	client := iam.NewFromConfig(m.aws)
+	client := awsclient.NewIAM(m.aws)
 	doer := enforce.Reactivator{IAM: client, Reader: inventory.Reader{IAM: client}, Now: r.Now, GraceDays: r.o.GraceDays}
 	leaked := leakedIn(records)
 	todo, failed := r.prepare(ctx, doer, keys, leaked)

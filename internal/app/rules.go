@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
@@ -42,7 +41,7 @@ func unitsOfRules(ctx context.Context, rules audit.UserRules, home aws.Config) (
 		return rules, nil
 	}
 	var errs []error
-	rules.OUs, errs = org.AccountsInUnits(ctx, organizations.NewFromConfig(home), units)
+	rules.OUs, errs = org.AccountsInUnits(ctx, awsclient.NewOrganizations(home), units)
 	return rules, errs
 }
 

@@ -5,8 +5,7 @@ import (
 	"io"
 	"log/slog"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -157,7 +156,7 @@ func (s *session) runIn(ctx context.Context, b budget.Budget, m member, log *slo
 	if s.dryRun { // what is logged as done was not
 		log = log.With("dry_run", true)
 	}
-	client := iam.NewFromConfig(m.aws)
+	client := awsclient.NewIAM(m.aws)
 	addOthers := s.startCredentialReport(ctx, b, client)
 	runner := sleuth.Runner{
 		Began:    s.began,

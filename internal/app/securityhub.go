@@ -4,8 +4,7 @@ import (
 	"context"
 	"log/slog"
 
-	awshub "github.com/aws/aws-sdk-go-v2/service/securityhub"
-
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	sleuth "github.com/iam-sleuth/sleuth/internal/run"
@@ -27,7 +26,7 @@ func (s *session) keepFindings(ctx context.Context, b budget.Budget, m member, r
 	ctx, cancel := b.Context(ctx, budget.Findings, s.Now())
 	defer cancel()
 	kept, problems := securityhub.Syncer{
-		Hub:  awshub.NewFromConfig(m.aws),
+		Hub:  awsclient.NewSecurityHub(m.aws),
 		Home: securityhub.Home{Account: summary.Account, Partition: m.Partition, Region: m.aws.Region},
 		// Keys were judged at the run's beginning.
 		Now: summary.At, Look: runner.Look, Concurrency: s.cfg.Concurrency, Explain: awserr.Message,

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
@@ -74,7 +74,7 @@ func (s *session) open(ctx context.Context) (err error) {
 }
 
 // iamOf is an account's IAM, which a dry run only reads.
-func (s *session) iamOf(client *iam.Client) run.IAM {
+func (s *session) iamOf(client *awsclient.IAM) run.IAM {
 	if !s.dryRun {
 		return client
 	}

@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 )
@@ -21,7 +21,7 @@ func (a *App) OpenStore(ctx context.Context, cfg config.Config, aws aws.Config, 
 	case config.StateFile:
 		return ledger.OpenFile(cfg.State.Name, options...)
 	case config.StateDynamoDB:
-		return ledger.NewDynamoDB(dynamodb.NewFromConfig(aws), cfg.State.Name, options...), nil
+		return ledger.NewDynamoDB(awsclient.NewDynamoDB(aws), cfg.State.Name, options...), nil
 	}
 	a.Logger(cfg.Log).WarnContext(ctx, "no state is kept: a final notice that does not get through, because a channel fails or this run dies, is not sent again; set SLEUTH_STATE to file:PATH or dynamodb:TABLE")
 	return ledger.NewMemory(), nil

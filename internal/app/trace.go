@@ -7,10 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/callers"
 	"github.com/iam-sleuth/sleuth/internal/config"
@@ -148,7 +147,7 @@ func (t *Traced) remember(record *ledger.Record) {
 // readKey reads the key as IAM shows it. One that no longer exists may still
 // have been used.
 func (t *Traced) readKey(ctx context.Context, m member) error {
-	reader := inventory.Reader{IAM: iam.NewFromConfig(m.aws)}
+	reader := inventory.Reader{IAM: awsclient.NewIAM(m.aws)}
 	name, err := reader.Owner(ctx, t.KeyID)
 	var user audit.User
 	var key audit.Key

@@ -18,6 +18,8 @@ type Policy struct {
 	// MinNoticeDays is how many days must lie between a key's first delivered
 	// warning and its disabling.
 	MinNoticeDays int
+	// Calendar says when keys may be disabled.
+	Calendar Calendar
 }
 
 // Action is what is to be done about a key.
@@ -51,6 +53,8 @@ const (
 	HeldByDoubt            // the KeyAutoExpire tag is unreadable
 	HeldAsOwnKey           // Sleuth signs with this very key
 	HeldForNotice          // SLEUTH_MIN_NOTICE_DAYS have not passed
+	HeldByFreeze           // it is a day of SLEUTH_FREEZE
+	HeldForWindow          // it is no time of SLEUTH_DISABLE_WHEN
 	HeldAsUnreachable      // no configured channel can reach the owner
 	HeldByCap              // the run would disable more than SLEUTH_MAX_DISABLE
 	HeldAsJustChanged      // Sleuth disabled it moments ago; IAM may lag behind
@@ -67,6 +71,10 @@ func (h Hold) String() string {
 		return "Sleuth itself runs with it"
 	case HeldForNotice:
 		return "its owner's minimum notice has not passed"
+	case HeldByFreeze:
+		return "no key is disabled on the days of SLEUTH_FREEZE"
+	case HeldForWindow:
+		return "keys are disabled only at the times of SLEUTH_DISABLE_WHEN"
 	case HeldAsUnreachable:
 		return "no configured channel can reach its owner"
 	case HeldByCap:
@@ -75,6 +83,12 @@ func (h Hold) String() string {
 		return "Sleuth disabled it moments ago"
 	}
 	return ""
+}
+
+// Passes reports whether a key that is held so is disabled at a moment that is
+// known, if nothing changes.
+func (h Hold) Passes() bool {
+	return h == HeldForNotice || h == HeldByFreeze || h == HeldForWindow
 }
 
 // Because is the hold as it is said of a key with this verdict.
@@ -120,8 +134,8 @@ func (h History) WithoutRefusals() History {
 type Decision struct {
 	Action Action
 	Hold   Hold
-	// DaysLeft and At (UTC) say when the key will be disabled, minimum notice
-	// included. DaysLeft is zero for a key past its limit that nothing but a
+	// DaysLeft and At (UTC) say when the key will be disabled, minimum notice and
+	// calendar included. DaysLeft is zero for a key past its limit that nothing but a
 	// person or a setting holds.
 	DaysLeft int
 	At       time.Time
@@ -143,12 +157,12 @@ func Decide(key Key, v Verdict, rules Rules, history History, policy Policy, now
 		d.At = at
 	}
 	if v.State.PastLimit() {
-		d.Hold = hold(key, v, policy, d.At, now)
+		d.Hold = hold(key, v, policy, own.noticeEnds(now), now)
 		if d.Hold == NotHeld {
 			d.Action = Disable
 			return d
 		}
-		if d.Hold != HeldForNotice {
+		if !d.Hold.Passes() {
 			d.DaysLeft = 0
 		}
 	}
@@ -168,7 +182,7 @@ func (d Decision) Held(because Hold, v Verdict, rules Rules, history History, po
 	return d
 }
 
-func hold(key Key, v Verdict, policy Policy, at, now time.Time) Hold {
+func hold(key Key, v Verdict, policy Policy, noticeEnds, now time.Time) Hold {
 	switch {
 	case !policy.AutoExpire:
 		return HeldByPolicy
@@ -176,8 +190,15 @@ func hold(key Key, v Verdict, policy Policy, at, now time.Time) Hold {
 		return HeldByDoubt
 	case slices.Contains(policy.OwnKeys, key.ID):
 		return HeldAsOwnKey
-	case at.After(now):
+	case noticeEnds.After(now):
 		return HeldForNotice
+	}
+	switch policy.Calendar.At(now) {
+	case Frozen:
+		return HeldByFreeze
+	case OutsideWindows:
+		return HeldForWindow
+	case NotClosed:
 	}
 	return NotHeld
 }
@@ -196,17 +217,20 @@ func due(v Verdict, rules Rules, history History, policy Policy, d Decision) boo
 		if limit.refused && !d.namesDay(v) {
 			limit.refused = false // what would be said of it begins no notice
 		}
+		if limit.firstWarned().IsZero() && limit.daysLeft <= limit.notice {
+			return true // the calendar must not keep the notice from beginning
+		}
 		// The warning that begins the notice must not wait for a lower rung. If
 		// there is no notice, rung zero is on every ladder anyway.
 		ladder := append(slices.Clone(policy.RemindAt), limit.notice)
-		rung, onLadder := rungFor(limit.daysLeft, ladder)
+		rung, onLadder := rungFor(limit.daysSaid, ladder)
 		if !onLadder {
 			continue
 		}
 		if limit.firstWarned().IsZero() {
 			return true
 		}
-		if last, _ := rungFor(limit.warned.DaysLeft, ladder); rung < last {
+		if last, wasOnLadder := rungFor(limit.warned.DaysLeft, ladder); !wasOnLadder || rung < last {
 			return true
 		}
 	}
@@ -216,7 +240,7 @@ func due(v Verdict, rules Rules, history History, policy Policy, d Decision) boo
 // namesDay reports whether a warning names the day on which the key will be
 // disabled: not if it is past its limit, and a person or a setting holds it.
 func (d Decision) namesDay(v Verdict) bool {
-	return !v.State.PastLimit() || d.Hold == HeldForNotice
+	return !v.State.PastLimit() || d.Hold.Passes()
 }
 
 // limit is one of the two deadlines, with what its owner knows of it.
@@ -224,12 +248,15 @@ type limit struct {
 	reason           Reason
 	deadline         time.Time
 	daysLeft         int
+	daysSaid         int // the days left in a message to the owner
 	daysUntilWarning int // days until the warning age; zero or less once it is reached
 	warned           LimitWarning
 	// notice is how many days must lie between the first delivered warning and
 	// the disabling; of a refused exemption, the first that speaks of it.
 	notice  int
 	refused bool
+	// calendar is that of a key that will be disabled, and zero of any other.
+	calendar Calendar
 }
 
 // limits are the one that the key's state is named for, and the other. Whoever
@@ -248,6 +275,9 @@ func limits(v Verdict, rules Rules, history History, policy Policy) (own, other 
 		creation.notice = max(creation.notice, rules.ExpirationAge-rules.WarningAge)
 		inactivity.notice = max(inactivity.notice, rules.InactivityAge-rules.InactivityWarningAge)
 	}
+	if policy.AutoExpire && !v.Doubt {
+		creation.calendar, inactivity.calendar = policy.Calendar, policy.Calendar
+	}
 	if v.State.Reason() == Inactivity {
 		return inactivity, creation
 	}
@@ -259,7 +289,7 @@ func limits(v Verdict, rules Rules, history History, policy Policy) (own, other 
 // comes first, as then the last use need not have been read.
 func limitsWarnedAbout(v Verdict, rules Rules, history History, policy Policy, d Decision) []limit {
 	own, other := limits(v, rules, history, policy)
-	own.daysLeft, other.daysLeft = d.DaysLeft, d.OtherDaysLeft
+	own.daysSaid, other.daysSaid = d.DaysLeft, d.OtherDaysLeft
 	comesFirst := v.State != Expired && v.IdleLimitAt.Before(v.ExpiresAt)
 	if other.daysUntilWarning > 0 || other.reason == Inactivity && !comesFirst {
 		return []limit{own}
@@ -281,10 +311,25 @@ func (l limit) firstWarned() time.Time {
 	return l.warned.First
 }
 
-// disablesAt is when the key will be disabled for this limit: at the deadline, or
-// once the owner has had the minimum notice. That begins with the first
-// warning, which is sent now or as the key reaches the warning age.
+// disablesAt is when the key will be disabled for this limit: as the notice ends,
+// or as the calendar next allows it.
 func (l limit) disablesAt(now time.Time) time.Time {
+	at := l.noticeEnds(now)
+	earliest := at
+	if earliest.Before(now) {
+		earliest = now
+	}
+	if next, ever := l.calendar.Next(earliest); ever && next.After(earliest) {
+		return next
+	}
+	return at
+}
+
+// noticeEnds is when nothing but the calendar keeps the key from being disabled for
+// this limit: at the deadline, or once the owner has had the minimum notice. That
+// begins with the first warning, which is sent now or as the key reaches the
+// warning age.
+func (l limit) noticeEnds(now time.Time) time.Time {
 	if l.notice == 0 {
 		return l.deadline
 	}
@@ -299,7 +344,7 @@ func (l limit) disablesAt(now time.Time) time.Time {
 }
 
 // daysUntilDisabled is the days until then. To a deadline they are the verdict's
-// own; to the end of a notice they are rounded up, so that no message says fewer
+// own; to the end of a notice, and to a window, they are rounded up, so that no message says fewer
 // than there are.
 func (l limit) daysUntilDisabled(now time.Time) int {
 	left := max(0, l.daysLeft)
@@ -326,7 +371,7 @@ func rungFor(daysLeft int, ladder []int) (rung int, onLadder bool) {
 // now.
 func (h History) Add(v Verdict, rules Rules, d Decision, now time.Time) History {
 	for _, limit := range limitsWarnedAbout(v, rules, h, Policy{}, d) {
-		w := LimitWarning{Deadline: limit.deadline, First: now, Last: now, DaysLeft: limit.daysLeft}
+		w := LimitWarning{Deadline: limit.deadline, First: now, Last: now, DaysLeft: limit.daysSaid}
 		if limit.warned.Deadline.Equal(limit.deadline) && !limit.warned.First.IsZero() {
 			w.First = limit.warned.First
 		}

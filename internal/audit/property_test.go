@@ -68,6 +68,10 @@ func anyPolicy() *rapid.Generator[audit.Policy] {
 			OwnKeys:       rapid.SampledFrom([][]string{nil, {"AKIA1"}, {"AKIA2"}}).Draw(t, "own key"),
 			RemindAt:      rapid.SampledFrom([][]int{nil, {30, 14, 7, 3, 1}, {10}}).Draw(t, "SLEUTH_REMIND_AT"),
 			MinNoticeDays: rapid.SampledFrom([]int{0, 0, 1, 7, 30}).Draw(t, "SLEUTH_MIN_NOTICE_DAYS"),
+			// Each is open at noon in UTC on some days of the week.
+			Calendar: calendar(t,
+				rapid.SampledFrom([]string{"", "", "Tue-Thu 09:00-15:00 Europe/Berlin", "Mon-Fri 09:00-15:00 UTC", "Sat 10:00-13:00 UTC"}).Draw(t, "SLEUTH_DISABLE_WHEN"),
+				rapid.SampledFrom([]string{"", "", "2026-02-20..2026-03-09", "2026-03-20..2026-04-04"}).Draw(t, "SLEUTH_FREEZE")),
 		}
 	})
 }
@@ -267,6 +271,8 @@ func TestNoWrongKey(t *testing.T) {
 			t.Errorf("disables before %v and %v", created, used)
 		case d.Hold != audit.NotHeld:
 			t.Errorf("disables what it holds: %s", d.Hold)
+		case !holds(policy.Calendar, now):
+			t.Errorf("disables outside %+v", policy.Calendar)
 		}
 		if policy.MinNoticeDays > 0 {
 			longAgo := now.Add(-time.Duration(policy.MinNoticeDays) * day)
@@ -339,8 +345,9 @@ var refused = audit.ParseExemption("false").Apply(audit.ExemptionRules{MaxDays: 
 // TestTheDaysNeverMislead follows a key that nobody uses to its end: no warning
 // on the way promises more days than there turn out to be. Where inactivity has
 // limits of its own there may be more, as a key that has a notice to run for
-// one limit may come into sight of the other; else the days are exact, and no
-// rung of the ladder is skipped.
+// one limit may come into sight of the other, and with a calendar, as no run may
+// come while keys may be disabled; else the days are exact, and no rung of the
+// ladder is skipped.
 func TestTheDaysNeverMislead(t *testing.T) {
 	t.Parallel()
 	ended := 0
@@ -349,7 +356,8 @@ func TestTheDaysNeverMislead(t *testing.T) {
 		policy := anyPolicy().Draw(t, "policy")
 		policy.AutoExpire, policy.OwnKeys = true, nil
 		key := audit.Key{ID: "AKIA1", Status: audit.Active, Created: now.Add(-anySpan(180*day).Draw(t, "made ago"))}
-		ownLimits := rules.InactivityAge != rules.ExpirationAge || rules.InactivityWarningAge != rules.WarningAge
+		inexact := rules.InactivityAge != rules.ExpirationAge || rules.InactivityWarningAge != rules.WarningAge ||
+			len(policy.Calendar.Windows)+len(policy.Calendar.Freezes) > 0
 		exemption := rapid.SampledFrom([]audit.Exemption{{}, refused}).Draw(t, "exemption")
 		var history audit.History
 		told := map[int]int{} // by day
@@ -364,11 +372,11 @@ func TestTheDaysNeverMislead(t *testing.T) {
 			case audit.Disable:
 				ended++
 				for on, left := range told {
-					if on+left > i || on+left < i && !ownLimits {
+					if on+left > i || on+left < i && !inexact {
 						t.Errorf("on day %d the owner was told of %d days; the key went on day %d", on, left, i)
 					}
 				}
-				if ownLimits || policy.MinNoticeDays == 0 || len(told) == 0 {
+				if inexact || policy.MinNoticeDays == 0 || len(told) == 0 {
 					return
 				}
 				// Every rung from the first warning down has been told.

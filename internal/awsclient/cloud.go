@@ -139,7 +139,7 @@ func Identify(ctx context.Context, cfg aws.Config) (id Identity, aliasErr, err e
 		id.Partition = parts[1]
 	}
 	id.PrincipalARN = principalOf(aws.ToString(caller.Arn))
-	client := iam.NewFromConfig(cfg)
+	client := NewIAM(cfg)
 	if id.OwnKeys, err = ownKeys(ctx, cfg, id.AccessKeyID, id.PrincipalARN); err != nil {
 		return Identity{}, nil, err
 	}

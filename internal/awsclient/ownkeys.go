@@ -29,7 +29,7 @@ func ownKeys(ctx context.Context, cfg aws.Config, signsWith, principal string) (
 		return keys, nil
 	}
 	user = user[strings.LastIndex(user, "/")+1:] // without the path
-	out, err := iam.NewFromConfig(cfg).ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: &user})
+	out, err := NewIAM(cfg).ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: &user})
 	if _, gone := errors.AsType[*types.NoSuchEntityException](err); gone {
 		return keys, nil
 	}

@@ -30,7 +30,8 @@ type auditCommand struct {
 	DaysLeft string   `placeholder:"N" help:"Show only keys that reach a limit within this many days, and those that have."`
 	Sort     string   `placeholder:"ORDER" complete:"user,age,last-used,days-left,state,-user,-age,-last-used,-days-left,-state" help:"Sort by user, age, last-used, days-left or state; --sort=-age for the reverse. Default: user; in html and markdown, days-left."`
 	AsOf     string   `placeholder:"DATE|+Nd" help:"Forecast: judge the keys as of a day to come, such as 2027-01-15 or +30d, if none is used or rotated meanwhile."`
-	FailOn   string   `placeholder:"STATE,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Exit with status 3 where a key that is shown has one of these states."`
+	Since    string   `placeholder:"s3://BUCKET/PREFIX|file:DIR" help:"Also show what changed since the newest evidence of the account here and, in html, twelve months of trend. Compares all keys, whichever are shown."`
+	FailOn   string   `placeholder:"FINDING,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Exit with status 3 if a key that is shown has one of these states."`
 }
 
 // view is how the audit is to be shown, once checked.
@@ -40,6 +41,7 @@ type view struct {
 	filter report.Filter
 	order  report.Order
 	asOf   time.Time // zero for now
+	since  config.Evidence
 	failOn []audit.State
 }
 
@@ -52,7 +54,7 @@ func (c *auditCommand) Run(a *console) error {
 		return &statusError{exitUsage, err}
 	}
 	p := &auditPrinter{console: a, view: shown, multiAccount: cfg.Scope.Several()}
-	options := app.AuditOptions{AsOf: shown.asOf, Each: p.add}
+	options := app.AuditOptions{AsOf: shown.asOf, Since: shown.since, Each: p.add}
 	p.bar = a.newProgress()
 	options.Progress = p.bar.show
 	all, err := a.app().Audit(a.ctx, cfg, options)
@@ -133,6 +135,15 @@ func (c *auditCommand) view(now time.Time) (view, error) {
 	if c.AsOf != "" {
 		shown.asOf, err = report.ParseAsOf(c.AsOf, now)
 		wrong("as-of", err)
+	}
+	if c.Since != "" {
+		shown.since, err = config.ParseEvidence(c.Since)
+		if err != nil {
+			err = fmt.Errorf("%q: %w", c.Since, err)
+		} else if c.AsOf != "" {
+			err = fmt.Errorf("%q compares with the keys as they are now, and --as-of asks for a forecast; leave one out", c.Since)
+		}
+		wrong("since", err)
 	}
 	return shown, errors.Join(problems...)
 }

@@ -32,6 +32,7 @@ const (
 type commands struct {
 	Run        runCommand        `cmd:"" help:"Read every key, disable those that are due, and notify their owners: the daily job."`
 	Audit      auditCommand      `cmd:"" help:"Read and judge only, and show every key. Never writes, never notifies."`
+	Diff       diffCommand       `cmd:"" help:"Show what changed between two reports: keys, exemptions, owners, limits. Reads two files, nothing else."`
 	Demo       demoCommand       `cmd:"" help:"See the whole story on an AWS inside this process: no account, no credentials, no network."`
 	Check      checkCommand      `cmd:"" help:"Try what a run will need, before the first run. Changes nothing in IAM."`
 	Rules      rulesCommand      `cmd:"" help:"Check the rules for kinds of users, and explain which one a user's is."`

@@ -62,6 +62,13 @@ func (a *console) tellStory(s *stage, sleuth *app.App) error {
 		return err
 	}
 
+	say("\n%s\n", colours.bold("How far rotations are, as sleuth audit --wide says:"))
+	for _, row := range found.Accounts[0].Rows {
+		if said := row.RotationText(); said != "" {
+			say("%s: %s", row.User, said)
+		}
+	}
+
 	keyID := keyOfDemoUser(s.aws.Home(), demoTraced)
 	say("\n%s\n", colours.bold("$ sleuth trace "+keyID))
 	traced, err := sleuth.Trace(a.ctx, cfg, app.TraceOptions{KeyID: keyID, Days: demoTraceDays})

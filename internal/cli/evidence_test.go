@@ -44,6 +44,11 @@ func TestEvidenceOfAnOrganization(t *testing.T) {
 			t.Errorf("account %d: %+v", i, one)
 		}
 	}
+	// A later audit compares each account with its own.
+	status, stdout, _ := m.run("audit", "--since", "file:"+folder)
+	if status != exitIncomplete || strings.Count(stdout, ": 1 change: 1 disabled.") != len(covered) {
+		t.Errorf("exit status %d of an audit:\n%s", status, stdout)
+	}
 	shut := found[m.accounts[3].ID()]
 	if shut.Run == nil || shut.Run.Started || len(shut.Problems) != 1 {
 		t.Errorf("the account that could not be entered: %+v", shut)
@@ -68,8 +73,8 @@ func TestEvidenceInABucket(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	sleuth := func(to string) (int, string) {
-		process := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), "run")
+	sleuth := func(to string, args ...string) (int, string) {
+		process := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), append(args, "run")[:max(1, len(args))]...)
 		process.Env = slices.Concat(program.Environment(t.TempDir()), account.Env(), []string{"ENABLE_AUTO_EXPIRE=true", "SLEUTH_ALLOW_SILENT=true", "SLEUTH_STATE=none", "SLEUTH_EVIDENCE=" + to})
 		var out bytes.Buffer
 		process.Stdout, process.Stderr = &out, &out
@@ -103,6 +108,14 @@ func TestEvidenceInABucket(t *testing.T) {
 		if want == "application/json" && (json.Unmarshal(text, &one) != nil || one.Run == nil || !one.Run.Complete() || one.Run.Disabled != 1 || one.CredentialsAsOf == nil) {
 			t.Errorf("left %s", text)
 		}
+	}
+
+	// An audit reads it, although the client asks another region first.
+	if status, out := sleuth("", "audit", "--since", "s3://"+bucket+"/keys/prod"); status != exitOK || !strings.Contains(out, "1 change: 1 disabled.") {
+		t.Errorf("exit status %d\n%s", status, out)
+	}
+	if status, out := sleuth("", "audit", "--since", "s3://"+bucket+"-that-is-not-there/keys"); status != exitIncomplete || !strings.Contains(out, "name the bucket that runs leave evidence in") {
+		t.Errorf("exit status %d\n%s", status, out)
 	}
 
 	status, out := sleuth("s3://" + bucket + "-that-is-not-there/keys")

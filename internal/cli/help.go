@@ -50,6 +50,11 @@ func guideOf(path string) guide {
 			{"A page to send around", "sleuth audit --output=html > keys.html"},
 			{"Fail a pipeline if a key is past its limit", "sleuth audit --fail-on=expire,stagnant_expire"},
 		}, "reports.md"}
+	case "diff":
+		return guide{"Use it to see what changed from one report, or evidence of a run, to a later one.", []example{
+			{"Two reports", "sleuth diff old.json new.json"},
+			{"Fail a pipeline if a key is new or an exemption was given", "sleuth diff old.json new.json --fail-on=new,exemption_given"},
+		}, "diff.md"}
 	case "demo":
 		return guide{"Use it to see what Sleuth does before you give it an account.", []example{
 			{"The whole story", "sleuth demo"},

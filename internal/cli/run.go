@@ -53,7 +53,7 @@ type runPrinter struct {
 }
 
 func (p *runPrinter) add(out io.Writer, one sleuth.Summary) {
-	if p.several && (p.all || len(one.DisabledRows) > 0) {
+	if p.several && (p.all || len(one.DisabledRows)+len(one.HeldKeys) > 0 && p.due) {
 		fmt.Fprintln(out, one.Account)
 	}
 	if p.all {
@@ -64,6 +64,25 @@ func (p *runPrinter) add(out io.Writer, one sleuth.Summary) {
 		p.failed = errors.Join(p.failed, report.WriteKeys(out, one.DisabledRows, p.screen))
 		fmt.Fprintln(out)
 	}
+	if (p.all || p.due) && len(one.HeldKeys) > 0 {
+		p.addHeld(out, one.HeldKeys)
+	}
+}
+
+// addHeld shows the keys past a limit that are not disabled, and why.
+func (p *runPrinter) addHeld(out io.Writer, held []sleuth.HeldKey) {
+	header := []string{"UserName", "Key ID", "Not Before (UTC)", "Held Because"}
+	rows := make([][]string, len(held))
+	for i, key := range held {
+		notBefore := "–"
+		if key.NotBefore != nil {
+			notBefore = key.NotBefore.Format("Mon 2 Jan 2006 15:04")
+		}
+		rows[i] = []string{key.User, key.KeyID, notBefore, key.Because}
+	}
+	fmt.Fprintf(out, "\nPast a limit and held: %s\n\n", text.Count(len(held), "key"))
+	p.failed = errors.Join(p.failed, report.WriteFitting(out, p.screen, len(header)-1, header, rows))
+	fmt.Fprintln(out)
 }
 
 // interruption says what a run had done when it was interrupted. The summary is

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+	_ "time/tzdata" // stories name time zones
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -201,10 +203,10 @@ func wantStatus(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // setFromFile sets a variable to what a file holds, for values of several
-// lines.
+// lines or with a date, such as {day+1}.
 func setFromFile(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, !neg && len(args) == 2, "envfile NAME FILE")
-	ts.Setenv(args[0], strings.TrimSuffix(ts.ReadFile(args[1]), "\n"))
+	ts.Setenv(args[0], dated(strings.TrimSuffix(ts.ReadFile(args[1]), "\n"), time.Now()))
 }
 
 func usage(ts *testscript.TestScript, right bool, how string) {

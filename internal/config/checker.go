@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/httpclient"
 )
 
@@ -163,6 +164,23 @@ func (c *checker) limit(variable, text string) Cap {
 	}
 	c.add(variable, text, "must be a whole number of keys from 0, or a share from 1%% to 100%%, such as 25 or 10%%")
 	return Cap{}
+}
+
+// calendar reads when keys may be disabled.
+func (c *checker) calendar(e Enforce) audit.Calendar {
+	windows, err := audit.ParseWindows(e.DisableWhen, time.LoadLocation)
+	if err != nil {
+		c.add("SLEUTH_DISABLE_WHEN", e.DisableWhen, "is not valid: %v", err)
+	}
+	freezes, err := audit.ParseFreezes(e.Freeze, time.LoadLocation)
+	if err != nil {
+		c.add("SLEUTH_FREEZE", e.Freeze, "is not valid: %v", err)
+	}
+	calendar := audit.Calendar{Windows: windows, Freezes: freezes}
+	if err := calendar.Check(); err != nil {
+		c.add("SLEUTH_FREEZE", e.Freeze, "is too long: %v", err)
+	}
+	return calendar
 }
 
 // SlackTest is the SLACK_URL that prints messages instead of sending them.

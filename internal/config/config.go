@@ -149,6 +149,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 			AutoExpire:    c.autoExpire(string(s.EnableAutoExpire)),
 			RemindAt:      c.ladder("SLEUTH_REMIND_AT", s.RemindAt),
 			MinNoticeDays: c.wholeNumber("SLEUTH_MIN_NOTICE_DAYS", s.MinNoticeDays, 0, MaxAgeDays, "days"),
+			Calendar:      c.calendar(s.Enforce),
 		},
 		MaxDisable:          c.limit("SLEUTH_MAX_DISABLE", s.MaxDisable),
 		Exemptions:          c.exemptions(s.Exemptions),

@@ -65,6 +65,8 @@ type Enforce struct {
 	EnableAutoExpire Switch `setting:"ENABLE_AUTO_EXPIRE" default:"false" help:"Disable keys past a limit. Only exactly 'true' switches this on; otherwise owners are notified and no key is disabled."`
 	AllowSilent      Switch `setting:"SLEUTH_ALLOW_SILENT" default:"false" help:"Allow disabling keys although no channel is configured, so that nobody is notified. Without it such settings are refused."`
 	MaxDisable       string `setting:"SLEUTH_MAX_DISABLE" unset:"no limit" placeholder:"N|N%" help:"The most keys that one run may disable, as a number or as a share of the Active keys. A run that would exceed it disables none, reports that to the channels, and fails. Default: no limit."`
+	DisableWhen      string `setting:"SLEUTH_DISABLE_WHEN" unset:"at any time" placeholder:"WINDOW,..." help:"When keys may be disabled, such as 'Tue-Thu 09:00-15:00 Europe/Berlin'. A key due at another time is held. Leaked keys are not bound. Default: at any time."`
+	Freeze           string `setting:"SLEUTH_FREEZE" unset:"no days" placeholder:"DAY..DAY,..." help:"Days on which no key is disabled, such as 2026-12-20..2027-01-04: in the zone of SLEUTH_DISABLE_WHEN, else UTC, or one named after a space. Leaked keys are not bound. Default: none."`
 	MinNoticeDays    string `setting:"SLEUTH_MIN_NOTICE_DAYS" default:"0" placeholder:"DAYS" help:"Disable a key, however old, only if its owner's first warning was delivered at least this many days ago. Requires SLEUTH_STATE."`
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -39,24 +40,33 @@ func (e Evidence) String() string {
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 const maxPrefix = 800
 
-func (c *checker) evidence(text string) Evidence {
+// ParseEvidence reads a place of evidence as it is given in a setting; "" is
+// nowhere.
+func ParseEvidence(text string) (Evidence, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return Evidence{}
+		return Evidence{}, nil
 	}
 	if dir, isFile := strings.CutPrefix(text, "file:"); isFile && strings.TrimSpace(dir) != "" {
-		return Evidence{Dir: strings.TrimSpace(dir)}
+		return Evidence{Dir: strings.TrimSpace(dir)}, nil
 	}
 	if rest, isS3 := strings.CutPrefix(text, "s3://"); isS3 {
 		bucket, prefix, _ := strings.Cut(rest, "/")
 		prefix = strings.Trim(prefix, "/")
 		clean := prefix == "" || path.Clean("/"+prefix) == "/"+prefix
 		if bucketName.MatchString(bucket) && clean && len(prefix) <= maxPrefix {
-			return Evidence{Bucket: bucket, Prefix: prefix}
+			return Evidence{Bucket: bucket, Prefix: prefix}, nil
 		}
 	}
-	c.add("SLEUTH_EVIDENCE", text, "must be s3://BUCKET/PREFIX or file:DIR")
-	return Evidence{}
+	return Evidence{}, errors.New("must be s3://BUCKET/PREFIX or file:DIR")
+}
+
+func (c *checker) evidence(text string) Evidence {
+	place, err := ParseEvidence(text)
+	if err != nil {
+		c.add("SLEUTH_EVIDENCE", strings.TrimSpace(text), "%s", err)
+	}
+	return place
 }
 
 // secretText reads a secret that is given as its value, or as a reference to

@@ -25,8 +25,11 @@ type Archive interface {
 // Name is what the documents of a run on an account begin with: the account,
 // the date of the run in UTC, and the run.
 func Name(account string, at time.Time, run string) string {
-	return account + "/" + at.UTC().Format("2006/01/02") + "/" + run
+	return account + "/" + dayOf(at) + "/" + run
 }
+
+// dayOf is a day, as names have it: they are in the order of time.
+func dayOf(at time.Time) string { return at.UTC().Format("2006/01/02") }
 
 // Leave puts the report of a run, whose Run is set, into an archive as
 // NAME.json and NAME.html. If one cannot be kept the other still is, and the

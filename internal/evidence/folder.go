@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 )
 
 // Folder is an Archive on this machine. It is created if it is missing.
@@ -20,6 +23,37 @@ const (
 	folderMode   = 0o750
 	documentMode = 0o640
 )
+
+// Names lists the documents.
+func (f Folder) Names(_ context.Context, account string, from time.Time) ([]string, error) {
+	if _, err := os.Stat(f.Dir); err != nil {
+		return nil, err
+	}
+	var names []string
+	below := os.DirFS(f.Dir)
+	err := fs.WalkDir(below, account, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			if day, of := strings.CutPrefix(name, account+"/"); of && len(day) == len(dayOf(from)) && day < dayOf(from) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		names = append(names, name)
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // no run on this account has left any
+	}
+	return names, err
+}
+
+// Open reads a document.
+func (f Folder) Open(_ context.Context, name string) (io.ReadCloser, error) {
+	return os.Open(f.Location(name))
+}
 
 // Put writes the document beside its place and then moves it there.
 func (f Folder) Put(_ context.Context, name, _ string, text []byte) (err error) {

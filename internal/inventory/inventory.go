@@ -112,6 +112,20 @@ type UserKeys struct {
 	Skipped *Skipped
 }
 
+// PairOf returns a key of the user with the other one. Only a user with exactly two
+// keys has a pair. A last use that could not be read is not known.
+func (s UserKeys) PairOf(key audit.Key) (pair audit.Pair, ok bool) {
+	if len(s.Keys) != 2 {
+		return audit.Pair{}, false
+	}
+	for _, other := range s.Keys {
+		if other.ID != key.ID {
+			pair, ok = audit.Pair{Key: key, Other: other.Key}, !ok
+		}
+	}
+	return pair, ok
+}
+
 // Key is one key of a subject.
 type Key struct {
 	audit.Key

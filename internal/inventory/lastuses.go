@@ -63,7 +63,8 @@ func (r Reader) readLastUse(ctx context.Context, userName string, key *audit.Key
 }
 
 // showing are the users who are read except for last uses that no verdict depends
-// on, and that messages show.
+// on, and that messages show: those of the keys they are about, and of the other
+// keys of their users.
 type showing struct {
 	mu     sync.Mutex // guards what follows
 	users  []UserKeys
@@ -78,7 +79,7 @@ func (r Reader) postponed(ctx context.Context, s UserKeys) bool {
 	r.Rules = r.choose(s.User, s.TagsRead).Ages
 	keys := 0
 	for _, key := range s.Keys {
-		if r.shown(s.User, key) {
+		if r.shown(s, key) {
 			keys++
 		}
 	}
@@ -98,13 +99,23 @@ func (r Reader) postponed(ctx context.Context, s UserKeys) bool {
 	return true
 }
 
-// shown reports whether a message may show a key's last use that was not read.
-func (r Reader) shown(user audit.User, key Key) bool {
+// shown reports whether a message may show a key's last use that was not read: one
+// about this key, or about the user's other key, if this one is Active.
+func (r Reader) shown(s UserKeys, key Key) bool {
 	if key.UseRead || key.Err != nil {
 		return false
 	}
+	if r.hasMessage(s.User, key.Key) {
+		return true
+	}
+	pair, ok := s.PairOf(key.Key)
+	return ok && key.Status == audit.Active && r.hasMessage(s.User, pair.Other)
+}
+
+// hasMessage reports whether a message may be about a key.
+func (r Reader) hasMessage(user audit.User, key audit.Key) bool {
 	exemption := audit.ExemptionOf(user, key.ID).Apply(r.Exemptions, r.Now)
-	return audit.NeedsTags(audit.Judge(key.Key, exemption, r.Rules, r.Now))
+	return audit.NeedsTags(audit.Judge(key, exemption, r.Rules, r.Now))
 }
 
 // showLastUses completes the users who were postponed. Once time is up, they
@@ -135,7 +146,7 @@ func (r Reader) showLastUses(ctx context.Context, subjects chan<- UserKeys) {
 // user although this one is still there is false, and an error.
 func (r Reader) showLastUsesOf(ctx context.Context, s UserKeys) {
 	r.Rules = r.choose(s.User, s.TagsRead).Ages
-	r.readLastUses(ctx, s.User, s.Keys, func(key Key) bool { return r.shown(s.User, key) })
+	r.readLastUses(ctx, s.User, s.Keys, func(key Key) bool { return r.shown(s, key) })
 	for i := range s.Keys {
 		err := s.Keys[i].Err
 		if errors.Is(err, errAnotherUser) {

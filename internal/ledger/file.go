@@ -159,6 +159,7 @@ func (f *File) replace(tx *bolt.Tx, r Record) (revised, error) {
 	if err != nil {
 		return revised{}, err
 	}
+	bucket.FillPercent = 1 // a page has few records, and halves would double the file
 	return next, bucket.Put([]byte(r.d.KeyID), next.text)
 }
 

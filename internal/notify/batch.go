@@ -2,7 +2,7 @@ package notify
 
 import (
 	"cmp"
-	"maps"
+	"iter"
 	"slices"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
@@ -78,52 +78,87 @@ func (b Batch) SharedInstructions() []Heading {
 	if len(b.Notices) > 0 {
 		headings = append(headings, b.totals())
 	}
-	for _, s := range b.byReason() {
-		headings = append(headings, s.Heading)
+	for _, reason := range reasonsInOrder {
+		if slices.ContainsFunc(b.Notices, func(n Notice) bool { return n.Reason == reason }) {
+			headings = append(headings, b.headingOf(reason))
+		}
 	}
 	return headings
 }
 
+// reasonsInOrder and kindsInOrder are the order in which notices are shown.
+var (
+	reasonsInOrder = []audit.Reason{audit.Exposure, audit.CreationAge, audit.Inactivity}
+	kindsInOrder   = []Kind{LeakedActive, LeakedDisabled, Expiring, PastLimit, Disabled}
+)
+
+// order compares notices by the order in which they are shown: in a digest by
+// account, then by reason, by kind, and by user.
+func (b Batch) order(x, y Notice) int {
+	accounts := 0
+	if b.Digest != "" {
+		accounts = cmp.Compare(x.Account.ID, y.Account.ID)
+	}
+	return cmp.Or(accounts,
+		cmp.Compare(slices.Index(reasonsInOrder, x.Reason), slices.Index(reasonsInOrder, y.Reason)),
+		cmp.Compare(slices.Index(kindsInOrder, x.Kind), slices.Index(kindsInOrder, y.Kind)),
+		cmp.Compare(x.User, y.User), cmp.Compare(x.KeyID, y.KeyID))
+}
+
 // Sections groups the notices as they are shown: by reason, leaked keys first
 // and then creation age, and within it by kind, warnings first. In a digest a
-// section is an account, with the lists of all reasons. Empty groups are left out.
+// section is an account, with the lists of all reasons. The lists share the
+// notices of the batch if those are in order, as in a digest they are many.
 func (b Batch) Sections() []Section {
-	if b.Digest == "" {
-		return b.byReason()
-	}
-	accounts := map[account.Account][]Notice{}
-	for _, n := range b.Notices {
-		accounts[n.Account] = append(accounts[n.Account], n)
+	notices := b.Notices
+	if !slices.IsSortedFunc(notices, b.order) {
+		notices = slices.Clone(notices)
+		slices.SortStableFunc(notices, b.order)
 	}
 	var sections []Section
-	for _, account := range slices.SortedFunc(maps.Keys(accounts), func(a, b account.Account) int { return cmp.Compare(a.ID, b.ID) }) {
-		section := Section{Heading: Heading{Title: account.String()}}
-		for _, s := range (Batch{Notices: accounts[account], Templates: b.Templates}).byReason() {
-			section.Lists = append(section.Lists, s.Lists...)
+	for ofSection := range runsOf(notices, b.inOneSection) {
+		section := Section{Heading: Heading{Title: ofSection[0].Account.String()}}
+		if b.Digest == "" {
+			section.Reason = ofSection[0].Reason
+			section.Heading = b.headingOf(section.Reason)
 		}
-		delete(accounts, account) // of a large organization they are many
+		for ofList := range runsOf(ofSection, inOneList) {
+			section.Lists = append(section.Lists, b.listOf(ofList))
+		}
 		sections = append(sections, section)
 	}
 	return sections
 }
 
-func (b Batch) byReason() []Section {
-	var sections []Section
-	for _, reason := range []audit.Reason{audit.Exposure, audit.CreationAge, audit.Inactivity} {
-		s := Section{Reason: reason}
-		var notices []Notice
-		for _, kind := range []Kind{LeakedActive, LeakedDisabled, Expiring, PastLimit, Disabled} {
-			if list := b.list(s.Reason, kind); len(list.Notices) > 0 {
-				s.Lists = append(s.Lists, list)
-				notices = append(notices, list.Notices...)
+// runsOf yields the runs of notices that belong together.
+func runsOf(notices []Notice, together func(a, b *Notice) bool) iter.Seq[[]Notice] {
+	return func(yield func([]Notice) bool) {
+		for start, end := 0, 1; start < len(notices); end++ {
+			if end < len(notices) && together(&notices[start], &notices[end]) {
+				continue
 			}
-		}
-		if len(s.Lists) > 0 {
-			s.Heading = b.headingOf(reason, notices)
-			sections = append(sections, s)
+			if !yield(notices[start:end:end]) {
+				return
+			}
+			start = end
 		}
 	}
-	return sections
+}
+
+func (b Batch) inOneSection(x, y *Notice) bool {
+	if b.Digest == "" {
+		return x.Reason == y.Reason
+	}
+	return x.Account == y.Account
+}
+
+func inOneList(a, b *Notice) bool { return a.Reason == b.Reason && a.Kind == b.Kind }
+
+func (b Batch) listOf(notices []Notice) List {
+	first := notices[0]
+	return List{
+		Title: b.Templates.ListTitle(first.Reason, first.Kind, len(notices)), Urgent: first.Kind.Urgent(), Notices: notices,
+	}
 }
 
 // heading is the title and the instructions for one reason.
@@ -151,34 +186,15 @@ func (b Batch) Line(n Notice, mention string, clean Escaper) string {
 	return b.Templates.Line(n, mention, clean)
 }
 
-func (b Batch) list(reason audit.Reason, kind Kind) List {
-	list := List{Urgent: kind.Urgent()}
-	for _, n := range b.Notices {
-		if n.Reason == reason && n.Kind == kind {
-			list.Notices = append(list.Notices, n)
-		}
-	}
-	list.Title = b.Templates.ListTitle(reason, kind, len(list.Notices))
-	slices.SortStableFunc(list.Notices, func(a, b Notice) int {
-		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
-	})
-	return list
-}
-
-// MentionOnce returns the notices in the order in which they are shown. Each person
+// MentionOnce puts the notices in the order in which they are shown. Each person
 // is mentioned in the first of theirs and only named in the others, as every
-// mention notifies them.
-func (b Batch) MentionOnce() []Notice {
+// mention notifies them. The notices are changed in place.
+func (b Batch) MentionOnce() {
+	slices.SortStableFunc(b.Notices, b.order)
 	mentioned := map[string]bool{}
-	shown := make([]Notice, 0, len(b.Notices))
-	for _, section := range b.Sections() {
-		for _, list := range section.Lists {
-			for _, n := range list.Notices {
-				n.WithoutMention = mentioned[n.SlackTag]
-				mentioned[n.SlackTag] = true
-				shown = append(shown, n)
-			}
-		}
+	for i := range b.Notices {
+		n := &b.Notices[i]
+		n.WithoutMention = mentioned[n.SlackTag]
+		mentioned[n.SlackTag] = true
 	}
-	return shown
 }

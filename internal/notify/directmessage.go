@@ -48,8 +48,8 @@ func (b Batch) DirectMessages(address func(Notice) string) []DirectMessage {
 	return messages
 }
 
-// Personal is the text of a direct message. clean is not applied to its instructions, which
-// the administrator wrote or which are the default ones.
+// Personal is the text of a direct message. clean is not applied to the instructions
+// that the administrator wrote.
 func (w Templates) Personal(b Batch, dm DirectMessage, clean Escaper) string {
 	return strings.TrimSpace(render(w.personal, defaults().personal, b.directMessageFields(dm, clean))) + "\n"
 }
@@ -60,9 +60,12 @@ func (w Templates) Subject(b Batch, dm DirectMessage, clean Escaper) string {
 }
 
 func (b Batch) directMessageFields(dm DirectMessage, clean Escaper) DirectMessageFields {
-	fields := DirectMessageFields{Name: clean(dm.Name), Instructions: b.instructionsTo(dm.Notices)}
+	fields := DirectMessageFields{Name: clean(dm.Name), Instructions: b.instructionsTo(dm.Notices, clean)}
 	for _, n := range dm.Notices {
 		key := KeyFields{LineFields: n.fields(clean(n.DisplayName()), clean), Created: text.Date(n.Created)}
+		if n.Pair != nil {
+			key.Pair = clean(n.Pair.Text)
+		}
 		if n.Uses != nil {
 			key.Callers = n.Uses.Paragraph(clean)
 		}

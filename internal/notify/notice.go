@@ -78,11 +78,32 @@ type Notice struct {
 	// Disables: an Expiring key is disabled at its limit. Without it, Sleuth only
 	// warns.
 	Disables bool `json:"disables,omitempty"`
+	// Pair is what the key and the user's other key say together; nil if nothing.
+	Pair *Pair `json:"pair,omitempty"`
+	// NotBefore: a calendar says when keys are disabled, so that At is the first
+	// moment at which the key may be, and not the one at which it is.
+	NotBefore bool `json:"not_before,omitempty"`
 	// Uses is who used the key; nil if that is not to be looked up, and the zero
 	// Uses if it was not.
 	Uses *callers.Uses `json:"uses,omitempty"`
 	// Note is one more sentence, such as why a key was not disabled; may be empty.
 	Note string `json:"note,omitempty"`
+}
+
+// Pair is how far a user is with replacing a key by the other one.
+type Pair struct {
+	OtherKey string         `json:"other_key"`
+	Rotation audit.Rotation `json:"rotation"`
+	Text     string         `json:"text"` // in words
+}
+
+// PairIn returns what a pair of keys says at a moment; nil if nothing.
+func PairIn(pair audit.Pair, now time.Time) *Pair {
+	said := pair.Sentence(now)
+	if said == "" {
+		return nil
+	}
+	return &Pair{pair.Other.ID, pair.Rotation(now), said}
 }
 
 // EarlierLimit is a limit that a key reaches before the one that its state names.

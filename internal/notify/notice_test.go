@@ -29,6 +29,9 @@ func TestDefaultLine(t *testing.T) {
 			"it was last used on Monday 30 November 2026, 14:00 UTC (s3, eu-west-1).": {
 			Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 8, At: at, Disables: true, LastUsed: at, Service: "s3", Region: "eu-west-1", Description: "laptop",
 		},
+		"<@U1>'s key expires in 8 days due to creation age. Key AKIA1 in AWS account 123456789012 (Production) will be disabled, but not before Monday 30 November 2026, 14:00 UTC; it was never used.": {
+			Kind: notify.Expiring, Reason: audit.CreationAge, DaysLeft: 8, At: at, Disables: true, NotBefore: true, NeverUsed: true,
+		},
 		"<@U1>'s key expires in 0 days due to creation age. Key AKIA1 in AWS account 123456789012 (Production) reaches its limit on Monday 30 November 2026, 14:00 UTC; it was never used.": {
 			Kind: notify.Expiring, Reason: audit.CreationAge, At: at, NeverUsed: true,
 		},

@@ -54,6 +54,9 @@ type LineFields struct {
 	Kind       Kind
 	// Disables: an Expiring key is disabled at its limit.
 	Disables bool
+	// NotBefore: Date is the first moment at which the key may be disabled, as
+	// SLEUTH_DISABLE_WHEN and SLEUTH_FREEZE allow it.
+	NotBefore bool
 	// Days is the number of whole days until an Expiring key reaches its limit.
 	Days   int
 	Reason audit.Reason
@@ -109,6 +112,9 @@ func (f DirectMessageFields) Has(kind Kind) bool {
 type KeyFields struct {
 	LineFields
 	Created string // day and time (UTC); empty if not known
+	// Pair says what the key and the user's other key show of the rotation; empty if
+	// nothing.
+	Pair string
 	// Callers is who used the key, in several lines; empty if that is not to be
 	// looked up.
 	Callers string
@@ -184,7 +190,7 @@ func tryList(t *template.Template) error {
 func tryDirectMessage(t *template.Template) error {
 	var all []KeyFields
 	for _, fields := range examples() {
-		all = append(all, KeyFields{LineFields: fields, Created: text.Date(exampleTime)})
+		all = append(all, KeyFields{LineFields: fields, Created: text.Date(exampleTime), Pair: exampleKey + " shows no use in IAM."})
 		if err := tryOn(t, DirectMessageFields{Name: "Tobias Funke", Keys: all[len(all)-1:], Instructions: []Heading{{"a title", "a text"}}}); err != nil {
 			return err
 		}
@@ -304,7 +310,7 @@ func (w Templates) Line(n Notice, mention string, clean Escaper) string {
 func (n Notice) fields(mention string, clean Escaper) LineFields {
 	f := LineFields{
 		Mention: mention, User: clean(n.User), Key: clean(n.KeyID), Account: clean(n.Account.String()), Kind: n.Kind,
-		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Note: clean(n.Note), Disables: n.Disables,
+		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Note: clean(n.Note), Disables: n.Disables, NotBefore: n.NotBefore,
 		Description: clean(text.Shorten(text.OneLine(n.Description), maxDescription)),
 		LastUsed:    n.lastUsed(), Used: n.used(clean), Console: n.ConsoleURL(),
 	}

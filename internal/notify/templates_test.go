@@ -175,6 +175,8 @@ func TestPersonal(t *testing.T) {
 	sooner := warned
 	sooner.DaysLeft, sooner.EarlierLimit = 9, &notify.EarlierLimit{Reason: audit.Inactivity, DaysLeft: 2}
 	const rotate = "Please run.\n ```aws-vault rotate AWS-PROFILE```"
+	atTheEarliest := warned
+	atTheEarliest.NotBefore = true
 	for name, test := range map[string]struct {
 		notices       []notify.Notice
 		disables      bool
@@ -198,6 +200,10 @@ func TestPersonal(t *testing.T) {
 		"both limits": {
 			[]notify.Notice{sooner}, true, "Your AWS access key AKIA1 expires in 2 days",
 			[]string{"expires in 2 days, on Monday 30 November 2026, 14:00 UTC, due to inactivity; and in 9 days due to creation age."}, nil,
+		},
+		"a calendar": {
+			[]notify.Notice{atTheEarliest}, true, "Your AWS access key AKIA1 expires in 1 day",
+			[]string{"expires in 1 day, not before Monday 30 November 2026, 14:00 UTC, due to", "is disabled at that time or later, and you get a final notice"}, []string{", on Monday"},
 		},
 		"two keys": {[]notify.Notice{warned, gone}, true, "2 of your AWS access keys need your attention", []string{"AKIA1", "AKIA2", rotate, "log in"}, nil},
 	} {

@@ -20,7 +20,7 @@ const defaultLine = sentence + corrections +
 	`{{$when := ""}}{{if eq .Kind "expiring"}}{{$when = "reaches its limit"}}{{if .Disables}}{{$when = "will be disabled"}}{{end}}` +
 	`{{else if or (eq .Kind "disabled") (eq .Kind "leaked_disabled")}}{{$when = "was disabled"}}{{end}}` +
 	` Key {{.Key}}{{with .Description}} ("{{.}}"){{end}}{{if not (or (and $when .Date) .Used)}} is{{end}} in {{.Account}}` +
-	`{{if and $when .Date}} {{$when}} on {{.Date}}{{with .Used}}; it {{.}}{{end}}{{else}}{{with .Used}} {{.}}{{end}}{{end}}.{{with .UsedBy}} {{.}}{{end}}`
+	`{{if and $when .Date}} {{$when}}{{if .NotBefore}}, but not before{{else}} on{{end}} {{.Date}}{{with .Used}}; it {{.}}{{end}}{{else}}{{with .Used}} {{.}}{{end}}{{end}}.{{with .UsedBy}} {{.}}{{end}}`
 
 // originalLine is only the sentence. It names the key only if the user has
 // several, as two lines would be the same.
@@ -36,15 +36,17 @@ const defaultList = `{{$remedy := "Please rotate the key"}}{{if eq .Reason.Strin
 	`{{else}}expiring due to {{.Reason}}. {{"\n"}} {{$remedy}} to prevent key from being disabled{{end}}`
 
 const defaultPersonal = `{{define "in"}}{{if eq . 0}}today{{else if eq . 1}}in 1 day{{else}}in {{.}} days{{end}}{{end -}}
-{{$disabled := ""}}{{$due := false}}{{$kept := false}}Hello {{.Name}},
+{{define "on"}}{{if .Date}}, {{if .NotBefore}}not before{{else}}on{{end}} {{.Date}}{{end}}{{end -}}
+{{$disabled := ""}}{{$due := false}}{{$later := false}}{{$kept := false}}Hello {{.Name}},
 {{range .Keys}}
 {{if eq .Kind "leaked_disabled"}}Your AWS access key {{.Key}} was found in public. Sleuth disabled it{{with .Date}} on {{.}}{{end}}. This is the final notice.
 {{else if eq .Kind "leaked_active"}}Your AWS access key {{.Key}} was found in public. It is still active: anyone who has it can use it.
 {{else if eq .Kind "disabled"}}{{$disabled = print $disabled " " .Key}}Your AWS access key {{.Key}} was disabled{{with .Date}} on {{.}}{{end}}, due to {{.Reason}}. This is the final notice.
 {{else if eq .Kind "past_limit"}}Your AWS access key {{.Key}} is past its limit, due to {{.Reason}}. It is still active.
-{{else}}{{if .Disables}}{{$due = true}}{{else}}{{$kept = true}}{{end}}Your AWS access key {{.Key}} {{if .Disables}}expires{{else}}reaches its limit{{end}} {{if .EarlierLimit}}{{template "in" .EarlierLimit.Days}}{{with .Date}}, on {{.}}{{end}}, due to {{.EarlierLimit.Reason}}; and {{template "in" .Days}} due to {{.Reason}}{{else}}{{template "in" .Days}}{{with .Date}}, on {{.}}{{end}}, due to {{.Reason}}{{end}}.
+{{else}}{{if .Disables}}{{$due = true}}{{if .NotBefore}}{{$later = true}}{{end}}{{else}}{{$kept = true}}{{end}}Your AWS access key {{.Key}} {{if .Disables}}expires{{else}}reaches its limit{{end}} {{if .EarlierLimit}}{{template "in" .EarlierLimit.Days}}{{template "on" .}}, due to {{.EarlierLimit.Reason}}; and {{template "in" .Days}} due to {{.Reason}}{{else}}{{template "in" .Days}}{{template "on" .}}, due to {{.Reason}}{{end}}.
 {{end}}It belongs to user {{.User}} in {{.Account}}{{with .Created}}, and was created on {{.}}{{end}}{{with .Used}}; it {{.}}{{end}}.{{with .Description}} Its description is "{{.}}".{{end}}
-{{with .Callers}}{{.}}
+{{with .Pair}}{{.}}
+{{end}}{{with .Callers}}{{.}}
 {{end}}{{with .Note}}{{.}}
 {{end}}{{end}}{{range .Instructions}}
 {{with .Title}}{{.}}
@@ -58,7 +60,7 @@ What happens next:
 {{end}}{{with $disabled}}- Anything that uses a disabled key fails until it has a new one.
 - A disabled key is not deleted, and an administrator can enable it again. To get it back for a week, ask them to run: sleuth reactivate{{.}} --grace 7d
 {{end}}{{if .Has "past_limit"}}- You are reminded of a key past its limit until you replace and delete it.
-{{end}}{{if $due}}- A key that expires is disabled at that time, and you get a final notice. If you replace and delete it before then, the reminders stop.
+{{end}}{{if $due}}- A key that expires is disabled at that time{{if $later}} or later{{end}}, and you get a final notice. If you replace and delete it before then, the reminders stop.
 {{end}}{{if $kept}}- A key that reaches its limit stays active, and you are reminded of it until you replace and delete it.
 {{end}}`
 

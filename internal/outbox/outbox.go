@@ -141,7 +141,7 @@ func (d *delivery) posts(batch notify.Batch) []notify.Post {
 			}
 		}
 		if b.Digest != "" {
-			b.Notices = b.MentionOnce()
+			b.MentionOnce()
 		}
 		posts = append(posts, notify.Post{Channel: channel, Batch: b, Send: d.Breaker.guarded(channel)})
 	}

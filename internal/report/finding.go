@@ -104,6 +104,9 @@ func (r Report) keyFinding(row Row) finding {
 			"rule": row.Rule,
 		},
 	}
+	if row.Rotation != nil {
+		f.details["rotation"] = row.Rotation
+	}
 	left := row.ExpiresAt
 	if row.Underlying.Reason() == audit.Inactivity {
 		left = row.IdleLimitAt

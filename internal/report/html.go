@@ -83,6 +83,9 @@ type page struct {
 	Wide     []chart
 	Narrow   []chart
 	Kinds    []kindLabel
+	Trends   []chart // wide
+	Thin     []chart // the same, narrow
+	Changed  *changed
 	Horizon  int
 	DueHint  string
 	Calendar []dueLine
@@ -148,6 +151,8 @@ func newPage(r Report) page {
 		p.ReadAt = inWords(r.Forecast.ReadAt)
 	}
 	p.Exempted, p.Refused = exemptions(r.Rows)
+	p.Changed = changedIn([]Report{r})
+	p.Trends, p.Thin = trendCharts(r.Trend)
 	if f.Active > 0 {
 		p.Wide, p.Narrow = charts(r)
 	}

@@ -84,10 +84,13 @@ func csvOf(rows []Row) (header []string, records [][]string) {
 	header = append(columns[:len(columns):len(columns)],
 		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At",
 		"Exempt Until", "Exempt Reason", "Exempt Ignored",
-		"Last Used Service", "Last Used Region", "Description", "Console", ruleHeading)
+		"Last Used Service", "Last Used Region", "Description", "Console", "Other Key", "Rotation", "Held", "Not Before", ruleHeading)
 	records = make([][]string, len(rows))
 	for i, row := range rows {
-		lastUsed, daysLeft, until := "", "", ""
+		lastUsed, daysLeft, until, notBefore := "", "", "", ""
+		if row.NotBefore != nil {
+			notBefore = row.NotBefore.Format(time.RFC3339)
+		}
 		if row.ExemptUntil != nil {
 			until = row.ExemptUntil.Format(time.RFC3339)
 		}
@@ -103,7 +106,7 @@ func csvOf(rows []Row) (header []string, records [][]string) {
 			row.Created.Format(time.RFC3339), lastUsed,
 			row.ExpiresAt.Format(time.RFC3339), row.IdleLimitAt.Format(time.RFC3339),
 			until, row.ExemptReason, row.ExemptIgnored,
-			row.LastUsedService, row.LastUsedRegion, row.Description, row.Console, row.Rule)
+			row.LastUsedService, row.LastUsedRegion, row.Description, row.Console, row.otherKey(), row.RotationText(), row.Held, notBefore, row.Rule)
 	}
 	return header, records
 }

@@ -45,6 +45,7 @@ func WriteMarkdown(w io.Writer, r Report) error {
 		}
 		line("")
 	}
+	changedInMarkdown(out, r.Changes)
 	dueInMarkdown(out, past, weeks)
 	exemptionsInMarkdown(out, r.Rows)
 	credentialsInMarkdown(out, r)
@@ -62,13 +63,13 @@ func WriteMarkdown(w io.Writer, r Report) error {
 		}
 		cells[i] = []string{
 			codeSpan(row.User), codeSpan(row.SlackID), linked(codeSpan(row.KeyID), row.Console), stateInMarkdown(row),
-			text.Grouped(row.Age), text.Grouped(row.IdleAge), left, dateOf(row), codeSpan(row.UsedWith()), codeSpan(row.Description),
+			text.Grouped(row.Age), text.Grouped(row.IdleAge), left, dateOf(row), codeSpan(row.UsedWith()), codeSpan(row.Description), codeSpan(row.RotationText()),
 		}
 		if r.HasRules() {
 			cells[i] = append(cells[i], row.Rule)
 		}
 	}
-	header, align := []string{"User", "Slack", "Key", "State", "Age", "Unused for", "Days left", "Limit on", "Last used", "Description"}, "llllrrrlll"
+	header, align := []string{"User", "Slack", "Key", "State", "Age", "Unused for", "Days left", "Limit on", "Last used", "Description", "Rotation"}, "llllrrrllll"
 	if r.HasRules() {
 		header, align = append(header, ruleHeading), align+"l"
 	}
@@ -141,6 +142,8 @@ func stateInMarkdown(row Row) string {
 	switch {
 	case row.Exempt:
 		return "good (exempt)"
+	case row.Held != "":
+		return "**" + row.State.String() + "**" + refusedInMarkdown(row) + " (held: " + codeSpan(row.Held) + ")"
 	case row.State.PastLimit():
 		return "**" + row.State.String() + "**" + refusedInMarkdown(row)
 	}

@@ -63,13 +63,13 @@ By the day on which a key that is not rotated reaches its limit. Its limit by la
 
 ## Keys
 
-| User | Slack | Key | State | Age | Unused for | Days left | Limit on | Last used | Description |
-| --- | --- | --- | --- | ---: | ---: | ---: | --- | --- | --- |
-| §chen§ | §U03CHEN§ | [§KEY-chen§](https://console.aws.amazon.com/iam/home#/users/details/chen?section=security_credentials) | **expire** | 97 | 2 | -7 | 2026-09-28 |  |  |
-| §bjorn§ | §bjorn§ | [§KEY-bjorn§](https://console.aws.amazon.com/iam/home#/users/details/bjorn?section=security_credentials) | old | 83 | 1 | 7 | 2026-10-12 |  |  |
-| §dolores§ | §dolores§ | [§KEY-dolores§](https://console.aws.amazon.com/iam/home#/users/details/dolores?section=security_credentials) | stagnant | 60 | 38 | 7 | 2026-10-12 |  |  |
-| §backup§ | §backup§ | [§KEY-backup§](https://console.aws.amazon.com/iam/home#/users/details/backup?section=security_credentials) | good (exempt) | 412 | 0 | – | 2026-10-21 |  |  |
-| §grace§ | §grace§ | [§KEY-grace§](https://console.aws.amazon.com/iam/home#/users/details/grace?section=security_credentials) | disabled | 210 | 150 | – | – |  |  |
+| User | Slack | Key | State | Age | Unused for | Days left | Limit on | Last used | Description | Rotation |
+| --- | --- | --- | --- | ---: | ---: | ---: | --- | --- | --- | --- |
+| §chen§ | §U03CHEN§ | [§KEY-chen§](https://console.aws.amazon.com/iam/home#/users/details/chen?section=security_credentials) | **expire** | 97 | 2 | -7 | 2026-09-28 |  |  |  |
+| §bjorn§ | §bjorn§ | [§KEY-bjorn§](https://console.aws.amazon.com/iam/home#/users/details/bjorn?section=security_credentials) | old | 83 | 1 | 7 | 2026-10-12 |  |  |  |
+| §dolores§ | §dolores§ | [§KEY-dolores§](https://console.aws.amazon.com/iam/home#/users/details/dolores?section=security_credentials) | stagnant | 60 | 38 | 7 | 2026-10-12 |  |  |  |
+| §backup§ | §backup§ | [§KEY-backup§](https://console.aws.amazon.com/iam/home#/users/details/backup?section=security_credentials) | good (exempt) | 412 | 0 | – | 2026-10-21 |  |  |  |
+| §grace§ | §grace§ | [§KEY-grace§](https://console.aws.amazon.com/iam/home#/users/details/grace?section=security_credentials) | disabled | 210 | 150 | – | – |  |  |  |
 
 `
 	want = strings.ReplaceAll(want, "§", "`")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
+	"github.com/iam-sleuth/sleuth/internal/changes"
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
@@ -22,6 +23,7 @@ func WriteAccountsHTML(w io.Writer, reports []Report) error {
 	merged, lines := merge(reports)
 	p := newPage(merged)
 	p.Accounts = lines
+	p.Changed = changedIn(reports)
 	p.Title = "Access keys of " + text.Count(len(lines), "AWS account")
 	if merged.Forecast != nil {
 		p.Title = "Forecast: access keys of " + text.Count(len(lines), "AWS account")
@@ -47,6 +49,7 @@ func merge(reports []Report) (Report, []accountLine) {
 		all.Account = account.Account{}
 	}
 	lines := make([]accountLine, 0, len(reports))
+	var trends [][]changes.Point
 	for _, r := range reports {
 		all.At = maxTime(all.At, r.At)
 		if r.Forecast != nil {
@@ -76,12 +79,14 @@ func merge(reports []Report) (Report, []accountLine) {
 			problem.Text = r.Account.ID + ": " + problem.Text
 			all.Problems = append(all.Problems, problem)
 		}
+		trends = append(trends, r.Trend)
 		f := figuresOf(r)
 		lines = append(lines, accountLine{
 			ID: r.Account.ID, Alias: r.Account.Called(), Active: f.Active, Past: f.Past, Warned: f.Warned,
 			Exempt: f.Exempt, Disabled: f.Disabled, Problems: len(r.Problems),
 		})
 	}
+	all.Trend = changes.MergeTrends(trends)
 	all.SortBy(MostUrgent())
 	slices.SortStableFunc(all.Credentials, byUrgency)
 	return all, lines

@@ -11,6 +11,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/callers"
+	"github.com/iam-sleuth/sleuth/internal/changes"
 )
 
 // Schema is the version of the JSON that Report and Summary are written as.
@@ -39,6 +40,11 @@ type Report struct {
 	// report of CredentialsAsOf shows them.
 	Credentials     []Credential `json:"credentials"`
 	CredentialsAsOf *time.Time   `json:"credentials_as_of,omitempty"`
+	// Changes are what changed since earlier evidence, and Trend the last evidence
+	// of each month of a year with this report at its end; nil if the audit was
+	// not compared.
+	Changes *changes.Changes `json:"changes,omitempty"`
+	Trend   []changes.Point  `json:"trend,omitempty"`
 	// Notes are what a reader should know and that is not a failure.
 	Notes    []string          `json:"notes"`
 	Problems []account.Problem `json:"problems"`
@@ -132,6 +138,12 @@ type Row struct {
 	// console's page with the user's keys.
 	Description string `json:"description,omitempty"`
 	Console     string `json:"console,omitempty"`
+	// Rotation is what the key and the user's other one say together; nil if nothing.
+	Rotation *Rotation `json:"rotation,omitempty"`
+	// Held says why a key past its limit was not disabled, in the evidence of a
+	// run; NotBefore is the first moment at which it may be, if that is known.
+	Held      string     `json:"held,omitempty"`
+	NotBefore *time.Time `json:"not_before,omitempty"`
 	// Uses is who used the key, in the evidence of a run that looked it up.
 	Uses *callers.Uses `json:"uses,omitempty"`
 	// ExpiresAt and IdleLimitAt are the limits by creation and by last use.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/changes"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -47,7 +48,7 @@ func TestRuleInTables(t *testing.T) {
 		}, []string{"Last Access Age  Rule", "  settings\n", "  machines\n"}, "Rule"},
 		"markdown": {func(r report.Report) string {
 			return write(func(out *bytes.Buffer) error { return report.WriteMarkdown(out, r) })
-		}, []string{"| Description | Rule |", "| settings |", "| machines |"}, "Rule"},
+		}, []string{"| Rotation | Rule |", "| settings |", "| machines |"}, "Rule"},
 		"html": {func(r report.Report) string {
 			return write(func(out *bytes.Buffer) error { return report.WriteHTML(out, r) })
 		}, []string{`>Rule</th>`, "<td class=\"rule\">settings</td>", "<td class=\"rule\">machines</td>", "by the settings 80", "limits of the settings"}, ">Rule"},
@@ -74,5 +75,15 @@ func TestTheRuleOfARow(t *testing.T) {
 	}
 	if row := report.RowOf(audit.User{Name: "ci"}, key, audit.Judge(key, audit.Exemption{}, limits, audited)); row.Rule != "settings" {
 		t.Errorf("without a rule it has %q", row.Rule)
+	}
+}
+
+// TestAnotherRuleIsAChange between two reports.
+func TestAnotherRuleIsAChange(t *testing.T) {
+	t.Parallel()
+	before := reportOf(audited, one{user: "ann", age: 85, used: 2}, one{user: "ci", age: 210, used: 150}, one{user: "old", age: 300, used: 200, inactive: true})
+	found := changes.Between(before.Snapshot(), underRules().Snapshot())
+	if len(found.Changes) != 2 || found.Changes[0].Kind != changes.RuleChanged || found.Changes[0].Old != "settings" || found.Changes[0].New != "machines" {
+		t.Errorf("changes %+v", found.Changes)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/callers"
+	"github.com/iam-sleuth/sleuth/internal/changes"
 	"github.com/iam-sleuth/sleuth/internal/report"
 )
 
@@ -65,6 +66,7 @@ func TestJSONKeepsToItsSchema(t *testing.T) {
 		"filtered":    everyState(audited).Only(report.Filter{Users: []string{"a*"}, States: []audit.State{audit.Aging}, DaysLeft: &few}),
 		"no keys":     reportOf(audited),
 		"evidence":    evidence(audited),
+		"compared":    compared(audited),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,6 +135,10 @@ func TestSchemaNamesEveryField(t *testing.T) {
 		{report.RunResult{}, schema.Properties["run"]},
 		{account.KeyRef{}, *schema.Properties["run"].Properties["disabled_keys"].Items},
 		{report.Credential{}, schema.Defs["credential"]},
+		{changes.Changes{}, schema.Defs["changes"]},
+		{changes.Change{}, schema.Defs["change"]},
+		{changes.Unclear{}, schema.Defs["unclear"]},
+		{changes.Point{}, schema.Defs["point"]},
 		{callers.Uses{}, schema.Defs["uses"]},
 		{callers.Caller{}, schema.Defs["caller"]},
 		{callers.Action{}, schema.Defs["action"]},
@@ -154,7 +160,7 @@ func fieldsOf(of reflect.Type) (names []string) {
 		switch {
 		case field.Anonymous:
 			names = append(names, fieldsOf(field.Type)...)
-		case name != "-":
+		case name != "-" && field.IsExported():
 			names = append(names, name)
 		}
 	}

@@ -39,6 +39,7 @@ const (
 	// Shown on a wide screen alone.
 	atUsedWith
 	atDescription
+	atRotation
 	atConsole
 )
 
@@ -56,6 +57,7 @@ var auditColumns = [...]struct{ heading, meaning string }{
 	atUsed:        {"Used", "days since its last use"},
 	atUsedWith:    {"Used With", "service and region of its last use"},
 	atDescription: {"Description", "its description in the IAM console, a tag of the user named by the key's id"},
+	atRotation:    {"Rotation", "what the user's two keys show of an unfinished rotation"},
 	atConsole:     {heading: "Console"},
 
 	atExempt: {"Exempt", "whether the KeyAutoExpire tag exempts the key, and through which day"},
@@ -66,7 +68,7 @@ func (r Row) auditCells() [len(auditColumns)]string {
 	return [...]string{
 		atUser: r.User, atSlack: r.SlackID, atKey: r.KeyID, atState: r.State.String(),
 		atLeft: numberOrDash(r.DaysLeft), atDue: dateOf(r), atRule: r.ruleAndLimit(), atAge: strconv.Itoa(r.Age), atUsed: r.used(), atExempt: r.exemption(),
-		atUsedWith: orDash(r.UsedWith()), atDescription: orDash(r.Description), atConsole: r.Console,
+		atUsedWith: orDash(r.UsedWith()), atDescription: orDash(r.Description), atRotation: orDash(r.RotationText()), atConsole: r.Console,
 	}
 }
 
@@ -249,7 +251,10 @@ func WriteText(w io.Writer, r Report, screen Screen) error {
 	if err := writeExemptions(w, r, screen); err != nil {
 		return err
 	}
-	return writeCredentials(w, r, screen)
+	if err := writeCredentials(w, r, screen); err != nil {
+		return err
+	}
+	return writeChanged(w, r.Changes, screen)
 }
 
 // legend explains the columns that are shown and the states that occur, a line

@@ -25,6 +25,9 @@ type Auditor struct {
 	// OtherCredentials reads the credentials other than users' access keys; nil leaves
 	// them out.
 	OtherCredentials *inventory.CredentialReport
+	// Forecast says that Now is a moment to come, of which nothing is said of pairs: a
+	// key may be used until then.
+	Forecast bool
 	// Progress is called after each user read; may be nil.
 	Progress func(users int)
 }
@@ -58,7 +61,11 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 			}
 			v := limits.Judge(s.User, key.Key, a.Exemptions, a.Reader.Now)
 			found.Count(v)
-			found.Rows = append(found.Rows, report.RowOf(s.User, key.Key, v))
+			row := report.RowOf(s.User, key.Key, v)
+			if pair, ok := s.PairOf(key.Key); ok && !a.Forecast {
+				row.ShowPair(pair, a.Reader.Now)
+			}
+			found.Rows = append(found.Rows, row)
 		}
 		if a.Progress != nil {
 			a.Progress(found.Users)

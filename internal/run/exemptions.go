@@ -228,8 +228,8 @@ func aboutDoubt(v audit.Verdict) string {
 // aboutRefusal says to the owner of a key why its exemption is ignored, and
 // what happens to the key unless that is corrected; "" if nothing is refused.
 // At is when the key reaches its limit, by being disabled if Sleuth disables
-// keys; zero if that is not known.
-func aboutRefusal(v audit.Verdict, at time.Time, disables bool) string {
+// keys, or no earlier if notBefore is set; zero if that is not known.
+func aboutRefusal(v audit.Verdict, at time.Time, notBefore, disables bool) string {
 	if !v.Refused() {
 		return ""
 	}
@@ -244,6 +244,9 @@ func aboutRefusal(v audit.Verdict, at time.Time, disables bool) string {
 		return said + "."
 	case !disables:
 		return said + " before it expires on " + text.Date(at) + "."
+	}
+	if notBefore {
+		return said + " before it is disabled, which is not before " + text.Date(at) + "."
 	}
 	return said + " before it is disabled on " + text.Date(at) + "."
 }

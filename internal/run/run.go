@@ -96,7 +96,7 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 		p.beginTrace(ctx)
 		p.read(ctx)
 		p.recordAcceptedAgain(ctx)
-		p.plan()
+		p.plan(ctx)
 		p.enforce(ctx)
 		p.notify(ctx)
 		p.endTrace(ctx)
@@ -133,10 +133,15 @@ type pass struct {
 
 // step is one key that something may have to be done about.
 type step struct {
-	user     audit.User
-	key      audit.Key
-	keys     int // how many keys the user has
-	limits   audit.Limits
+	user audit.User
+	key  audit.Key
+	keys int // how many keys the user has
+	// limits are those of the user.
+	limits audit.Limits
+	// pair is the key and the user's other one, as they were read; the zero Pair
+	// without one. BothDue says that the run is to disable the other one as well.
+	pair     audit.Pair
+	bothDue  bool
 	verdict  audit.Verdict
 	decision audit.Decision
 	changed  bool // meanwhile, so that the verdict no longer holds
@@ -304,17 +309,19 @@ func (p *pass) judge(ctx context.Context, s inventory.UserKeys) {
 		p.Log.DebugContext(ctx, "evaluated a key", "user", s.User.Name, "key", key.ID, "verdict", v.State.String(),
 			"exempt", v.Exempt, "age_days", v.Age, "last_access_age_days", p.idleAge(key, v))
 		if p.Table {
-			p.summary.Rows = append(p.summary.Rows, report.RowOf(s.User, key.Key, v))
+			row := report.RowOf(s.User, key.Key, v)
+			row.ShowPair(p.pairOf(s, key.Key), p.started)
+			p.summary.Rows = append(p.summary.Rows, row)
 		}
 		if !p.damaged[key.ID] && audit.NeedsTags(v) {
-			p.steps = append(p.steps, &step{user: s.User, key: key.Key, keys: len(s.Keys), limits: limits, verdict: v})
+			p.steps = append(p.steps, &step{user: s.User, key: key.Key, keys: len(s.Keys), limits: limits, verdict: v, pair: p.pairOf(s, key.Key)})
 			p.traceKey(s.User, key, limits, v)
 		}
 	}
 }
 
 // plan turns verdicts into decisions, and applies the cap.
-func (p *pass) plan() {
+func (p *pass) plan(ctx context.Context) {
 	disable := 0
 	for _, s := range p.steps {
 		s.decision = p.decide(s.user, s.key, s.limits, s.verdict, p.started)
@@ -322,8 +329,7 @@ func (p *pass) plan() {
 			disable++
 		}
 		if s.decision.Hold > audit.HeldByPolicy {
-			p.Log.Warn("a key past its limit is not disabled", "user", s.user.Name, "key", s.key.ID, "because", s.decision.Hold.Because(s.verdict))
-			p.summary.Held++
+			p.hold(ctx, s)
 		}
 		if s.decision.Hold == audit.HeldAsUnreachable {
 			p.problem(account.Problem{User: s.user.Name, KeyID: s.key.ID,
@@ -339,7 +345,7 @@ func (p *pass) plan() {
 	for _, s := range p.steps {
 		if s.decision.Action == audit.Disable {
 			s.decision = s.decision.Held(audit.HeldByCap, s.verdict, s.limits.Ages, p.warningsOf(s.key), p.policyFor(s.limits, s.verdict))
-			p.summary.Held++
+			p.hold(ctx, s)
 		}
 	}
 }
@@ -426,6 +432,11 @@ func (p *pass) enforce(ctx context.Context) {
 		}
 		byUser[s.user.Name] = append(byUser[s.user.Name], s)
 	}
+	for _, steps := range byUser {
+		for _, s := range steps {
+			s.bothDue = len(steps) > 1
+		}
+	}
 	if len(users) > 0 {
 		p.stage("disabling keys of " + text.Count(len(users), "user"))
 	}
@@ -461,7 +472,8 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	}
 	record := p.recordFor(s)
 	p.noteUses(record) // written with the intent
-	outcome, err := p.enforcer().Disable(ctx, s.user, s.key, s.verdict, p.finalNotice(s), record)
+	enforcer, fresh := p.rememberingEnforcer()
+	outcome, err := enforcer.Disable(ctx, s.user, s.key, s.verdict, p.finalNotice(s), record)
 	if err != nil {
 		p.problem(account.Problem{User: s.user.Name, KeyID: s.key.ID, Text: awserr.Message(err)})
 	}
@@ -470,19 +482,22 @@ func (p *pass) disable(ctx context.Context, s *step) {
 	if errors.Is(err, enforce.ErrUndecided) {
 		p.summary.Undecided++
 	}
-	switch outcome {
-	case enforce.Disabled:
+	switch {
+	case outcome == enforce.Disabled:
 		p.Log.InfoContext(ctx, "disabled a key", "user", record.User(), "key", s.key.ID, "because", record.Disabled().Reason.String(),
 			"age_days", s.verdict.Age, "last_access_age_days", p.idleAge(inventory.Key{Key: s.key}, s.verdict))
 		p.addFinal(ctx, record)
 		p.summary.Disabled++
 		p.summary.DisabledKeys = append(p.summary.DisabledKeys, account.KeyRef{User: record.User(), KeyID: s.key.ID})
 		p.summary.DisabledRows = append(p.summary.DisabledRows, report.RowOf(s.user, s.key, s.verdict))
-	case enforce.Changed:
+	case outcome == enforce.Changed && closed(*fresh):
+		s.decision = *fresh // its owner is warned, if that is due
+		p.hold(ctx, s)
+	case outcome == enforce.Changed:
 		p.Log.InfoContext(ctx, "a key is no longer due, and was left alone", "user", s.user.Name, "key", s.key.ID)
 		p.summary.Changed++
 		s.changed = true
-	case enforce.Pending:
+	case outcome == enforce.Pending:
 		p.Log.WarnContext(ctx, "a key is left alone until it is known what became of an earlier attempt to disable it", "user", s.user.Name, "key", s.key.ID)
 		p.summary.Held++
 	}
@@ -520,6 +535,7 @@ func (p *pass) finish() (Summary, error) {
 		}
 	}
 	p.summary.KeyStatuses = p.keyStatuses()
+	p.showHeld()
 	p.summary.sort()
 	return p.summary, p.summary.Err()
 }

@@ -39,6 +39,7 @@ type Summary struct {
 	Throttles int `json:"throttles"`
 
 	DisabledKeys   []account.KeyRef `json:"disabled_keys"`
+	HeldKeys       []HeldKey        `json:"held_keys,omitempty"`
 	UnreadableTags []string         `json:"unreadable_tags"`
 	// ExemptionsEnding are those that end within 14 days, ExemptionsOpen those
 	// without an end or a reason, in the one run a month that announces them. Both
@@ -70,6 +71,9 @@ type KeyRef = account.KeyRef
 
 func (s *Summary) sort() {
 	slices.SortFunc(s.DisabledKeys, func(a, b account.KeyRef) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+	})
+	slices.SortFunc(s.HeldKeys, func(a, b HeldKey) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	slices.Sort(s.UnreadableTags)

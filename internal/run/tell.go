@@ -11,6 +11,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/enforce"
+	"github.com/iam-sleuth/sleuth/internal/inventory"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/outbox"
@@ -106,7 +107,7 @@ func (p *pass) warning(s *step) notify.Notice {
 	n := p.notice(s, s.user, s.key, s.verdict)
 	n.Kind, n.DaysLeft, n.At = notify.Expiring, s.decision.DaysLeft, s.decision.At
 	switch {
-	case s.verdict.State.PastLimit() && s.decision.Hold != audit.HeldForNotice:
+	case s.verdict.State.PastLimit() && !s.decision.Hold.Passes():
 		n.Kind, n.DaysLeft = notify.PastLimit, 0
 		if s.decision.Hold != audit.HeldByPolicy {
 			n.Note = "It was not disabled: " + s.decision.Hold.Because(s.verdict) + "."
@@ -115,6 +116,7 @@ func (p *pass) warning(s *step) notify.Notice {
 		n.EarlierLimit = &notify.EarlierLimit{Reason: otherReason(n.Reason), DaysLeft: s.decision.OtherDaysLeft}
 	}
 	n.Disables = n.Kind == notify.Expiring && p.policy.AutoExpire && !s.verdict.Doubt
+	n.NotBefore = n.Disables && p.policy.Calendar.IsSet()
 	if s.verdict.Doubt && n.Kind == notify.Expiring && p.policy.AutoExpire {
 		n.Note = aboutDoubt(s.verdict)
 	}
@@ -122,7 +124,7 @@ func (p *pass) warning(s *step) notify.Notice {
 	if n.Kind == notify.PastLimit {
 		at = time.Time{} // nobody knows
 	}
-	n.Note = strings.TrimSpace(n.Note + " " + aboutRefusal(s.verdict, at, p.policy.AutoExpire))
+	n.Note = strings.TrimSpace(n.Note + " " + aboutRefusal(s.verdict, at, n.NotBefore, p.policy.AutoExpire))
 	return n
 }
 
@@ -137,6 +139,7 @@ func (p *pass) finalNotice(s *step) enforce.FinalNotice {
 	return func(user audit.User, key audit.Key, v audit.Verdict) notify.Notice {
 		n := p.notice(s, user, key, v)
 		n.Kind = notify.Disabled
+		n.Pair = s.finalPair(key, p.started)
 		if v.Refused() {
 			n.Note = "Its exemption was ignored: " + v.Exemption.Refusal.String() + "."
 		}
@@ -147,7 +150,29 @@ func (p *pass) finalNotice(s *step) enforce.FinalNotice {
 func (p *pass) notice(s *step, user audit.User, key audit.Key, v audit.Verdict) notify.Notice {
 	n := p.noticeOf(user, key, v)
 	n.ShowKeyID = s.keys > 1
+	n.Pair = notify.PairIn(s.pair, p.started)
 	return p.withUses(n)
+}
+
+// pairOf is the pair of a user's keys. The lock is held.
+func (p *pass) pairOf(s inventory.UserKeys, key audit.Key) audit.Pair {
+	pair, _ := s.PairOf(key)
+	if record := p.records[pair.Other.ID]; record != nil && record.Disabled() != nil {
+		pair.OtherDisabled = record.Disabled().At
+	}
+	return pair
+}
+
+// finalPair is what the pair says once the key is Inactive. If the other one is to be
+// disabled as well, nobody knows yet.
+func (s *step) finalPair(key audit.Key, now time.Time) *notify.Pair {
+	if s.bothDue {
+		return nil
+	}
+	pair := s.pair
+	pair.Key = key
+	pair.Key.Status = audit.Inactive
+	return notify.PairIn(pair, now)
 }
 
 func (p *pass) noticeOf(user audit.User, key audit.Key, v audit.Verdict) notify.Notice {

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/callers"
 )
 
@@ -23,12 +24,12 @@ type CloudTrail struct {
 	partition string
 
 	mu      sync.Mutex
-	clients map[string]*cloudtrail.Client // by region
+	clients map[string]*awsclient.CloudTrail // by region
 }
 
 // NewCloudTrail returns the CloudTrail of an account in a partition of AWS.
 func NewCloudTrail(config aws.Config, partition string) *CloudTrail {
-	return &CloudTrail{config: config, partition: partition, clients: map[string]*cloudtrail.Client{}}
+	return &CloudTrail{config: config, partition: partition, clients: map[string]*awsclient.CloudTrail{}}
 }
 
 // Global implements Cloud.
@@ -67,7 +68,7 @@ func (c *CloudTrail) Regions(ctx context.Context) ([]string, error) {
 	if c.Global() != "us-east-1" {
 		return known, nil
 	}
-	pages := awsaccount.NewListRegionsPaginator(awsaccount.NewFromConfig(c.config), &awsaccount.ListRegionsInput{
+	pages := awsaccount.NewListRegionsPaginator(awsclient.NewAccount(c.config), &awsaccount.ListRegionsInput{
 		RegionOptStatusContains: []accounttypes.RegionOptStatus{accounttypes.RegionOptStatusEnabled, accounttypes.RegionOptStatusEnabledByDefault},
 	})
 	var regions []string
@@ -108,11 +109,11 @@ func (c *CloudTrail) Lookup(ctx context.Context, region, keyID string, since tim
 	return page, nil
 }
 
-func (c *CloudTrail) client(region string) *cloudtrail.Client {
+func (c *CloudTrail) client(region string) *awsclient.CloudTrail {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.clients[region] == nil {
-		c.clients[region] = cloudtrail.NewFromConfig(c.config, func(o *cloudtrail.Options) { o.Region = region })
+		c.clients[region] = awsclient.NewCloudTrail(c.config, func(o *cloudtrail.Options) { o.Region = region })
 	}
 	return c.clients[region]
 }

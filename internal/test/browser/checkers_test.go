@@ -39,7 +39,9 @@ func kindsOfPages(t *testing.T) map[string][]byte {
 		"crowded":            pageOf(t, crowded()),
 		"evidence":           pageOf(t, evidence()),
 		"evidence, failed":   pageOf(t, failed),
+		"compared":           pageOf(t, compared(reportOf(company(), today))),
 		"accounts":           severalAccounts(t),
+		"accounts, compared": accountsPage(t, compared(reportOf(company(), today)), compared(crowded())),
 		"accounts, crowded":  crowdedAccounts(t, asIs),
 		"accounts, forecast": accountsPage(t, forecast, forecast),
 	}

@@ -143,8 +143,13 @@ type sighting struct {
 // not changed on its way. If reads lag, the status may be one that Sleuth's own
 // change has left behind. A key that is past its limit by the true time plus
 // clockError is past it.
+//
+// With a calendar it is disabled only while that is open, by the clock of the
+// process. If clocks are moved meanwhile, they may differ by clockError.
 type judge struct {
-	lag time.Duration
+	lag      time.Duration
+	calendar openTimes
+	drifts   bool
 
 	mu         sync.Mutex
 	seen       map[string]sighting // by process, what, and id
@@ -242,9 +247,19 @@ func (j *judge) hold(p *process, user, keyID string, now time.Time) {
 	if !isDue(used.key, now.Add(clockError)) {
 		object("created %s, last used %s, it was not due", used.key.Created, used.key.LastUsed)
 	}
+	if clock := now.Add(time.Duration(p.ahead.Load())); !j.isOpen(clock) {
+		object("at %s by its clock it was outside %+v", clock.Format(time.DateTime), j.calendar)
+	}
 	if wishOf(tagged.user.Tags, keyID, now.Add(clockError)) != noWish {
 		object("its user's tags were %q", tagged.user.Tags)
 	}
+}
+
+func (j *judge) isOpen(at time.Time) bool {
+	if j.drifts && (j.calendar.isOpen(at.Add(-clockError)) || j.calendar.isOpen(at.Add(clockError))) {
+		return true
+	}
+	return j.calendar.isOpen(at)
 }
 
 func latest(a, b time.Time) time.Time {
@@ -337,6 +352,8 @@ func stories(history []event, keyID string) int {
 type warningRules struct {
 	minNotice int
 	remindAt  []int
+	// delayed: a calendar may delay the disabling.
+	delayed bool
 }
 
 // brokenWarnings are the promises about warnings that a history breaks.
@@ -448,7 +465,7 @@ func (r warningRules) isTrue(key awsfake.Key, days int, at time.Time) bool {
 		return false
 	case days < 0: // it is past its limit, and a person or a setting holds it
 		return isDue(key, at.Add(margin))
-	case r.minNotice > 0:
+	case r.minNotice > 0 || r.delayed:
 		return days >= soonest
 	}
 	return soonest <= days && days <= longest

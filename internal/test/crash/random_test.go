@@ -156,6 +156,10 @@ func newSchedule(t *testing.T, w *world, seed uint64) *schedule {
 		minNotice: []int{0, 0, 0, 2, 3}[r.IntN(5)],
 		remindAt:  [][]int{nil, nil, {14, 7, 3, 1}}[r.IntN(3)],
 	}
+	if seed%5 == 2 {
+		w.calendar = calendars()[s.random("calendar").IntN(len(calendars()))]
+		w.warnings.delayed, s.judge.calendar, s.judge.drifts = true, w.calendar, s.drift > 0
+	}
 	if seed%20 != 0 { // a file is one process's alone
 		s.visit = pick(0, 0, .01, .03)
 		if seed%3 == 0 {
@@ -174,7 +178,7 @@ func newSchedule(t *testing.T, w *world, seed uint64) *schedule {
 func (s *schedule) play(t *testing.T) {
 	t.Helper()
 	r := s.random("play")
-	s.log("%d accounts, digest %t, lag %s, deadline %s, cap %d, warnings %+v, machines %s", len(s.w.accounts), s.digest, s.judge.lag, s.deadline, s.cap, s.w.warnings, s.machines)
+	s.log("%d accounts, digest %t, lag %s, deadline %s, cap %d, warnings %+v, calendar %+v, machines %s", len(s.w.accounts), s.digest, s.judge.lag, s.deadline, s.cap, s.w.warnings, s.w.calendar, s.machines)
 	for i := range 2 + r.IntN(3) {
 		s.round(t, fmt.Sprintf("storm-%d", i+1), r)
 		if r.IntN(10) == 0 {
@@ -668,6 +672,9 @@ func (s *schedule) calmDown(t *testing.T) bool {
 		rounds, gap = calmRounds+15, day+time.Minute // keys come to their limits meanwhile
 	}
 	for i := range rounds {
+		for !s.w.calendar.isOpen(s.w.Now()) {
+			s.w.advance(10 * time.Minute)
+		}
 		before := len(s.w.history())
 		s.calls(t, fmt.Sprintf("calm-%d", i+1))
 		if s.isQuietSince(t, before) {
@@ -701,8 +708,8 @@ func (s *schedule) checkWarnings(before int) {
 	switch {
 	case len(s.w.warnings.remindAt) == 0:
 		missed = unwarned(s.w.users(), history[before:], allChannels, s.w.Now())
-	case s.w.warnings.minNotice > 0:
-		return // the days left are those of the notice then
+	case s.w.warnings.minNotice > 0 || s.w.warnings.delayed:
+		return // the days left are those of the notice, or of the calendar, then
 	}
 	for _, text := range missed {
 		s.judge.object("%s", text)

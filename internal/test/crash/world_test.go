@@ -98,6 +98,9 @@ type world struct {
 	// warnings are the settings of warnings.
 	warnings warningRules
 
+	// calendar says when keys may be disabled.
+	calendar openTimes
+
 	disablesLeaked bool
 	traces         bool // runs look up who uses keys
 
@@ -138,7 +141,7 @@ func (w *world) config() config.Config {
 	}
 	return config.Config{
 		Rules:  rules,
-		Policy: audit.Policy{AutoExpire: true, MinNoticeDays: w.warnings.minNotice, RemindAt: w.warnings.remindAt},
+		Policy: audit.Policy{AutoExpire: true, MinNoticeDays: w.warnings.minNotice, RemindAt: w.warnings.remindAt, Calendar: w.calendar.parsed()},
 		// What becomes of leaked keys is for the tests about them to say.
 		LeakDisables: w.disablesLeaked, LeakMaxDisable: 10_000,
 		Creation:    notify.Heading{Title: "Rotate"},

@@ -33,6 +33,8 @@ func strict(r refusal) refusal {
 // refusals are one for every validation, and more where one has two ends.
 var refusals = []refusal{
 	one("expiration_age", "0", "expiration_age must be a whole number of days from 1 to 36500."),
+	one("disable_when", `["Tue-Thu 09:00-15:00"]`, "disable_when must be days, hours and a time zone, such as [\"Tue-Thu 09:00-15:00 Europe/Berlin\"]."),
+	one("freeze", `["Christmas"]`, "freeze must be the first and the last day, such as [\"2026-12-20..2027-01-04\"], each with or without a time zone."),
 	one("min_notice_days", "-1", "min_notice_days must be a whole number of days from 0 to 36500."),
 	one("remind_at", "[30,0]", "remind_at must be whole numbers of days left from 1 to 36500, such as [30, 14, 7, 3, 1]."),
 	one("concurrency", "0", "concurrency must be a whole number of calls from 1 to 256."),
@@ -226,6 +228,7 @@ var accepted = []map[string]string{
 		"inventory": "credential-report", "vpc": `{subnet_ids=["subnet-1"],security_group_ids=["sg-1"]}`,
 		"notify_mode": "digest", "accounts": `["organization"]`, "ous": `["r-ab12","ou-ab12-34cdefgh"]`, "exclude_accounts": `["111122223333"]`,
 		"member_role": "path/sleuth", "external_id": "xy", "account_concurrency": "100",
+		"disable_when": `["Tue-Thu 09:00-15:00 Europe/Berlin","Sat 10:00-24:00 Etc/GMT+3"]`, "freeze": `["2026-12-20..2027-01-04","2027-05-01 America/Port-au-Prince"]`,
 		"permissions_boundary": "arn:aws-cn:iam::aws:policy/PowerUserAccess", "schedule_expression": "rate(1 day)",
 		"step_functions": "true", "results_bucket": "results.example", "invocations_at_once": "1000",
 		"max_exemption_days": "36500", "require_exemption_reason": "true", "enable_auto_expire": "true", "leak_response": "disable", "leak_exempt": "true",

@@ -17,6 +17,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/app"
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/changes"
 	"github.com/iam-sleuth/sleuth/internal/leak"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
@@ -38,6 +39,7 @@ func TestJSONPageNamesEveryField(t *testing.T) {
 		{"The summary of a run", sleuth.Summary{}, everyLevel},
 		{"The summary of several accounts", org.Summary{}, func(path string) bool { return path != "accounts[]" }},
 		{"The report of several accounts", org.Audit{}, func(path string) bool { return path != "accounts[]" }},
+		{"The changes between two reports", changes.Diff{}, func(path string) bool { return path != "accounts[]" }},
 		{"The response to leaked keys", leak.Response{}, everyLevel},
 		{"The checks and the settings", app.CheckReport{}, everyLevel},
 		{"The list of Slack users", slack.Listing{}, everyLevel},
