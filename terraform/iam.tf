@@ -49,6 +49,26 @@ locals {
   # Of the evidence, what its objects' ARNs begin with.
   evidence = [for place in [var.evidence] : trimsuffix(trimprefix(place, "s3://"), "/") if place != null && place != ""]
 
+  # What must be read to know which rule is a user's; of rules that are kept elsewhere,
+  # all of it.
+  matches        = var.rules == null ? [] : var.rules.rules[*].match
+  unknown_rules  = var.rules == null && var.rules_source != null
+  reads_groups   = local.unknown_rules || anytrue([for match in local.matches : match.group != null])
+  reads_password = local.unknown_rules || anytrue([for match in local.matches : match.console_password != null])
+  reads_units    = (local.unknown_rules || anytrue([for match in local.matches : match.ou != null])) && !contains(var.accounts, "organization")
+
+  # Rules that are kept in a parameter or an object.
+  rules_source = var.rules_source == null ? "" : var.rules_source
+  rules_parameters = [
+    for name in [trimprefix(local.rules_source, "ssm:")] : startswith(name, "arn:")
+    ? replace(name, "/^((?:[^:]*:){5}[^:]*):[^:]*$/", "$1")
+    : "arn:${local.partition}:ssm:${local.here}:parameter/${trimprefix(replace(name, "/:[^:/]+$/", ""), "/")}"
+    if startswith(local.rules_source, "ssm:")
+  ]
+  rules_objects = [
+    for name in [trimprefix(local.rules_source, "s3://")] : "arn:${local.partition}:s3:::${name}" if startswith(local.rules_source, "s3://")
+  ]
+
   keeps_findings = var.security_hub == "securityhub"
 
   tables = [for table in [trimprefix(local.state, "dynamodb:")] : "arn:${local.partition}:dynamodb:${local.here}:table/${table}" if table != "none"]
@@ -73,6 +93,51 @@ data "aws_iam_policy_document" "sleuth" {
     sid       = "ReadKeys"
     actions   = ["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:ListUserTags"]
     resources = [local.users]
+  }
+
+  dynamic "statement" {
+    for_each = local.reads_password ? [local.users] : []
+    content {
+      sid       = "ReadConsolePasswords"
+      actions   = ["iam:GetLoginProfile"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.reads_units ? ["*"] : []
+    content {
+      sid       = "ReadUnitsOfRules"
+      actions   = ["organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent"]
+      resources = [statement.value] # these take no resource that would narrow them
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.reads_groups ? ["arn:${local.partition}:iam::${local.account_id}:group/*"] : []
+    content {
+      sid       = "ReadGroups"
+      actions   = ["iam:GetGroup"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.rules_parameters
+    content {
+      sid       = "ReadRules"
+      actions   = ["ssm:GetParameter"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.rules_objects
+    content {
+      sid       = "ReadRules"
+      actions   = ["s3:GetObject"]
+      resources = [statement.value]
+    }
   }
 
   dynamic "statement" {

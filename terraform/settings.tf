@@ -138,6 +138,43 @@ variable "min_notice_days" {
   }
 }
 
+variable "rules" {
+  description = "SLEUTH_RULES: rules that give kinds of users limits of their own, as docs/rules.md describes them. The first that matches counts. Null: none, or those of rules_source."
+  type = object({
+    rules = list(object({
+      name = string
+      match = object({
+        user    = optional(list(string))
+        path    = optional(list(string))
+        group   = optional(list(string))
+        account = optional(list(string))
+        ou      = optional(list(string))
+        tags    = optional(map(string))
+
+        console_password = optional(bool)
+      })
+      expiration_age         = optional(number)
+      warning_age            = optional(number)
+      inactivity_age         = optional(number)
+      inactivity_warning_age = optional(number)
+      min_notice_days        = optional(number)
+      remind_at              = optional(list(number))
+    }))
+    ceiling = optional(object({ expiration_age = number }))
+  })
+  default = null
+
+  validation {
+    condition     = var.rules == null || !var.enable_auto_expire || var.state != "none"
+    error_message = "rules need state to know who was notified: leave state at its default."
+  }
+
+  validation {
+    condition     = var.rules == null || var.rules_source == null
+    error_message = "rules and rules_source exclude each other."
+  }
+}
+
 variable "max_exemption_days" {
   description = "SLEUTH_MAX_EXEMPTION_DAYS: ignore exemptions without an end date, and those that end more than this many days from now. Null: no limit."
   type        = number
@@ -475,6 +512,17 @@ variable "debug" {
 }
 
 locals {
+  # Without what was left out, which a null would not be.
+  rules = var.rules == null ? null : jsonencode(merge(
+    {
+      rules = [for rule in var.rules.rules : merge(
+        { for name, value in rule : name => value if value != null && name != "match" },
+        { match = { for name, value in rule.match : name => value if value != null } },
+      )]
+    },
+    { for name, value in { ceiling = var.rules.ceiling } : name => value if value != null },
+  ))
+
   # Empty is unset, for Sleuth as well: it then uses its own default.
   environment = {
     for name, value in merge(local.channel_environment, {
@@ -489,6 +537,7 @@ locals {
       SLEUTH_FREEZE                   = join(",", var.freeze)
       SLEUTH_MIN_NOTICE_DAYS          = tostring(var.min_notice_days)
       SLEUTH_MAX_EXEMPTION_DAYS       = var.max_exemption_days == null ? null : tostring(var.max_exemption_days)
+      SLEUTH_RULES                    = var.rules == null ? var.rules_source : local.rules
       SLEUTH_REQUIRE_EXEMPTION_REASON = tostring(var.require_exemption_reason)
       SLEUTH_LEAK_RESPONSE            = var.leak_response
       SLEUTH_LEAK_EXEMPT              = tostring(var.leak_exempt)

@@ -307,3 +307,19 @@ variable "tags" {
   default     = {}
   nullable    = false
 }
+
+variable "rules_source" {
+  description = "Where rules for kinds of users are kept that are too long for a function's environment: ssm:/NAME, in the function's account and region, or s3://BUCKET/KEY."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.rules_source == null ? true : can(regex("^(ssm:.+|s3://[^/]+/.+)$", var.rules_source))
+    error_message = "rules_source must be ssm:/NAME or s3://BUCKET/KEY."
+  }
+
+  validation {
+    condition     = var.rules_source == null || !var.enable_auto_expire || var.state != "none"
+    error_message = "rules_source needs state to know who was notified: leave state at its default."
+  }
+}

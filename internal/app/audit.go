@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
@@ -25,6 +26,10 @@ type AuditOptions struct {
 	// Each is called with the report of each account, in the order of the
 	// accounts and one at a time. What it returns is kept in the audit.
 	Each func(report.Report) report.Report
+	// Only is the one user to read; empty for all. Explain is called with each
+	// user, the rules in the account and the limits that they give; may be nil.
+	Only    string
+	Explain func(audit.User, audit.UserRules, audit.Limits)
 }
 
 // Audit reads and evaluates the keys of every account that the settings cover.
@@ -36,10 +41,15 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 	if err != nil {
 		return nil, err
 	}
+	if cfg, err = withRules(ctx, cfg, e.home.aws); err != nil {
+		return nil, err
+	}
 	members, err := e.members(ctx)
 	if err != nil {
 		return nil, err
 	}
+	var ruleErrs []error
+	cfg.UserRules, ruleErrs = unitsOfRules(ctx, cfg.UserRules, e.home.aws)
 	type audited struct {
 		report.Report
 		entered bool
@@ -53,7 +63,7 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 			if err != nil {
 				return audited{org.NotAudited(e.account(account), report.Rules(cfg.Rules), began, err), false}
 			}
-			found := a.auditOf(ctx, m, cfg, o, read)
+			found := a.auditOf(ctx, m, cfg, ruleErrs, o, read)
 			compare(ctx, since, &found)
 			return audited{found, true}
 		},
@@ -65,13 +75,16 @@ func (a *App) Audit(ctx context.Context, cfg config.Config, o AuditOptions) (*or
 }
 
 // auditOf reads and evaluates the keys of an account that we are connected to.
-func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditOptions, read *progress) report.Report {
+func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, ruleErrs []error, o AuditOptions, read *progress) report.Report {
 	now := a.Now().UTC()
 	client := awsclient.NewIAM(m.aws)
 	found, _ := sleuth.Auditor{
 		Account:          m.Account,
 		Exemptions:       cfg.Exemptions,
+		Settings:         cfg.Limits(),
+		RuleErrs:         ruleErrs,
 		Progress:         read.userRead,
+		Explain:          o.Explain,
 		Forecast:         !o.AsOf.IsZero(),
 		OtherCredentials: otherCredentials(cfg, client),
 		Risk:             policies(cfg, client),
@@ -81,6 +94,9 @@ func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, o AuditO
 			LastUses:    lastUses(client, slog.New(slog.DiscardHandler)),
 			Concurrency: cfg.Concurrency,
 			Rules:       cfg.Rules,
+			UserRules:   cfg.UserRules,
+			RuleIAM:     client,
+			Only:        o.Only,
 			Now:         cmp.Or(o.AsOf, now),
 		},
 	}.Audit(ctx) // the report has its problems

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/securityhub"
@@ -104,6 +106,11 @@ func (a *App) Check(ctx context.Context, cfg config.Config, o CheckOptions) erro
 	}
 	k.ok("credentials", e.home.Account.String())
 	k.alias(e.home.aliasErr)
+	if cfg, err = withRules(ctx, cfg, e.home.aws); err != nil {
+		k.failed("rules", err)
+		return nil
+	}
+	k.units(&cfg, e.home.aws)
 	k.permissions(e.home, iampolicy.ForRun(cfg, e.home.place()))
 	lacking := k.accounts(cfg, e, o.Progress)
 	if !cfg.Policy.AutoExpire {
@@ -169,6 +176,7 @@ func (k *checker) account(cfg config.Config, e *accountSet, account string, isMe
 		k.permissions(m, iampolicy.ForMember(cfg, m.place()))
 	}
 	lacking := k.read(m, cfg)
+	k.groups(m, cfg)
 	k.securityHub(cfg, m.aws)
 	return lacking
 }
@@ -243,6 +251,34 @@ func (k *checker) read(m member, cfg config.Config) []untagged {
 		k.ok(what, text.Count(users, "user")+", "+text.Count(keys, "key"))
 	}
 	return lacking
+}
+
+// units reads the organizational units that rules name.
+func (k *checker) units(cfg *config.Config, home aws.Config) {
+	rules, errs := unitsOfRules(k.ctx, cfg.UserRules, home)
+	cfg.UserRules = rules
+	for _, err := range errs {
+		k.failed("rules", err)
+	}
+	for _, unit := range slices.Sorted(maps.Keys(rules.OUs)) {
+		if len(rules.OUs[unit]) == 0 {
+			k.note("rules", "unit "+unit+" has no accounts")
+		}
+	}
+}
+
+// groups reads the groups that rules name.
+func (k *checker) groups(m member, cfg config.Config) {
+	names := cfg.UserRules.GroupsIn(m.Account.ID)
+	groups, errs := inventory.Groups(k.ctx, awsclient.NewIAM(m.aws), names)
+	for _, err := range errs {
+		k.failed("rules", err)
+	}
+	for _, name := range names {
+		if members, read := groups[name]; read && len(members) == 0 {
+			k.note("rules", "group "+name+" has no members, or does not exist")
+		}
+	}
 }
 
 // notTestable names what is set up and cannot be tried without leaving something.

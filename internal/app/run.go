@@ -72,9 +72,13 @@ func (s *session) begin(ctx context.Context) (members org.Members, err error) {
 	if s.accounts, err = s.connectHome(ctx, s.cfg, s.id); err != nil {
 		return members, err
 	}
+	if s.cfg, err = withRules(ctx, s.cfg, s.accounts.home.aws); err != nil {
+		return members, err
+	}
 	if members, err = s.accounts.members(ctx); err != nil {
 		return members, err
 	}
+	s.cfg.UserRules, s.ruleErrs = unitsOfRules(ctx, s.cfg.UserRules, s.accounts.home.aws)
 	return members, s.open(ctx)
 }
 
@@ -161,6 +165,7 @@ func (s *session) runIn(ctx context.Context, b budget.Budget, m member, log *slo
 		Account:  m.Account,
 		Config:   cfg,
 		IAM:      s.iamOf(client),
+		RuleErrs: s.ruleErrs,
 		Report:   credentialReport(cfg, client, log),
 		LastUses: lastUses(client, log),
 		Channels: s.channels,

@@ -22,13 +22,14 @@ func (s *session) keepFindings(ctx context.Context, b budget.Budget, m member, r
 	if !s.keepsFindings() || known == nil || !summary.Started {
 		return
 	}
+	runner.Known = known
 	ctx, cancel := b.Context(ctx, budget.Findings, s.Now())
 	defer cancel()
 	kept, problems := securityhub.Syncer{
 		Hub:  awsclient.NewSecurityHub(m.aws),
 		Home: securityhub.Home{Account: summary.Account, Partition: m.Partition, Region: m.aws.Region},
 		// Keys were judged at the run's beginning.
-		Rules: s.cfg.Rules, Now: summary.At, Look: runner.Look, Concurrency: s.cfg.Concurrency, Explain: awserr.Message,
+		Now: summary.At, Look: runner.Look, Concurrency: s.cfg.Concurrency, Explain: awserr.Message,
 	}.Sync(ctx, *known)
 	for _, problem := range problems {
 		log.ErrorContext(ctx, problem.Text, "user", problem.User, "key", problem.KeyID)

@@ -32,6 +32,8 @@ type session struct {
 
 	progress *progress // nil if nobody wants to know
 
+	ruleErrs []error // which organizational units, that rules name, could not be read
+
 	accounts *accountSet // nil if there is no connection
 	channels []notify.Channel
 	store    ledger.Store
@@ -79,8 +81,9 @@ func (s *session) iamOf(client *awsclient.IAM) run.IAM {
 	return struct {
 		inventory.IAM
 		inventory.BulkIAM
+		inventory.RuleIAM
 		enforce.DisablesNothing
-	}{client, client, enforce.DisablesNothing{}}
+	}{client, client, client, enforce.DisablesNothing{}}
 }
 
 // didNotBegin is the error of a session that could not begin, once the bus has

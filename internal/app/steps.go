@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/iam-sleuth/sleuth/internal/awserr"
 	"github.com/iam-sleuth/sleuth/internal/budget"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/org"
@@ -57,12 +58,19 @@ func (s *session) list(ctx context.Context) (_ *Listed, err error) {
 	if s.accounts, err = s.connectHome(ctx, s.cfg, s.id); err != nil {
 		return nil, err
 	}
+	if s.cfg, err = withRules(ctx, s.cfg, s.accounts.home.aws); err != nil {
+		return nil, err
+	}
 	members, err := s.accounts.members(ctx)
 	if err != nil {
 		return nil, err
 	}
+	rules, errs := unitsOfRules(ctx, s.cfg.UserRules, s.accounts.home.aws)
+	for _, err := range errs { // each account reports it
+		s.log.ErrorContext(ctx, awserr.Message(err))
+	}
 	shelf := s.runStore(s.id)
-	listing := org.Listing{Members: members, Run: s.id, Began: s.began, DryRun: s.dryRun, OUs: s.cfg.Scope.OUs}
+	listing := org.Listing{Members: members, Run: s.id, Began: s.began, DryRun: s.dryRun, OUs: s.cfg.Scope.OUs, RuleOUs: rules.OUs}
 	return &Listed{Listing: listing, Bucket: shelf.Bucket, Key: shelf.ItemsKey()}, shelf.PutListing(ctx, listing)
 }
 
@@ -125,6 +133,9 @@ func (s *session) resume(ctx context.Context, step Step) (listing org.Listing, s
 	if s.accounts, err = s.connectHome(ctx, s.cfg, step.Run); err != nil {
 		return listing, shelf, err
 	}
+	if s.cfg, err = withRules(ctx, s.cfg, s.accounts.home.aws); err != nil {
+		return listing, shelf, err
+	}
 	shelf = s.runStore(step.Run)
 	if listing, err = shelf.Listing(ctx); err != nil {
 		return listing, shelf, fmt.Errorf("find the accounts of run %s: %w", step.Run, err)
@@ -132,6 +143,7 @@ func (s *session) resume(ctx context.Context, step Step) (listing org.Listing, s
 	if err := listing.Check(step.Run, step.Began, s.Now(), s.cfg.Scope); err != nil {
 		return listing, shelf, fmt.Errorf("the list of run %s cannot be used, and nothing was done: %w; start a new run", step.Run, err)
 	}
+	s.cfg.UserRules, s.ruleErrs = listedUnits(s.cfg.UserRules, listing)
 	s.accounts.names = listing.Names
 	s.began, s.dryRun = listing.Began, s.dryRun || listing.DryRun
 	return listing, shelf, s.open(ctx)

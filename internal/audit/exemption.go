@@ -188,10 +188,13 @@ type Refusal struct {
 	// the last day (UTC) that it may be for now; zero if any will do.
 	MaxDays int
 	Latest  time.Time
+	// Ceiling is the age, in days, that the key is about to reach or has reached,
+	// and that no exemption goes beyond; zero if that is not in the way.
+	Ceiling int
 }
 
 // Refused reports whether there is anything in the way.
-func (r Refusal) Refused() bool { return r.NoEnd || r.TooFar || r.NoReason }
+func (r Refusal) Refused() bool { return r.NoEnd || r.TooFar || r.NoReason || r.Ceiling > 0 }
 
 // String says what is in the way, with the setting that asks for it; "" if
 // nothing is.
@@ -206,12 +209,18 @@ func (r Refusal) String() string {
 	if r.NoReason {
 		why = append(why, "it has no reason, and SLEUTH_REQUIRE_EXEMPTION_REASON asks for one")
 	}
+	if r.Ceiling > 0 {
+		why = append(why, fmt.Sprintf("the rules let no exempt key grow older than %d days", r.Ceiling))
+	}
 	return strings.Join(why, "; ")
 }
 
 // Remedy says, as a sentence's beginning, how to set the tags so that the
-// exemption is accepted.
+// exemption is accepted; "" if no tag can do that.
 func (e Exemption) Remedy() string {
+	if e.Refusal.Ceiling > 0 {
+		return ""
+	}
 	var set []string
 	if e.Refusal.NoEnd || e.Refusal.TooFar {
 		set = append(set, fmt.Sprintf("the tag %s to 'False until %s' or an earlier day", e.Tag, e.Refusal.Latest.Format(time.DateOnly)))

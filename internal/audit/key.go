@@ -54,6 +54,27 @@ type User struct {
 	ARN     string
 	Created time.Time
 	Tags    Tags
+	// Password is whether the user can sign in to the console. It is read only if a
+	// rule for kinds of users depends on it.
+	Password Known
+}
+
+// Known is whether something is so, as far as it was read.
+type Known uint8
+
+// What may be known.
+const (
+	NotKnown Known = iota
+	No
+	Yes
+)
+
+// KnownToBe is what is known once it was read.
+func KnownToBe(so bool) Known {
+	if so {
+		return Yes
+	}
+	return No
 }
 
 // Tag is one IAM tag.

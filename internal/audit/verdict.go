@@ -130,6 +130,11 @@ type Verdict struct {
 	// disabled whatever its state.
 	Doubt bool
 
+	// Limits are the limits that the key was evaluated by, and Rule the name of
+	// the rule that they are from; empty for the settings.
+	Limits Rules
+	Rule   string
+
 	// Age and IdleAge are whole days since creation and since last use.
 	Age, IdleAge int
 	// ExpiresAt and IdleLimitAt are the two deadlines (UTC): creation plus
@@ -178,6 +183,7 @@ func judge(key Key, lastUse time.Time, exemption Exemption, rules Rules, now tim
 		IdleAge:     wholeDays(lastUse, now),
 		ExpiresAt:   key.Created.Add(time.Duration(rules.ExpirationAge) * day),
 		IdleLimitAt: lastUse.Add(time.Duration(rules.InactivityAge) * day),
+		Limits:      rules,
 
 		Exemption:       exemption,
 		ExemptionActive: exemption.ActiveAt(now),

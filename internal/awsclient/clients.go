@@ -29,6 +29,8 @@ type IAM struct {
 	getAccessKeyLastUsed           call[iam.GetAccessKeyLastUsedInput, iam.GetAccessKeyLastUsedOutput, iam.Options]
 	getAccountAuthorizationDetails call[iam.GetAccountAuthorizationDetailsInput, iam.GetAccountAuthorizationDetailsOutput, iam.Options]
 	getCredentialReport            call[iam.GetCredentialReportInput, iam.GetCredentialReportOutput, iam.Options]
+	getGroup                       call[iam.GetGroupInput, iam.GetGroupOutput, iam.Options]
+	getLoginProfile                call[iam.GetLoginProfileInput, iam.GetLoginProfileOutput, iam.Options]
 	listAccessKeys                 call[iam.ListAccessKeysInput, iam.ListAccessKeysOutput, iam.Options]
 	listAccountAliases             call[iam.ListAccountAliasesInput, iam.ListAccountAliasesOutput, iam.Options]
 	listUserTags                   call[iam.ListUserTagsInput, iam.ListUserTagsOutput, iam.Options]
@@ -46,6 +48,8 @@ func NewIAM(cfg aws.Config, options ...func(*iam.Options)) *IAM {
 		getAccessKeyLastUsed:           c.GetAccessKeyLastUsed,
 		getAccountAuthorizationDetails: c.GetAccountAuthorizationDetails,
 		getCredentialReport:            c.GetCredentialReport,
+		getGroup:                       c.GetGroup,
+		getLoginProfile:                c.GetLoginProfile,
 		listAccessKeys:                 c.ListAccessKeys,
 		listAccountAliases:             c.ListAccountAliases,
 		listUserTags:                   c.ListUserTags,
@@ -74,6 +78,16 @@ func (c *IAM) GetAccountAuthorizationDetails(ctx context.Context, in *iam.GetAcc
 // GetCredentialReport makes the call of that name.
 func (c *IAM) GetCredentialReport(ctx context.Context, in *iam.GetCredentialReportInput, options ...func(*iam.Options)) (*iam.GetCredentialReportOutput, error) {
 	return c.getCredentialReport(ctx, in, options...)
+}
+
+// GetGroup makes the call of that name.
+func (c *IAM) GetGroup(ctx context.Context, in *iam.GetGroupInput, options ...func(*iam.Options)) (*iam.GetGroupOutput, error) {
+	return c.getGroup(ctx, in, options...)
+}
+
+// GetLoginProfile makes the call of that name.
+func (c *IAM) GetLoginProfile(ctx context.Context, in *iam.GetLoginProfileInput, options ...func(*iam.Options)) (*iam.GetLoginProfileOutput, error) {
+	return c.getLoginProfile(ctx, in, options...)
 }
 
 // ListAccessKeys makes the call of that name.

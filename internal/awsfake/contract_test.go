@@ -45,8 +45,7 @@ func contract(t *testing.T, test func(*testing.T, *cloud)) {
 		id, secret := a.Credentials()
 		configOf := func(id, secret, token string) aws.Config { return configFor(s.URL(), id, secret, token) }
 		test(t, &cloud{
-			fake:    a,
-			account: a.ID(), config: configOf(id, secret, ""), configOf: configOf,
+			account: a.ID(), config: configOf(id, secret, ""), configOf: configOf, fake: a,
 			addUsers: func(_ testing.TB, users ...awsfake.User) []awsfake.User {
 				for i, u := range users {
 					users[i] = a.AddUser(u)

@@ -1,6 +1,7 @@
 package awsfake
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 )
@@ -51,5 +52,31 @@ func getGroup(rq *request, x *xmlWriter) *apiError {
 	}
 	x.close("Users")
 	x.pageEnd(more, last)
+	return nil
+}
+
+// SetPassword gives a user a console password, or takes it away.
+func (a *Account) SetPassword(name string, has bool) {
+	a.server.mu.Lock()
+	defer a.server.mu.Unlock()
+	if u := a.users[name]; u != nil {
+		u.password = has
+	}
+}
+
+func getLoginProfile(rq *request, x *xmlWriter) *apiError {
+	u, err := rq.seenUser()
+	if err != nil {
+		return err
+	}
+	if !u.password {
+		return fail(http.StatusNotFound, "NoSuchEntity", "Login Profile for User %s cannot be found.", u.name)
+	}
+	x.openResult()
+	x.open("LoginProfile")
+	x.text("UserName", u.name)
+	x.time("CreateDate", cmp.Or(u.passwordChanged, u.created).time())
+	x.text("PasswordResetRequired", "false")
+	x.close("LoginProfile")
 	return nil
 }

@@ -40,6 +40,7 @@ func iamActions() map[string]action {
 		"ListUsers":          listUsers,
 		"GetUser":            getUser,
 		"GetGroup":           getGroup,
+		"GetLoginProfile":    getLoginProfile,
 		"CreateUser":         createUser,
 		"DeleteUser":         deleteUser,
 		"TagUser":            tagUser,

@@ -35,6 +35,7 @@ type commands struct {
 	Diff       diffCommand       `cmd:"" help:"Show what changed between two reports: keys, exemptions, owners, limits. Reads two files, nothing else."`
 	Demo       demoCommand       `cmd:"" help:"See the whole story on an AWS inside this process: no account, no credentials, no network."`
 	Check      checkCommand      `cmd:"" help:"Try what a run will need, before the first run. Changes nothing in IAM."`
+	Rules      rulesCommand      `cmd:"" help:"Check the rules for kinds of users, and explain which one a user's is."`
 	Config     configCommand     `cmd:"" help:"Show the settings in force, and where each came from."`
 	State      stateCommand      `cmd:"" help:"Show and correct what is stored between runs."`
 	Trace      traceCommand      `cmd:"" help:"Show who uses a key, from where and for what, as CloudTrail records it. Changes nothing."`

@@ -97,6 +97,16 @@ func guideOf(path string) guide {
 			{"The last 30 days", "sleuth trace AKIAIOSFODNN7EXAMPLE"},
 			{"As far back as CloudTrail goes", "sleuth trace AKIAIOSFODNN7EXAMPLE --days=90"},
 		}, "leaks.md"}
+	case "rules check":
+		return guide{"Use it before rules for kinds of users go into force.", []example{
+			{"A file", "sleuth rules check rules.yaml"},
+			{"Under other limits of the settings", "EXPIRATION_AGE=60 WARNING_AGE=50 sleuth rules check rules.yaml"},
+		}, "rules.md"}
+	case "rules explain":
+		return guide{"Use it to see which limits a user's keys have, and why.", []example{
+			{"A user in this account", "sleuth rules explain ann --rules=rules.yaml"},
+			{"A user in an organization", "sleuth rules explain ann --rules=ssm:/sleuth/rules --accounts=organization"},
+		}, "rules.md"}
 	case "reactivate":
 		return guide{"Use it to undo what a run has disabled.", []example{
 			{"One key, with a week to rotate it", "sleuth reactivate AKIAIOSFODNN7EXAMPLE --grace=7d"},

@@ -33,7 +33,7 @@ func (c *iamPolicyCommand) Run(a *console) error {
 	doc := iampolicy.ForRun(cfg, place)
 	switch c.For {
 	case "audit":
-		doc = iampolicy.ForAudit(place)
+		doc = iampolicy.ForAudit(cfg, place)
 	case "trace":
 		doc = iampolicy.ForTrace(cfg.State, place)
 	case "member":

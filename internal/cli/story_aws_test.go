@@ -20,6 +20,8 @@ import (
 //	user tobias Name="Tobias Funke" Slack=UPML12345
 //	key KEYID1 age=95d used=2d
 //	key KEYID2 age=1d inactive
+//	user ci path=/service/ Kind=machine
+//	group contractors tobias
 //
 // Values are quoted as in Go where they must be. {day+1} is tomorrow's date.
 func setUpAccount(ts *testscript.TestScript, neg bool, args []string) {
@@ -41,10 +43,14 @@ func setUpAccount(ts *testscript.TestScript, neg bool, args []string) {
 		case words[0] == "alias" && len(words) == 2:
 			home.SetAlias(words[1])
 		case policyLine(home, words, users):
+		case words[0] == "group" && len(words) >= 2:
+			home.SetGroup(words[1], words[2:]...)
 		case words[0] == "user" && len(words) >= 2:
 			tags, err := tagsOf(words[2:], now)
 			fail(err)
-			users = append(users, awsfake.User{Name: words[1], Tags: tags})
+			path := tags["path"]
+			delete(tags, "path")
+			users = append(users, awsfake.User{Name: words[1], Path: path, Tags: tags})
 		case words[0] == "key" && len(words) >= 2 && len(users) > 0:
 			key, err := keyOf(words[1:], now)
 			fail(err)

@@ -17,7 +17,13 @@ const MaxAgeDays = 36500
 
 // Config is every setting, checked.
 type Config struct {
-	Rules      audit.Rules
+	Rules audit.Rules
+	// UserRules are the rules for kinds of users, with the Ceiling that no
+	// exemption goes beyond, in days; those that RulesFrom keeps in AWS are added
+	// by WithRules.
+	UserRules  audit.UserRules
+	Ceiling    int
+	RulesFrom  RulesSource
 	Policy     audit.Policy // OwnKeys is not a setting, and left empty
 	MaxDisable Cap
 	// Exemptions says which exemptions are valid.
@@ -180,6 +186,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		Log:           c.log(s.Logging),
 		Debug:         debugging(string(s.Debug)),
 	}
+	cfg = c.userRules(cfg, s.UserRules)
 	if silent := c.boolean("SLEUTH_ALLOW_SILENT", string(s.AllowSilent)); !silent && !s.areSet() {
 		c.needsChannel("ENABLE_AUTO_EXPIRE", string(s.EnableAutoExpire), cfg.Policy.AutoExpire)
 		c.needsChannel("SLEUTH_LEAK_RESPONSE", s.LeakResponse, cfg.LeakDisables)
@@ -187,6 +194,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 	if cfg.State.Kind == StateNone {
 		c.needsState("SLEUTH_MAX_EXEMPTION_DAYS", s.MaxExemptionDays, cfg.Policy.AutoExpire && cfg.Exemptions.MaxDays > 0)
 		c.needsState("SLEUTH_REQUIRE_EXEMPTION_REASON", string(s.RequireExemptionReason), cfg.Policy.AutoExpire && cfg.Exemptions.NeedReason)
+		c.needsState("SLEUTH_RULES", cfg.RulesFrom.String(), cfg.Policy.AutoExpire && cfg.RulesFrom.IsSet())
 		c.needsState("SLEUTH_REMIND_AT", s.RemindAt, len(cfg.Policy.RemindAt) > 0)
 		c.needsState("SLEUTH_MIN_NOTICE_DAYS", s.MinNoticeDays, cfg.Policy.MinNoticeDays > 0)
 	}
@@ -212,6 +220,7 @@ func CheckLimits(a Accounts, l Limits, x Exemptions, i Inventory, d Logging) (Co
 		Log:                 c.log(s.Logging),
 		Debug:               debugging(string(s.Debug)),
 	}
+	cfg = c.userRules(cfg, s.UserRules)
 	if len(c.problems) > 0 {
 		return Config{}, c.problems
 	}

@@ -44,6 +44,7 @@ type Limits struct {
 	WarningAge           string `setting:"WARNING_AGE" default:"80" placeholder:"DAYS" help:"Age since creation from which the owner is warned. Must be lower than EXPIRATION_AGE."`
 	InactivityAge        string `setting:"INACTIVITY_AGE" unset:"=EXPIRATION_AGE" placeholder:"DAYS" help:"Age since last use at which a key is disabled. At most EXPIRATION_AGE, which is also its default. Requires INACTIVITY_WARNING_AGE."`
 	InactivityWarningAge string `setting:"INACTIVITY_WARNING_AGE" unset:"=WARNING_AGE" placeholder:"DAYS" help:"Age since last use from which the owner is warned. Must be lower than INACTIVITY_AGE. Default: WARNING_AGE if INACTIVITY_AGE is not set."`
+	UserRules            string `name:"rules" setting:"SLEUTH_RULES" placeholder:"FILE|ssm:/NAME|s3://BUCKET/KEY|YAML" help:"Rules that give kinds of users limits of their own, as YAML: a file, a parameter, an object, or the text itself. The first rule that matches counts, else the settings. If keys are disabled, requires SLEUTH_STATE; a key is then disabled only 7 days or more after a warning was delivered. docs/rules.md describes them."`
 }
 
 // Exemptions are the rules for KeyAutoExpire tags.

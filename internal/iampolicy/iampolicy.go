@@ -57,6 +57,8 @@ func ForRun(cfg config.Config, place Target) Document {
 	}
 	doc.notifying(place, cfg.Targets)
 	doc.proving(place, cfg.Evidence)
+	doc.readingUnits(cfg)
+	doc.readingRules(place, cfg.RulesFrom)
 	doc.fetching(place, cfg.Targets)
 	doc.remembering(place, cfg.State, "dynamodb:Query", "dynamodb:Scan", "dynamodb:PutItem", "dynamodb:DeleteItem")
 	doc.decrypting(place)
@@ -72,6 +74,7 @@ func ForMember(cfg config.Config, place Target) Document {
 // acting is all that is done in an account whose keys are covered.
 func acting(cfg config.Config, place Target) Document {
 	doc := reading(place)
+	doc.byRules(place, cfg)
 	if cfg.Policy.AutoExpire || cfg.LeakDisables {
 		doc.allow("DisableKeys", place.users(), "iam:UpdateAccessKey")
 	}
@@ -84,6 +87,25 @@ func acting(cfg config.Config, place Target) Document {
 		doc.allow("KeepFindings", place.arn("securityhub", "product/"+place.Account+"/default"), "securityhub:BatchImportFindings")
 	}
 	return doc
+}
+
+// byRules is reading what decides in an account which rule is a user's.
+func (d *Document) byRules(place Target, cfg config.Config) {
+	needs := cfg.RuleNeeds()
+	if needs.Passwords {
+		d.allow("ReadConsolePasswords", place.users(), "iam:GetLoginProfile")
+	}
+	if needs.Groups {
+		d.allow("ReadGroups", arn.ARN{Partition: place.Partition, Service: "iam", AccountID: place.Account, Resource: "group/*"}.String(), "iam:GetGroup")
+	}
+}
+
+// readingUnits is finding out which accounts are in the organizational units that
+// rules name; covering an organization allows it anyway.
+func (d *Document) readingUnits(cfg config.Config) {
+	if cfg.RuleNeeds().OUs && !cfg.Scope.Organization {
+		d.allow("ReadUnitsOfRules", "*", "organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent")
+	}
 }
 
 // covering is finding and entering other accounts.
@@ -107,8 +129,13 @@ func (d *Document) covering(place Target, scope config.Scope) {
 }
 
 // ForAudit allows what 'sleuth audit' calls, which writes nothing.
-func ForAudit(place Target) Document {
-	return reading(place.settled(""))
+func ForAudit(cfg config.Config, place Target) Document {
+	place = place.settled("")
+	doc := reading(place)
+	doc.byRules(place, cfg)
+	doc.readingUnits(cfg)
+	doc.readingRules(place, cfg.RulesFrom)
+	return doc
 }
 
 // tracing is looking up who used keys. LookupEvents takes no resource. Only the
@@ -196,6 +223,17 @@ func (d *Document) proving(place Target, evidence config.Evidence) {
 	d.allow("KeepEvidence", objects.String(), "s3:PutObject")
 	if place.EvidenceKey != "" {
 		d.allow("EncryptEvidence", place.EvidenceKey, "kms:GenerateDataKey")
+	}
+}
+
+// readingRules is fetching rules from where they are kept.
+func (d *Document) readingRules(place Target, rules config.RulesSource) {
+	switch rules.Kind {
+	case config.RulesParameter:
+		d.allow("ReadRules", place.parameter(rules.Name), "ssm:GetParameter")
+	case config.RulesObject:
+		object := arn.ARN{Partition: place.Partition, Service: "s3", Resource: literally(rules.Name)}
+		d.allow("ReadRules", object.String(), "s3:GetObject")
 	}
 }
 

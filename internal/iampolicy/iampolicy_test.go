@@ -202,6 +202,29 @@ func TestForRun(t *testing.T) {
 		"the table of every key": {
 			cfg: config.Config{Debug: true},
 		},
+		"rules that go by names": {
+			cfg: ruled(audit.Match{Users: []string{"ci-*"}, Tags: []audit.Tag{{Key: "Kind", Value: "machine"}}}),
+		},
+		"rules that go by groups": {
+			cfg:  ruled(audit.Match{Groups: []string{"machines"}}),
+			want: []string{"iam:GetGroup arn:aws:iam::123456789012:group/*"},
+		},
+		"rules that go by console passwords": {
+			cfg:  ruled(audit.Match{Password: audit.No}),
+			want: []string{"iam:GetLoginProfile arn:aws:iam::123456789012:user/*"},
+		},
+		"rules that go by units": {
+			cfg:  ruled(audit.Match{OUs: []string{"ou-ab12-34cdefgh"}}),
+			want: []string{"organizations:ListAccountsForParent *", "organizations:ListOrganizationalUnitsForParent *"},
+		},
+		"rules in a parameter, of which nothing is known": {
+			cfg: config.Config{RulesFrom: config.RulesSource{Kind: config.RulesParameter, Name: "/sleuth/rules"}},
+			want: []string{
+				"iam:GetGroup arn:aws:iam::123456789012:group/*", "iam:GetLoginProfile arn:aws:iam::123456789012:user/*",
+				"organizations:ListAccountsForParent *", "organizations:ListOrganizationalUnitsForParent *",
+				"ssm:GetParameter arn:aws:ssm:eu-west-1:123456789012:parameter/sleuth/rules",
+			},
+		},
 		"other credentials are of no use to a run without evidence": {
 			cfg: config.Config{OtherCredentials: true},
 		},
@@ -228,6 +251,14 @@ func TestForRun(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// ruled are settings with a rule for kinds of users.
+func ruled(match audit.Match) config.Config {
+	return config.Config{
+		RulesFrom: config.RulesSource{Kind: config.RulesInline},
+		UserRules: audit.UserRules{Rules: []audit.UserRule{{Name: "it", Match: match}}},
 	}
 }
 
@@ -258,7 +289,7 @@ func TestPlaceLeftOpen(t *testing.T) {
 func TestForAuditWritesNothing(t *testing.T) {
 	t.Parallel()
 	// It takes no settings, so that what only a run does is left out.
-	if diff := cmp.Diff(slices.Sorted(slices.Values(always)), grants(iampolicy.ForAudit(place))); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(slices.Values(always)), grants(iampolicy.ForAudit(config.Config{}, place))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
 }

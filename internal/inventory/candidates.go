@@ -151,8 +151,8 @@ func (r Reader) listPages(ctx context.Context, out chan<- []types.User) error {
 func (r Reader) reportedUsers(text reportText) iter.Seq2[candidate, error] {
 	return func(yield func(candidate, error) bool) {
 		for row, err := range ParseReport(text.content) {
-			c := candidate{user: audit.User{Name: row.User, ARN: row.ARN, Created: row.Created}, reported: true}
-			if err == nil && !row.NeedsRead(r.Rules, r.Now) {
+			c := candidate{user: row.user(), reported: true}
+			if err == nil && !row.NeedsRead(r.choose(c.user, false).Strictest, r.Now) {
 				c.skipped = row.skipped()
 			} else if err == nil {
 				r.uses.keep(row, text.made)

@@ -52,17 +52,18 @@ type reportText struct {
 // says why if it cannot. It has then been read from end to end: a report is
 // relied on completely or not at all.
 func (c *CredentialReport) usable(ctx context.Context, r Reader) (reportText, error) {
+	lowest := r.UserRules.Strictest(r.Rules)
 	switch {
 	case r.Everything:
 		return reportText{}, errors.New("every key is to be shown")
-	case !newestCovered(r.Now, r.Rules, r.Now):
+	case !newestCovered(r.Now, lowest, r.Now):
 		return reportText{}, errors.New("a warning age of 0 days concerns keys younger than any report")
 	}
 	text, err := c.get(ctx)
 	if err != nil {
 		return reportText{}, err
 	}
-	if !newestCovered(text.made, r.Rules, r.Now) {
+	if !newestCovered(text.made, lowest, r.Now) {
 		return reportText{}, fmt.Errorf("the report of %s is too old to know every key that may be due", text.made.Format(time.RFC3339))
 	}
 	users, matter := 0, 0
@@ -78,7 +79,7 @@ func (c *CredentialReport) usable(ctx context.Context, r Reader) (reportText, er
 		}
 		seen[row.User] = true
 		users++
-		if row.NeedsRead(r.Rules, r.Now) {
+		if row.NeedsRead(r.choose(row.user(), false).Strictest, r.Now) {
 			matter++
 		}
 	}

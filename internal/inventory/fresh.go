@@ -10,8 +10,8 @@ import (
 )
 
 // ReadKey reads one key as it stands at this moment, with its last use and its
-// user's tags, whatever it was before. What changes most often is read last:
-// the tags, then the key's status, then its last use.
+// user's tags, and console password if a rule depends on it, whatever it was
+// before. What changes most often is read last: the key's status, then its last use.
 //
 // A user who was renamed is read by the present name, which the returned user
 // has. IsGone reports whether an error means that the key no longer exists.
@@ -43,6 +43,14 @@ func (r Reader) freshOf(ctx context.Context, user audit.User, keyID string) (aud
 	if err != nil {
 		return user, audit.Key{}, err
 	}
+	user.Tags, user.Password = tags, audit.NotKnown
+	if r.choose(user, true).NeedsPassword {
+		has, err := r.hasPassword(ctx, user.Name)
+		if err != nil {
+			return user, audit.Key{}, err
+		}
+		user.Password = audit.KnownToBe(has)
+	}
 	keys, err := r.keys(ctx, user.Name)
 	if err != nil {
 		return user, audit.Key{}, err
@@ -54,7 +62,6 @@ func (r Reader) freshOf(ctx context.Context, user audit.User, keyID string) (aud
 		if err = r.readLastUse(ctx, user.Name, &key.Key); err != nil {
 			return user, audit.Key{}, err
 		}
-		user.Tags = tags
 		return user, key.Key, nil
 	}
 	return user, audit.Key{}, ErrKeyGone

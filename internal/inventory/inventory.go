@@ -44,8 +44,13 @@ type Reader struct {
 	IAM IAM
 	// Concurrency is how many users are read side by side.
 	Concurrency int
-	Rules       audit.Rules
-	Exemptions  audit.ExemptionRules
+	// Rules are the ages of the settings, and UserRules those that kinds of users
+	// have in their place.
+	Rules     audit.Rules
+	UserRules audit.UserRules
+	// RuleIAM answers what UserRules depend on; it may be nil without them.
+	RuleIAM    RuleIAM
+	Exemptions audit.ExemptionRules
 	// Now (UTC) is the moment that keys are judged at.
 	Now time.Time
 	// Everything reads last use and tags of all, for showing them, rather than
@@ -67,14 +72,17 @@ type Reader struct {
 	// After is the last user of an unfinished reading: the users behind
 	// it, in IAM's order, are read first.
 	After string
+	// Only is the one user to read, by name; empty for all.
+	Only string
 	// MayStart is asked before each user is started; on false the reading ends
 	// with an *UnfinishedError, once what was started is done. Nil never ends it.
 	MayStart func() bool
 
 	// What the account says in bulk, of one reading.
-	uses *reportedUses
-	bulk *bulkTags
-	show *showing
+	uses      *reportedUses
+	bulk      *bulkTags
+	show      *showing
+	passwords *passwords
 }
 
 // UnfinishedError says that time was up before every user was read.
@@ -91,8 +99,14 @@ func (e *UnfinishedError) Error() string {
 type UserKeys struct {
 	User audit.User
 	Keys []Key
+	// TagsRead is set if the user's tags are known. If they are not, the keys are
+	// good or Inactive whichever rule is the user's.
+	TagsRead bool
 	// Err is set if the user could not be read; Keys is then empty.
 	Err error
+	// RuleErr is set if something could not be read that decides which rule is the
+	// user's, whose limits are then the most lenient of those that may be.
+	RuleErr error
 	// Skipped is set for a user who was not read live, as the credential report
 	// shows that no key of theirs can be due; Keys is then empty.
 	Skipped *Skipped
@@ -162,6 +176,7 @@ func (r *Reader) begin() {
 	r.uses = &reportedUses{report: r.LastUses, now: r.Now}
 	r.bulk = &bulkTags{iam: r.Bulk, ended: r.Bulk == nil, log: r.Log, ends: pageEnds{}}
 	r.show = &showing{}
+	r.passwords = &passwords{}
 }
 
 // taken reports whether a name was taken already, and takes it.
@@ -193,10 +208,24 @@ func (r Reader) readEach(ctx context.Context, candidates iter.Seq2[candidate, er
 			return nil
 		})
 	}
-	err = r.dispatch(ctx, once(candidates, listed), users, subjects)
+	err = r.dispatch(ctx, r.wanted(once(candidates, listed)), users, subjects)
 	close(users)
 	_ = reading.Wait() // the workers hand their errors on with the subject
 	return missing.Load(), err
+}
+
+// wanted leaves out all but the one user to read, if there is one.
+func (r Reader) wanted(candidates iter.Seq2[candidate, error]) iter.Seq2[candidate, error] {
+	return func(yield func(candidate, error) bool) {
+		for c, err := range candidates {
+			if err == nil && r.Only != "" && c.user.Name != r.Only {
+				continue
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
 }
 
 // once leaves out the candidates that are listed already, and lists the others.
@@ -219,14 +248,54 @@ func (r Reader) userKeys(ctx context.Context, user audit.User) UserKeys {
 	if s.Err != nil {
 		return s
 	}
-	r.lastUses(ctx, user, s.Keys)
-	if r.tagsMatter(s.Keys) {
-		s.User.Tags, s.Err = r.tagsInBulk(ctx, user)
+	if r.Rules, s.Err = r.agesOf(ctx, &s); s.Err == nil {
+		r.lastUses(ctx, user, s.Keys)
+		s.Err = r.readTags(ctx, &s)
 	}
 	if s.Err != nil {
 		s.Keys = nil
 	}
 	return s
+}
+
+// agesOf returns the ages that a user's keys are evaluated by. If the user's tags or
+// console password decide, they are read, unless no key is due under any rule that
+// may be theirs.
+func (r Reader) agesOf(ctx context.Context, s *UserKeys) (audit.Rules, error) {
+	choice, least := r.choose(s.User, s.TagsRead), r
+	least.Rules = choice.Strictest
+	if !choice.NeedsTags && !choice.NeedsPassword {
+		return choice.Ages, nil
+	}
+	if !least.tagsMatter(s.Keys) {
+		return choice.Strictest, nil
+	}
+	if choice.NeedsTags {
+		if err := least.readTags(ctx, s); err != nil {
+			return choice.Strictest, err
+		}
+		choice = r.choose(s.User, s.TagsRead)
+	}
+	if choice.NeedsPassword {
+		s.RuleErr = r.readPassword(ctx, &s.User)
+		choice = r.choose(s.User, s.TagsRead)
+	}
+	return choice.Ages, nil
+}
+
+// readTags reads a user's tags if they matter and were not read.
+func (r Reader) readTags(ctx context.Context, s *UserKeys) error {
+	if s.TagsRead || !r.tagsMatter(s.Keys) {
+		return nil
+	}
+	tags, err := r.tagsInBulk(ctx, s.User)
+	s.User.Tags, s.TagsRead = tags, err == nil
+	return err
+}
+
+// choose returns the limits of a user, as far as their ages go.
+func (r Reader) choose(user audit.User, tagsRead bool) audit.Choice {
+	return r.UserRules.Choose(user, tagsRead, audit.Limits{Ages: r.Rules})
 }
 
 func (r Reader) tagsMatter(keys []Key) bool {

@@ -76,6 +76,7 @@ type showing struct {
 // not read. These are read once it is known how many there are. As soon as there
 // are enough, it begins to get the credential report.
 func (r Reader) postponed(ctx context.Context, s UserKeys) bool {
+	r.Rules = r.choose(s.User, s.TagsRead).Ages
 	keys := 0
 	for _, key := range s.Keys {
 		if r.shown(s, key) {
@@ -144,6 +145,7 @@ func (r Reader) showLastUses(ctx context.Context, subjects chan<- UserKeys) {
 // user was renamed, is shown without its last use. An answer that names another
 // user although this one is still there is false, and an error.
 func (r Reader) showLastUsesOf(ctx context.Context, s UserKeys) {
+	r.Rules = r.choose(s.User, s.TagsRead).Ages
 	r.readLastUses(ctx, s.User, s.Keys, func(key Key) bool { return r.shown(s, key) })
 	for i := range s.Keys {
 		err := s.Keys[i].Err

@@ -85,6 +85,11 @@ type Skipped struct {
 	Inactive int
 }
 
+// user is the user of the row.
+func (row ReportRow) user() audit.User {
+	return audit.User{Name: row.User, ARN: row.ARN, Created: row.Created, Password: row.Password}
+}
+
 func (row ReportRow) skipped() *Skipped {
 	var p Skipped
 	for _, key := range row.Keys {

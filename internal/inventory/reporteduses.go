@@ -98,6 +98,20 @@ func (u *reportedUses) of(ctx context.Context, user audit.User, keys []Key) (map
 	return row.identify(keys, u.made, u.now), u.made
 }
 
+// password is what the report says of the user's console password. It is asked for
+// only if that is worth it, and the report is not there yet.
+func (u *reportedUses) password(ctx context.Context, user audit.User, worth bool) audit.Known {
+	if worth {
+		u.get(ctx)
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if row, found := u.rows[user.Name]; found && row.ARN == user.ARN && row.Created.Equal(user.Created) {
+		return row.Password
+	}
+	return audit.NotKnown
+}
+
 // fetch gets the report. The lock is held, so that the users whose keys' last
 // uses matter wait for it.
 func (u *reportedUses) fetch(ctx context.Context) {

@@ -22,6 +22,8 @@ type ReportRow struct {
 	ARN     string
 	Created time.Time
 	Keys    []ReportKey // those that the user has
+	// Password is whether the user can sign in to the console.
+	Password audit.Known
 	// Doubt is set if a cell that decides about the user cannot be read.
 	// The user's name can, so the user can still be read live.
 	Doubt error
@@ -92,6 +94,7 @@ func ParseReport(text []byte) iter.Seq2[ReportRow, error] {
 // columns is where in a row the cells are that matter.
 type columns struct {
 	user, arn, created int
+	password           int // below zero if the report does not have it
 	keys               []keyColumns
 }
 
@@ -116,7 +119,7 @@ func columnsOf(header []string) (columns, error) {
 		}
 		return i
 	}
-	c := columns{user: find("user"), arn: find("arn"), created: find("user_creation_time")}
+	c := columns{user: find("user"), arn: find("arn"), created: find("user_creation_time"), password: optional(at, "password_enabled")}
 	for n := 1; ; n++ {
 		prefix := fmt.Sprintf("access_key_%d_", n)
 		if _, more := at[prefix+"active"]; !more && n > 2 { // should IAM ever allow a third
@@ -157,6 +160,11 @@ func (c columns) row(cells []string) ReportRow {
 			doubts = append(doubts, err)
 		}
 		return t.UTC()
+	}
+	if c.password >= 0 {
+		if has, err := strconv.ParseBool(cells[c.password]); err == nil {
+			row.Password = audit.KnownToBe(has)
+		}
 	}
 	row.Created = moment(c.created)
 	if row.Created.IsZero() && len(doubts) == 0 {

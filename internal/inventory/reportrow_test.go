@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 )
 
@@ -26,7 +27,7 @@ var (
 	used  = time.Date(2025, 6, 1, 10, 15, 0, 0, time.UTC)
 	funke = inventory.ReportRow{
 		User: "tfunke", ARN: "arn:aws:iam::123456789012:user/tfunke", Created: born,
-		Keys: []inventory.ReportKey{{Active: true, Changed: made, LastUsed: used, Region: "us-east-1", Service: "s3"}},
+		Keys: []inventory.ReportKey{{Active: true, Changed: made, LastUsed: used, Region: "us-east-1", Service: "s3"}}, Password: audit.No,
 	}
 )
 
@@ -45,6 +46,7 @@ func TestParseReport(t *testing.T) {
 	}{
 		{"the root user is left out", header + root + tobias, []inventory.ReportRow{funke}},
 		{"no users", header + root, nil},
+		{"a console password", header + strings.Replace(tobias, "+00:00,false,", "+00:00,true,", 1), []inventory.ReportRow{changed(func(row *inventory.ReportRow) { row.Password = audit.Yes })}},
 		{"no last line end", header + strings.TrimSuffix(tobias, "\n"), []inventory.ReportRow{funke}},
 		{"a mark at the start, and line ends as on Windows", "\ufeff" + strings.ReplaceAll(header+tobias, "\n", "\r\n"), []inventory.ReportRow{funke}},
 		{
@@ -52,7 +54,9 @@ func TestParseReport(t *testing.T) {
 			"new_column,access_key_2_last_used_date,access_key_2_last_rotated,access_key_2_active," +
 				"access_key_1_last_used_date,access_key_1_last_rotated,access_key_1_active,user_creation_time,arn,user\n" +
 				"?,N/A,N/A,false,2025-06-01T10:15:00+00:00,2025-05-01T09:00:00Z,true,2024-05-01T08:00:00+00:00,arn:aws:iam::123456789012:user/tfunke,tfunke\n",
-			[]inventory.ReportRow{changed(func(row *inventory.ReportRow) { row.Keys[0].Region, row.Keys[0].Service = "", "" })},
+			[]inventory.ReportRow{changed(func(row *inventory.ReportRow) {
+				row.Keys[0].Region, row.Keys[0].Service, row.Password = "", "", audit.NotKnown
+			})},
 		},
 		{
 			"a third key",
@@ -65,7 +69,7 @@ func TestParseReport(t *testing.T) {
 		{
 			"a name with a comma, an inactive key, another time zone",
 			header + `"a,b",arn,2024-05-01T10:00:00+02:00,false,false,2025-05-01T09:00:00+00:00,N/A,N/A,N/A,false,N/A,N/A,N/A,N/A` + "\n",
-			[]inventory.ReportRow{{User: "a,b", ARN: "arn", Created: born, Keys: []inventory.ReportKey{{Changed: made}}}},
+			[]inventory.ReportRow{{User: "a,b", ARN: "arn", Created: born, Keys: []inventory.ReportKey{{Changed: made}}, Password: audit.No}},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -36,6 +36,33 @@ func testLastRun(t *testing.T, store ledger.Store) {
 
 	set(alpha, ledger.LastRun{Ended: today.Add(time.Hour)})
 	want(alpha, ledger.LastRun{Ended: today.Add(time.Hour)})
+	set(beta, ledger.LastRun{Ended: today, Rules: true})
+	want(beta, ledger.LastRun{Ended: today, Rules: true})
+	set(beta, ledger.LastRun{Ended: today, RulesUntil: today})
+	want(beta, ledger.LastRun{Ended: today, RulesUntil: today})
 	// It is no record of a key.
 	wantIDs(t, load(t, store, alpha))
+}
+
+// TestThatThereWereRulesIsNeverForgotten: from the first run without them on, it is
+// known when that was.
+func TestThatThereWereRulesIsNeverForgotten(t *testing.T) {
+	t.Parallel()
+	var last ledger.LastRun
+	for i, step := range []struct {
+		rules bool
+		want  ledger.LastRun
+	}{
+		{false, ledger.LastRun{}},
+		{true, ledger.LastRun{Rules: true}},
+		{true, ledger.LastRun{Rules: true}},
+		{false, ledger.LastRun{RulesUntil: today.AddDate(0, 0, 3)}},
+		{false, ledger.LastRun{RulesUntil: today.AddDate(0, 0, 3)}},
+		{true, ledger.LastRun{Rules: true}},
+		{false, ledger.LastRun{RulesUntil: today.AddDate(0, 0, 6)}},
+	} {
+		if last = last.UnderRules(step.rules, today.AddDate(0, 0, i)); last != step.want {
+			t.Errorf("step %d: %+v, want %+v", i, last, step.want)
+		}
+	}
 }

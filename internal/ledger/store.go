@@ -61,6 +61,23 @@ type LastRun struct {
 	// ExemptionsNotified is when people were last notified of the exemptions that have
 	// no end or no reason (UTC). Every run carries it on.
 	ExemptionsNotified time.Time `json:"exemptions_notified,omitzero"`
+	// Rules: the run was under rules for kinds of users. RulesUntil is when the
+	// first run was that no longer was (UTC); zero if there were never any. Only
+	// UnderRules sets them.
+	Rules      bool      `json:"rules,omitempty"`
+	RulesUntil time.Time `json:"rules_until,omitzero"`
+}
+
+// UnderRules returns what is to be remembered once a run has begun, with rules for
+// kinds of users or without. That there were rules is never forgotten.
+func (r LastRun) UnderRules(rules bool, at time.Time) LastRun {
+	switch {
+	case rules:
+		r.Rules, r.RulesUntil = true, time.Time{}
+	case r.Rules:
+		r.Rules, r.RulesUntil = false, at.UTC()
+	}
+	return r
 }
 
 // Runs is a Store that also remembers the last run on each account. Without

@@ -67,6 +67,8 @@ type Notice struct {
 	ShowKeyID bool         `json:"name_key,omitempty"`
 	Kind      Kind         `json:"kind"`
 	Reason    audit.Reason `json:"reason"`
+	// Rule is the rule that the limits are from; empty for the settings.
+	Rule string `json:"rule,omitempty"`
 	// DaysLeft is the number of whole days until the key is disabled; Expiring only.
 	DaysLeft int `json:"days_left,omitempty"`
 	// EarlierLimit is set if the other of the two limits comes first.

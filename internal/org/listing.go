@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/config"
 )
 
@@ -21,6 +22,9 @@ type Listing struct {
 	DryRun bool `json:"dry_run"`
 	// OUs are the units that the accounts were looked for in.
 	OUs []string `json:"ous,omitempty"`
+	// RuleOUs are the accounts in the units that rules name, as far as they could be
+	// read.
+	RuleOUs map[string]audit.Members `json:"rule_ous,omitempty"`
 }
 
 const (

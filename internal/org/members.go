@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
+	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/config"
 )
 
@@ -139,6 +140,24 @@ func accountsIn(ctx context.Context, directory AccountLister, units []string) ([
 	return slices.CompactFunc(accounts, func(a, b types.Account) bool { return byID(a, b) == 0 }), nil
 }
 
+// AccountsInUnits are the accounts in each unit, and in those nested in it. A unit
+// that cannot be read is left out, with an error.
+func AccountsInUnits(ctx context.Context, directory AccountLister, units []string) (in map[string]audit.Members, errs []error) {
+	in = map[string]audit.Members{}
+	for _, unit := range units {
+		accounts, err := accountsIn(ctx, directory, []string{unit})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("list the accounts of the organization: %w", withHint(err)))
+			continue
+		}
+		in[unit] = audit.Members{}
+		for _, account := range accounts {
+			in[unit][aws.ToString(account.Id)] = true
+		}
+	}
+	return in, errs
+}
+
 // inUnit lists what is directly in one unit.
 func inUnit(ctx context.Context, directory AccountLister, unit string) (accounts []types.Account, units []string, err error) {
 	accountPages := organizations.NewListAccountsForParentPaginator(directory, &organizations.ListAccountsForParentInput{ParentId: &unit})
@@ -176,7 +195,7 @@ func withHint(err error) error {
 
 var hints = map[string]string{
 	"AccessDeniedException": "run in the management account or in a delegated administrator's, with organizations:DescribeOrganization, " +
-		"ListAccounts, ListAccountsForParent and ListOrganizationalUnitsForParent allowed, or name the accounts in SLEUTH_ACCOUNTS",
-	"AWSOrganizationsNotInUseException": "the account of the credentials is in no organization: name the accounts in SLEUTH_ACCOUNTS",
-	"ParentNotFoundException":           "check the ids in SLEUTH_OUS",
+		"ListAccounts, ListAccountsForParent and ListOrganizationalUnitsForParent allowed, or name the accounts in SLEUTH_ACCOUNTS, or in the rule",
+	"AWSOrganizationsNotInUseException": "the account of the credentials is in no organization: name the accounts in SLEUTH_ACCOUNTS, or in the rule",
+	"ParentNotFoundException":           "check the ids in SLEUTH_OUS and SLEUTH_RULES",
 }

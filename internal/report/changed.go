@@ -20,7 +20,7 @@ func (r Report) Snapshot() changes.Snapshot {
 	for i, row := range r.Rows {
 		s.Keys[i] = changes.Key{
 			User: row.User, DisplayName: row.DisplayName, SlackID: row.SlackID, KeyID: row.KeyID,
-			AutoExpire: string(row.AutoExpire), State: row.State, Age: row.Age, Created: row.Created,
+			AutoExpire: string(row.AutoExpire), State: row.State, Age: row.Age, Created: row.Created, Rule: row.Rule,
 		}
 	}
 	return s

@@ -60,7 +60,7 @@ func calendar(r Report) (past []due, weeks []week) {
 		})
 	}
 	for _, row := range r.Rows {
-		when, ever := dueAt(row, r.Rules)
+		when, ever := dueAt(row, r.limitsOf(row))
 		day := int(midnight(when).Sub(first) / (24 * time.Hour))
 		switch {
 		case !ever || day > horizon:

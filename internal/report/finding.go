@@ -104,6 +104,7 @@ func (r Report) keyFinding(row Row) finding {
 			"state": row.State, "underlying": row.Underlying, "exempt": row.Exempt, "user": row.User, "key_id": row.KeyID,
 			"age_days": row.Age, "last_access_age_days": row.IdleAge, "days_left": row.DaysLeft, "created": row.Created, "last_used": row.LastUsed,
 			"last_used_service": row.LastUsedService, "last_used_region": row.LastUsedRegion, "description": row.Description, "console": row.Console,
+			"rule": row.Rule,
 		},
 	}
 	if row.Rotation != nil {
@@ -116,7 +117,7 @@ func (r Report) keyFinding(row Row) finding {
 	if row.Underlying.Reason() == audit.Inactivity {
 		left = row.IdleLimitAt
 	}
-	f.describe(fmt.Sprintf("Access key %s of user %s in %s", row.KeyID, f.user, r.Account), r.Rules, row.Age, row.IdleAge, left)
+	f.describe(fmt.Sprintf("Access key %s of user %s in %s", row.KeyID, f.user, r.Account), r.limitsOf(row), row.Age, row.IdleAge, left)
 	if row.Risk != nil {
 		f.message += " What its user may do at worst, by policies: " + row.RiskText() + "."
 	}

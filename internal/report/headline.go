@@ -103,13 +103,24 @@ func inOneSentence(f figures, weeks []week, r Report, named func(user string) st
 // whatIsDue says how the calendar counts.
 const whatIsDue = "By the day on which a key that is not rotated reaches its limit. Its limit by last use counts once its owner is warned of it."
 
-// whatStatesMean explains the states under the rules in force.
-func whatStatesMean(r Rules) [][2]string {
+// whatStatesMean explains the states under the limits in force. Where rules for
+// kinds of users set limits, the numbers are those of the settings.
+func (r Report) whatStatesMean() [][2]string {
+	created := func(days int) string { return fmt.Sprintf("created %s or more days ago", text.Grouped(days)) }
+	unused := func(days int) string { return fmt.Sprintf("not used for %s or more days", text.Grouped(days)) }
+	if r.HasRules() {
+		created = func(days int) string {
+			return fmt.Sprintf("created as many days ago as its rule says, by the settings %s", text.Grouped(days))
+		}
+		unused = func(days int) string {
+			return fmt.Sprintf("not used for as many days as its rule says, by the settings %s", text.Grouped(days))
+		}
+	}
 	return [][2]string{
-		{"expire", fmt.Sprintf("created %s or more days ago: past the limit", text.Grouped(r.ExpirationAge))},
-		{"stagnant_expire", fmt.Sprintf("not used for %s or more days: past the limit", text.Grouped(r.InactivityAge))},
-		{"old", fmt.Sprintf("created %s or more days ago: its owner is warned", text.Grouped(r.WarningAge))},
-		{"stagnant", fmt.Sprintf("not used for %s or more days: its owner is warned", text.Grouped(r.InactivityWarningAge))},
+		{"expire", created(r.Rules.ExpirationAge) + ": past the limit"},
+		{"stagnant_expire", unused(r.Rules.InactivityAge) + ": past the limit"},
+		{"old", created(r.Rules.WarningAge) + ": its owner is warned"},
+		{"stagnant", unused(r.Rules.InactivityWarningAge) + ": its owner is warned"},
 		{"good", "within policy, or exempt by the KeyAutoExpire tag of its user"},
 		{"disabled", "Inactive in IAM: it cannot be used"},
 	}

@@ -144,7 +144,7 @@ func newPage(r Report) page {
 		DueHint:  whatIsDue,
 		Calendar: calendarLines(past, weeks),
 		Facets:   facets(r.Rows),
-		Meanings: whatStatesMean(r.Rules),
+		Meanings: r.whatStatesMean(),
 		Warning:  r.warning(),
 		OthersAt: r.credentialsAsOf(),
 	}

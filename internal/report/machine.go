@@ -84,7 +84,7 @@ func csvOf(rows []Row, withRisk bool) (header []string, records [][]string) {
 	header = append(columns[:len(columns):len(columns)],
 		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At",
 		"Exempt Until", "Exempt Reason", "Exempt Ignored",
-		"Last Used Service", "Last Used Region", "Description", "Console", "Other Key", "Rotation", "Held", "Not Before")
+		"Last Used Service", "Last Used Region", "Description", "Console", "Other Key", "Rotation", "Held", "Not Before", ruleHeading)
 	if withRisk {
 		header = append(header, "Risk", "Console Without MFA")
 	}
@@ -109,7 +109,7 @@ func csvOf(rows []Row, withRisk bool) (header []string, records [][]string) {
 			row.Created.Format(time.RFC3339), lastUsed,
 			row.ExpiresAt.Format(time.RFC3339), row.IdleLimitAt.Format(time.RFC3339),
 			until, row.ExemptReason, row.ExemptIgnored,
-			row.LastUsedService, row.LastUsedRegion, row.Description, row.Console, row.otherKey(), row.RotationText(), row.Held, notBefore)
+			row.LastUsedService, row.LastUsedRegion, row.Description, row.Console, row.otherKey(), row.RotationText(), row.Held, notBefore, row.Rule)
 		if withRisk {
 			records[i] = append(records[i], row.riskCells()...)
 		}

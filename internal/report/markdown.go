@@ -66,8 +66,15 @@ func WriteMarkdown(w io.Writer, r Report) error {
 			codeSpan(row.User), codeSpan(row.SlackID), linked(codeSpan(row.KeyID), row.Console), stateInMarkdown(row),
 			text.Grouped(row.Age), text.Grouped(row.IdleAge), left, dateOf(row), codeSpan(row.UsedWith()), codeSpan(row.Description), codeSpan(row.RotationText()),
 		}
+		if r.HasRules() {
+			cells[i] = append(cells[i], row.Rule)
+		}
 	}
-	markdownTable(out, []string{"User", "Slack", "Key", "State", "Age", "Unused for", "Days left", "Limit on", "Last used", "Description", "Rotation"}, "llllrrrllll", cells)
+	header, align := []string{"User", "Slack", "Key", "State", "Age", "Unused for", "Days left", "Limit on", "Last used", "Description", "Rotation"}, "llllrrrllll"
+	if r.HasRules() {
+		header, align = append(header, ruleHeading), align+"l"
+	}
+	markdownTable(out, header, align, cells)
 	return out.Flush()
 }
 

@@ -152,7 +152,33 @@ type Row struct {
 	// ExpiresAt and IdleLimitAt are the limits by creation and by last use.
 	ExpiresAt   time.Time `json:"expires_at"`
 	IdleLimitAt time.Time `json:"idle_limit_at"`
+	// Rule is the rule that the limits are from, or "settings"; Limits are those
+	// limits, and zero if they are the report's.
+	Rule   string `json:"rule"`
+	Limits Rules  `json:"-"`
 }
+
+// settingsRule is the Rule of a key that no rule is for.
+const settingsRule = "settings"
+
+// userRule is the rule for kinds of users that the limits are from; empty for the
+// settings.
+func (r Row) userRule() string {
+	if r.Rule == settingsRule {
+		return ""
+	}
+	return r.Rule
+}
+
+// HasRules reports whether some key has the limits of a rule for kinds of users.
+func (r Report) HasRules() bool { return hasRules(r.Rows) }
+
+func hasRules(rows []Row) bool {
+	return slices.ContainsFunc(rows, func(row Row) bool { return row.userRule() != "" })
+}
+
+// limitsOf are the limits of a key.
+func (r Report) limitsOf(row Row) Rules { return cmp.Or(row.Limits, r.Rules) }
 
 // AutoExpire is whether a user's keys expire by themselves, as the table says.
 type AutoExpire string
@@ -184,6 +210,8 @@ func RowOf(user audit.User, key audit.Key, v audit.Verdict) Row {
 
 		LastUsedService: key.Service, LastUsedRegion: key.Region,
 		Description: user.Description(key.ID), Console: audit.ConsoleURL(user.Partition(), user.Name),
+		Rule:   cmp.Or(v.Rule, settingsRule),
+		Limits: Rules(v.Limits),
 	}
 	if v.State != audit.Disabled && !v.Exempt {
 		left := min(v.ExpiresIn, v.StagnatesIn)

@@ -32,6 +32,7 @@ const (
 	atState
 	atLeft
 	atDue
+	atRule
 	atAge
 	atUsed
 	atExempt
@@ -51,6 +52,7 @@ var auditColumns = [...]struct{ heading, meaning string }{
 	atState:       {heading: "Status"},
 	atLeft:        {"Left", "days until the key reaches its first limit, below zero past it"},
 	atDue:         {"Due", "the day (UTC) on which it does, or on which its exemption ends"},
+	atRule:        {"Rule", "its first limit, in days since it was created or used, and the rule that sets it if any does"},
 	atAge:         {"Age", "days since the key was created"},
 	atUsed:        {"Used", "days since its last use"},
 	atUsedWith:    {"Used With", "service and region of its last use"},
@@ -65,9 +67,27 @@ var auditColumns = [...]struct{ heading, meaning string }{
 func (r Row) auditCells() [len(auditColumns)]string {
 	return [...]string{
 		atUser: r.User, atSlack: r.SlackID, atKey: r.KeyID, atState: r.State.String(),
-		atLeft: numberOrDash(r.DaysLeft), atDue: dateOf(r), atAge: strconv.Itoa(r.Age), atUsed: r.used(), atExempt: r.exemption(),
+		atLeft: numberOrDash(r.DaysLeft), atDue: dateOf(r), atRule: r.ruleAndLimit(), atAge: strconv.Itoa(r.Age), atUsed: r.used(), atExempt: r.exemption(),
 		atUsedWith: orDash(r.UsedWith()), atDescription: orDash(r.Description), atRotation: orDash(r.RotationText()), atConsole: r.Console,
 	}
+}
+
+// ruleAndLimit is the limit that a key reaches first, after the rule for kinds of
+// users that sets it.
+func (r Row) ruleAndLimit() string {
+	limit := ""
+	switch {
+	case r.State == audit.Disabled:
+		return orDash(r.userRule())
+	case r.IdleLimitAt.Before(r.ExpiresAt):
+		limit = fmt.Sprintf("unused %d", r.Limits.InactivityAge)
+	default:
+		limit = fmt.Sprintf("created %d", r.Limits.ExpirationAge)
+	}
+	if rule := r.userRule(); rule != "" {
+		return rule + ": " + limit
+	}
+	return limit
 }
 
 // used is how many days ago a key was last used.
@@ -155,7 +175,7 @@ func fit(shown []column, width int) []column {
 	if width <= 0 || excess(shown, width) <= 0 {
 		return shown
 	}
-	for _, leaveOut := range []int{-1, atSlack, atAge, atExempt, atUsed, atDue, atLeft} {
+	for _, leaveOut := range []int{-1, atSlack, atRule, atAge, atExempt, atUsed, atDue, atLeft} {
 		shown = without(shown, leaveOut)
 		if excess(shown, width) <= spare(shown, shortNames) {
 			return shrink(shown, width, shortNames)
@@ -252,7 +272,7 @@ func (r Report) legend(shown []column, width int) string {
 			entries = append(entries, [2]string{about.heading, about.meaning})
 		}
 	}
-	for _, about := range whatStatesMean(r.Rules) {
+	for _, about := range r.whatStatesMean() {
 		if slices.ContainsFunc(r.Rows, func(row Row) bool { return row.State.String() == about[0] }) {
 			entries = append(entries, about)
 		}

@@ -72,7 +72,7 @@ func TestColumnsGiveWayInTurn(t *testing.T) {
 		width int
 		head  string
 	}{
-		{200, "UserName Slack ID Key ID Status Left Due Age Used Exempt"},
+		{200, "UserName Slack ID Key ID Status Left Due Rule Age Used Exempt"},
 		{80, "UserName Key ID Status Left Due Age Used Exempt"},
 		{74, "UserName Key ID Status Left Due Used Exempt"},
 		{66, "UserName Key ID Status Left Due Used"},
@@ -100,12 +100,12 @@ func TestCellsOfTheAuditTable(t *testing.T) {
 		one{user: "typo", age: 55, used: 3, exempt: "flase"},
 	))
 	for _, row := range []string{
-		"dated good – 2026-10-21 130 0 until 2026-10-20",
-		"ended expire -5 2026-09-30 95 3 ended 2026-10-04",
-		"gone disabled – – 210 150 –",
-		"never good 25 2026-10-30 20 never –",
-		"open good – – 412 0 no end",
-		"typo good 35 2026-11-09 55 3 unreadable",
+		"dated good – 2026-10-21 created 90 130 0 until 2026-10-20",
+		"ended expire -5 2026-09-30 created 90 95 3 ended 2026-10-04",
+		"gone disabled – – – 210 150 –",
+		"never good 25 2026-10-30 unused 45 20 never –",
+		"open good – – created 90 412 0 no end",
+		"typo good 35 2026-11-09 created 90 55 3 unreadable",
 	} {
 		found := false
 		for line := range strings.Lines(shown) {
@@ -130,6 +130,7 @@ func TestLegend(t *testing.T) {
 		0: `
 Left             days until the key reaches its first limit, below zero past it
 Due              the day (UTC) on which it does, or on which its exemption ends
+Rule             its first limit, in days since it was created or used, and the rule that sets it if any does
 Age              days since the key was created
 Used             days since its last use
 Exempt           whether the KeyAutoExpire tag exempts the key, and through which day

@@ -27,15 +27,26 @@ func (r Row) cells() [len(columns)]string {
 	}
 }
 
-// WriteTable writes the rows as aws-iam-sleuth does: the same columns, as text.
+// WriteTable writes the rows as aws-iam-sleuth does: the same columns, as text. If
+// rules for kinds of users set limits, their names are in one more.
 func WriteTable(w io.Writer, rows []Row) error {
+	header, withRules := columns[:], hasRules(rows)
+	if withRules {
+		header = append(slices.Clone(header), ruleHeading)
+	}
 	all := make([][]string, len(rows))
 	for i, row := range rows {
 		cells := row.cells()
 		all[i] = cells[:]
+		if withRules {
+			all[i] = append(all[i], row.Rule)
+		}
 	}
-	return WriteColumns(w, columns[:], all)
+	return WriteColumns(w, header, all)
 }
+
+// ruleHeading is that of the column with the rule for kinds of users.
+const ruleHeading = "Rule"
 
 // WriteColumns writes a header and rows of cells as text in columns. Columns
 // of numbers are set to the right.

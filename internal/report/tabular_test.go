@@ -154,7 +154,7 @@ func TestCSV(t *testing.T) {
 		"UserName", "Slack ID", "Key ID", "AutoExpire", "Status", "Age in Days", "Last Access Age",
 		"Name", "Exempt", "Underlying Status", "Days Left", "Created", "Last Used", "Expires At", "Stagnates At",
 		"Exempt Until", "Exempt Reason", "Exempt Ignored",
-		"Last Used Service", "Last Used Region", "Description", "Console", "Other Key", "Rotation", "Held", "Not Before",
+		"Last Used Service", "Last Used Region", "Description", "Console", "Other Key", "Rotation", "Held", "Not Before", "Rule",
 	}
 	if len(records) != len(names)+1 || !slices.Equal(records[0], wantHeader) {
 		t.Fatalf("%d records, header %q", len(records), records[0])
@@ -174,7 +174,7 @@ func TestCSV(t *testing.T) {
 		"plain", "plain", "KEYID", "TRUE", "old", "60", "1", "plain", "false", "old", "29",
 		"2026-01-01T12:00:00Z", "2026-03-01T12:00:00Z", "2026-04-01T12:00:00Z", "2026-03-31T12:00:00Z",
 		"", "", "",
-		"", "", "", "https://console.aws.amazon.com/iam/home#/users/details/plain?section=security_credentials", "", "", "", "",
+		"", "", "", "https://console.aws.amazon.com/iam/home#/users/details/plain?section=security_credentials", "", "", "", "", "settings",
 	}
 	if !slices.Equal(records[1], want) {
 		t.Errorf("got %q, want %q", records[1], want)

@@ -13,9 +13,15 @@ import (
 
 // Auditor reads and judges. It has nothing to write or send with.
 type Auditor struct {
-	Reader     inventory.Reader // Now and Rules set
+	Reader     inventory.Reader // Now, Rules and RuleIAM set
 	Account    account.Account
 	Exemptions audit.ExemptionRules
+	Settings   audit.Limits // of users whom no rule matches
+	// RuleErrs say what could not be read that rules depend on; see Runner.
+	RuleErrs []error
+	// Explain is called for each user with the rules in the account, and the limits
+	// that they give; may be nil.
+	Explain func(audit.User, audit.UserRules, audit.Limits)
 	// OtherCredentials reads the credentials other than users' access keys; nil leaves
 	// them out.
 	OtherCredentials *inventory.CredentialReport
@@ -31,8 +37,13 @@ type Auditor struct {
 // Audit reads every user and key and judges them. The report is complete except for
 // its Problems, which the error sums up.
 func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
-	rules := a.Reader.Rules
-	found := report.New(a.Account, a.Reader.Now, report.Rules(rules))
+	found := report.New(a.Account, a.Reader.Now, report.Rules(a.Reader.Rules))
+	rules, errs := inGroups(ctx, a.Reader.RuleIAM, a.Reader.UserRules, a.Account.ID, a.RuleErrs)
+	a.Reader.UserRules = rules
+	var said ruleProblems
+	for _, err := range errs {
+		found.Problems = append(found.Problems, said.of(err)...)
+	}
 	addOthers, addRisk := StartCredentialReport(ctx, a.OtherCredentials), StartRisk(ctx, a.Risk)
 	a.Reader.Everything = true
 	err := a.Reader.Read(ctx, func(s inventory.UserKeys) {
@@ -40,12 +51,17 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 		if s.Err != nil {
 			found.Problems = append(found.Problems, account.Problem{User: s.User.Name, Text: awserr.Message(s.Err)})
 		}
+		found.Problems = append(found.Problems, said.of(s.RuleErr)...)
+		limits := a.Reader.UserRules.Choose(s.User, s.TagsRead, a.Settings).Limits
+		if a.Explain != nil && s.Err == nil {
+			a.Explain(s.User, a.Reader.UserRules, limits)
+		}
 		for _, key := range s.Keys {
 			if key.Err != nil {
 				found.Problems = append(found.Problems, account.Problem{User: s.User.Name, KeyID: key.ID, Text: awserr.Message(key.Err)})
 				continue
 			}
-			v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Apply(a.Exemptions, a.Reader.Now), rules, a.Reader.Now)
+			v := limits.Judge(s.User, key.Key, a.Exemptions, a.Reader.Now)
 			found.Count(v)
 			row := report.RowOf(s.User, key.Key, v)
 			if pair, ok := s.PairOf(key.Key); ok && !a.Forecast {

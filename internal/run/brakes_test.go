@@ -234,8 +234,9 @@ func dryRun(r *run.Runner) {
 	r.IAM = struct {
 		inventory.IAM
 		inventory.BulkIAM
+		inventory.RuleIAM
 		enforce.DisablesNothing
-	}{r.IAM, r.IAM, enforce.DisablesNothing{}}
+	}{r.IAM, r.IAM, r.IAM, enforce.DisablesNothing{}}
 	for i, c := range r.Channels {
 		r.Channels[i] = notify.Preview{Channel: c, Out: io.Discard}
 	}

@@ -21,7 +21,7 @@ func (p *pass) leaveForDigest(ctx context.Context, warnings []*step) {
 			break // no digest will be made
 		}
 		record := p.recordFor(s)
-		queued[s.key.ID] = ledger.QueuedWarning{Run: p.ID, Notice: p.warning(s), Warnings: p.historyOf(*record).Add(s.verdict, p.Config.Rules, s.decision, p.started)}
+		queued[s.key.ID] = ledger.QueuedWarning{Run: p.ID, Notice: p.warning(s), Warnings: p.historyOf(*record).Add(s.verdict, s.limits.Ages, s.decision, p.started)}
 		records = append(records, record)
 	}
 	p.mu.Lock()

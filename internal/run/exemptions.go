@@ -233,17 +233,22 @@ func aboutRefusal(v audit.Verdict, at time.Time, notBefore, disables bool) strin
 	if !v.Refused() {
 		return ""
 	}
-	remedy := "Its exemption is ignored: " + v.Exemption.Refusal.String() + ". To keep it, " + v.Exemption.Remedy()
-	if at.IsZero() {
-		return remedy + "; or replace the key."
+	said := "Its exemption is ignored: " + v.Exemption.Refusal.String() + ". "
+	if remedy := v.Exemption.Remedy(); remedy != "" {
+		said += "To keep it, " + remedy + "; or replace the key"
+	} else {
+		said += "Replace the key"
 	}
-	if !disables {
-		return remedy + "; or replace the key before it expires on " + text.Date(at) + "."
+	switch {
+	case at.IsZero():
+		return said + "."
+	case !disables:
+		return said + " before it expires on " + text.Date(at) + "."
 	}
 	if notBefore {
-		return remedy + "; or replace the key before it is disabled, which is not before " + text.Date(at) + "."
+		return said + " before it is disabled, which is not before " + text.Date(at) + "."
 	}
-	return remedy + "; or replace the key before it is disabled on " + text.Date(at) + "."
+	return said + " before it is disabled on " + text.Date(at) + "."
 }
 
 // idleAge is a key's age since last use; null if its last use was not read,

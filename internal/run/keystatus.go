@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -23,6 +24,9 @@ type KeyStatuses struct {
 	users    map[string]bool // read: true; could not be read: false
 	doubtful map[string]bool // keys of which nothing can be said
 	disabled map[string]bool // keys that this run disabled
+
+	rules audit.UserRules   // with the members of their groups
+	arns  map[string]string // of the users who were not read
 }
 
 // KeyStatus is what a run can say of a key that is not among those that are due.
@@ -55,17 +59,23 @@ func (k KeyStatuses) Of(user, keyID string) KeyStatus {
 }
 
 func newKeyStatuses(byReport bool) KeyStatuses {
-	return KeyStatuses{byReport: byReport, users: map[string]bool{}, doubtful: map[string]bool{}, disabled: map[string]bool{}}
+	return KeyStatuses{byReport: byReport, users: map[string]bool{}, doubtful: map[string]bool{}, disabled: map[string]bool{}, arns: map[string]string{}}
 }
 
 // recordReadability notes what could be read of a user. The lock is held.
 func (p *pass) recordReadability(s inventory.UserKeys) {
-	if !p.Config.SecurityHub || s.Skipped != nil {
+	if !p.Config.SecurityHub {
+		return
+	}
+	if s.Skipped != nil {
+		p.statuses.arns[s.User.Name] = s.User.ARN
 		return
 	}
 	p.statuses.users[s.User.Name] = s.Err == nil
+	choice := p.choose(s.User, s.TagsRead)
 	for _, key := range s.Keys {
-		if key.Err != nil && audit.NeedsLastUse(key.Key, time.Time{}, p.Config.Rules, p.started) {
+		unread := key.Err != nil && audit.NeedsLastUse(key.Key, time.Time{}, choice.Ages, p.started)
+		if unread || s.TagsRead && p.dueByAnother(key.Key, choice) {
 			p.statuses.doubtful[key.ID] = true
 		}
 	}
@@ -112,15 +122,24 @@ func (p *pass) justDisabled(keyID string) bool {
 // the limits, disabled, exempt or gone.
 func (r Runner) Look(ctx context.Context, user, keyID string) (*audit.Judged, error) {
 	p := r.newPass()
-	found, key, err := p.reader.ReadKey(ctx, audit.User{Name: user}, keyID)
+	asked := audit.User{Name: user}
+	if r.Known != nil {
+		p.reader.UserRules, asked.ARN = r.Known.rules, r.Known.arns[user]
+	}
+	found, key, err := p.reader.ReadKey(ctx, asked, keyID)
 	if inventory.IsGone(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	v := audit.Judge(key, audit.ExemptionOf(found, key.ID).Apply(p.Config.Exemptions, p.started), p.Config.Rules, p.started)
-	if !due(v) {
+	choice := p.choose(found, true)
+	v := choice.Judge(found, key, p.Config.Exemptions, p.started)
+	switch {
+	case due(v):
+	case !v.Exempt && p.dueByAnother(key, choice):
+		return nil, fmt.Errorf("it cannot be known which rule applies: %s", choice.Limits)
+	default:
 		return nil, nil
 	}
 	return &audit.Judged{User: found, Key: key, Verdict: v}, nil

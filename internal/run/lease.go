@@ -63,25 +63,41 @@ func (p *pass) unlessDone(ctx context.Context, work func(context.Context) error)
 		p.Log.InfoContext(ctx, p.summary.Skipped)
 		return nil
 	}
-	p.reader.After, p.last = last.ResumeAfter, last
+	p.reader.After = last.ResumeAfter
+	if p.last, err = p.rememberRules(ctx, runs, last); err != nil {
+		return err
+	}
 	if err := work(ctx); err != nil {
 		return err
 	}
-	err = runs.SetLastRun(ctx, p.Account.ID, ledger.LastRun{Ended: p.Now().UTC(), ResumeAfter: p.resumeAfter, Run: p.ID, ExemptionsNotified: p.last.ExemptionsNotified})
-	if err != nil {
+	p.last.Ended, p.last.ResumeAfter, p.last.Run = p.Now().UTC(), p.resumeAfter, p.ID
+	if err = runs.SetLastRun(ctx, p.Account.ID, p.last); err != nil {
 		return fmt.Errorf("record that this run has ended: %w", err)
 	}
 	return nil
 }
 
+// rememberRules records that there are rules for kinds of users, or that there are
+// none any more, before anything is done by them.
+func (p *pass) rememberRules(ctx context.Context, runs ledger.Runs, last ledger.LastRun) (ledger.LastRun, error) {
+	now := last.UnderRules(p.Config.RulesFrom.IsSet(), p.started)
+	if now == last {
+		return last, nil
+	}
+	if err := runs.SetLastRun(ctx, p.Account.ID, now); err != nil {
+		return last, fmt.Errorf("record that SLEUTH_RULES was set or removed: %w", err)
+	}
+	return now, nil
+}
+
 // lastRun reads the last run on the account. A damaged one is a problem, and
-// the run goes on without it: it only says where to begin, and what was
-// announced.
+// the run goes on without it: it says where to begin, what was announced, and
+// whether there were rules for kinds of users, which is then assumed.
 func (p *pass) lastRun(ctx context.Context, runs ledger.Runs) (ledger.LastRun, error) {
 	last, err := runs.LastRun(ctx, p.Account.ID)
 	if damaged, ok := errors.AsType[*ledger.DamagedRunError](err); ok {
 		p.problem(account.Problem{Text: damaged.Error()})
-		return ledger.LastRun{}, nil
+		return ledger.LastRun{}.UnderRules(true, p.started), nil
 	}
 	return last, err
 }

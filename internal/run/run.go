@@ -32,6 +32,7 @@ import (
 type IAM interface {
 	inventory.IAM
 	inventory.BulkIAM
+	inventory.RuleIAM
 	enforce.IAM
 }
 
@@ -43,6 +44,8 @@ type Runner struct {
 	IAM     IAM
 	// Report narrows the reading; nil reads every user.
 	Report *inventory.CredentialReport
+	// RuleErrs say which organizational units, that rules name, could not be read.
+	RuleErrs []error
 	// LastUses spares the reading of last uses; nil reads each live.
 	LastUses *inventory.CredentialReport
 	Channels []notify.Channel
@@ -73,6 +76,8 @@ type Runner struct {
 	// reading begins, and with "" as reading does; both may be nil.
 	Progress func(users int)
 	Stage    func(what string)
+	// Known is what the run came to know, for Look; nil is nothing.
+	Known *KeyStatuses
 }
 
 // Run makes the pass. The summary is complete even if the error is not nil;
@@ -121,6 +126,7 @@ type pass struct {
 	steps         []*step
 	acceptedAgain []*ledger.Record // of keys whose exemption is accepted again
 	finals        []*ledger.Record // final notices pending, of this run and earlier ones
+	ruleProblems  ruleProblems
 	statuses      KeyStatuses
 	summary       Summary
 }
@@ -130,6 +136,8 @@ type step struct {
 	user audit.User
 	key  audit.Key
 	keys int // how many keys the user has
+	// limits are those of the user.
+	limits audit.Limits
 	// pair is the key and the user's other one, as they were read; the zero Pair
 	// without one. BothDue says that the run is to disable the other one as well.
 	pair     audit.Pair
@@ -154,6 +162,8 @@ func (r Runner) newPass() *pass {
 			Log:         r.Log,
 			Concurrency: r.Config.Concurrency,
 			Rules:       r.Config.Rules,
+			UserRules:   r.Config.UserRules.In(r.Account.ID, nil),
+			RuleIAM:     r.IAM,
 			Exemptions:  r.Config.Exemptions,
 			Now:         now,
 			Everything:  r.Table,
@@ -246,6 +256,7 @@ func (p *pass) read(ctx context.Context) {
 	reading, cancel := p.Budget.Context(ctx, budget.Read, p.Now())
 	defer cancel()
 	p.reader.MayStart = func() bool { return p.Budget.MayBegin(budget.Read, p.Now()) }
+	p.readGroups(reading)
 	err := p.reader.Read(reading, func(s inventory.UserKeys) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -280,15 +291,19 @@ func (p *pass) judge(ctx context.Context, s inventory.UserKeys) {
 		p.problemLocked(account.Problem{User: s.User.Name, Text: awserr.Message(s.Err)})
 		return
 	}
+	for _, problem := range p.ruleProblems.of(s.RuleErr) {
+		p.problemLocked(problem)
+	}
 	p.checkExemptionTags(ctx, s)
+	limits := p.limitsOf(s.User, s.TagsRead)
 	for _, key := range s.Keys {
 		if key.Err != nil {
 			p.problemLocked(account.Problem{User: s.User.Name, KeyID: key.ID, Text: awserr.Message(key.Err)})
 		}
-		if key.Err != nil && audit.NeedsLastUse(key.Key, time.Time{}, p.Config.Rules, p.started) {
+		if key.Err != nil && audit.NeedsLastUse(key.Key, time.Time{}, limits.Ages, p.started) {
 			continue
 		}
-		v := audit.Judge(key.Key, audit.ExemptionOf(s.User, key.ID).Apply(p.Config.Exemptions, p.started), p.Config.Rules, p.started)
+		v := limits.Judge(s.User, key.Key, p.Config.Exemptions, p.started)
 		p.summary.Count(v)
 		p.takeExemption(ctx, s.User, key, v)
 		p.Log.DebugContext(ctx, "evaluated a key", "user", s.User.Name, "key", key.ID, "verdict", v.State.String(),
@@ -299,8 +314,8 @@ func (p *pass) judge(ctx context.Context, s inventory.UserKeys) {
 			p.summary.Rows = append(p.summary.Rows, row)
 		}
 		if !p.damaged[key.ID] && audit.NeedsTags(v) {
-			p.steps = append(p.steps, &step{user: s.User, key: key.Key, keys: len(s.Keys), verdict: v, pair: p.pairOf(s, key.Key)})
-			p.traceKey(s.User, key, v)
+			p.steps = append(p.steps, &step{user: s.User, key: key.Key, keys: len(s.Keys), limits: limits, verdict: v, pair: p.pairOf(s, key.Key)})
+			p.traceKey(s.User, key, limits, v)
 		}
 	}
 }
@@ -309,7 +324,7 @@ func (p *pass) judge(ctx context.Context, s inventory.UserKeys) {
 func (p *pass) plan(ctx context.Context) {
 	disable := 0
 	for _, s := range p.steps {
-		s.decision = p.decide(s.user, s.key, s.verdict, p.started)
+		s.decision = p.decide(s.user, s.key, s.limits, s.verdict, p.started)
 		if s.decision.Action == audit.Disable {
 			disable++
 		}
@@ -329,7 +344,7 @@ func (p *pass) plan(ctx context.Context) {
 	p.problem(account.Problem{Text: p.summary.Announcement})
 	for _, s := range p.steps {
 		if s.decision.Action == audit.Disable {
-			s.decision = s.decision.Held(audit.HeldByCap, s.verdict, p.Config.Rules, p.warningsOf(s.key), p.policy)
+			s.decision = s.decision.Held(audit.HeldByCap, s.verdict, s.limits.Ages, p.warningsOf(s.key), p.policyFor(s.limits, s.verdict))
 			p.hold(ctx, s)
 		}
 	}
@@ -338,8 +353,8 @@ func (p *pass) plan(ctx context.Context) {
 // decide judges by what is remembered of the key as well. No key is disabled
 // whose owner would not hear of it, unless no channel is configured at all,
 // which the settings allow only by name.
-func (p *pass) decide(user audit.User, key audit.Key, v audit.Verdict, now time.Time) audit.Decision {
-	d := p.decideByHistory(key, v, now)
+func (p *pass) decide(user audit.User, key audit.Key, limits audit.Limits, v audit.Verdict, now time.Time) audit.Decision {
+	d := p.decideByHistory(key, limits, v, now)
 	if d.Action == audit.Disable && len(p.Channels) > 0 && !notify.CanReach(p.Channels, p.noticeOf(user, key, v)) {
 		return audit.Decision{Hold: audit.HeldAsUnreachable}
 	}
@@ -354,7 +369,7 @@ func (p *pass) warningsOf(key audit.Key) audit.History {
 	return audit.History{}
 }
 
-func (p *pass) decideByHistory(key audit.Key, v audit.Verdict, now time.Time) audit.Decision {
+func (p *pass) decideByHistory(key audit.Key, limits audit.Limits, v audit.Verdict, now time.Time) audit.Decision {
 	var history audit.History
 	if record := p.records[key.ID]; record != nil {
 		disabled := record.Disabled()
@@ -366,7 +381,7 @@ func (p *pass) decideByHistory(key audit.Key, v audit.Verdict, now time.Time) au
 			history = record.Warnings()
 		}
 	}
-	return audit.Decide(key, v, p.Config.Rules, history, p.policy, now)
+	return audit.Decide(key, v, limits.Ages, history, p.policyFor(limits, v), now)
 }
 
 // historyOf is which warnings the owner of an Active key received. A key that
@@ -387,8 +402,9 @@ func (p *pass) enforcer() enforce.Enforcer {
 		Run:    p.ID,
 		Due:    p.due,
 		Decide: func(user audit.User, key audit.Key, now time.Time) (audit.Verdict, audit.Decision) {
-			v := audit.Judge(key, audit.ExemptionOf(user, key.ID).Apply(p.Config.Exemptions, now), p.Config.Rules, now)
-			return v, p.decideLocking(user, key, v, now)
+			limits := p.limitsOf(user, true)
+			v := limits.Judge(user, key, p.Config.Exemptions, now)
+			return v, p.decideLocking(user, key, limits, v, now)
 		},
 	}
 }
@@ -396,10 +412,10 @@ func (p *pass) enforcer() enforce.Enforcer {
 // due says on which channels a final notice is due: on those of this run.
 func (p *pass) due(n notify.Notice) ledger.Due { return outbox.Due(p.Channels, n) }
 
-func (p *pass) decideLocking(user audit.User, key audit.Key, v audit.Verdict, now time.Time) audit.Decision {
+func (p *pass) decideLocking(user audit.User, key audit.Key, limits audit.Limits, v audit.Verdict, now time.Time) audit.Decision {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.decide(user, key, v, now)
+	return p.decide(user, key, limits, v, now)
 }
 
 // enforce disables what the plan says, several keys side by side but those of

@@ -85,7 +85,7 @@ func (p *pass) markWarned(s *step) ledger.Change {
 			return err
 		}
 		p.noteUses(r)
-		r.MarkWarned(p.Now().UTC(), r.Warnings().Add(s.verdict, p.Config.Rules, s.decision, p.started))
+		r.MarkWarned(p.Now().UTC(), r.Warnings().Add(s.verdict, s.limits.Ages, s.decision, p.started))
 		return nil
 	}
 }
@@ -178,6 +178,6 @@ func (s *step) finalPair(key audit.Key, now time.Time) *notify.Pair {
 
 func (p *pass) noticeOf(user audit.User, key audit.Key, v audit.Verdict) notify.Notice {
 	n := notify.About(user, key, p.Config.Owners.Of(user))
-	n.Reason = v.State.Reason()
+	n.Reason, n.Rule = v.State.Reason(), v.Rule
 	return n
 }

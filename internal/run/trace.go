@@ -37,11 +37,11 @@ func (p *pass) beginTrace(ctx context.Context) {
 
 // traceKey has a key looked up if there is something to say about it, unless it
 // was today. The lock is held.
-func (p *pass) traceKey(user audit.User, key inventory.Key, v audit.Verdict) {
+func (p *pass) traceKey(user audit.User, key inventory.Key, limits audit.Limits, v audit.Verdict) {
 	if p.lookups == nil {
 		return
 	}
-	decision := p.decide(user, key.Key, v, p.started)
+	decision := p.decide(user, key.Key, limits, v, p.started)
 	if decision.Action == audit.Nothing {
 		return
 	}

@@ -21,6 +21,7 @@ const GeneratorID = "iam-sleuth/access-keys"
 const (
 	fieldState   = "sleuth/state"
 	fieldReason  = "sleuth/reason"
+	fieldRule    = "sleuth/rule"  // whose limits these are; missing for the settings
 	fieldLimit   = "sleuth/limit" // when the key reaches its limit, RFC 3339
 	fieldContent = "sleuth/content"
 
@@ -57,7 +58,7 @@ func (h Home) idOf(keyID string) string { return "iam-sleuth/" + h.Account.ID + 
 
 // finding is that of a key which is due at now. It says nothing that changes
 // from day to day, so that it is sent again only if something has happened.
-func (h Home) finding(judged audit.Judged, rules audit.Rules, now time.Time) types.AwsSecurityFinding {
+func (h Home) finding(judged audit.Judged, now time.Time) types.AwsSecurityFinding {
 	label, kinds := severityOf(judged.Verdict.State), []string{findingType}
 	f := types.AwsSecurityFinding{
 		SchemaVersion: aws.String(schemaVersion),
@@ -67,7 +68,7 @@ func (h Home) finding(judged audit.Judged, rules audit.Rules, now time.Time) typ
 		GeneratorId:   aws.String(GeneratorID),
 		AwsAccountId:  aws.String(h.Account.ID),
 		Types:         kinds,
-		CreatedAt:     aws.String(moment(dueSince(judged, rules))),
+		CreatedAt:     aws.String(moment(dueSince(judged))),
 		UpdatedAt:     aws.String(moment(now)),
 		Severity:      &types.Severity{Label: label},
 		Title:         aws.String(titleOf(judged)),
@@ -90,6 +91,9 @@ func (h Home) finding(judged audit.Judged, rules audit.Rules, now time.Time) typ
 		if value != "" {
 			f.ProductFields[name] = value
 		}
+	}
+	if rule := judged.Verdict.Rule; rule != "" {
+		f.ProductFields[fieldRule] = rule
 	}
 	f.ProductFields[fieldContent] = digest(f)
 	return f
@@ -171,7 +175,8 @@ func limitOf(judged audit.Judged) time.Time {
 
 // dueSince is when the key came past the warning age that its state is named
 // for.
-func dueSince(judged audit.Judged, rules audit.Rules) time.Time {
+func dueSince(judged audit.Judged) time.Time {
+	rules := judged.Verdict.Limits
 	days := rules.ExpirationAge - rules.WarningAge
 	if reasonOf(judged) == audit.Inactivity {
 		days = rules.InactivityAge - rules.InactivityWarningAge

@@ -19,7 +19,7 @@ func TestFindingsSayWhatTheKeyLastDid(t *testing.T) {
 		User: audit.User{Name: "ann", Tags: audit.Tags{{Key: "AKIAANN", Value: "laptop\nof ann"}}}, Key: key,
 		Verdict: audit.Judge(key, audit.Exemption{}, rules, noon),
 	}
-	got := Home{Account: account.Account{ID: "123456789012"}, Partition: "aws-cn"}.finding(judged, rules, noon).ProductFields
+	got := Home{Account: account.Account{ID: "123456789012"}, Partition: "aws-cn"}.finding(judged, noon).ProductFields
 	for name, want := range map[string]string{
 		"sleuth/last-used-service": "s3", "sleuth/last-used-region": "eu-west-1", "sleuth/description": "laptop of ann",
 		"sleuth/console": "https://console.amazonaws.cn/iam/home#/users/details/ann?section=security_credentials",

@@ -40,9 +40,8 @@ const maxPerCall = 100
 type Syncer struct {
 	Hub  Hub
 	Home Home
-	// Rules are those that keys were judged by, at Now (UTC).
-	Rules audit.Rules
-	Now   time.Time
+	// Now (UTC) is when keys were evaluated.
+	Now time.Time
 	// Look reads one key as it stands; nil if nothing is to be done about it
 	// any more.
 	Look func(ctx context.Context, user, keyID string) (*audit.Judged, error)
@@ -69,7 +68,7 @@ func (k Syncer) Sync(ctx context.Context, known run.KeyStatuses) (SyncResult, []
 	}
 	due := map[string]types.AwsSecurityFinding{}
 	for _, judged := range known.Due {
-		f := k.Home.finding(judged, k.Rules, k.Now)
+		f := k.Home.finding(judged, k.Now)
 		due[aws.ToString(f.Id)] = f
 	}
 	archive, problems := k.resolve(ctx, kept, due, known)
@@ -127,7 +126,7 @@ func (k Syncer) resolve(ctx context.Context, kept, due map[string]types.AwsSecur
 					problems = append(problems, account.Problem{User: user, KeyID: keyID,
 						Text: fmt.Sprintf("the finding about key %s of user %s is left as it is: %s", keyID, text.OneLine(user), k.explain(err))})
 				case judged != nil:
-					due[id] = k.Home.finding(*judged, k.Rules, k.Now)
+					due[id] = k.Home.finding(*judged, k.Now)
 				default:
 					archive = append(archive, resolved(f, k.Now))
 				}

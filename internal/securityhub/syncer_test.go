@@ -104,7 +104,7 @@ func (w *world) keep() (securityhub.SyncResult, []account.Problem) {
 	runner := w.runner()
 	summary, _ := runner.Run(w.t.Context())
 	return securityhub.Syncer{
-		Hub: w.hub, Home: w.home, Rules: w.cfg.Rules, Now: w.now, Look: runner.Look, Concurrency: 4,
+		Hub: w.hub, Home: w.home, Now: w.now, Look: runner.Look, Concurrency: 4,
 	}.Sync(w.t.Context(), *summary.KeyStatuses)
 }
 
@@ -457,7 +457,7 @@ func TestHostileNames(t *testing.T) {
 	t.Parallel()
 	w := onFake(t)
 	judged := audit.Judged{User: audit.User{Name: "a\n\u202eb\x1b[31m"}, Key: audit.Key{ID: "KEY", Created: w.now}, Verdict: audit.Verdict{State: audit.Aging, ExpiresAt: w.now.Add(day)}}
-	_, problems := securityhub.Syncer{Hub: w.hub, Home: w.home, Rules: w.cfg.Rules, Now: w.now}.Sync(t.Context(), run.KeyStatuses{Due: []audit.Judged{judged}})
+	_, problems := securityhub.Syncer{Hub: w.hub, Home: w.home, Now: w.now}.Sync(t.Context(), run.KeyStatuses{Due: []audit.Judged{judged}})
 	if len(problems) > 0 || len(w.account.Findings()) != 1 {
 		t.Fatalf("problems %v, findings %v", problems, w.account.Findings())
 	}

@@ -62,6 +62,7 @@ type keyDetail struct {
 	Description  string               `json:"description,omitempty"`
 	Console      string               `json:"console"`
 	EarlierLimit *notify.EarlierLimit `json:"earlier_limit,omitempty"`
+	Rule         string               `json:"rule,omitempty"` // empty if the limits are the settings'
 	Note         string               `json:"note,omitempty"`
 }
 
@@ -154,7 +155,7 @@ func keyDetailOf(n notify.Notice, run string) keyDetail {
 		Schema: Schema, Run: run, Account: oneLineAccount(n.Account),
 		User: text.OneLine(n.User), Name: text.OneLine(n.Name), Email: text.OneLine(n.Email),
 		KeyID: n.KeyID, Kind: n.Kind, Reason: n.Reason,
-		Created: moment(n.Created), LastUsed: moment(n.LastUsed), LastUsedAsOf: moment(n.LastUsedAsOf), EarlierLimit: n.EarlierLimit, Note: text.OneLine(n.Note),
+		Created: moment(n.Created), LastUsed: moment(n.LastUsed), LastUsedAsOf: moment(n.LastUsedAsOf), EarlierLimit: n.EarlierLimit, Rule: n.Rule, Note: text.OneLine(n.Note),
 		Service: text.OneLine(n.Service), Region: text.OneLine(n.Region), Description: text.OneLine(n.Description), Console: n.ConsoleURL(),
 	}
 	switch n.Kind {

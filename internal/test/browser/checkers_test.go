@@ -44,7 +44,7 @@ func kindsOfPages(t *testing.T) map[string][]byte {
 		"accounts, risk":     accountsPage(t, risky(reportOf(company(), today)), risky(crowded())),
 		"accounts":           severalAccounts(t),
 		"accounts, compared": accountsPage(t, compared(reportOf(company(), today)), compared(crowded())),
-		"accounts, crowded":  crowdedAccounts(t),
+		"accounts, crowded":  crowdedAccounts(t, asIs),
 		"accounts, forecast": accountsPage(t, forecast, forecast),
 	}
 }

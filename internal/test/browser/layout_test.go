@@ -58,9 +58,17 @@ func crowded() report.Report {
 	return r
 }
 
-func crowdedAccounts(t *testing.T) []byte {
+// ruled has limits of rules for kinds of users.
+func ruled(r report.Report) report.Report {
+	for i := range r.Rows {
+		r.Rows[i].Rule = []string{"settings", "machines", "contractors of the north", "break-glass"}[i%4]
+	}
+	return r
+}
+
+func crowdedAccounts(t *testing.T, change func(report.Report) report.Report) []byte {
 	t.Helper()
-	first, second := crowded(), reportOf(company(), today)
+	first, second := change(crowded()), reportOf(company(), today)
 	first.Run = nil
 	second.Account.ID, second.Account.Alias = "210987654321", strings.Repeat("a", 63)
 	var page bytes.Buffer
@@ -69,6 +77,17 @@ func crowdedAccounts(t *testing.T) []byte {
 	}
 	return page.Bytes()
 }
+
+// crowdedPages are those of one account and of several, with rules and without.
+func crowdedPages(t *testing.T) map[string][]byte {
+	t.Helper()
+	return map[string][]byte{
+		"one account": pageOf(t, crowded()), "several accounts": crowdedAccounts(t, asIs),
+		"under rules": pageOf(t, ruled(crowded())), "several under rules": crowdedAccounts(t, ruled),
+	}
+}
+
+func asIs(r report.Report) report.Report { return r }
 
 func pageOf(t testing.TB, r report.Report) []byte {
 	t.Helper()
@@ -88,7 +107,7 @@ const (
 // On paper nothing can be scrolled: every text keeps to its column.
 func TestPrintedColumnsDoNotRunIntoEachOther(t *testing.T) {
 	t.Parallel()
-	for name, page := range map[string][]byte{"one account": pageOf(t, crowded()), "several accounts": crowdedAccounts(t)} {
+	for name, page := range crowdedPages(t) {
 		for paper, width := range map[string]int64{"A4": a4, "Letter": letter} {
 			t.Run(name+" on "+paper, func(t *testing.T) {
 				t.Parallel()
@@ -116,7 +135,7 @@ func TestPrintedColumnsDoNotRunIntoEachOther(t *testing.T) {
 // room beside it for the next column.
 func TestPhoneCrushesNothing(t *testing.T) {
 	t.Parallel()
-	for name, page := range map[string][]byte{"one account": pageOf(t, crowded()), "several accounts": crowdedAccounts(t)} {
+	for name, page := range crowdedPages(t) {
 		for _, width := range []int64{390, 320} {
 			t.Run(fmt.Sprintf("%s at %d", name, width), func(t *testing.T) {
 				t.Parallel()
@@ -168,7 +187,7 @@ func TestLandmarksHaveNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	refused := crowded()
 	refused.Rows[0].ExemptIgnored = "it has no end"
-	for name, page := range map[string][]byte{"one account": pageOf(t, refused), "several accounts": crowdedAccounts(t)} {
+	for name, page := range map[string][]byte{"one account": pageOf(t, refused), "several accounts": crowdedAccounts(t, asIs)} {
 		v := openPage(t, page)
 		landmarks := ask[[]string](v, `[...document.querySelectorAll("section[aria-labelledby], section[aria-label], [role=region], nav, main, form[aria-label], header, footer")].map((e) => {
   const by = e.getAttribute("aria-labelledby");

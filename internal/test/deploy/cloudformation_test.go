@@ -181,7 +181,7 @@ func TestTemplateIsDeployed(t *testing.T) {
 // allParameters turns on whatever asks for a permission, beside the channels.
 var allParameters = map[string]string{
 	"EnableAutoExpire": "false", "LeakResponse": "disable",
-	"SlackChannel": "C0123456789", "Evidence": "s3://proof/iam/keys", "SecurityHub": "securityhub", "Trace": "true",
+	"SlackChannel": "C0123456789", "Evidence": "s3://proof/iam/keys", "SecurityHub": "securityhub", "Trace": "true", "Rules": everyRule,
 }
 
 func TestTemplateWithEveryPermission(t *testing.T) {

@@ -41,6 +41,7 @@ module "sleuth" {
   security_hub           = "securityhub"
   trace                  = true
   leak_response          = "disable"
+  rules                  = RULES
   accounts               = ["111122223333", "444455556666"]
   member_role            = "path/sleuth"
   inactivity_age         = 30
@@ -51,6 +52,12 @@ output "policy" {
   value = module.sleuth.policy
 }
 `
+
+// everyRule has each criterion and each limit, as JSON, which is YAML and HCL as well.
+const everyRule = `{"rules": [{"name": "machines", "match": {"user": ["ci-*"], "path": ["/service/"], "group": ["machines"], "account": ["111122223333"],
+  "ou": ["ou-ab12-34cdefgh"], "tags": {"Kind": "machine"}, "console_password": false},
+  "expiration_age": 365, "warning_age": 335, "inactivity_age": 30, "inactivity_warning_age": 20, "min_notice_days": 14, "remind_at": [7, 1]}],
+  "ceiling": {"expiration_age": 400}}`
 
 func TestEveryOption(t *testing.T) {
 	t.Parallel()
@@ -64,7 +71,7 @@ func TestEveryOption(t *testing.T) {
 			others += fmt.Sprintf("  %s = %q\n", channel.Input(), channel.sample())
 		}
 	}
-	check(t, os.WriteFile(filepath.Join(w.folder, "main.tf"), []byte(strings.ReplaceAll(everyOption, "OTHER_CHANNELS", others)), 0o600))
+	check(t, os.WriteFile(filepath.Join(w.folder, "main.tf"), []byte(strings.NewReplacer("OTHER_CHANNELS", others, "RULES", everyRule).Replace(everyOption)), 0o600))
 	w.init(t)
 	resources, outputs := w.planned(t)
 	const key, boundary = "arn:aws:kms:us-east-1:123456789012:key/ours", "arn:aws:iam::123456789012:policy/boundary"
@@ -106,7 +113,7 @@ func TestEveryOption(t *testing.T) {
 		"SLEUTH_STATE": "dynamodb:shared", "SLACK_URL": "ssm:arn:aws:ssm:us-west-2:444455556666:parameter/slack-url:prod",
 		"SLEUTH_SLACK_CHANNEL": "C0123456789", "SLEUTH_TEAMS_URL": "secretsmanager:sleuth/teams-url", "SLEUTH_NOTIFY_URLS": "secretsmanager:sleuth/urls",
 		"SLEUTH_EMAIL_FROM": "Sleuth <keys@example.com>", "SLEUTH_EVIDENCE": "s3://proof/iam/keys/", "SLEUTH_SECURITY_HUB": "securityhub", "SLEUTH_TRACE": "true", "SLEUTH_LEAK_RESPONSE": "disable",
-		"SLEUTH_ACCOUNTS": "111122223333,444455556666", "SLEUTH_MEMBER_ROLE": "path/sleuth",
+		"SLEUTH_ACCOUNTS": "111122223333,444455556666", "SLEUTH_MEMBER_ROLE": "path/sleuth", "SLEUTH_RULES": everyRule,
 	})
 	cfg, err := checked(given)
 	check(t, err)

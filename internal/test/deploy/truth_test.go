@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
+	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/iampolicy"
 	"github.com/iam-sleuth/sleuth/internal/ledger"
 	"github.com/iam-sleuth/sleuth/internal/test/channeltest"
@@ -100,6 +102,8 @@ func restAction(service string, request *http.Request) string {
 	switch call := request.Method + " " + request.URL.Path; {
 	case service == "s3" && request.Method == http.MethodPut:
 		return "PutObject"
+	case service == "s3" && request.Method == http.MethodGet && strings.Count(request.URL.Path, "/") > 1:
+		return "GetObject"
 	case service == "s3":
 		return call // none that is allowed
 	case service == "ses" && call == "POST /v2/email/outbound-emails":
@@ -190,6 +194,7 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 		fake     bool // the AWS in the process, which has IAM, STS and SNS, instead of moto
 		several  bool // an organization of two accounts; {root} in settings is its root
 		leaked   bool // the event says that a key was found in public
+		rules    bool // SLEUTH_RULES is kept in AWS; {bucket} in it is the bucket's name
 		crowd    int  // so many more users, in the AWS in the process
 		// spare is what is allowed for when something goes wrong, and was not
 		// needed.
@@ -227,6 +232,19 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 		"findings": {
 			settings: map[string]string{"SLEUTH_SECURITY_HUB": "securityhub"},
 		},
+		"rules in a parameter": {
+			settings: map[string]string{"SLEUTH_RULES": "ssm:/sleuth/rules", "ENABLE_AUTO_EXPIRE": "true", "SLEUTH_ALLOW_SILENT": "true", "SLEUTH_STATE": "dynamodb:" + table},
+			rules:    true,
+			spare:    []string{"dynamodb:DeleteItem", "iam:UpdateAccessKey"}, // nobody was warned yet
+		},
+		"rules in a bucket": {
+			settings: map[string]string{"SLEUTH_RULES": "s3://{bucket}/sleuth/rules.yaml"},
+			rules:    true,
+		},
+		"rules over an organization": {
+			settings: map[string]string{"SLEUTH_RULES": "ssm:/sleuth/rules", "SLEUTH_ACCOUNTS": "organization", "SLEUTH_MEMBER_ROLE": "sleuth-member"},
+			several:  true, rules: true,
+		},
 		"an organization": {
 			settings: map[string]string{"SLEUTH_ACCOUNTS": "organization", "SLEUTH_MEMBER_ROLE": "sleuth-member"},
 			several:  true,
@@ -260,7 +278,9 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 				if tt.leaked {
 					payload = p.wordOfLeak(t, "past")
 				}
-				if tt.several {
+				if tt.rules {
+					p.keepRules(t, settings, p.organize(t))
+				} else if tt.several {
 					settings["SLEUTH_OUS"] = strings.ReplaceAll(settings["SLEUTH_OUS"], "{root}", p.organize(t))
 				}
 			}
@@ -304,14 +324,14 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 		}
 	}
 	command("audit")
-	w.compare(t, iampolicy.ForAudit(iampolicy.Target{}), inBulk...)
+	w.compare(t, iampolicy.ForAudit(config.Config{}, iampolicy.Target{}), inBulk...)
 
 	*w = witness{}
 	settings["SLEUTH_CREDENTIALS"] = "all"
 	cfg, err := checked(settings)
 	check(t, err)
 	command("audit")
-	w.compare(t, iampolicy.ForAudit(iampolicy.Target{}), inBulk[0])
+	w.compare(t, iampolicy.ForAudit(config.Config{}, iampolicy.Target{}), inBulk[0])
 
 	*w = witness{}
 	statePutter := ledger.NewDynamoDB(dynamodb.NewFromConfig(p.config(t)), table)
@@ -399,6 +419,25 @@ func (p place) wordOfLeak(t *testing.T, user string) []byte {
 	})
 	check(t, err)
 	return event
+}
+
+// keepRules puts rules by group, console password and unit where the settings say that
+// they are.
+func (p place) keepRules(t *testing.T, settings map[string]string, unit string) {
+	t.Helper()
+	rules := `rules:
+  - {name: machines, match: {group: machines}}
+  - {name: people, match: {ou: ` + unit + `, console_password: true}}
+`
+	bucket, source := "rules-"+p.ID, settings["SLEUTH_RULES"]
+	settings["SLEUTH_RULES"] = strings.ReplaceAll(source, "{bucket}", bucket)
+	if strings.HasPrefix(source, "ssm:") {
+		p.keep(t, source, rules)
+		return
+	}
+	file := filepath.Join(t.TempDir(), "rules.yaml")
+	check(t, os.WriteFile(file, []byte(rules), 0o600))
+	p.upload(t, bucket, strings.TrimPrefix(source, "s3://{bucket}/"), file)
 }
 
 // organize makes an organization of the account and one more, and returns its

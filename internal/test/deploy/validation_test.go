@@ -138,6 +138,21 @@ var refusals = []refusal{
 	one("email_from", "keys", "email_from must be a mail address, such as keys@example.com or Sleuth <keys@example.com>."),
 	one("email_from", "Sleuth <keys@example.com", "email_from must be a mail address, such as keys@example.com or Sleuth <keys@example.com>."),
 	one("event_bus", "default", "event_bus must be the ARN of an EventBridge bus, such as arn:aws:events:us-east-1:123456789012:event-bus/keys."),
+	{
+		variables: map[string]string{"rules": `{"rules": []}`, "enable_auto_expire": "true", "slack_url": "test", "state": "none"},
+		message:   "rules need state to know who was notified: leave state at its default.",
+	},
+	{
+		variables: map[string]string{"rules": `{"rules": []}`, "rules_source": "ssm:/rules"},
+		message:   "rules and rules_source exclude each other.",
+
+		allowedBySleuth: true, // which has one setting for both
+	},
+	one("rules_source", "rules.yaml", "rules_source must be ssm:/NAME or s3://BUCKET/KEY."),
+	{
+		variables: map[string]string{"rules_source": "s3://bucket/rules.yaml", "enable_auto_expire": "true", "slack_url": "test", "state": "none"},
+		message:   "rules_source needs state to know who was notified: leave state at its default.",
+	},
 	one("max_exemption_days", "0", "max_exemption_days must be a whole number of days from 1 to 36500."),
 	{
 		variables: map[string]string{"max_exemption_days": "90", "enable_auto_expire": "true", "slack_url": "test", "state": "none"},
@@ -229,7 +244,8 @@ var accepted = []map[string]string{
 	},
 	{"zip_file": "settings.tf", "enable_auto_expire": "true", "leak_response": "disable", "allow_silent": "true", "leak_max_disable": "1"},
 	{"zip_file": "settings.tf", "enable_auto_expire": "true", "sns_topic": "arn:aws:sns:us-east-1:123456789012:keys", "leak_max_disable": "10000"},
-	{"zip_file": "settings.tf", "enable_auto_expire": "true", "slack_url": "test"},
+	{"zip_file": "settings.tf", "enable_auto_expire": "true", "slack_url": "test", "rules_source": "ssm:/sleuth/rules"},
+	{"zip_file": "settings.tf", "rules": everyRule},
 	{
 		"zip_file": "settings.tf", "max_disable": "0", "slack_url": "test", "sns_topic": "", "state": "none", "concurrency": "1",
 		"slack_token": "", "slack_channel": "", "teams_url": "", "notify_urls": "", "email_from": "", "event_bus": "", "evidence": "", "security_hub": "", "leak_response": "",
@@ -274,6 +290,11 @@ func withoutFrames(r rune) rune {
 func environmentOf(variables map[string]string) map[string]string {
 	environment := map[string]string{}
 	for name, value := range variables {
+		switch name {
+		case "rules_source", "rules":
+			environment["SLEUTH_RULES"] = value
+			continue
+		}
 		environment[settingOf(name)] = strings.Trim(strings.ReplaceAll(value, `"`, ""), "[]")
 	}
 	if environment["SLEUTH_STATE"] == "" {
@@ -284,7 +305,7 @@ func environmentOf(variables map[string]string) map[string]string {
 
 func TestModuleRefusesBadValues(t *testing.T) {
 	t.Parallel()
-	isSetting := map[string]bool{}
+	isSetting := map[string]bool{"rules_source": true}
 	for _, name := range settingNames() {
 		isSetting[inModule(name)] = true
 	}

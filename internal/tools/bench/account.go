@@ -36,7 +36,7 @@ func keyAge(i, key int) int {
 func fill(account *awsfake.Account, users int, now time.Time) {
 	for i := range users {
 		user := awsfake.User{
-			Name:    fmt.Sprintf("user-%05d", i),
+			Name:    nameOf(i),
 			Created: now.AddDate(-2, 0, 0),
 			Tags:    map[string]string{"Name": fmt.Sprintf("User %d", i), "Slack": fmt.Sprintf("U%08d", i)},
 		}
@@ -49,4 +49,5 @@ func fill(account *awsfake.Account, users int, now time.Time) {
 		}
 		account.AddUser(user)
 	}
+	fillGroup(account, users)
 }

@@ -109,6 +109,55 @@ func TestCallsOfAFullAccount(t *testing.T) {
 	}
 }
 
+// TestCallsUnderRules holds the calls of a run under five rules, one on groups and
+// one on tags: beside what the settings alone take, a page for each 1,000 members
+// of the group. Nothing is disabled in the first run: its owner was not warned yet.
+func TestCallsUnderRules(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes several seconds")
+	}
+	const users = 5000
+	due := 0 // users with a key that may be due: in the group it is from 50 days on
+	for i := range users {
+		oldest := max(keyAge(i, 0), keyAge(i, 1))
+		if oldest >= 80 || i < ruledMembers && oldest >= 50 {
+			due++
+		}
+	}
+	around := map[string]int{"GetCallerIdentity": 1, "ListAccountAliases": 1, "GetGroup": 2, "ListUserTags": 10, "GetAccountAuthorizationDetails": 5,
+		"GenerateCredentialReport": 2, "GetCredentialReport": 1}
+	for _, c := range []struct {
+		scenario
+		want  map[string]int
+		total int
+	}{
+		{scenario{note: "live", settings: underRules()}, map[string]int{"ListUsers": 5, "ListAccessKeys": users, "Publish": 2}, 5029},
+		{scenario{note: "report", settings: underRules(), byReport: true}, map[string]int{"ListAccessKeys": due, "Publish": 2}, 763},
+	} {
+		t.Run(c.note, func(t *testing.T) {
+			t.Parallel()
+			maps.Copy(c.want, around)
+			got := map[string]int{}
+			for range 3 { // a connection may break off, as above
+				if got = callsOf(t, c.scenario, users); maps.Equal(got, c.want) {
+					break
+				}
+			}
+			if !maps.Equal(got, c.want) {
+				t.Errorf("calls %v,\nwant %v", got, c.want)
+			}
+			total := 0
+			for _, n := range got {
+				total += n
+			}
+			if total != c.total {
+				t.Errorf("%d calls; docs/performance.md says %d", total, c.total)
+			}
+		})
+	}
+}
+
 // callsOf runs sleuth on an account, and returns the calls by action.
 func callsOf(t *testing.T, s scenario, users int) map[string]int {
 	t.Helper()

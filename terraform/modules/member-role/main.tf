@@ -64,6 +64,13 @@ variable "trace" {
   nullable    = false
 }
 
+variable "rules" {
+  description = "Whether the deployment has SLEUTH_RULES that go by groups or console passwords."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "security_hub_region" {
   description = "Region of the deployment, if its SLEUTH_SECURITY_HUB is securityhub: findings are kept in this account's Security Hub there. Null: none are."
   type        = string
@@ -149,6 +156,24 @@ data "aws_iam_policy_document" "sleuth" {
     sid       = "ReadKeys"
     actions   = ["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:ListUserTags"]
     resources = [local.users]
+  }
+
+  dynamic "statement" {
+    for_each = var.rules ? [local.users] : []
+    content {
+      sid       = "ReadConsolePasswords"
+      actions   = ["iam:GetLoginProfile"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.rules ? ["arn:${local.partition}:iam::${local.account_id}:group/*"] : []
+    content {
+      sid       = "ReadGroups"
+      actions   = ["iam:GetGroup"]
+      resources = [statement.value]
+    }
   }
 
   dynamic "statement" {
