@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 )
 
@@ -154,12 +155,13 @@ type judge struct {
 	mu         sync.Mutex
 	seen       map[string]sighting // by process, what, and id
 	changed    map[string]time.Time
-	found      map[string]bool // keys that AWS has said were found in public
+	floors     map[string]time.Time // since when a key is not disabled without the notice of rules
+	found      map[string]bool      // keys that AWS has said were found in public
 	objections []string
 }
 
 func newJudge(lag time.Duration) *judge {
-	return &judge{lag: lag, seen: map[string]sighting{}, changed: map[string]time.Time{}, found: map[string]bool{}}
+	return &judge{lag: lag, seen: map[string]sighting{}, changed: map[string]time.Time{}, found: map[string]bool{}, floors: map[string]time.Time{}}
 }
 
 // find has AWS say that a key was found in public: neither its age nor its
@@ -186,6 +188,9 @@ func (j *judge) asked(p *process, action, user, keyID string, was awsfake.User, 
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	now := p.w.Now()
+	if action == "ListUsers" && p.ruled {
+		j.underRules(p, now)
+	}
 	saw := sighting{at: now, call: p.made(), user: was, key: key}
 	switch action {
 	case "ListAccessKeys", "ListUserTags":
@@ -198,6 +203,18 @@ func (j *judge) asked(p *process, action, user, keyID string, was awsfake.User, 
 			j.hold(p, user, keyID, now)
 		}
 		j.changed[user] = now
+	}
+}
+
+// underRules notes that a process goes by rules: once they are gone, keys that are near
+// the settings' limits by now are not disabled without a notice.
+func (j *judge) underRules(p *process, now time.Time) {
+	for _, user := range p.home().Users() {
+		for _, key := range user.Keys {
+			if _, known := j.floors[key.ID]; !known && now.Sub(key.Created) >= 80*day+clockError {
+				j.floors[key.ID] = now
+			}
+		}
 	}
 }
 
@@ -352,8 +369,18 @@ func stories(history []event, keyID string) int {
 type warningRules struct {
 	minNotice int
 	remindAt  []int
-	// delayed: a calendar may delay the disabling.
+	// delayed: a calendar, or the notice of rules, may delay the disabling.
 	delayed bool
+	// floors say since when a key had a rule's limits in place of the settings'.
+	floors map[string]time.Time
+}
+
+// noticeOf is the fewest days between a delivered warning of a key and its disabling.
+func (r warningRules) noticeOf(disabled event) int {
+	if since, is := r.floors[disabled.keyID]; disabled.by.ruled || is && since.Before(disabled.at) {
+		return max(r.minNotice, audit.MinNoticeUnderRules)
+	}
+	return r.minNotice
 }
 
 // brokenWarnings are the promises about warnings that a history breaks.
@@ -396,7 +423,8 @@ func changedMeanwhile(before []event, e event) bool {
 // tooSoon objects to a key that was disabled sooner than its owner was warned of, or
 // without the minimum notice.
 func tooSoon(before []event, disabled event, rules warningRules) (promises []string) {
-	noticed := rules.minNotice == 0
+	notice := rules.noticeOf(disabled)
+	noticed := notice == 0
 	for _, e := range before {
 		if e.keyID != disabled.keyID {
 			continue
@@ -405,17 +433,17 @@ func tooSoon(before []event, disabled event, rules warningRules) (promises []str
 		case e.what == "found":
 			return nil
 		case e.what == "disabled":
-			noticed = rules.minNotice == 0 // its warnings start over
+			noticed = notice == 0 // its warnings start over
 		case e.what != "warned":
 		case e.days > 0 && !e.astray && disabled.at.Before(e.at.Add(time.Duration(e.days-1)*day-margin)):
 			promises = append(promises, fmt.Sprintf("key %s was disabled on %s, and %s had heard on %s that it has %d days left",
 				e.keyID, disabled.at, e.channel, e.at, e.days))
-		case e.channel != onBus && disabled.at.Sub(e.at) >= time.Duration(rules.minNotice)*day-margin:
+		case e.channel != onBus && disabled.at.Sub(e.at) >= time.Duration(notice)*day-margin:
 			noticed = true
 		}
 	}
 	if !noticed {
-		promises = append(promises, fmt.Sprintf("key %s was disabled on %s without a warning %d days before", disabled.keyID, disabled.at, rules.minNotice))
+		promises = append(promises, fmt.Sprintf("key %s was disabled on %s without a warning %d days before", disabled.keyID, disabled.at, notice))
 	}
 	return promises
 }

@@ -130,6 +130,8 @@ type process struct {
 	hurried bool
 	// lastID is the id that no other process has.
 	lastID string
+	// ruled: it has rules for kinds of users.
+	ruled bool
 	// change sets what is set otherwise than in other processes; nil is nothing.
 	change func(*config.Config)
 

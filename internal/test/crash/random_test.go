@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
+	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/awsfake"
 	"github.com/iam-sleuth/sleuth/internal/config"
 	"github.com/iam-sleuth/sleuth/internal/leak"
@@ -84,7 +85,8 @@ type schedule struct {
 	leftOut  float64 // of an account
 	digest   bool
 	deadline time.Duration
-	cap      int // SLEUTH_MAX_DISABLE; zero is none
+	cap      int     // SLEUTH_MAX_DISABLE; zero is none
+	ruled    float64 // that a process has rules for kinds of users
 
 	machines []time.Duration // how far the clock of each is ahead
 	back     time.Duration   // how far all of them were set back
@@ -160,6 +162,10 @@ func newSchedule(t *testing.T, w *world, seed uint64) *schedule {
 		w.calendar = calendars()[s.random("calendar").IntN(len(calendars()))]
 		w.warnings.delayed, s.judge.calendar, s.judge.drifts = true, w.calendar, s.drift > 0
 	}
+	if seed%5 == 4 {
+		s.ruled = s.random("rules").Float64()
+		w.warnings.delayed = true
+	}
 	if seed%20 != 0 { // a file is one process's alone
 		s.visit = pick(0, 0, .01, .03)
 		if seed%3 == 0 {
@@ -222,6 +228,9 @@ func (s *schedule) populate(r *rand.Rand) {
 				u.Keys = append(u.Keys, key)
 			}
 			account.AddUser(u)
+			if s.ruled > 0 && i == 0 {
+				account.SetGroup(neverDue, u.Name)
+			}
 			if r.IntN(4) == 0 {
 				account.SetTag(u.Name, tagName(u.Keys[0].ID, r), s.exemption(r))
 			}
@@ -312,13 +321,37 @@ func (s *schedule) process(t *testing.T, name string) *process {
 	for _, channel := range allChannels {
 		hanging[labelOf(channel)] = r.Float64() < s.hang
 	}
-	if s.cap > 0 {
-		p.change = func(c *config.Config) { c.MaxDisable = config.Cap{Set: true, Keys: s.cap, Text: strconv.Itoa(s.cap)} }
+	p.ruled = s.random("rules "+name).Float64() < s.ruled
+	if s.cap > 0 || p.ruled {
+		p.change = func(c *config.Config) {
+			if s.cap > 0 {
+				c.MaxDisable = config.Cap{Set: true, Keys: s.cap, Text: strconv.Itoa(s.cap)}
+			}
+			if p.ruled {
+				underRules(c)
+			}
+		}
 	}
 	moved := new(atomic.Int64)
 	p.fate = func(c call) fate { return s.fate(t, p, c, hanging, moved) }
 	return p
 }
+
+// underRules sets rules by which some users' keys never come to a limit: those of one
+// group, and all others if their tags say so.
+func underRules(c *config.Config) {
+	c.RulesFrom = config.RulesSource{Kind: config.RulesInline}
+	never := audit.Limits{Rule: "never", MinNoticeDays: audit.MinNoticeUnderRules, Ages: audit.Rules{
+		ExpirationAge: 9000, WarningAge: 8000, InactivityAge: 9000, InactivityWarningAge: 8000,
+	}}
+	c.UserRules = audit.UserRules{Rules: []audit.UserRule{
+		{Name: "never", Limits: never, Match: audit.Match{Groups: []string{neverDue}}},
+		{Name: "never", Limits: never, Match: audit.Match{Tags: []audit.Tag{{Key: "Slack", Value: "U*1"}}}},
+	}}
+}
+
+// neverDue is the group whose members' keys come to no limit under rules.
+const neverDue = "machines"
 
 // labelOf is how the calls of a channel are labelled.
 func labelOf(channel string) string {
@@ -664,11 +697,12 @@ const calmRounds = 5
 func (s *schedule) calmDown(t *testing.T) bool {
 	t.Helper()
 	s.w.advance(6 * time.Hour) // past what a clock that was ahead has left in the future
+	held := s.w.warnings.minNotice > 0 || s.ruled > 0
 	s.fault, s.death, s.person, s.drift, s.visit, s.leak, s.hole, s.slow, s.hang = 0, 0, 0, 0, 0, 0, 0, 0, 0
-	s.removed, s.lost, s.leftOut, s.cap, s.back, s.machines = 0, 0, 0, 0, 0, []time.Duration{0}
+	s.removed, s.lost, s.leftOut, s.cap, s.ruled, s.back, s.machines = 0, 0, 0, 0, 0, 0, []time.Duration{0}
 	s.log("calm")
 	rounds, gap := calmRounds, 20*time.Minute
-	if s.w.warnings.minNotice > 0 {
+	if held {
 		rounds, gap = calmRounds+15, day+time.Minute // keys come to their limits meanwhile
 	}
 	for i := range rounds {
@@ -732,6 +766,7 @@ func (s *schedule) check(t *testing.T) {
 	t.Helper()
 	history := s.w.history()
 	failed := append(slices.Clone(s.judge.objections), broken(history, s.bad)...)
+	s.w.warnings.floors = s.judge.floors
 	failed = append(failed, brokenWarnings(history, s.w.warnings, s.bad)...)
 	failed = append(failed, s.overdue()...)
 	for _, text := range failed {
