@@ -57,12 +57,12 @@ func TestCallsOfAFullAccount(t *testing.T) {
 			}, 5027,
 		},
 		{
-			// Users have no groups and policies here; a page holds 1,000 users.
+			// There is one group, and no policy; a page holds 1,000 users and groups.
 			scenario{note: "audit, risk", audits: true, settings: []string{"SLEUTH_RISK=true"}},
 			[]map[string]int{
 				list, tags, report, {"GenerateCredentialReport": 1, "GetCredentialReport": 1}, {"ListAccessKeys": users},
-				{"GetCallerIdentity": 1, "ListAccountAliases": 1}, {"GetAccountAuthorizationDetails": 5},
-			}, 5032,
+				{"GetCallerIdentity": 1, "ListAccountAliases": 1}, {"GetAccountAuthorizationDetails": 6},
+			}, 5033,
 		},
 		{
 			scenario{note: "live, inactivity", settings: []string{"INACTIVITY_AGE=30", "INACTIVITY_WARNING_AGE=20"}},
