@@ -499,6 +499,13 @@ func (p *pass) addFinal(ctx context.Context, record *ledger.Record) {
 // recordFor returns the key's record; that of a key that was enabled again
 // starts over, and keeps a final notice that is still pending.
 func (p *pass) recordFor(s *step) *ledger.Record {
+	record := p.recordAsItIs(s)
+	_ = p.reopened(record) // it applies
+	return record
+}
+
+// recordAsItIs returns the key's record, also if this run disabled the key.
+func (p *pass) recordAsItIs(s *step) *ledger.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	record := p.records[s.key.ID]
@@ -507,7 +514,6 @@ func (p *pass) recordFor(s *step) *ledger.Record {
 		record = &made
 		p.records[s.key.ID] = record
 	}
-	_ = p.reopened(record) // it applies
 	return record
 }
 
