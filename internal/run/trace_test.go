@@ -156,7 +156,7 @@ func TestNoNoticeWaitsForCloudTrail(t *testing.T) {
 		}
 	}
 	// That Sleuth disabled the key is not forgotten as that is written down.
-	if record, _ := w.record("AKIADISABLED"); record.Disabled() == nil {
+	if record, _ := w.record("AKIADISABLED"); record.Disabled() == nil || !record.Disabling().Confirmed {
 		t.Errorf("the record says %+v", record.Disabled())
 	}
 	w.sleep(day)
