@@ -150,6 +150,15 @@ data "aws_iam_policy_document" "sleuth" {
   }
 
   dynamic "statement" {
+    for_each = var.enable_auto_expire && var.delete_after_days != null ? [local.users] : []
+    content {
+      sid       = "DeleteKeys"
+      actions   = ["iam:DeleteAccessKey"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
     for_each = var.trace ? ["*"] : []
     content {
       sid       = "LookUpCalls"

@@ -175,6 +175,39 @@ variable "rules" {
   }
 }
 
+variable "delete_after_days" {
+  description = "SLEUTH_DELETE_AFTER_DAYS: delete a key this many days after Sleuth disabled it, from 30 to 365, if it was Inactive ever since; its owner is warned 14 days and 1 day ahead. Null: never. Requires a channel and enable_auto_expire."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.delete_after_days == null ? true : var.delete_after_days == floor(var.delete_after_days) && var.delete_after_days >= 30 && var.delete_after_days <= 365
+    error_message = "delete_after_days must be a whole number of days from 30 to 365."
+  }
+
+  validation {
+    condition     = var.delete_after_days == null || var.state != "none"
+    error_message = "delete_after_days needs state to know who was notified: leave state at its default."
+  }
+
+  validation {
+    condition     = var.delete_after_days == null || length(local.channels) > 0
+    error_message = "delete_after_days deletes keys only after their owners were warned, and no channel is set: set one, such as slack_url or sns_topic."
+  }
+}
+
+variable "max_delete" {
+  description = "SLEUTH_MAX_DELETE: the most keys that one run may delete, as a number (\"25\") or as a share of the inactive keys (\"10%\"). A run that would exceed it deletes none, reports that to the channels, and fails."
+  type        = string
+  default     = "10"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[0-9]{1,9}$|^([1-9][0-9]?|100)%$", var.max_delete))
+    error_message = "max_delete must be a whole number of keys from 0, or a share from 1% to 100%, such as \"25\" or \"10%\"."
+  }
+}
+
 variable "max_exemption_days" {
   description = "SLEUTH_MAX_EXEMPTION_DAYS: ignore exemptions without an end date, and those that end more than this many days from now. Null: no limit."
   type        = number
@@ -536,6 +569,8 @@ locals {
       SLEUTH_DISABLE_WHEN             = join(",", var.disable_when)
       SLEUTH_FREEZE                   = join(",", var.freeze)
       SLEUTH_MIN_NOTICE_DAYS          = tostring(var.min_notice_days)
+      SLEUTH_DELETE_AFTER_DAYS        = var.delete_after_days == null ? null : tostring(var.delete_after_days)
+      SLEUTH_MAX_DELETE               = var.max_delete
       SLEUTH_MAX_EXEMPTION_DAYS       = var.max_exemption_days == null ? null : tostring(var.max_exemption_days)
       SLEUTH_RULES                    = var.rules == null ? var.rules_source : local.rules
       SLEUTH_REQUIRE_EXEMPTION_REASON = tostring(var.require_exemption_reason)

@@ -43,6 +43,9 @@ type Counts struct {
 	// disabled (in a dry run: would be).
 	Warned   int `json:"warned"`
 	Disabled int `json:"disabled"`
+	// Deleted counts the keys that were deleted, after Sleuth had disabled them (in a
+	// dry run: would be).
+	Deleted int `json:"deleted"`
 	// Held counts keys past their limit that were left active although
 	// ENABLE_AUTO_EXPIRE is true; Changed those that were no longer due when they
 	// were read once more.
@@ -64,6 +67,7 @@ type Counts struct {
 func (c *Counts) Add(more Counts) {
 	c.Warned += more.Warned
 	c.Disabled += more.Disabled
+	c.Deleted += more.Deleted
 	c.Held += more.Held
 	c.Changed += more.Changed
 	c.Failed += more.Failed

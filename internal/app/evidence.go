@@ -129,6 +129,7 @@ func (s *session) evidenceOf(summary sleuth.Summary) report.Report {
 		AutoExpire: s.cfg.Policy.AutoExpire, Digest: s.cfg.Digest,
 		Counts:         summary.Counts,
 		DisabledKeys:   append([]account.KeyRef{}, summary.DisabledKeys...),
+		DeletedKeys:    summary.DeletedKeys,
 		UnreadableTags: append([]string{}, summary.UnreadableTags...),
 		Announcement:   summary.Announcement,
 	}

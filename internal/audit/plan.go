@@ -20,6 +20,9 @@ type Policy struct {
 	MinNoticeDays int
 	// Calendar says when keys may be disabled.
 	Calendar Calendar
+	// DeleteAfterDays is how many days after Sleuth disabled a key it is deleted;
+	// zero never deletes one.
+	DeleteAfterDays int
 }
 
 // Action is what is to be done about a key.

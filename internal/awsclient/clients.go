@@ -38,6 +38,7 @@ type IAM struct {
 	simulatePrincipalPolicy        call[iam.SimulatePrincipalPolicyInput, iam.SimulatePrincipalPolicyOutput, iam.Options]
 	tagUser                        call[iam.TagUserInput, iam.TagUserOutput, iam.Options]
 	updateAccessKey                call[iam.UpdateAccessKeyInput, iam.UpdateAccessKeyOutput, iam.Options]
+	deleteAccessKey                call[iam.DeleteAccessKeyInput, iam.DeleteAccessKeyOutput, iam.Options]
 }
 
 // NewIAM returns a client.
@@ -57,6 +58,7 @@ func NewIAM(cfg aws.Config, options ...func(*iam.Options)) *IAM {
 		simulatePrincipalPolicy:        c.SimulatePrincipalPolicy,
 		tagUser:                        c.TagUser,
 		updateAccessKey:                c.UpdateAccessKey,
+		deleteAccessKey:                c.DeleteAccessKey,
 	}
 }
 
@@ -118,6 +120,11 @@ func (c *IAM) SimulatePrincipalPolicy(ctx context.Context, in *iam.SimulatePrinc
 // TagUser makes the call of that name.
 func (c *IAM) TagUser(ctx context.Context, in *iam.TagUserInput, options ...func(*iam.Options)) (*iam.TagUserOutput, error) {
 	return c.tagUser(ctx, in, options...)
+}
+
+// DeleteAccessKey makes the call of that name.
+func (c *IAM) DeleteAccessKey(ctx context.Context, in *iam.DeleteAccessKeyInput, options ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error) {
+	return c.deleteAccessKey(ctx, in, options...)
 }
 
 // UpdateAccessKey makes the call of that name.

@@ -53,7 +53,7 @@ type runPrinter struct {
 }
 
 func (p *runPrinter) add(out io.Writer, one sleuth.Summary) {
-	if p.several && (p.all || len(one.DisabledRows)+len(one.HeldKeys) > 0 && p.due) {
+	if p.several && (p.all || len(one.DisabledRows)+len(one.HeldKeys)+len(one.DeletedKeys) > 0 && p.due) {
 		fmt.Fprintln(out, one.Account)
 	}
 	if p.all {
@@ -62,6 +62,13 @@ func (p *runPrinter) add(out io.Writer, one sleuth.Summary) {
 	if p.due && len(one.DisabledRows) > 0 {
 		fmt.Fprintf(out, "A run would disable %s:\n\n", text.Count(len(one.DisabledRows), "key"))
 		p.failed = errors.Join(p.failed, report.WriteKeys(out, one.DisabledRows, p.screen))
+		fmt.Fprintln(out)
+	}
+	if p.due && len(one.DeletedKeys) > 0 {
+		fmt.Fprintf(out, "A run would delete %s that Sleuth disabled:\n\n", text.Count(len(one.DeletedKeys), "key"))
+		for _, key := range one.DeletedKeys {
+			fmt.Fprintf(out, "  %s of user %s, disabled on %s\n", key.KeyID, key.User, text.Date(key.Disabled))
+		}
 		fmt.Fprintln(out)
 	}
 	if (p.all || p.due) && len(one.HeldKeys) > 0 {
@@ -106,7 +113,10 @@ func interruption(summary *org.Summary) string {
 	if t.NoticesSent > 0 {
 		parts[2] = text.Count(t.NoticesSent, "notice") + " sent"
 	}
-	if t.Disabled > 0 && t.NoticesPending > 0 {
+	if t.Deleted > 0 && !summary.DryRun {
+		parts[1] = strings.TrimPrefix(parts[1]+", "+text.Count(t.Deleted, "key")+" deleted", "nothing disabled, ")
+	}
+	if t.Disabled+t.Deleted > 0 && t.NoticesPending > 0 {
 		parts = append(parts, "final notices pending")
 	}
 	return "interrupted: " + strings.Join(parts, ", ") + "; run again"

@@ -135,6 +135,8 @@ func pendingText(r ledger.Record) string {
 	switch {
 	case r.Intent() != nil:
 		return "intent of " + stamp(r.Intent().At)
+	case r.Deletion().Intent != nil:
+		return "intent of " + stamp(r.Deletion().Intent.At) + " to delete"
 	case !r.FinalPending():
 		return ""
 	}

@@ -91,6 +91,7 @@ func TestStories(t *testing.T) {
 			"hook":          showHook,
 			"hook-answers":  scriptHook,
 
+			"pass":         passDays,
 			"events":       showEvents,
 			"findings":     showFindings,
 			"security-hub": enableHub,

@@ -26,6 +26,8 @@ type Config struct {
 	RulesFrom  RulesSource
 	Policy     audit.Policy // OwnKeys is not a setting, and left empty
 	MaxDisable Cap
+	// MaxDelete is how many keys one run may delete.
+	MaxDelete Cap
 	// Exemptions says which exemptions are valid.
 	Exemptions audit.ExemptionRules
 	// LeakDisables is set if leaked keys are disabled, LeakSparesExempt if those
@@ -81,24 +83,25 @@ func (c Config) NewBatch() notify.Batch {
 	}
 }
 
-// Cap limits how many keys one run may disable. The zero Cap is no limit.
+// Cap limits how many keys one run may disable, or delete. The zero Cap is no
+// limit.
 type Cap struct {
 	Set     bool
 	Keys    int // absolute
-	Percent int // of the Active keys; used if Keys is zero and Percent is not
+	Percent int // of the keys that it is measured by; used if Keys is zero and Percent is not
 	Text    string
 }
 
-// Exceeded reports whether disabling so many of the account's Active keys is
-// more than the cap allows.
-func (c Cap) Exceeded(disable, active int) bool {
+// Exceeded reports whether disabling so many of the account's Active keys, or
+// deleting so many of its Inactive ones, is more than the cap allows.
+func (c Cap) Exceeded(due, of int) bool {
 	switch {
 	case !c.Set:
 		return false
 	case c.Percent > 0:
-		return disable*100 > c.Percent*active
+		return due*100 > c.Percent*of
 	}
-	return disable > c.Keys
+	return due > c.Keys
 }
 
 // TraceBudget is how many lookups are made in CloudTrail, and for how long.
@@ -150,12 +153,14 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 	cfg := Config{
 		Rules: c.rules(s.Limits),
 		Policy: audit.Policy{
-			AutoExpire:    c.autoExpire(string(s.EnableAutoExpire)),
-			RemindAt:      c.ladder("SLEUTH_REMIND_AT", s.RemindAt),
-			MinNoticeDays: c.wholeNumber("SLEUTH_MIN_NOTICE_DAYS", s.MinNoticeDays, 0, MaxAgeDays, "days"),
-			Calendar:      c.calendar(s.Enforce),
+			AutoExpire:      c.autoExpire(string(s.EnableAutoExpire)),
+			RemindAt:        c.ladder("SLEUTH_REMIND_AT", s.RemindAt),
+			MinNoticeDays:   c.wholeNumber("SLEUTH_MIN_NOTICE_DAYS", s.MinNoticeDays, 0, MaxAgeDays, "days"),
+			DeleteAfterDays: c.deleteAfterDays(s.DeleteAfterDays),
+			Calendar:        c.calendar(s.Enforce),
 		},
 		MaxDisable:          c.limit("SLEUTH_MAX_DISABLE", s.MaxDisable),
+		MaxDelete:           c.limit("SLEUTH_MAX_DELETE", s.MaxDelete),
 		Exemptions:          c.exemptions(s.Exemptions),
 		LeakDisables:        c.oneOf("SLEUTH_LEAK_RESPONSE", s.LeakResponse, "notify", disable) == disable,
 		LeakSparesExempt:    c.boolean("SLEUTH_LEAK_EXEMPT", string(s.LeakExempt)),
@@ -191,7 +196,11 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		c.needsChannel("ENABLE_AUTO_EXPIRE", string(s.EnableAutoExpire), cfg.Policy.AutoExpire)
 		c.needsChannel("SLEUTH_LEAK_RESPONSE", s.LeakResponse, cfg.LeakDisables)
 	}
+	if cfg.Policy.DeleteAfterDays > 0 && !s.areSet() {
+		c.add("SLEUTH_DELETE_AFTER_DAYS", s.DeleteAfterDays, "a key is deleted only after its owner was warned, and no channel is configured; set one, such as SLACK_URL or SNS_TOPIC")
+	}
 	if cfg.State.Kind == StateNone {
+		c.needsState("SLEUTH_DELETE_AFTER_DAYS", s.DeleteAfterDays, cfg.Policy.DeleteAfterDays > 0)
 		c.needsState("SLEUTH_MAX_EXEMPTION_DAYS", s.MaxExemptionDays, cfg.Policy.AutoExpire && cfg.Exemptions.MaxDays > 0)
 		c.needsState("SLEUTH_REQUIRE_EXEMPTION_REASON", string(s.RequireExemptionReason), cfg.Policy.AutoExpire && cfg.Exemptions.NeedReason)
 		c.needsState("SLEUTH_RULES", cfg.RulesFrom.String(), cfg.Policy.AutoExpire && cfg.RulesFrom.IsSet())
@@ -307,6 +316,17 @@ func CheckSlackAPI(api SlackAPI, host SlackHost) (token Secret, apiURL string, e
 	}
 	return token, apiURL, nil
 }
+
+// deleteAfterDays reads after how many days a disabled key is deleted; zero never
+// deletes one. docs/decisions/deleting-keys.md says why it is bounded.
+func (c *checker) deleteAfterDays(text string) int {
+	if strings.TrimSpace(text) == "" {
+		return 0
+	}
+	return c.wholeNumber("SLEUTH_DELETE_AFTER_DAYS", text, minDeleteAfter, maxDeleteAfter, "days")
+}
+
+const minDeleteAfter, maxDeleteAfter = 30, 365
 
 func (c *checker) lease(text string) time.Duration {
 	return time.Duration(c.wholeNumber("SLEUTH_LEASE_SECONDS", text, 1, 900, "seconds")) * time.Second

@@ -69,6 +69,8 @@ type Enforce struct {
 	DisableWhen      string `setting:"SLEUTH_DISABLE_WHEN" unset:"at any time" placeholder:"WINDOW,..." help:"When keys may be disabled, such as 'Tue-Thu 09:00-15:00 Europe/Berlin'. A key due at another time is held. Leaked keys are not bound. Default: at any time."`
 	Freeze           string `setting:"SLEUTH_FREEZE" unset:"no days" placeholder:"DAY..DAY,..." help:"Days on which no key is disabled, such as 2026-12-20..2027-01-04: in the zone of SLEUTH_DISABLE_WHEN, else UTC, or one named after a space. Leaked keys are not bound. Default: none."`
 	MinNoticeDays    string `setting:"SLEUTH_MIN_NOTICE_DAYS" default:"0" placeholder:"DAYS" help:"Disable a key, however old, only if its owner's first warning was delivered at least this many days ago. Requires SLEUTH_STATE."`
+	DeleteAfterDays  string `setting:"SLEUTH_DELETE_AFTER_DAYS" unset:"never" placeholder:"DAYS" help:"Delete a key this many days after Sleuth disabled it (30 to 365), if it was Inactive ever since; its owner is warned 14 days and 1 day ahead. Default: never. Requires SLEUTH_STATE, a channel and ENABLE_AUTO_EXPIRE=true."`
+	MaxDelete        string `setting:"SLEUTH_MAX_DELETE" default:"10" placeholder:"N|N%" help:"The most keys that one run may delete, as a number or as a share of the Inactive keys. A run that would exceed it deletes none, reports that to the channels, and fails."`
 }
 
 // Reminder says how often owners are warned.

@@ -13,3 +13,8 @@ type DisablesNothing struct{}
 func (DisablesNothing) UpdateAccessKey(context.Context, *iam.UpdateAccessKeyInput, ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error) {
 	return &iam.UpdateAccessKeyOutput{}, nil
 }
+
+// DeleteAccessKey implements DeletionIAM.
+func (DisablesNothing) DeleteAccessKey(context.Context, *iam.DeleteAccessKeyInput, ...func(*iam.Options)) (*iam.DeleteAccessKeyOutput, error) {
+	return &iam.DeleteAccessKeyOutput{}, nil
+}

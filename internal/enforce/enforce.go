@@ -1,6 +1,6 @@
 // Package enforce makes the only writes to IAM, one key at a time, by a
-// protocol that can be cut off between any two calls without disabling a wrong
-// key or losing the word to its owner:
+// protocol that can be cut off between any two calls without disabling or deleting
+// a wrong key, or losing the word to its owner:
 //
 //  1. write down the intent, with the final notice to give;
 //  2. read its user's tags, the key and its last use again, and judge them by
@@ -73,6 +73,7 @@ const (
 	Changed                 // read again, it was no longer due, and was left alone
 	Gone                    // the key or its user no longer exists
 	Pending                 // the outcome of an earlier attempt cannot be known yet
+	Deleted                 // Sleuth deleted the key, and its owner must hear of it
 )
 
 // ErrUndecided says that a call was cut short that may have disabled a key.
@@ -133,6 +134,7 @@ func (e Enforcer) Disable(ctx context.Context, user audit.User, key audit.Key, v
 		// with its answer lost. The intent stands, and the next run finds out.
 		return Failed, err
 	}
+	attempt.Confirmed = true
 	return e.recordDisabled(ctx, record, attempt, nil)
 }
 

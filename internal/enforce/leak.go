@@ -64,6 +64,7 @@ func (e Enforcer) DisableLeaked(ctx context.Context, user audit.User, key audit.
 	if err != nil {
 		return Failed, err
 	}
+	attempt.Confirmed = true
 	return e.recordDisabled(ctx, record, attempt, theirs)
 }
 

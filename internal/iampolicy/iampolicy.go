@@ -78,6 +78,9 @@ func acting(cfg config.Config, place Target) Document {
 	if cfg.Policy.AutoExpire || cfg.LeakDisables {
 		doc.allow("DisableKeys", place.users(), "iam:UpdateAccessKey")
 	}
+	if cfg.Policy.AutoExpire && cfg.Policy.DeleteAfterDays > 0 {
+		doc.allow("DeleteKeys", place.users(), "iam:DeleteAccessKey")
+	}
 	if cfg.Trace {
 		doc.tracing(place)
 	}

@@ -73,6 +73,15 @@ func TestForRun(t *testing.T) {
 			cfg:  config.Config{Policy: audit.Policy{AutoExpire: true}},
 			want: []string{"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*"},
 		},
+		"deleting takes auto-expire as well": {
+			cfg: config.Config{Policy: audit.Policy{AutoExpire: true, DeleteAfterDays: 90}},
+			want: []string{
+				"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*", "iam:DeleteAccessKey arn:aws:iam::123456789012:user/*",
+			},
+		},
+		"deleting without auto-expire": {
+			cfg: config.Config{Policy: audit.Policy{DeleteAfterDays: 90}},
+		},
 		"the credential report is made and read": {
 			cfg: config.Config{UseCredentialReport: true},
 		},

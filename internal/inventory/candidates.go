@@ -152,7 +152,7 @@ func (r Reader) reportedUsers(text reportText) iter.Seq2[candidate, error] {
 	return func(yield func(candidate, error) bool) {
 		for row, err := range ParseReport(text.content) {
 			c := candidate{user: row.user(), reported: true}
-			if err == nil && !row.NeedsRead(r.choose(c.user, false).Strictest, r.Now) {
+			if err == nil && !row.NeedsRead(r.choose(c.user, false).Strictest, r.Now) && (r.AlsoRead == nil || !r.AlsoRead(row)) {
 				c.skipped = row.skipped()
 			} else if err == nil {
 				r.uses.keep(row, text.made)

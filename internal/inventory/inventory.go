@@ -59,6 +59,9 @@ type Reader struct {
 	// Report narrows the reading to the users whom the account's credential
 	// report shows to matter; nil reads every user.
 	Report *CredentialReport
+	// AlsoRead asks for a user whom the report shows not to matter to be read all
+	// the same; nil asks for none.
+	AlsoRead func(ReportRow) bool
 	// Bulk reads the tags of many users at once, if that is fewer calls; nil
 	// reads those of each user on their own.
 	Bulk BulkIAM

@@ -37,9 +37,15 @@ func fullRecord(account, keyID string) ledger.Record {
 		Warnings: audit.History{Creation: audit.LimitWarning{
 			Deadline: today.AddDate(0, 0, 7), First: today.AddDate(0, 0, -7), Last: today, DaysLeft: 7,
 		}},
+		QueuedWarning: &ledger.QueuedWarning{Run: "run-1", Notice: notice, Deletion: &bothWarnings},
+
 		Intent:   &ledger.Intent{At: today, Run: "run-1", Reason: audit.CreationAge, Notice: notice},
-		Disabled: &ledger.Disabled{At: today.Add(time.Nanosecond), Run: "run-1", Reason: audit.CreationAge},
-		Leak:     &ledger.Leak{At: today, Run: "run-1", Event: "arn:aws:health:global::event/RISK/1", Disabled: today},
+		Disabled: &ledger.Disabled{At: today.Add(time.Nanosecond), Run: "run-1", Reason: audit.CreationAge, Confirmed: true},
+		Deletion: &ledger.Deletion{
+			Warnings: bothWarnings, At: today, Run: "run-2",
+			Intent: &ledger.Intent{At: today, Run: "run-2", Reason: audit.CreationAge, Notice: notice},
+		},
+		Leak: &ledger.Leak{At: today, Run: "run-1", Event: "arn:aws:health:global::event/RISK/1", Disabled: today},
 		Final: &ledger.Final{
 			Notice: notice, Due: ledger.Due{Channels: []string{"slack", "sns"}},
 			Acknowledged: map[string]time.Time{"slack": today, "sns": today.Add(time.Second)},

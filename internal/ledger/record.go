@@ -35,6 +35,7 @@ type fields struct {
 	QueuedWarning *QueuedWarning `json:"queued_warning,omitempty"`
 	Intent        *Intent        `json:"intent,omitempty"`
 	Disabled      *Disabled      `json:"disabled,omitempty"`
+	Deletion      *Deletion      `json:"deletion,omitempty"`
 	Leak          *Leak          `json:"leak,omitempty"`
 	Final         *Final         `json:"final,omitempty"`
 	Uses          *callers.Uses  `json:"uses,omitempty"`
@@ -50,6 +51,9 @@ type QueuedWarning struct {
 	Notice notify.Notice `json:"notice"`
 	// Warnings is the owner's history once the warning is delivered.
 	Warnings audit.History `json:"warnings"`
+	// Deletion is set in place of Warnings if the warning is that the key, which
+	// is disabled, will be deleted.
+	Deletion *audit.DeletionWarnings `json:"deletion,omitempty"`
 }
 
 // Due says on which channels a final notice is due. It is set down before the
@@ -63,7 +67,8 @@ type Due struct {
 	Silent bool `json:"silent,omitempty"`
 }
 
-// Intent is an attempt to disable a key, recorded before it is made.
+// Intent is an attempt to disable a key, or to delete it, recorded before it is
+// made.
 type Intent struct {
 	At     time.Time    `json:"at"`
 	Run    string       `json:"run"`
@@ -72,6 +77,8 @@ type Intent struct {
 	// out that the key was disabled.
 	Notice notify.Notice `json:"notice"`
 	Due    Due           `json:"due,omitzero"`
+	// Confirmed is set, once the attempt was made, if IAM has confirmed it.
+	Confirmed bool `json:"-"`
 }
 
 // Is reports whether both are the same attempt.
@@ -82,6 +89,22 @@ type Disabled struct {
 	At     time.Time    `json:"at"`
 	Run    string       `json:"run"`
 	Reason audit.Reason `json:"reason"`
+	// Confirmed: IAM confirmed the call that disabled the key, and no run has seen
+	// it enabled or gone since. Otherwise somebody else may have made it Inactive,
+	// and it is never deleted.
+	Confirmed bool `json:"confirmed,omitempty"`
+}
+
+// Deletion is what was done about deleting the key, which Sleuth had disabled.
+type Deletion struct {
+	// Warnings are those that were delivered to its owner.
+	Warnings audit.DeletionWarnings `json:"warnings,omitzero"`
+	// Intent is the attempt whose outcome is not recorded; nil if there is none.
+	Intent *Intent `json:"intent,omitempty"`
+	// At is when Sleuth deleted the key, and Run the run that did; zero if it did
+	// not.
+	At  time.Time `json:"at,omitzero"`
+	Run string    `json:"run,omitempty"`
 }
 
 // Leak says that the key was found in public. It is kept for good, as a key
@@ -151,6 +174,25 @@ func (r Record) Intent() *Intent { return copyOf(r.d.Intent) }
 
 // Disabled says that Sleuth disabled the key; nil if it did not.
 func (r Record) Disabled() *Disabled { return copyOf(r.d.Disabled) }
+
+// Disabling is how Sleuth disabled the key, for audit.DecideDeletion; zero if it
+// did not.
+func (r Record) Disabling() audit.Disabling {
+	if r.d.Disabled == nil {
+		return audit.Disabling{}
+	}
+	return audit.Disabling{At: r.d.Disabled.At, Confirmed: r.d.Disabled.Confirmed}
+}
+
+// Deletion is what was done about deleting the key; zero if nothing was.
+func (r Record) Deletion() Deletion {
+	if r.d.Deletion == nil {
+		return Deletion{}
+	}
+	deletion := *r.d.Deletion
+	deletion.Intent = copyOf(deletion.Intent)
+	return deletion
+}
 
 // Leak says that the key was found in public; nil if it was not.
 func (r Record) Leak() *Leak { return copyOf(r.d.Leak) }

@@ -17,11 +17,13 @@ type Phase string
 
 // The phases. If several apply, the first does.
 const (
-	Intended        Phase = "intended"         // an attempt to disable the key is recorded, its outcome is not
-	LeakedPending   Phase = "leaked_pending"   // the notice of a leak is pending
-	DisabledPending Phase = "disabled_pending" // the final notice is pending
-	Closed          Phase = "closed"           // disabled or leaked, and nothing is pending
-	Idle            Phase = "idle"             // anything else
+	Intended         Phase = "intended"          // an attempt to disable the key is recorded, its outcome is not
+	DeletionIntended Phase = "deletion_intended" // an attempt to delete the key is recorded, its outcome is not
+	LeakedPending    Phase = "leaked_pending"    // the notice of a leak is pending
+	DeletedPending   Phase = "deleted_pending"   // the notice that the key was deleted is pending
+	DisabledPending  Phase = "disabled_pending"  // the final notice is pending
+	Closed           Phase = "closed"            // disabled, deleted or leaked, and nothing is pending
+	Idle             Phase = "idle"              // anything else
 )
 
 // Phase says how far the key is in the protocol.
@@ -29,8 +31,12 @@ func (r Record) Phase() Phase {
 	switch {
 	case r.d.Intent != nil:
 		return Intended
+	case r.Deletion().Intent != nil:
+		return DeletionIntended
 	case r.LeakPending():
 		return LeakedPending
+	case r.FinalPending() && r.d.Final.Notice.Kind == notify.Deleted:
+		return DeletedPending
 	case r.FinalPending():
 		return DisabledPending
 	case r.d.Disabled != nil || r.d.Leak != nil:
@@ -41,7 +47,9 @@ func (r Record) Phase() Phase {
 
 // Pending reports whether somebody is still to be notified, or something still
 // to be found out, about the key.
-func (r Record) Pending() bool { return r.d.Intent != nil || r.FinalPending() }
+func (r Record) Pending() bool {
+	return r.d.Intent != nil || r.Deletion().Intent != nil || r.FinalPending()
+}
 
 // FinalPending reports whether the final notice is pending.
 func (r Record) FinalPending() bool { return r.d.Final != nil && r.d.Final.Pending() }
@@ -101,7 +109,8 @@ func (r *Record) MarkDisabled(at time.Time, run string, keep *Intent) error {
 	done, at := *r.d.Intent, at.UTC()
 	final := done.Notice
 	final.At = at
-	r.d.Disabled = &Disabled{At: at, Run: run, Reason: done.Reason}
+	r.d.Disabled = &Disabled{At: at, Run: run, Reason: done.Reason, Confirmed: done.Confirmed}
+	r.keepFromDeletion() // what was said of an earlier disabling is void
 	switch {
 	case done.Reason == audit.Exposure && r.d.Leak != nil:
 		leak := *r.d.Leak
@@ -235,6 +244,20 @@ func (r *Record) QueueWarning(at time.Time, warning QueuedWarning) {
 	r.changed(at)
 }
 
+// MarkQueuedDelivered records that the warning which waited for a digest was
+// delivered.
+func (r *Record) MarkQueuedDelivered(at time.Time) error {
+	queued := r.d.QueuedWarning
+	switch {
+	case queued == nil:
+		return r.forbidden("mark a queued warning as delivered")
+	case queued.Deletion != nil:
+		return r.MarkDeletionWarned(at, *queued.Deletion)
+	}
+	r.MarkWarned(at, queued.Warnings)
+	return nil
+}
+
 // DropQueuedWarning removes a warning that no longer holds.
 func (r *Record) DropQueuedWarning(at time.Time) error {
 	if r.d.QueuedWarning == nil {
@@ -260,6 +283,7 @@ func (r *Record) Reopen(at time.Time) error {
 		return r.forbidden("reopen")
 	}
 	r.d.Disabled, r.d.Warnings, r.d.QueuedWarning = nil, audit.History{}, nil
+	r.keepFromDeletion()
 	if !r.FinalPending() {
 		r.d.Final = nil
 	}

@@ -25,6 +25,12 @@ func attempt(due ledger.Due) ledger.Intent {
 	return ledger.Intent{At: today, Run: "run-1", Reason: audit.CreationAge, Notice: noticeOf(notify.Disabled, audit.CreationAge), Due: due}
 }
 
+func deletion(due ledger.Due) ledger.Intent {
+	intent := attempt(due)
+	intent.Notice.Kind = notify.Deleted
+	return intent
+}
+
 // inPhase is a record in each phase.
 func inPhase(t *testing.T, phase ledger.Phase) *ledger.Record {
 	t.Helper()
@@ -37,7 +43,17 @@ func inPhase(t *testing.T, phase ledger.Phase) *ledger.Record {
 		must(t, r.MarkDisabled(today, "run-1", nil))
 	case ledger.LeakedPending:
 		r.MarkLeaked(today, "run-1", "arn:1", noticeOf(notify.LeakedActive, audit.Exposure), onBoth)
+	case ledger.DeletionIntended, ledger.DeletedPending:
+		disabled := attempt(onBoth)
+		disabled.Confirmed = true
+		r.Intend(disabled)
+		must(t, r.MarkDisabled(today, "run-1", nil))
+		must(t, r.Close(today))
+		r.IntendDeletion(deletion(onBoth))
 	case ledger.Idle:
+	}
+	if phase == ledger.DeletedPending {
+		must(t, r.MarkDeleted(today, "run-1"))
 	}
 	if phase == ledger.Closed {
 		must(t, r.Close(today))
@@ -59,31 +75,42 @@ func must(t *testing.T, err error) {
 // "" is a transition that does not apply, and changes nothing.
 func TestPhaseByTransition(t *testing.T) {
 	t.Parallel()
-	phases := []ledger.Phase{ledger.Idle, ledger.Intended, ledger.DisabledPending, ledger.LeakedPending, ledger.Closed}
+	phases := []ledger.Phase{
+		ledger.Idle, ledger.Intended, ledger.DisabledPending, ledger.LeakedPending, ledger.Closed,
+		ledger.DeletionIntended, ledger.DeletedPending,
+	}
 	never := func(change func(*ledger.Record)) func(*ledger.Record) error {
 		return func(r *ledger.Record) error { change(r); return nil }
 	}
 	for name, c := range map[string]struct {
 		do   func(*ledger.Record) error
-		want [5]ledger.Phase
+		want [7]ledger.Phase
 	}{
-		"Intend":       {never(func(r *ledger.Record) { r.Intend(attempt(onBoth)) }), [5]ledger.Phase{ledger.Intended, ledger.Intended, ledger.Intended, ledger.Intended, ledger.Intended}},
-		"Withdraw":     {func(r *ledger.Record) error { return r.Withdraw(later) }, [5]ledger.Phase{"", ledger.Idle, "", "", ""}},
-		"MarkDisabled": {func(r *ledger.Record) error { return r.MarkDisabled(later, "run-2", nil) }, [5]ledger.Phase{"", ledger.DisabledPending, "", "", ""}},
+		"Intend":       {never(func(r *ledger.Record) { r.Intend(attempt(onBoth)) }), [7]ledger.Phase{ledger.Intended, ledger.Intended, ledger.Intended, ledger.Intended, ledger.Intended, ledger.Intended, ledger.Intended}},
+		"Withdraw":     {func(r *ledger.Record) error { return r.Withdraw(later) }, [7]ledger.Phase{"", ledger.Idle, "", "", "", "", ""}},
+		"MarkDisabled": {func(r *ledger.Record) error { return r.MarkDisabled(later, "run-2", nil) }, [7]ledger.Phase{"", ledger.DisabledPending, "", "", "", "", ""}},
 		"MarkLeaked": {never(func(r *ledger.Record) {
 			r.MarkLeaked(later, "run-2", "arn:2", noticeOf(notify.LeakedActive, audit.Exposure), onBoth)
-		}), [5]ledger.Phase{ledger.LeakedPending, ledger.Intended, ledger.LeakedPending, ledger.LeakedPending, ledger.LeakedPending}},
-		"Reword":            {func(r *ledger.Record) error { return r.Reword(later, noticeOf(notify.LeakedDisabled, audit.Exposure)) }, [5]ledger.Phase{"", "", ledger.LeakedPending, ledger.LeakedPending, ""}},
-		"Assign":            {func(r *ledger.Record) error { return r.Assign(later, []string{"sns"}) }, [5]ledger.Phase{"", "", "", "", ""}},
-		"Acknowledge":       {func(r *ledger.Record) error { return r.Acknowledge(later, "sns") }, [5]ledger.Phase{"", "", ledger.DisabledPending, ledger.LeakedPending, ""}},
-		"Acknowledge other": {func(r *ledger.Record) error { return r.Acknowledge(later, "other") }, [5]ledger.Phase{"", "", "", "", ""}},
-		"Close":             {func(r *ledger.Record) error { return r.Close(later) }, [5]ledger.Phase{"", "", ledger.Closed, ledger.Closed, ""}},
-		"MarkWarned":        {never(func(r *ledger.Record) { r.MarkWarned(later, audit.History{}) }), [5]ledger.Phase(phases)},
-		"QueueWarning":      {never(func(r *ledger.Record) { r.QueueWarning(later, ledger.QueuedWarning{Run: "run-2"}) }), [5]ledger.Phase(phases)},
-		"NoteUses":          {never(func(r *ledger.Record) { r.NoteUses(later, callers.Uses{At: later}) }), [5]ledger.Phase(phases)},
-		"DropQueuedWarning": {func(r *ledger.Record) error { return r.DropQueuedWarning(later) }, [5]ledger.Phase{"", "", "", "", ""}},
-		"Reopen":            {func(r *ledger.Record) error { return r.Reopen(later) }, [5]ledger.Phase{"", "", ledger.DisabledPending, "", ledger.Idle}},
-		"Reset":             {never(func(r *ledger.Record) { r.Reset(later) }), [5]ledger.Phase{ledger.Idle, ledger.Idle, ledger.Idle, ledger.Closed, ledger.Idle}},
+		}), [7]ledger.Phase{ledger.LeakedPending, ledger.Intended, ledger.LeakedPending, ledger.LeakedPending, ledger.LeakedPending, ledger.DeletionIntended, ledger.LeakedPending}},
+		"Reword":              {func(r *ledger.Record) error { return r.Reword(later, noticeOf(notify.LeakedDisabled, audit.Exposure)) }, [7]ledger.Phase{"", "", ledger.LeakedPending, ledger.LeakedPending, "", "", ledger.LeakedPending}},
+		"Assign":              {func(r *ledger.Record) error { return r.Assign(later, []string{"sns"}) }, [7]ledger.Phase{"", "", "", "", "", "", ""}},
+		"Acknowledge":         {func(r *ledger.Record) error { return r.Acknowledge(later, "sns") }, [7]ledger.Phase{"", "", ledger.DisabledPending, ledger.LeakedPending, "", "", ledger.DeletedPending}},
+		"Acknowledge other":   {func(r *ledger.Record) error { return r.Acknowledge(later, "other") }, [7]ledger.Phase{"", "", "", "", "", "", ""}},
+		"Close":               {func(r *ledger.Record) error { return r.Close(later) }, [7]ledger.Phase{"", "", ledger.Closed, ledger.Closed, "", "", ledger.Closed}},
+		"MarkWarned":          {never(func(r *ledger.Record) { r.MarkWarned(later, audit.History{}) }), [7]ledger.Phase(phases)},
+		"QueueWarning":        {never(func(r *ledger.Record) { r.QueueWarning(later, ledger.QueuedWarning{Run: "run-2"}) }), [7]ledger.Phase(phases)},
+		"NoteUses":            {never(func(r *ledger.Record) { r.NoteUses(later, callers.Uses{At: later}) }), [7]ledger.Phase(phases)},
+		"DropQueuedWarning":   {func(r *ledger.Record) error { return r.DropQueuedWarning(later) }, [7]ledger.Phase{"", "", "", "", "", "", ""}},
+		"Reopen":              {func(r *ledger.Record) error { return r.Reopen(later) }, [7]ledger.Phase{"", "", ledger.DisabledPending, "", ledger.Idle, ledger.DeletionIntended, ledger.DeletedPending}},
+		"MarkDeletionWarned":  {func(r *ledger.Record) error { return r.MarkDeletionWarned(later, audit.DeletionWarnings{}) }, [7]ledger.Phase{"", "", ledger.DisabledPending, "", ledger.Closed, ledger.DeletionIntended, ""}},
+		"MarkQueuedDelivered": {func(r *ledger.Record) error { return r.MarkQueuedDelivered(later) }, [7]ledger.Phase{"", "", "", "", "", "", ""}},
+		"IntendDeletion": {never(func(r *ledger.Record) { r.IntendDeletion(deletion(onBoth)) }), [7]ledger.Phase{
+			ledger.DeletionIntended, ledger.Intended, ledger.DeletionIntended, ledger.DeletionIntended, ledger.DeletionIntended, ledger.DeletionIntended, ledger.DeletionIntended,
+		}},
+		"WithdrawDeletion": {func(r *ledger.Record) error { return r.WithdrawDeletion(later) }, [7]ledger.Phase{"", "", "", "", "", ledger.Closed, ""}},
+		"MarkDeleted":      {func(r *ledger.Record) error { return r.MarkDeleted(later, "run-2") }, [7]ledger.Phase{"", "", "", "", "", ledger.DeletedPending, ""}},
+		"KeepFromDeletion": {func(r *ledger.Record) error { return r.KeepFromDeletion(later) }, [7]ledger.Phase{"", "", "", "", "", "", ""}},
+		"Reset":            {never(func(r *ledger.Record) { r.Reset(later) }), [7]ledger.Phase{ledger.Idle, ledger.Idle, ledger.Idle, ledger.Closed, ledger.Idle, ledger.Idle, ledger.Idle}},
 	} {
 		for i, phase := range phases {
 			r := inPhase(t, phase)

@@ -47,6 +47,7 @@ func Of(s run.Summary) []Metric {
 		Metric{"Exempt", count, int64(s.Exempt), "keys that are good because their user is exempt"},
 		Metric{"Warned", count, int64(s.Warned), "keys whose owners were warned"},
 		Metric{"Disabled", count, int64(s.Disabled), "keys that were disabled"},
+		Metric{"Deleted", count, int64(s.Deleted), "disabled keys that were deleted"},
 		Metric{"Failed", count, int64(s.Failed), "things that could not be read, done or sent"},
 		Metric{"NoticesPending", count, int64(s.NoticesPending), "disabled keys whose final notice is still pending"},
 		Metric{"APICalls", count, int64(s.APICalls), "calls to AWS, each attempt counted"},

@@ -23,7 +23,7 @@ func summary() run.Summary {
 		At:        at,
 		Finished:  at.Add(1500 * time.Millisecond),
 		Tally:     report.NewTally(),
-		Counts:    account.Counts{Warned: 1, Disabled: 2, Failed: 3, NoticesPending: 4},
+		Counts:    account.Counts{Warned: 1, Disabled: 2, Deleted: 8, Failed: 3, NoticesPending: 4},
 		APICalls:  50,
 		Throttles: 6,
 	}
@@ -52,7 +52,7 @@ func TestWrite(t *testing.T) {
 	delete(line, "_aws")
 	want := map[string]any{
 		"Account": "123456789012", "run": "20260302T120000Z-abcdef",
-		"Users": 7.0, "Keys": 21.0, "Exempt": 8.0, "Warned": 1.0, "Disabled": 2.0, "Failed": 3.0,
+		"Users": 7.0, "Keys": 21.0, "Exempt": 8.0, "Warned": 1.0, "Disabled": 2.0, "Deleted": 8.0, "Failed": 3.0,
 		"NoticesPending": 4.0, "APICalls": 50.0, "Throttles": 6.0, "Duration": 1500.0,
 		"KeysGood": 0.0, "KeysStagnant": 0.0, "KeysOld": 0.0, "KeysStagnantExpire": 0.0, "KeysExpire": 0.0, "KeysDisabled": 0.0,
 	}

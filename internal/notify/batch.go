@@ -89,7 +89,7 @@ func (b Batch) SharedInstructions() []Heading {
 // reasonsInOrder and kindsInOrder are the order in which notices are shown.
 var (
 	reasonsInOrder = []audit.Reason{audit.Exposure, audit.CreationAge, audit.Inactivity}
-	kindsInOrder   = []Kind{LeakedActive, LeakedDisabled, Expiring, PastLimit, Disabled}
+	kindsInOrder   = []Kind{LeakedActive, LeakedDisabled, Expiring, PastLimit, Disabled, Deleting, Deleted}
 )
 
 // order compares notices by the order in which they are shown: in a digest by

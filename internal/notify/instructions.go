@@ -24,17 +24,34 @@ func (b Batch) instructionsToMany(reason audit.Reason) string {
 		return ""
 	}
 	advice := "Create a new key, switch to it, then delete the old one."
-	if reason == audit.Inactivity {
+	switch {
+	case !slices.ContainsFunc(b.Notices, func(n Notice) bool { return n.Reason == reason && n.Kind != Deleting && n.Kind != Deleted }):
+		advice = "Create a new key if the access of one that is deleted is still needed."
+	case reason == audit.Inactivity:
 		advice = "Use a key that is still needed, and delete one that is not."
 	}
 	if slices.ContainsFunc(b.Notices, func(n Notice) bool { return n.Reason == reason && n.NeverUsed }) {
 		advice += " Delete a key that was never used."
 	}
-	if slices.ContainsFunc(b.Notices, func(n Notice) bool { return n.Reason == reason && n.Kind == Disabled }) {
-		advice += " A disabled key is not deleted: an administrator can enable it again for a week with sleuth reactivate KEY --grace 7d."
+	of := func(kind Kind) func(Notice) bool {
+		return func(n Notice) bool { return n.Reason == reason && n.Kind == kind }
+	}
+	if at := slices.IndexFunc(b.Notices, of(Disabled)); at >= 0 {
+		later := "is not deleted"
+		if b.Notices[at].Deletes {
+			later = "is deleted later, after a warning"
+		}
+		advice += " A disabled key " + later + ": an administrator can enable it again for a week with sleuth reactivate KEY --grace 7d."
+	}
+	if slices.ContainsFunc(b.Notices, of(Deleting)) {
+		advice += " " + howToKeep
 	}
 	return advice + "\nIAM console: " + audit.ConsoleOf(b.Notices[0].Partition) + "#/users"
 }
+
+// howToKeep says how to stop the deletion of a disabled key.
+const howToKeep = "To keep a key that will be deleted, set its user's tag KeyAutoExpire to False, or have an administrator enable the key again; " +
+	"nothing brings a deleted key back."
 
 // instructionsTo are the instructions for one person: the administrator's for
 // the reasons of the notices, and the default ones for reasons without, to which
@@ -94,6 +111,10 @@ func stepFor(n Notice) (step string, commands []string) {
 	inactive := n.Kind == Disabled
 	retire := audit.RetireCommands(n.User, n.KeyID, inactive)
 	switch {
+	case n.Kind == Deleting:
+		return "If nothing needs " + n.KeyID + ", there is nothing to do. To keep it, set your user's tag KeyAutoExpire to False, or ask an administrator to enable the key again.", nil
+	case n.Kind == Deleted:
+		return "If you still need the access of " + n.KeyID + ", create a new key.", nil
 	case n.Reason == audit.Exposure: // LeakInstructions has them
 		return "", nil
 	case n.NeverUsed:

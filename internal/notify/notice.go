@@ -19,16 +19,20 @@ const (
 	Expiring       Kind = "expiring"        // a warning: the key reaches its limit soon
 	PastLimit      Kind = "past_limit"      // a warning: the key is past its limit, and was not disabled
 	Disabled       Kind = "disabled"        // the final notice
+	Deleting       Kind = "deleting"        // a warning: the key, which Sleuth disabled, will be deleted
+	Deleted        Kind = "deleted"         // the key, which Sleuth had disabled, was deleted
 	LeakedDisabled Kind = "leaked_disabled" // the final notice of a key that was found in public
 	LeakedActive   Kind = "leaked_active"   // the key was found in public, and was not disabled
 )
 
 // Final reports whether a notice of this kind is pending until every channel has
 // accepted it. A warning is not: the next run creates it again.
-func (k Kind) Final() bool { return k == Disabled || k == LeakedDisabled || k == LeakedActive }
+func (k Kind) Final() bool {
+	return k == Disabled || k == Deleted || k == LeakedDisabled || k == LeakedActive
+}
 
 // Urgent reports whether it is more than a warning.
-func (k Kind) Urgent() bool { return k != Expiring }
+func (k Kind) Urgent() bool { return k != Expiring && k != Deleting }
 
 // Notice is one message to a person about one key. It is stored as JSON until every
 // channel has accepted it.
@@ -69,11 +73,13 @@ type Notice struct {
 	Reason    audit.Reason `json:"reason"`
 	// Rule is the rule that the limits are from; empty for the settings.
 	Rule string `json:"rule,omitempty"`
-	// DaysLeft is the number of whole days until the key is disabled; Expiring only.
+	// DaysLeft is the number of whole days until an Expiring key is disabled, or a
+	// Deleting one deleted.
 	DaysLeft int `json:"days_left,omitempty"`
 	// EarlierLimit is set if the other of the two limits comes first.
 	EarlierLimit *EarlierLimit `json:"earlier_limit,omitempty"`
-	// At is when the key will reach its limit, or was disabled (UTC).
+	// At is when the key will reach its limit or be deleted, or was disabled or
+	// deleted (UTC).
 	At time.Time `json:"at,omitzero"`
 	// Disables: an Expiring key is disabled at its limit. Without it, Sleuth only
 	// warns.
@@ -83,6 +89,8 @@ type Notice struct {
 	// NotBefore: a calendar says when keys are disabled, so that At is the first
 	// moment at which the key may be, and not the one at which it is.
 	NotBefore bool `json:"not_before,omitempty"`
+	// Deletes: a Disabled key is deleted later, after warnings.
+	Deletes bool `json:"deletes,omitempty"`
 	// Uses is who used the key; nil if that is not to be looked up, and the zero
 	// Uses if it was not.
 	Uses *callers.Uses `json:"uses,omitempty"`

@@ -57,11 +57,14 @@ type LineFields struct {
 	// NotBefore: Date is the first moment at which the key may be disabled, as
 	// SLEUTH_DISABLE_WHEN and SLEUTH_FREEZE allow it.
 	NotBefore bool
-	// Days is the number of whole days until an Expiring key reaches its limit.
+	// Deletes: a Disabled key is deleted later, after warnings.
+	Deletes bool
+	// Days is the number of whole days until an Expiring key reaches its limit, or
+	// a Deleting one is deleted.
 	Days   int
 	Reason audit.Reason
-	// Date is the day and time (UTC) at which the key reaches its limit, or was
-	// disabled; empty if not known.
+	// Date is the day and time (UTC) at which the key reaches its limit or will be
+	// deleted, or was disabled or deleted; empty if not known.
 	Date string
 	// LastUsed is the day and time (UTC) of the last use; Used is a phrase with
 	// the service and the region: "was last used on ..." or "was never used". They
@@ -250,7 +253,7 @@ var exampleTime = time.Date(2026, 11, 30, 14, 0, 0, 0, time.UTC)
 // examples are lines of every kind.
 func examples() []LineFields {
 	var lines []LineFields
-	for _, kind := range []Kind{Expiring, PastLimit, Disabled, LeakedDisabled, LeakedActive} {
+	for _, kind := range []Kind{Expiring, PastLimit, Disabled, Deleting, Deleted, LeakedDisabled, LeakedActive} {
 		for _, reason := range []audit.Reason{audit.CreationAge, audit.Inactivity} {
 			if kind == LeakedDisabled || kind == LeakedActive {
 				reason = audit.Exposure
@@ -310,7 +313,7 @@ func (w Templates) Line(n Notice, mention string, clean Escaper) string {
 func (n Notice) fields(mention string, clean Escaper) LineFields {
 	f := LineFields{
 		Mention: mention, User: clean(n.User), Key: clean(n.KeyID), Account: clean(n.Account.String()), Kind: n.Kind,
-		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Note: clean(n.Note), Disables: n.Disables, NotBefore: n.NotBefore,
+		Days: n.DaysLeft, Reason: n.Reason, Date: text.Date(n.At), Note: clean(n.Note), Disables: n.Disables, NotBefore: n.NotBefore, Deletes: n.Deletes,
 		Description: clean(text.Shorten(text.OneLine(n.Description), maxDescription)),
 		LastUsed:    n.lastUsed(), Used: n.used(clean), Console: n.ConsoleURL(),
 	}

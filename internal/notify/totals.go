@@ -30,6 +30,8 @@ func Totals(notices []Notice) string {
 		{outcome{Expiring, true}, "reaches its limit", "reach their limit"},
 		{outcome{PastLimit, false}, "past its limit", "past their limit"},
 		{outcome{Disabled, false}, "disabled", "disabled"},
+		{outcome{Deleting, false}, "to be deleted", "to be deleted"},
+		{outcome{Deleted, false}, "deleted", "deleted"},
 	} {
 		n := counts[o.outcome]
 		if n == 0 {

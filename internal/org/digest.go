@@ -248,8 +248,7 @@ func (p *digestRun) takeRecord(record *ledger.Record) {
 		if warning == nil || warning.Run != run {
 			return ledger.ErrUnchanged // another channel was first, or a later run
 		}
-		r.MarkWarned(p.Now().UTC(), warning.Warnings)
-		return nil
+		return r.MarkQueuedDelivered(p.Now().UTC())
 	}}
 	item.Notice.Account = acct
 	p.items = append(p.items, item)

@@ -202,6 +202,9 @@ func (s Summary) String() string {
 		would = "would be "
 	}
 	fmt.Fprintf(&b, "\n%s\n%swarned %d, %sdisabled %d", t.Tally, would, t.Warned, would, t.Disabled)
+	if t.Deleted > 0 {
+		fmt.Fprintf(&b, ", %sdeleted %d", would, t.Deleted)
+	}
 	for _, c := range []struct {
 		n    int
 		what string

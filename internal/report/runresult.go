@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
+	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/callers"
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
@@ -26,8 +28,25 @@ type RunResult struct {
 	account.Counts
 
 	DisabledKeys   []account.KeyRef `json:"disabled_keys"`
+	DeletedKeys    []DeletedKey     `json:"deleted_keys,omitempty"`
 	UnreadableTags []string         `json:"unreadable_tags"`
 	Announcement   string           `json:"announcement,omitempty"`
+}
+
+// DeletedKey is what is kept of a key that Sleuth deleted. Times are UTC.
+type DeletedKey struct {
+	account.KeyRef
+
+	// Created and LastUsed are the key's; LastUsed is left out if it was never used.
+	Created  time.Time `json:"created,omitzero"`
+	LastUsed time.Time `json:"last_used,omitzero"`
+	// Disabled is when Sleuth disabled it, for Reason, and Deleted when it deleted
+	// it.
+	Disabled time.Time    `json:"disabled,omitzero"`
+	Reason   audit.Reason `json:"reason"`
+	Deleted  time.Time    `json:"deleted"`
+	// Uses is who used it before it was disabled; null if that was not looked up.
+	Uses *callers.Uses `json:"uses,omitempty"`
 }
 
 // Complete reports whether the run read and did everything.
@@ -56,6 +75,9 @@ func (r RunResult) Actions() [][2]string {
 		{would + "warned", text.Count(r.Warned, "key")},
 		{would + "disabled", text.Count(r.Disabled, "key")},
 	}
+	if r.Deleted > 0 {
+		actions = append(actions, [2]string{would + "deleted", text.Count(r.Deleted, "key") + deletedKeys(r.DeletedKeys)})
+	}
 	for _, d := range []struct {
 		n          int
 		what, noun string
@@ -75,6 +97,18 @@ func (r RunResult) Actions() [][2]string {
 	}
 	return actions
 }
+
+// deletedKeys names the keys that were deleted.
+func deletedKeys(keys []DeletedKey) string {
+	var names []string
+	for _, k := range keys {
+		names = append(names, k.KeyID+" of user "+k.User)
+	}
+	return ": " + text.First(mostNamed, names, ", ")
+}
+
+// mostNamed is how many deleted keys a page names; the JSON has them all.
+const mostNamed = 20
 
 // NotifiedLater returns who notifies people if it is not the run itself; otherwise
 // "".

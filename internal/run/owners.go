@@ -21,12 +21,18 @@ type RefusedAddress struct {
 // reportRefusedAddresses logs the addresses outside SLEUTH_EMAIL_DOMAIN of those who
 // are notified in this run.
 func (p *pass) reportRefusedAddresses(ctx context.Context) {
+	var notified []audit.User
 	for _, s := range p.steps {
-		if s.decision.Action == audit.Nothing && s.decision.Hold != audit.HeldAsUnreachable {
-			continue
+		if s.decision.Action != audit.Nothing || s.decision.Hold == audit.HeldAsUnreachable {
+			notified = append(notified, s.user)
 		}
-		for _, refused := range p.Config.Owners.Of(s.user).Refused {
-			r := RefusedAddress{s.user.Name, refused.From, refused.Address}
+	}
+	for _, r := range p.retirements {
+		notified = append(notified, r.user)
+	}
+	for _, user := range notified {
+		for _, refused := range p.Config.Owners.Of(user).Refused {
+			r := RefusedAddress{user.Name, refused.From, refused.Address}
 			if slices.Contains(p.summary.RefusedAddresses, r) {
 				continue
 			}

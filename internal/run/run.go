@@ -34,6 +34,7 @@ type IAM interface {
 	inventory.BulkIAM
 	inventory.RuleIAM
 	enforce.IAM
+	enforce.DeletionIAM
 }
 
 // Runner has what a run needs. Everything is injected, time included.
@@ -95,9 +96,12 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 		p.settle(ctx)
 		p.beginTrace(ctx)
 		p.read(ctx)
+		p.recordEnabled(ctx)
 		p.recordAcceptedAgain(ctx)
 		p.plan(ctx)
+		p.planDeletions(ctx)
 		p.enforce(ctx)
+		p.deleteKeys(ctx)
 		p.notify(ctx)
 		p.endTrace(ctx)
 		return nil
@@ -125,6 +129,8 @@ type pass struct {
 	damaged       map[string]bool // keys whose record cannot be understood
 	steps         []*step
 	acceptedAgain []*ledger.Record // of keys whose exemption is accepted again
+	enabledAgain  []*ledger.Record // of keys that Sleuth disabled and that are Active
+	retirements   []*retirement    // disabled keys to warn about, or to delete
 	finals        []*ledger.Record // final notices pending, of this run and earlier ones
 	ruleProblems  ruleProblems
 	statuses      KeyStatuses
@@ -213,27 +219,32 @@ func (p *pass) settle(ctx context.Context) {
 	until := p.Budget.End(budget.Reconcile, p.Now())
 	reconciling, cancel := budget.Until(ctx, until, p.Now())
 	defer cancel()
-	unchecked := 0
+	unchecked, did := 0, "disabled"
 	for _, record := range p.records {
 		switch {
-		case record.Intent() == nil:
+		case record.Intent() == nil && record.Deletion().Intent == nil:
 		case reconciling.Err() != nil:
 			unchecked++
-		default:
+			if record.Intent() == nil {
+				did = "disabled or deleted"
+			}
+		case record.Intent() != nil:
 			p.settleIntent(reconciling, record)
+		default:
+			p.settleDeletion(reconciling, record)
 		}
 		if record.FinalPending() {
 			p.finals = append(p.finals, record)
 		}
 	}
 	if unchecked > 0 {
-		p.problem(account.Problem{Text: fmt.Sprintf("there was no time to check whether an earlier run disabled %s; the next run checks it", text.Count(unchecked, "key"))})
+		p.problem(account.Problem{Text: fmt.Sprintf("there was no time to check whether an earlier run %s %s; the next run checks it", did, text.Count(unchecked, "key"))})
 	}
 	if len(p.finals) == 0 || p.Digest {
 		return
 	}
 	p.Log.InfoContext(ctx, "final notices are pending from earlier runs", "notices", len(p.finals))
-	p.deliver(ctx, until, nil, "")
+	p.deliver(ctx, until, p.finalItems(), "")
 	p.finals = nil // what could not be delivered stays pending for the next run
 }
 
@@ -255,6 +266,7 @@ func (p *pass) read(ctx context.Context) {
 	p.stage("")
 	reading, cancel := p.Budget.Context(ctx, budget.Read, p.Now())
 	defer cancel()
+	p.reader.AlsoRead = p.mayBeEnabled()
 	p.reader.MayStart = func() bool { return p.Budget.MayBegin(budget.Read, p.Now()) }
 	p.readGroups(reading)
 	err := p.reader.Read(reading, func(s inventory.UserKeys) {
@@ -297,6 +309,7 @@ func (p *pass) judge(ctx context.Context, s inventory.UserKeys) {
 	p.checkExemptionTags(ctx, s)
 	limits := p.limitsOf(s.User, s.TagsRead)
 	for _, key := range s.Keys {
+		p.noteEnabled(key.Key)
 		if key.Err != nil {
 			p.problemLocked(account.Problem{User: s.User.Name, KeyID: key.ID, Text: awserr.Message(key.Err)})
 		}
@@ -515,6 +528,13 @@ func (p *pass) addFinal(ctx context.Context, record *ledger.Record) {
 // recordFor returns the key's record; that of a key that was enabled again
 // starts over, and keeps a final notice that is still pending.
 func (p *pass) recordFor(s *step) *ledger.Record {
+	record := p.recordAsItIs(s)
+	_ = p.reopened(record) // it applies
+	return record
+}
+
+// recordAsItIs returns the key's record, also if this run disabled the key.
+func (p *pass) recordAsItIs(s *step) *ledger.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	record := p.records[s.key.ID]
@@ -523,7 +543,6 @@ func (p *pass) recordFor(s *step) *ledger.Record {
 		record = &made
 		p.records[s.key.ID] = record
 	}
-	_ = p.reopened(record) // it applies
 	return record
 }
 

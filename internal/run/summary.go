@@ -38,9 +38,11 @@ type Summary struct {
 	APICalls  int `json:"api_calls"`
 	Throttles int `json:"throttles"`
 
-	DisabledKeys   []account.KeyRef `json:"disabled_keys"`
-	HeldKeys       []HeldKey        `json:"held_keys,omitempty"`
-	UnreadableTags []string         `json:"unreadable_tags"`
+	DisabledKeys []account.KeyRef `json:"disabled_keys"`
+	HeldKeys     []HeldKey        `json:"held_keys,omitempty"`
+	// DeletedKeys are the keys that Sleuth deleted, or in a dry run would have.
+	DeletedKeys    []report.DeletedKey `json:"deleted_keys,omitempty"`
+	UnreadableTags []string            `json:"unreadable_tags"`
 	// RefusedAddresses are of people who are notified in this run, if they can be.
 	RefusedAddresses []RefusedAddress `json:"refused_addresses,omitempty"`
 	// ExemptionsEnding are those that end within 14 days, ExemptionsOpen those
@@ -76,6 +78,9 @@ func (s *Summary) sort() {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	slices.SortFunc(s.HeldKeys, func(a, b HeldKey) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
+	})
+	slices.SortFunc(s.DeletedKeys, func(a, b report.DeletedKey) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))
 	})
 	slices.Sort(s.UnreadableTags)
@@ -141,6 +146,9 @@ func (s Summary) String() string {
 		would = "would be "
 	}
 	fmt.Fprintf(&b, "%swarned %d, %sdisabled %d", would, s.Warned, would, s.Disabled)
+	if s.Deleted > 0 {
+		fmt.Fprintf(&b, ", %sdeleted %d", would, s.Deleted)
+	}
 	for _, c := range []struct {
 		n    int
 		what string

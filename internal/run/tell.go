@@ -19,20 +19,21 @@ import (
 
 // notify sends the warnings of this run and the final notices that are pending.
 func (p *pass) notify(ctx context.Context) {
-	warnings := p.warnings()
+	warnings, deletions := p.warnings(), p.deletionWarnings()
 	p.logTagProblems(ctx)
 	p.reportRefusedAddresses(ctx)
-	p.summary.Warned = len(warnings)
+	p.summary.Warned = len(warnings) + len(deletions)
 	p.openExemptionsOnceAMonth()
 	p.summary.sortExemptions()
 	if p.summary.Silent {
 		p.summary.Warned = 0
 	}
 	if p.Digest {
-		p.leaveForDigest(ctx, warnings)
+		p.leaveForDigest(ctx, warnings, deletions)
 		return
 	}
-	result := p.deliver(ctx, p.Budget.End(budget.Notify, p.Now()), warnings, joined(p.summary.Announcement, AboutExemptions(false, p.summary)))
+	items := slices.Concat(p.warningItems(warnings), p.deletionItems(deletions), p.finalItems())
+	result := p.deliver(ctx, p.Budget.End(budget.Notify, p.Now()), items, joined(p.summary.Announcement, AboutExemptions(false, p.summary)))
 	if result.Announced && p.summary.ToldOfAllOpenExemptions() {
 		p.last.ExemptionsNotified = p.started
 	}
@@ -52,20 +53,29 @@ func (p *pass) warnings() []*step {
 	return warnings
 }
 
-// deliver hands the warnings, the pending final notices and the announcement to
-// every channel, and adds the result to the summary.
-func (p *pass) deliver(ctx context.Context, deadline time.Time, warnings []*step, announcement string) outbox.Result {
-	batch := p.Config.NewBatch()
-	batch.Account, batch.Run, batch.Announcement = p.Account, p.ID, announcement
-	var items []outbox.Item
+// warningItems are the warnings, as they are delivered.
+func (p *pass) warningItems(warnings []*step) (items []outbox.Item) {
 	for _, s := range warnings {
 		items = append(items, outbox.Item{Record: p.recordFor(s), Notice: p.warning(s), Delivered: p.markWarned(s)})
 	}
+	return items
+}
+
+// finalItems are the final notices that are pending, as they are delivered.
+func (p *pass) finalItems() (items []outbox.Item) {
 	for _, record := range p.finals {
 		item := outbox.Final(record, account.Account{})
 		item.Notice = p.withUses(item.Notice)
 		items = append(items, item)
 	}
+	return items
+}
+
+// deliver hands the items and the announcement to every channel, and adds the
+// result to the summary.
+func (p *pass) deliver(ctx context.Context, deadline time.Time, items []outbox.Item, announcement string) outbox.Result {
+	batch := p.Config.NewBatch()
+	batch.Account, batch.Run, batch.Announcement = p.Account, p.ID, announcement
 	p.stage("sending messages")
 	box := outbox.Outbox{Channels: p.Channels, Ledger: p.Store, Breaker: p.Breaker, Now: p.Now, Log: p.Log}
 	result := box.Deliver(ctx, deadline, batch, items)
@@ -139,7 +149,7 @@ func otherReason(r audit.Reason) audit.Reason {
 func (p *pass) finalNotice(s *step) enforce.FinalNotice {
 	return func(user audit.User, key audit.Key, v audit.Verdict) notify.Notice {
 		n := p.notice(s, user, key, v)
-		n.Kind = notify.Disabled
+		n.Kind, n.Deletes = notify.Disabled, p.policy.DeleteAfterDays > 0
 		n.Pair = s.finalPair(key, p.started)
 		if v.Refused() {
 			n.Note = "Its exemption was ignored: " + v.Exemption.Refusal.String() + "."

@@ -139,7 +139,7 @@ func (p *pass) recordUses(ctx context.Context) error {
 	var records []*ledger.Record
 	for _, s := range p.steps {
 		if p.lookups.Of(s.key.ID).LookedUp() {
-			records = append(records, p.recordFor(s))
+			records = append(records, p.recordAsItIs(s))
 		}
 	}
 	err := ledger.UpdateAll(ctx, p.Store, records, func(r *ledger.Record) error {

@@ -155,6 +155,10 @@ func TestNoNoticeWaitsForCloudTrail(t *testing.T) {
 			t.Errorf("what came late about %s is lost", keyID)
 		}
 	}
+	// That Sleuth disabled the key is not forgotten as that is written down.
+	if record, _ := w.record("AKIADISABLED"); record.Disabled() == nil || !record.Disabling().Confirmed {
+		t.Errorf("the record says %+v", record.Disabled())
+	}
 	w.sleep(day)
 	w.mustRun(w.tracing(&trail{may: make(chan struct{}), err: context.Canceled}, false), func(r *run.Runner) {
 		r.Tracer.Budget = trace.NewBudget(100, 100*time.Millisecond, w.clock())

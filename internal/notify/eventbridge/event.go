@@ -23,6 +23,8 @@ const (
 	KeyWarning        = "Sleuth Key Warning"    // the key will be disabled
 	KeyPastLimit      = "Sleuth Key Past Limit" // the key is past its limit, and was not disabled
 	KeyDisabled       = "Sleuth Key Disabled"
+	KeyDeleting       = "Sleuth Key Deletion Warning"        // the disabled key will be deleted
+	KeyDeleted        = "Sleuth Key Deleted"                 // the disabled key was deleted
 	KeyLeakedDisabled = "Sleuth Key Leaked And Disabled"     // found in public, and disabled
 	KeyLeakedActive   = "Sleuth Key Leaked And Still Active" // found in public, and still active
 	Announcement      = "Sleuth Announcement"                // a general message about a run
@@ -51,6 +53,8 @@ type keyDetail struct {
 	DaysLeft   *int      `json:"days_left"`
 	DisablesAt time.Time `json:"disables_at,omitzero"`
 	DisabledAt time.Time `json:"disabled_at,omitzero"`
+	DeletesAt  time.Time `json:"deletes_at,omitzero"`
+	DeletedAt  time.Time `json:"deleted_at,omitzero"`
 	Created    time.Time `json:"created,omitzero"`
 	LastUsed   time.Time `json:"last_used,omitzero"`
 	// LastUsedAsOf is when the credential report was made that LastUsed is from.
@@ -88,6 +92,10 @@ func detailType(k notify.Kind) string {
 		return KeyPastLimit
 	case notify.Disabled:
 		return KeyDisabled
+	case notify.Deleting:
+		return KeyDeleting
+	case notify.Deleted:
+		return KeyDeleted
 	case notify.LeakedDisabled:
 		return KeyLeakedDisabled
 	case notify.LeakedActive:
@@ -163,6 +171,10 @@ func keyDetailOf(n notify.Notice, run string) keyDetail {
 		d.DaysLeft, d.DisablesAt = &n.DaysLeft, moment(n.At)
 	case notify.Disabled, notify.LeakedDisabled:
 		d.DisabledAt = moment(n.At)
+	case notify.Deleting:
+		d.DaysLeft, d.DeletesAt = &n.DaysLeft, moment(n.At)
+	case notify.Deleted:
+		d.DeletedAt = moment(n.At)
 	}
 	return d
 }

@@ -151,6 +151,8 @@ type judge struct {
 	lag      time.Duration
 	calendar openTimes
 	drifts   bool
+	// deleteAfter is SLEUTH_DELETE_AFTER_DAYS; zero forbids every deletion.
+	deleteAfter int
 
 	mu         sync.Mutex
 	seen       map[string]sighting // by process, what, and id
@@ -158,10 +160,18 @@ type judge struct {
 	floors     map[string]time.Time // since when a key is not disabled without the notice of rules
 	found      map[string]bool      // keys that AWS has said were found in public
 	objections []string
+	// active is when a process has read a key as Active, by key and process, and
+	// noticed when one did that succeeded; written is when one has last made a key
+	// Inactive.
+	active           map[string]map[*process]time.Time
+	noticed, written map[string]time.Time
 }
 
 func newJudge(lag time.Duration) *judge {
-	return &judge{lag: lag, seen: map[string]sighting{}, changed: map[string]time.Time{}, found: map[string]bool{}, floors: map[string]time.Time{}}
+	return &judge{
+		lag: lag, seen: map[string]sighting{}, changed: map[string]time.Time{}, found: map[string]bool{}, floors: map[string]time.Time{},
+		active: map[string]map[*process]time.Time{}, noticed: map[string]time.Time{}, written: map[string]time.Time{},
+	}
 }
 
 // find has AWS say that a key was found in public: neither its age nor its
@@ -181,7 +191,7 @@ func (j *judge) object(format string, args ...any) {
 
 func (j *judge) witness() *witness { return &witness{asked: j.asked, changed: j.answerChanged} }
 
-func (j *judge) asked(p *process, action, user, keyID string, was awsfake.User, key awsfake.Key, _ bool, status int) {
+func (j *judge) asked(p *process, action, user, keyID string, was awsfake.User, key awsfake.Key, found bool, status int) {
 	if status != 200 {
 		return
 	}
@@ -195,12 +205,20 @@ func (j *judge) asked(p *process, action, user, keyID string, was awsfake.User, 
 	switch action {
 	case "ListAccessKeys", "ListUserTags":
 		j.seen[p.name+action+user] = saw
+		if action == "ListAccessKeys" {
+			j.see(p, was, now)
+		}
 	case "GetAccessKeyLastUsed":
 		saw.key = p.w.key(keyID)
 		j.seen[p.name+action+keyID] = saw
 	case "UpdateAccessKey":
 		if key.Active {
 			j.hold(p, user, keyID, now)
+		}
+		j.changed[user], j.written[keyID] = now, now
+	case "DeleteAccessKey":
+		if found {
+			j.holdDeletion(p, user, keyID, now)
 		}
 		j.changed[user] = now
 	}
@@ -253,7 +271,7 @@ func (j *judge) hold(p *process, user, keyID string, now time.Time) {
 	if !wasListed || !wasTagged || !wasUsed {
 		return
 	}
-	at := slices.IndexFunc(listed.user.Keys, func(k awsfake.Key) bool { return k.ID == keyID })
+	at := keyAt(listed.user, keyID)
 	lagging := j.lag > 0 && now.Sub(j.changed[user]) <= j.lag
 	if !lagging && (at < 0 || !listed.user.Keys[at].Active) {
 		object("it was not Active when it was read")
@@ -312,12 +330,12 @@ func (p *process) lastCall(wanted func(label string) bool) int {
 func broken(history []event, bad int) (promises []string) {
 	object := func(format string, args ...any) { promises = append(promises, fmt.Sprintf(format, args...)) }
 	for i, e := range history {
-		if e.what != "disabled" {
+		if e.what != "disabled" && e.what != "deleted" {
 			continue
 		}
 		for _, channel := range e.by.channelNames() {
 			if !heardOf(history[i+1:], e, channel) {
-				object("a lost notice: %s never heard that key %s of user %s was disabled", channel, e.keyID, e.user)
+				object("a lost notice: %s never heard that key %s of user %s was %s", channel, e.keyID, e.user, e.what)
 			}
 		}
 	}
@@ -354,11 +372,11 @@ func heardOf(after []event, disabled event, channel string) bool {
 
 // stories is how often something happened to a key of which a final notice may
 // be the consequence: it was disabled, by Sleuth or by a person while Sleuth was
-// about to, found in public, or went away then.
+// about to, found in public, deleted, or went away then.
 func stories(history []event, keyID string) int {
 	n := 0
 	for _, e := range history {
-		if e.keyID == keyID && slices.Contains([]string{"disabled", "deactivated", "gone", "found"}, e.what) {
+		if e.keyID == keyID && slices.Contains([]string{"disabled", "deactivated", "deleted", "gone", "found"}, e.what) {
 			n++
 		}
 	}
@@ -470,7 +488,7 @@ func tooManyReminders(history []event, rules warningRules, bad int) (promises []
 				}
 			}
 			heard[step{e.keyID, e.channel, rung}]++
-		case e.what != "notified":
+		case e.what != "notified" && e.what != "forewarned":
 			changes[e.keyID]++
 		}
 	}

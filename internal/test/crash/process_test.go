@@ -782,6 +782,9 @@ func (wi *witness) before(p *process, params url.Values) func(status int) {
 		if action == "UpdateAccessKey" && status == http.StatusOK && key.Active {
 			p.w.happened(event{what: "disabled", user: user, keyID: keyID, by: p})
 		}
+		if action == "DeleteAccessKey" && status == http.StatusOK && found {
+			p.w.happened(event{what: "deleted", user: user, keyID: keyID, by: p})
+		}
 		if wi != nil {
 			wi.asked(p, action, user, keyID, was, key, found, status)
 		}

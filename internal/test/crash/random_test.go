@@ -71,18 +71,7 @@ type schedule struct {
 	w     *world
 	judge *judge
 
-	fault    float64
-	death    float64
-	person   float64
-	drift    float64 // of the clock of a machine
-	visit    float64 // of another run
-	leak     float64 // of an event of AWS, that a key was found in public
-	hole     float64 // in an answer of IAM
-	slow     float64 // a call that takes its time
-	hang     float64 // of a channel, for a process; of a call, by a hundredth
-	removed  float64 // of a channel, for a process
-	lost     float64 // of a result between two processes
-	leftOut  float64 // of an account
+	odds
 	digest   bool
 	deadline time.Duration
 	cap      int     // SLEUTH_MAX_DISABLE; zero is none
@@ -93,6 +82,24 @@ type schedule struct {
 	log      func(format string, args ...any)
 
 	bad int // how many calls met anything bad
+}
+
+// odds are how likely each thing is that goes wrong.
+type odds struct {
+	fault   float64
+	death   float64
+	person  float64
+	drift   float64 // of the clock of a machine
+	visit   float64 // of another run
+	leak    float64 // of an event of AWS, that a key was found in public
+	hole    float64 // in an answer of IAM
+	slow    float64 // a call that takes its time
+	hang    float64 // of a channel, for a process; of a call, by a hundredth
+	removed float64 // of a channel, for a process
+	lost    float64 // of a result between two processes
+	leftOut float64 // of an account
+	// deletion is at the calls that delete a key, or are made just before.
+	deletion float64
 }
 
 // mostMoved bounds how long a machine stands still within one run. With the
@@ -177,6 +184,10 @@ func newSchedule(t *testing.T, w *world, seed uint64) *schedule {
 			w.accounts = append(w.accounts, w.aws.Account(fmt.Sprintf("20000000000%d", i)))
 		}
 	}
+	if seed%4 == 3 || seed%40 == 0 {
+		w.deleteAfter = 30
+		s.judge.deleteAfter = w.deleteAfter
+	}
 	s.populate(r)
 	return s
 }
@@ -200,9 +211,11 @@ func (s *schedule) play(t *testing.T) {
 			s.w.advance(max(gap, 0))
 		}
 	}
+	s.stormOnDisabledKeys(t)
 	if !s.calmDown(t) {
 		t.Error("it is not quiet after the storm")
 	}
+	s.retire(t)
 	s.check(t)
 }
 
@@ -325,7 +338,8 @@ func (s *schedule) process(t *testing.T, name string) *process {
 	if s.cap > 0 || p.ruled {
 		p.change = func(c *config.Config) {
 			if s.cap > 0 {
-				c.MaxDisable = config.Cap{Set: true, Keys: s.cap, Text: strconv.Itoa(s.cap)}
+				limit := config.Cap{Set: true, Keys: s.cap, Text: strconv.Itoa(s.cap)}
+				c.MaxDisable, c.MaxDelete = limit, limit
 			}
 			if p.ruled {
 				underRules(c)
@@ -374,6 +388,9 @@ func (s *schedule) run(t *testing.T, p *process) run.Summary {
 	if err == nil && !p.died() && !p.heldUp.Load() && !p.digest && summary.Started {
 		s.checkPending(t, p, p.home())
 	}
+	if err == nil && !p.died() && summary.Started {
+		s.judge.notice(p)
+	}
 	if p.holes > 0 && err == nil && !p.died() {
 		s.judge.object("%s succeeded, though %d answers had holes", p.name, p.holes)
 	}
@@ -406,7 +423,10 @@ func (s *schedule) checkEnd(t *testing.T, p *process, began time.Time, said stri
 	if took := s.w.Now().Sub(began); p.lasts > 0 && took > p.lasts && !p.heldUp.Load() {
 		s.judge.object("%s took %s, and its deadline was after %s: %s", p.name, took, p.lasts, said)
 	}
-	if n := s.disabledBy(p); s.cap > 0 && n > s.cap && p.change != nil {
+	if n := s.countBy(p, "deleted"); s.cap > 0 && n > s.cap && p.change != nil {
+		s.judge.object("%s deleted %d keys, and SLEUTH_MAX_DELETE is %d", p.name, n, s.cap)
+	}
+	if n := s.countBy(p, "disabled"); s.cap > 0 && n > s.cap && p.change != nil {
 		s.judge.object("%s disabled %d keys, and SLEUTH_MAX_DISABLE is %d", p.name, n, s.cap)
 	}
 	if p.bad() > 0 || p.heldUp.Load() && p.lasts > 0 || strings.Contains(said, "give back the lease") {
@@ -446,11 +466,11 @@ func (s *schedule) holder(t *testing.T, account *awsfake.Account) (holder string
 	return holder
 }
 
-// disabledBy counts the keys that a process has disabled for their age.
-func (s *schedule) disabledBy(p *process) int {
+// countBy counts the keys that a process has disabled for their age, or deleted.
+func (s *schedule) countBy(p *process, what string) int {
 	n := 0
 	for _, e := range s.w.history() {
-		if e.what == "disabled" && e.by == p {
+		if e.what == what && e.by == p {
 			n++
 		}
 	}
@@ -509,6 +529,9 @@ func (s *schedule) hearOfLeak(t *testing.T, p *process, r *rand.Rand) {
 
 func (s *schedule) fate(t *testing.T, p *process, c call, hanging map[string]bool, moved *atomic.Int64) fate {
 	t.Helper()
+	if f, happens := s.atDeletion(p, c); happens {
+		return f
+	}
 	r := s.random(p.name + "|" + c.String())
 	var f fate
 	mayWait := !holdsMutex(c.label) && !p.hurried
@@ -698,8 +721,7 @@ func (s *schedule) calmDown(t *testing.T) bool {
 	t.Helper()
 	s.w.advance(6 * time.Hour) // past what a clock that was ahead has left in the future
 	held := s.w.warnings.minNotice > 0 || s.ruled > 0
-	s.fault, s.death, s.person, s.drift, s.visit, s.leak, s.hole, s.slow, s.hang = 0, 0, 0, 0, 0, 0, 0, 0, 0
-	s.removed, s.lost, s.leftOut, s.cap, s.ruled, s.back, s.machines = 0, 0, 0, 0, 0, 0, []time.Duration{0}
+	s.odds, s.cap, s.ruled, s.back, s.machines = odds{}, 0, 0, 0, []time.Duration{0}
 	s.log("calm")
 	rounds, gap := calmRounds, 20*time.Minute
 	if held {
@@ -731,7 +753,7 @@ func (s *schedule) calls(t *testing.T, name string) {
 func (s *schedule) isQuietSince(t *testing.T, before int) bool {
 	t.Helper()
 	return len(s.w.pending(t)) == 0 && len(s.overdue()) == 0 && !slices.ContainsFunc(s.w.history()[before:], func(e event) bool {
-		return e.what == "notified" || e.what == "disabled"
+		return e.what == "notified" || e.what == "disabled" || e.what == "deleted"
 	})
 }
 

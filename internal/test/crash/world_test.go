@@ -102,6 +102,7 @@ type world struct {
 	calendar openTimes
 
 	disablesLeaked bool
+	deleteAfter    int  // SLEUTH_DELETE_AFTER_DAYS; zero is never
 	traces         bool // runs look up who uses keys
 
 	mu     sync.Mutex // one effect at a time; guards what follows
@@ -141,7 +142,7 @@ func (w *world) config() config.Config {
 	}
 	return config.Config{
 		Rules:  rules,
-		Policy: audit.Policy{AutoExpire: true, MinNoticeDays: w.warnings.minNotice, RemindAt: w.warnings.remindAt, Calendar: w.calendar.parsed()},
+		Policy: audit.Policy{AutoExpire: true, MinNoticeDays: w.warnings.minNotice, RemindAt: w.warnings.remindAt, DeleteAfterDays: w.deleteAfter, Calendar: w.calendar.parsed()},
 		// What becomes of leaked keys is for the tests about them to say.
 		LeakDisables: w.disablesLeaked, LeakMaxDisable: 10_000,
 		Creation:    notify.Heading{Title: "Rotate"},
@@ -156,12 +157,12 @@ func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // event is one thing that happened in the world and cannot be taken back.
 type event struct {
-	what    string // disabled, enabled, deactivated, gone, found, closed, warned or notified
+	what    string // disabled, deleted, enabled, deactivated, gone, found, closed, warned, forewarned (of its deletion) or notified
 	user    string
 	keyID   string // "" in a notice that does not name it
 	channel string // of warned and notified
 	line    string // of notified
-	days    int    // of warned: the days left; -1 if the warning names none
+	days    int    // of warned and forewarned: the days left; -1 if the warning names none
 	true    bool   // of warned: what it says can be right
 	astray  bool   // of warned: the clock that it was said by was wrong
 	at      time.Time
@@ -240,6 +241,8 @@ func (w *world) heard(p *process, channel string, kind notify.Kind, user, keyID,
 	switch {
 	case kind.Final():
 		e.what = "notified"
+	case kind == notify.Deleting:
+		e.what = "forewarned"
 	case kind == notify.PastLimit:
 		e.days = -1
 	}

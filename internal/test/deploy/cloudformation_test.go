@@ -180,7 +180,7 @@ func TestTemplateIsDeployed(t *testing.T) {
 
 // allParameters turns on whatever asks for a permission, beside the channels.
 var allParameters = map[string]string{
-	"EnableAutoExpire": "false", "LeakResponse": "disable",
+	"EnableAutoExpire": "true", "DeleteAfterDays": "90", "LeakResponse": "disable",
 	"SlackChannel": "C0123456789", "Evidence": "s3://proof/iam/keys", "SecurityHub": "securityhub", "Trace": "true", "Rules": everyRule,
 }
 

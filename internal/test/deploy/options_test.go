@@ -40,6 +40,8 @@ module "sleuth" {
   evidence               = "s3://proof/iam/keys/"
   security_hub           = "securityhub"
   trace                  = true
+  enable_auto_expire     = true
+  delete_after_days      = 90
   leak_response          = "disable"
   rules                  = RULES
   accounts               = ["111122223333", "444455556666"]
@@ -113,6 +115,7 @@ func TestEveryOption(t *testing.T) {
 		"SLEUTH_STATE": "dynamodb:shared", "SLACK_URL": "ssm:arn:aws:ssm:us-west-2:444455556666:parameter/slack-url:prod",
 		"SLEUTH_SLACK_CHANNEL": "C0123456789", "SLEUTH_TEAMS_URL": "secretsmanager:sleuth/teams-url", "SLEUTH_NOTIFY_URLS": "secretsmanager:sleuth/urls",
 		"SLEUTH_EMAIL_FROM": "Sleuth <keys@example.com>", "SLEUTH_EVIDENCE": "s3://proof/iam/keys/", "SLEUTH_SECURITY_HUB": "securityhub", "SLEUTH_TRACE": "true", "SLEUTH_LEAK_RESPONSE": "disable",
+		"ENABLE_AUTO_EXPIRE": "true", "SLEUTH_DELETE_AFTER_DAYS": "90",
 		"SLEUTH_ACCOUNTS": "111122223333,444455556666", "SLEUTH_MEMBER_ROLE": "path/sleuth", "SLEUTH_RULES": everyRule,
 	})
 	cfg, err := checked(given)

@@ -57,6 +57,13 @@ variable "disable_leaked" {
   nullable    = false
 }
 
+variable "delete_disabled" {
+  description = "Whether SLEUTH_DELETE_AFTER_DAYS of the deployment is set. Has no effect without enable_auto_expire."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "trace" {
   description = "SLEUTH_TRACE of the deployment."
   type        = bool
@@ -181,6 +188,15 @@ data "aws_iam_policy_document" "sleuth" {
     content {
       sid       = "DisableKeys"
       actions   = ["iam:UpdateAccessKey"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.enable_auto_expire && var.delete_disabled ? [local.users] : []
+    content {
+      sid       = "DeleteKeys"
+      actions   = ["iam:DeleteAccessKey"]
       resources = [statement.value]
     }
   }
