@@ -4,8 +4,6 @@ import (
 	"context"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/account"
-	"github.com/aws/aws-sdk-go-v2/service/cloudtrail"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
@@ -130,38 +128,6 @@ func (c *IAM) DeleteAccessKey(ctx context.Context, in *iam.DeleteAccessKeyInput,
 // UpdateAccessKey makes the call of that name.
 func (c *IAM) UpdateAccessKey(ctx context.Context, in *iam.UpdateAccessKeyInput, options ...func(*iam.Options)) (*iam.UpdateAccessKeyOutput, error) {
 	return c.updateAccessKey(ctx, in, options...)
-}
-
-// Account makes calls to the account API.
-type Account struct {
-	listRegions call[account.ListRegionsInput, account.ListRegionsOutput, account.Options]
-}
-
-// NewAccount returns a client.
-func NewAccount(cfg aws.Config, options ...func(*account.Options)) *Account {
-	c := account.NewFromConfig(cfg, options...)
-	return &Account{listRegions: c.ListRegions}
-}
-
-// ListRegions makes the call of that name.
-func (c *Account) ListRegions(ctx context.Context, in *account.ListRegionsInput, options ...func(*account.Options)) (*account.ListRegionsOutput, error) {
-	return c.listRegions(ctx, in, options...)
-}
-
-// CloudTrail makes calls to CloudTrail.
-type CloudTrail struct {
-	lookupEvents call[cloudtrail.LookupEventsInput, cloudtrail.LookupEventsOutput, cloudtrail.Options]
-}
-
-// NewCloudTrail returns a client.
-func NewCloudTrail(cfg aws.Config, options ...func(*cloudtrail.Options)) *CloudTrail {
-	c := cloudtrail.NewFromConfig(cfg, options...)
-	return &CloudTrail{lookupEvents: c.LookupEvents}
-}
-
-// LookupEvents makes the call of that name.
-func (c *CloudTrail) LookupEvents(ctx context.Context, in *cloudtrail.LookupEventsInput, options ...func(*cloudtrail.Options)) (*cloudtrail.LookupEventsOutput, error) {
-	return c.lookupEvents(ctx, in, options...)
 }
 
 // DynamoDB makes calls to DynamoDB.

@@ -14,7 +14,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail/types"
 	"github.com/aws/smithy-go"
 
-	"github.com/iam-sleuth/sleuth/internal/awsclient"
 	"github.com/iam-sleuth/sleuth/internal/callers"
 )
 
@@ -24,12 +23,16 @@ type CloudTrail struct {
 	partition string
 
 	mu      sync.Mutex
-	clients map[string]*awsclient.CloudTrail // by region
+	lookups map[string]lookup // by region
 }
+
+// lookup is the one call of CloudTrail that is made. A client in its place would
+// bring the others into the program, see docs/decisions/memory.md.
+type lookup func(context.Context, *cloudtrail.LookupEventsInput, ...func(*cloudtrail.Options)) (*cloudtrail.LookupEventsOutput, error)
 
 // NewCloudTrail returns the CloudTrail of an account in a partition of AWS.
 func NewCloudTrail(config aws.Config, partition string) *CloudTrail {
-	return &CloudTrail{config: config, partition: partition, clients: map[string]*awsclient.CloudTrail{}}
+	return &CloudTrail{config: config, partition: partition, lookups: map[string]lookup{}}
 }
 
 // Global implements Cloud.
@@ -68,12 +71,13 @@ func (c *CloudTrail) Regions(ctx context.Context) ([]string, error) {
 	if c.Global() != "us-east-1" {
 		return known, nil
 	}
-	pages := awsaccount.NewListRegionsPaginator(awsclient.NewAccount(c.config), &awsaccount.ListRegionsInput{
+	list := awsaccount.NewFromConfig(c.config).ListRegions
+	in := &awsaccount.ListRegionsInput{
 		RegionOptStatusContains: []accounttypes.RegionOptStatus{accounttypes.RegionOptStatusEnabled, accounttypes.RegionOptStatusEnabledByDefault},
-	})
+	}
 	var regions []string
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	for more := true; more; more = aws.ToString(in.NextToken) != "" {
+		page, err := list(ctx, in)
 		if err != nil {
 			return known, err
 		}
@@ -82,6 +86,7 @@ func (c *CloudTrail) Regions(ctx context.Context) ([]string, error) {
 				regions = append(regions, name)
 			}
 		}
+		in.NextToken = page.NextToken
 	}
 	if len(regions) == 0 {
 		return known, errors.New("AWS answers with no region")
@@ -98,7 +103,7 @@ func (c *CloudTrail) Lookup(ctx context.Context, region, keyID string, since tim
 	if next != "" {
 		in.NextToken = &next
 	}
-	out, err := c.client(region).LookupEvents(ctx, in)
+	out, err := c.lookupIn(region)(ctx, in)
 	if err != nil {
 		return Page{}, fmt.Errorf("in region %s: %w", region, err)
 	}
@@ -109,13 +114,13 @@ func (c *CloudTrail) Lookup(ctx context.Context, region, keyID string, since tim
 	return page, nil
 }
 
-func (c *CloudTrail) client(region string) *awsclient.CloudTrail {
+func (c *CloudTrail) lookupIn(region string) lookup {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.clients[region] == nil {
-		c.clients[region] = awsclient.NewCloudTrail(c.config, func(o *cloudtrail.Options) { o.Region = region })
+	if c.lookups[region] == nil {
+		c.lookups[region] = cloudtrail.NewFromConfig(c.config, func(o *cloudtrail.Options) { o.Region = region }).LookupEvents
 	}
-	return c.clients[region]
+	return c.lookups[region]
 }
 
 // Denied implements Cloud. A region that is not enabled does not know our
