@@ -153,6 +153,17 @@ func (u Uses) Sources() []string {
 	return sources
 }
 
+// WithoutSources leaves out the addresses.
+func (u Uses) WithoutSources() Uses {
+	u.Callers = slices.Clone(u.Callers)
+	for i := range u.Callers {
+		if u.Callers[i].Place != Service {
+			u.Callers[i].Source = ""
+		}
+	}
+	return u
+}
+
 // Brief is the most frequent caller in one line, for a list; empty if there is
 // none.
 func (u Uses) Brief(clean func(string) string) string {

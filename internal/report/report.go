@@ -248,6 +248,14 @@ func ended(v audit.Verdict) bool {
 	return v.State != audit.Disabled && v.Exemption.Claimed && !v.ExemptionActive && !v.Refused() && !v.Exemption.End.IsZero()
 }
 
+// UsedBy is who used the key most, in a sentence; empty if that was not looked up.
+func (r Row) UsedBy() string {
+	if r.Uses == nil {
+		return ""
+	}
+	return r.Uses.Brief(onOneLine)
+}
+
 // UsedWith is the service and the region of the last use; empty if not known.
 func (r Row) UsedWith() string {
 	if r.LastUsedService == "" || r.LastUsedRegion == "" {

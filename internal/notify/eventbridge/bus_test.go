@@ -15,6 +15,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/callers"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/notify/eventbridge"
 	"github.com/iam-sleuth/sleuth/internal/retry"
@@ -30,6 +31,10 @@ func everyKind() notify.Batch {
 		n := notify.Notice{
 			KeyID: "AKIA-" + string(kind), User: "tobias", Name: "Tobias Funke", Email: "tobias@example.com", Kind: kind, Reason: audit.CreationAge,
 			Created: noon.AddDate(0, 0, -90), LastUsed: noon.AddDate(0, 0, -2), At: noon, Note: "An aside.",
+			Uses: &callers.Uses{At: noon.UTC(), Since: noon.UTC().AddDate(0, 0, -90), Calls: 2, Regions: 1, Callers: []callers.Caller{{
+				Client: "aws-cli on macOS", Place: callers.Computer, Source: "203.0.113.7", Calls: 2, First: noon.UTC(), Last: noon.UTC(),
+				Actions: []callers.Action{{Name: "s3:ListBuckets", Error: "AccessDenied", Calls: 2}},
+			}}},
 		}
 		if kind == notify.LeakedDisabled || kind == notify.LeakedActive {
 			n.Reason = audit.Exposure
@@ -119,6 +124,23 @@ func TestSchemaRefuses(t *testing.T) {
 		if schema.Validate(event) == nil {
 			t.Errorf("%s is taken", name)
 		}
+	}
+}
+
+// TestEventsKeepAddressesToThemselves, unless channels may have them.
+func TestEventsKeepAddressesToThemselves(t *testing.T) {
+	t.Parallel()
+	for _, shown := range []bool{false, true} {
+		b := everyKind()
+		b.UsesInLists = shown
+		for _, m := range quiet(t, startService(t)).Compose(b)[:1] {
+			if strings.Contains(m.Body, "203.0.113.7") != shown || !strings.Contains(m.Body, "aws-cli on macOS") {
+				t.Errorf("addresses shown: %t, in %s", !shown, m.Body)
+			}
+		}
+	}
+	if got := everyKind().Notices[0].Uses.Callers[0].Source; got != "203.0.113.7" {
+		t.Errorf("the notice itself lost its address: %q", got)
 	}
 }
 

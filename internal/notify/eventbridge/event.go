@@ -7,6 +7,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/callers"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
@@ -67,7 +68,9 @@ type keyDetail struct {
 	Console      string               `json:"console"`
 	EarlierLimit *notify.EarlierLimit `json:"earlier_limit,omitempty"`
 	Rule         string               `json:"rule,omitempty"` // empty if the limits are the settings'
-	Note         string               `json:"note,omitempty"`
+	// Uses is who used the key, if that was looked up.
+	Uses *callers.Uses `json:"uses,omitempty"`
+	Note string        `json:"note,omitempty"`
 }
 
 // announcementDetail is the detail of an Announcement. A digest's is of no
@@ -111,7 +114,12 @@ func entriesOf(b notify.Batch) []eventMessage {
 		if n.Account == (account.Account{}) {
 			n.Account = b.Account
 		}
-		entries = append(entries, eventMessage{keyEntry(n, b.Run), []notify.Notice{n}})
+		shown := n
+		if n.Uses != nil && !b.UsesInLists { // whoever reads events may be many
+			uses := n.Uses.WithoutSources()
+			shown.Uses = &uses
+		}
+		entries = append(entries, eventMessage{keyEntry(shown, b.Run), []notify.Notice{n}})
 	}
 	return entries
 }
@@ -165,6 +173,9 @@ func keyDetailOf(n notify.Notice, run string) keyDetail {
 		KeyID: n.KeyID, Kind: n.Kind, Reason: n.Reason,
 		Created: moment(n.Created), LastUsed: moment(n.LastUsed), LastUsedAsOf: moment(n.LastUsedAsOf), EarlierLimit: n.EarlierLimit, Rule: n.Rule, Note: text.OneLine(n.Note),
 		Service: text.OneLine(n.Service), Region: text.OneLine(n.Region), Description: text.OneLine(n.Description), Console: n.ConsoleURL(),
+	}
+	if n.Uses != nil && n.Uses.LookedUp() {
+		d.Uses = n.Uses
 	}
 	switch n.Kind {
 	case notify.Expiring:
