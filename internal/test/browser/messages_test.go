@@ -12,6 +12,7 @@ import (
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
+	"github.com/iam-sleuth/sleuth/internal/callers"
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
@@ -33,6 +34,28 @@ func newsOfTheDay() notify.Batch {
 			{KeyID: "AKIAGFMZI3QRICOHPTCW", User: "emeka.nwosu", Name: "Emeka Nwosu", SlackTag: "U05EMEKA", Kind: notify.Disabled, Reason: audit.Inactivity, At: at(0), Created: at(-70), LastUsed: at(-52)},
 		},
 	}
+}
+
+// rotating is a message about a key that is used, while the one in its place is not.
+func rotating() notify.Batch {
+	at := func(days int) time.Time { return today.AddDate(0, 0, days) }
+	key := audit.Key{
+		ID: "AKIAWXXXVCA4GZUFM333", Status: audit.Active, Created: at(-88), LastUsed: at(-1), UseRead: true, Service: "s3", Region: "eu-west-1",
+	}
+	user := audit.User{Name: "fatima.zahra", Tags: audit.Tags{
+		{Key: audit.TagName, Value: "Fatima Zahra"}, {Key: audit.TagSlack, Value: "W06FATIMA"}, {Key: key.ID, Value: "build server"},
+	}}
+	n := notify.About(user, key)
+	n.Kind, n.Disables, n.Reason, n.DaysLeft, n.At = notify.Expiring, true, audit.CreationAge, 2, at(2)
+	n.Pair = notify.PairIn(audit.Pair{Key: key, Other: audit.Key{ID: "AKIA33WXLQ7HANIMY5N3", Status: audit.Active, Created: at(-4), UseRead: true}}, today)
+	n.Uses = &callers.Uses{
+		At: today, Since: at(-90), Calls: 412, Regions: 17,
+		Callers: []callers.Caller{{
+			Client: "GitHub Actions", Place: callers.GitHub, Source: "198.51.100.23", Calls: 412, First: at(-80), Last: at(-1),
+			Actions: []callers.Action{{Name: "s3:ListBuckets", Calls: 370}, {Name: "sts:GetCallerIdentity", Calls: 42}},
+		}},
+	}
+	return notify.Batch{Account: account.Account{ID: "123456789012", Alias: "acme-production"}, Notices: []notify.Notice{n}}
 }
 
 // slackMessage is the part of Slack's messages that ours use, the webhook's and

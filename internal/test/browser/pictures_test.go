@@ -6,6 +6,7 @@ import (
 	"html"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify/slack"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/secret"
+	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
 // TestPictures takes the pictures in docs/pictures again where SLEUTH_PICTURES
@@ -73,6 +75,14 @@ func TestPictures(t *testing.T) {
 		v := openPage(t, terminal(t, unread.Only(report.Filter{DaysLeft: &soon}), 96), seen(860, 610, false, "screen", "dark"))
 		v.capture(filepath.Join(folder, "terminal.png"))
 	})
+	t.Run("trace", func(t *testing.T) {
+		v := openPage(t, onTerminal(traceOfDemo(t)), seen(1100, 400, false, "screen", "dark"))
+		height := ask[int64](v, "document.documentElement.scrollHeight")
+		if _, err := chromedp.Run(v, seen(1100, height, false, "screen", "dark")); err != nil {
+			t.Fatal(err)
+		}
+		v.capture(filepath.Join(folder, "trace.png"))
+	})
 }
 
 // TestMessagePictures takes those of messages, likewise.
@@ -102,6 +112,7 @@ func TestMessagePictures(t *testing.T) {
 		"message-channel": inSlack(t, "# aws-keys", webhook.Compose(news)),
 		"message-warning": inSlack(t, "Sleuth", direct.Compose(bjorn)),
 		"message-final":   inSlack(t, "Sleuth", direct.Compose(chen)),
+		"message-traced":  inSlack(t, "Sleuth", direct.Compose(rotating())),
 		"message-leak":    inSlack(t, "Sleuth", direct.Compose(leak)),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -147,12 +158,31 @@ func terminal(t *testing.T, r report.Report, width int) []byte {
 		t.Fatal(err)
 	}
 	lines := strings.NewReplacer("\x1b[31m", "<b class=red>", "\x1b[33m", "<b class=yellow>", "\x1b[0m", "</b>").Replace(html.EscapeString(shown.String()))
+	return onTerminal("<i>$</i> sleuth audit --days-left 20 --sort days-left\n" + lines)
+}
+
+// traceOfDemo is what 'sleuth trace' prints in the demo, as HTML.
+func traceOfDemo(t *testing.T) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), program.Build(t, "sleuth"), "demo").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, found := strings.Cut(string(out), "$ sleuth trace")
+	shown, _, ends := strings.Cut(shown, "\n$ ")
+	if !found || !ends {
+		t.Fatalf("the demo shows no trace: %s", out)
+	}
+	return "<i>$</i> sleuth trace" + html.EscapeString(strings.TrimRight(shown, "\n"))
+}
+
+// onTerminal shows lines, which are HTML, as a terminal does.
+func onTerminal(lines string) []byte {
 	return []byte(`<!doctype html><meta charset=utf-8><style>
 body { margin: 0; padding: 22px 26px; background: #14171c; color: #d8dbe0; }
-pre { margin: 0; font: 14px/1.5 "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+pre { margin: 0; white-space: pre-wrap; font: 14px/1.5 "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 b { font-weight: 400; } .red { color: #f5968c; } .yellow { color: #efbf5f; } i { font-style: normal; color: #84b6ee; }
-</style><pre><i>$</i> sleuth audit --days-left 20 --sort days-left
-` + lines + `</pre>`)
+</style><pre>` + lines + `</pre>`)
 }
 
 // seen sets how a page is looked at.
