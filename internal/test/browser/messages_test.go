@@ -45,7 +45,7 @@ func rotating() notify.Batch {
 	user := audit.User{Name: "fatima.zahra", Tags: audit.Tags{
 		{Key: audit.TagName, Value: "Fatima Zahra"}, {Key: audit.TagSlack, Value: "W06FATIMA"}, {Key: key.ID, Value: "build server"},
 	}}
-	n := notify.About(user, key)
+	n := notify.About(user, key, audit.Owner{Slack: "W06FATIMA"})
 	n.Kind, n.Disables, n.Reason, n.DaysLeft, n.At = notify.Expiring, true, audit.CreationAge, 2, at(2)
 	n.Pair = notify.PairIn(audit.Pair{Key: key, Other: audit.Key{ID: "AKIA33WXLQ7HANIMY5N3", Status: audit.Active, Created: at(-4), UseRead: true}}, today)
 	n.Uses = &callers.Uses{
