@@ -593,6 +593,8 @@ locals {
       SLEUTH_OWNER_TAGS               = join(",", var.owner_tags)
       SLEUTH_SLACK_TAGS               = join(",", var.slack_tags)
       SLEUTH_EMAIL_DOMAIN             = join(",", var.email_domain)
+      SLEUTH_TEAM_TAG                 = var.team_tag
+      SLEUTH_TEAM_CHANNELS            = join(",", [for team, channel in var.team_channels : "${team}=${channel}"])
       SLEUTH_NOTIFY_MODE              = var.notify_mode
       SLEUTH_ACCOUNTS                 = join(",", var.accounts)
       SLEUTH_OUS                      = join(",", var.ous)

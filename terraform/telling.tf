@@ -123,6 +123,39 @@ variable "email_domain" {
   }
 }
 
+variable "team_tag" {
+  description = "SLEUTH_TEAM_TAG: tag of a user that names the team. With slack_token, the team's channel is notified about the user's keys as well. Null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.team_tag == null ? true : can(regex("^$|^[\\p{L}\\p{N}_.:/=+@-][\\p{L}\\p{Zs}\\p{N}_.:/=+@-]{0,127}$", var.team_tag))
+    error_message = "team_tag must be the name of a tag, such as Team."
+  }
+
+  validation {
+    condition     = var.team_tag == null || var.team_tag == "" || (var.slack_token != null && var.slack_token != "")
+    error_message = "team_tag needs slack_token, which posts to the channels of teams."
+  }
+}
+
+variable "team_channels" {
+  description = "SLEUTH_TEAM_CHANNELS: with team_tag, the channel of each team in Slack, by its id or #name, such as { platform = \"C0123456789\" }. Empty: the tag's value is the channel."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for team, channel in var.team_channels : can(regex("^[^,=]+$", team)) && can(regex("^([CG][A-Z0-9]+|#[a-z0-9_-]+)$", channel))])
+    error_message = "team_channels must be teams and their channels, such as { platform = \"C0123456789\" }."
+  }
+
+  validation {
+    condition     = length(var.team_channels) == 0 || (var.team_tag != null && var.team_tag != "")
+    error_message = "team_channels needs team_tag."
+  }
+}
+
 variable "notify_mode" {
   description = "SLEUTH_NOTIFY_MODE: with accounts, send a message for each account (account), or one digest of all accounts (digest)."
   type        = string

@@ -119,14 +119,18 @@ func (w channelFactory) slack(url secret.Value) ([]notify.Channel, error) {
 	return w.one(slack.NewWebhook(url, slack.Options{Echo: echo, Now: w.Now, Retry: channelRetryPolicy()}))
 }
 
-// slackApp sets up the two channels of a Slack app: the list of all keys in
-// SLEUTH_SLACK_CHANNEL, and direct messages.
+// slackApp sets up the channels of a Slack app: the list of all keys in
+// SLEUTH_SLACK_CHANNEL, direct messages, and lists for teams.
 func (w channelFactory) slackApp(token secret.Value) ([]notify.Channel, error) {
 	app, err := w.openSlackApp(token)
 	if err != nil {
 		return nil, err
 	}
-	return w.withPreview(app.Channel(w.cfg.SlackChannel), app.Direct(w.cfg.SlackChannel)), nil
+	channels := []notify.Channel{app.Channel(w.cfg.SlackChannel), app.Direct(w.cfg.SlackChannel)}
+	if w.cfg.Owners.TeamTag != "" {
+		channels = append(channels, app.Team(w.cfg.SlackChannel))
+	}
+	return w.withPreview(channels...), nil
 }
 
 func (w channelFactory) openSlackApp(token secret.Value) (*slack.App, error) {

@@ -15,6 +15,11 @@ type Owners struct {
 	// Domains are those that mail may go to; none is any. The first completes a
 	// name that is no address.
 	Domains []string
+	// TeamTag is the tag that names the team of a user; empty is none. The channel
+	// of a team is the one in TeamChannels or, if that is empty, the one that the
+	// tag's value names.
+	TeamTag      string
+	TeamChannels map[string]string
 }
 
 // Owner is whom a user's keys belong to, as far as the tags and the name of the
@@ -27,6 +32,9 @@ type Owner struct {
 	Slack, SlackFrom string
 	// Refused are the addresses outside the domains.
 	Refused []RefusedAddress
+	// Team is the value of the team's tag, and TeamChannel the team's channel in
+	// Slack; empty if there is none.
+	Team, TeamChannel string
 }
 
 // UserName is the source of an address that is the user's name.
@@ -40,6 +48,11 @@ type RefusedAddress struct{ From, Address string }
 func (o Owners) Of(user User) Owner {
 	var owner Owner
 	owner.Slack, owner.SlackFrom = o.slack(user.Tags)
+	if o.TeamTag != "" {
+		team, _ := user.Tags.Value(o.TeamTag)
+		owner.Team = strings.TrimSpace(team)
+		owner.TeamChannel = o.channelOf(owner.Team)
+	}
 	tagged := false
 	for _, name := range orDefault(o.EmailTags, TagEmail) {
 		value, found := user.Tags.Value(name)
@@ -80,6 +93,24 @@ func (o Owners) Allows(address string) bool {
 	return len(o.Domains) == 0 || slices.ContainsFunc(o.Domains, func(d string) bool { return strings.EqualFold(d, domain) })
 }
 
+// channelOf is the channel of a team; empty if there is none.
+func (o Owners) channelOf(team string) string {
+	for name, channel := range o.TeamChannels {
+		if strings.EqualFold(name, team) {
+			return channel
+		}
+	}
+	switch {
+	case len(o.TeamChannels) > 0:
+		return ""
+	case slackChannelID.MatchString(team):
+		return team
+	case slackChannelName.MatchString(team):
+		return "#" + team // IAM takes no # in a tag
+	}
+	return ""
+}
+
 // slack is the first tag that has the form of an id, or else the first that is
 // not empty.
 func (o Owners) slack(tags Tags) (id, from string) {
@@ -98,6 +129,12 @@ func (o Owners) slack(tags Tags) (id, from string) {
 
 // slackID is the form of the id of a member of Slack, or of a group.
 var slackID = regexp.MustCompile(`^([UW]|subteam-S)[A-Z0-9]+$`)
+
+// The forms of the id and of the name of a channel in Slack.
+var (
+	slackChannelID   = regexp.MustCompile(`^[CG][A-Z0-9]+$`)
+	slackChannelName = regexp.MustCompile(`^[a-z0-9_-]+$`)
+)
 
 func orDefault(names []string, byDefault string) []string {
 	if len(names) == 0 {

@@ -96,3 +96,22 @@ func TestNoAddressOutsideTheDomains(t *testing.T) {
 		t.Error("nothing was shown")
 	}
 }
+
+func TestTheChannelOfATeam(t *testing.T) {
+	t.Parallel()
+	mapped := audit.Owners{TeamTag: "Team", TeamChannels: map[string]string{"platform": "C1", "data": "#data"}}
+	byValue := audit.Owners{TeamTag: "Team"}
+	for _, c := range []struct {
+		owners     audit.Owners
+		team, want string
+	}{
+		{mapped, " Platform ", "C1"}, {mapped, "data", "#data"}, {mapped, "C9", ""}, {mapped, "", ""},
+		{byValue, "C0123456789", "C0123456789"}, {byValue, "data-alerts", "#data-alerts"}, {byValue, "Data Team", ""}, {byValue, "U1@x", ""}, {byValue, "", ""},
+		{audit.Owners{}, "C1", ""},
+	} {
+		user := audit.User{Name: "bot", Tags: audit.Tags{{Key: "team", Value: c.team}}}
+		if got := c.owners.Of(user).TeamChannel; got != c.want {
+			t.Errorf("%v: the channel of %q is %q, want %q", c.owners.TeamChannels, c.team, got, c.want)
+		}
+	}
+}

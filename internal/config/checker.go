@@ -167,11 +167,12 @@ func (c *checker) limit(variable, text string) Cap {
 }
 
 // owners reads how the owner of a key is found.
-func (c *checker) owners(o Owners) audit.Owners {
+func (c *checker) owners(o Owners, channels Channels) audit.Owners {
 	owners := audit.Owners{
 		EmailTags: c.tagNames("SLEUTH_OWNER_TAGS", o.OwnerTags),
 		SlackTags: c.tagNames("SLEUTH_SLACK_TAGS", o.SlackTags),
 	}
+	owners.TeamTag, owners.TeamChannels = c.teams(o, strings.TrimSpace(channels.SlackToken.Reveal()) != "")
 	for domain := range strings.SplitSeq(o.EmailDomain, ",") {
 		switch domain = strings.TrimSpace(domain); {
 		case domain == "" && strings.TrimSpace(o.EmailDomain) == "":
@@ -183,6 +184,33 @@ func (c *checker) owners(o Owners) audit.Owners {
 		}
 	}
 	return owners
+}
+
+// teams reads by which tag, and in which channels, teams are notified.
+func (c *checker) teams(o Owners, hasApp bool) (tag string, channels map[string]string) {
+	tag, text := strings.TrimSpace(o.TeamTag), strings.TrimSpace(o.TeamChannels)
+	switch {
+	case tag == "" && text != "":
+		c.add("SLEUTH_TEAM_CHANNELS", text, "needs SLEUTH_TEAM_TAG")
+	case tag != "" && !tagName.MatchString(tag):
+		c.add("SLEUTH_TEAM_TAG", tag, "must be the name of a tag")
+	case tag != "" && !hasApp:
+		c.add("SLEUTH_TEAM_TAG", tag, "needs SLEUTH_SLACK_TOKEN, which posts to the channels of teams")
+	}
+	if text == "" {
+		return tag, nil
+	}
+	channels = map[string]string{}
+	for part := range strings.SplitSeq(text, ",") {
+		team, channel, _ := strings.Cut(part, "=")
+		team, channel = strings.TrimSpace(team), strings.TrimSpace(channel)
+		if team == "" || !slackChannel.MatchString(channel) {
+			c.add("SLEUTH_TEAM_CHANNELS", text, "must be teams and their channels, such as platform=C0123456789,data=#data-alerts")
+			return tag, nil
+		}
+		channels[team] = channel
+	}
+	return tag, channels
 }
 
 // tagName is what IAM takes as the name of a tag, without the comma and leading

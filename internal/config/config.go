@@ -169,7 +169,7 @@ func Check(s Settings, unset StateChoice) (Config, error) {
 		Inactivity:          notify.Heading{Title: s.InactiveTitle, Text: s.InactiveText},
 		Leak:                notify.Heading{Title: s.LeakTitle, Text: cmp.Or(strings.TrimSpace(s.LeakText), notify.LeakInstructions)},
 		Templates:           c.checkTemplates(s.Templates),
-		Owners:              c.owners(s.Owners),
+		Owners:              c.owners(s.Owners, s.Channels),
 		Targets:             c.targets(s.Channels),
 		SlackChannel:        c.slackChannel(s.Channels),
 		SlackAPIURL:         c.webAddress("SLEUTH_SLACK_API_URL", s.SlackAPIURL),

@@ -113,6 +113,9 @@ type Owners struct {
 	OwnerTags   string `setting:"SLEUTH_OWNER_TAGS" default:"Email" placeholder:"TAG,..." help:"Tags of a user that may hold the owner's mail address, in the order in which they are tried. Without any of them, the user name is taken if it is an address."`
 	SlackTags   string `setting:"SLEUTH_SLACK_TAGS" default:"Slack" placeholder:"TAG,..." help:"Tags of a user that may hold the owner's Slack id, in the order in which they are tried."`
 	EmailDomain string `setting:"SLEUTH_EMAIL_DOMAIN" unset:"any domain" placeholder:"DOMAIN,..." help:"Domains that mail to owners may go to. The first completes a tag or user name without a domain. An address in another is reported, and gets no mail. Default: any domain."`
+
+	TeamTag      string `setting:"SLEUTH_TEAM_TAG" unset:"no tag" placeholder:"TAG" help:"Tag of a user that names the team. With SLEUTH_SLACK_TOKEN, the team's channel is notified about the user's keys as well. Default: none."`
+	TeamChannels string `setting:"SLEUTH_TEAM_CHANNELS" unset:"the tag's value" placeholder:"TEAM=CHANNEL,..." help:"With SLEUTH_TEAM_TAG: the channel of each team in Slack, by its id or #name. Default: the tag's value is the channel."`
 }
 
 // Inventory is how an account is read.

@@ -50,6 +50,9 @@ type Notice struct {
 	// is none.
 	Name  string `json:"name,omitempty"`
 	Email string `json:"email,omitempty"`
+	// TeamChannel is the channel in Slack of the team that the user belongs to; empty
+	// if there is none.
+	TeamChannel string `json:"team_channel,omitempty"`
 	// Created and LastUsed are the key's (UTC); zero if not known, or never.
 	Created  time.Time `json:"created,omitzero"`
 	LastUsed time.Time `json:"last_used,omitzero"`
@@ -126,7 +129,7 @@ const AddressRefused = "no mail goes to an address outside SLEUTH_EMAIL_DOMAIN; 
 // About returns a notice with the details of a user, a key and its owner.
 func About(user audit.User, key audit.Key, owner audit.Owner) Notice {
 	return Notice{
-		KeyID: key.ID, User: user.Name, SlackTag: owner.Slack, Name: user.NameTag(), Email: owner.Email,
+		KeyID: key.ID, User: user.Name, SlackTag: owner.Slack, Name: user.NameTag(), Email: owner.Email, TeamChannel: owner.TeamChannel,
 		Created: key.Created, LastUsed: key.LastUsed, LastUsedAsOf: key.UseAsOf, NeverUsed: key.UseRead && key.LastUsed.IsZero(),
 		Service: key.Service, Region: key.Region, Description: user.Description(key.ID), Partition: user.Partition(),
 	}

@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/iam-sleuth/sleuth/internal/audit"
@@ -18,20 +19,25 @@ type RefusedAddress struct {
 	Address string `json:"address"`
 }
 
-// reportRefusedAddresses logs the addresses outside SLEUTH_EMAIL_DOMAIN of those who
-// are notified in this run.
-func (p *pass) reportRefusedAddresses(ctx context.Context) {
-	var notified []audit.User
+// reportOwners logs, of those who are notified in this run, the addresses outside
+// SLEUTH_EMAIL_DOMAIN and the teams without a channel.
+func (p *pass) reportOwners(ctx context.Context) {
+	notified := map[string]audit.User{}
 	for _, s := range p.steps {
 		if s.decision.Action != audit.Nothing || s.decision.Hold == audit.HeldAsUnreachable {
-			notified = append(notified, s.user)
+			notified[s.user.Name] = s.user
 		}
 	}
 	for _, r := range p.retirements {
-		notified = append(notified, r.user)
+		notified[r.user.Name] = r.user
 	}
-	for _, user := range notified {
-		for _, refused := range p.Config.Owners.Of(user).Refused {
+	for _, name := range slices.Sorted(maps.Keys(notified)) {
+		user := notified[name]
+		owner := p.Config.Owners.Of(user)
+		if owner.Team != "" && owner.TeamChannel == "" {
+			p.Log.WarnContext(ctx, "the team of this user has no channel, so that its channel is not notified", "user", user.Name, "tag", p.Config.Owners.TeamTag, "value", owner.Team)
+		}
+		for _, refused := range owner.Refused {
 			r := RefusedAddress{user.Name, refused.From, refused.Address}
 			if slices.Contains(p.summary.RefusedAddresses, r) {
 				continue

@@ -21,7 +21,7 @@ import (
 func (p *pass) notify(ctx context.Context) {
 	warnings, deletions := p.warnings(), p.deletionWarnings()
 	p.logTagProblems(ctx)
-	p.reportRefusedAddresses(ctx)
+	p.reportOwners(ctx)
 	p.summary.Warned = len(warnings) + len(deletions)
 	p.openExemptionsOnceAMonth()
 	p.summary.sortExemptions()

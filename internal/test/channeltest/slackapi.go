@@ -42,7 +42,7 @@ type SlackAPIOptions struct {
 const SlackScopes = "chat:write,im:write,users:read,users:read.email"
 
 // SlackChannel is the channel that the app of a SlackAPI is a member of, from
-// the start.
+// the start. It is a member of those as well whose ids begin like that.
 const SlackChannel = "C0STANDIN"
 
 // SlackAPI stands in for the part of Slack's Web API that a Slack app tells
@@ -385,7 +385,7 @@ var personID = regexp.MustCompile(`^[UW][A-Z0-9]+$`)
 // wrong says what Slack would find wrong with a message.
 func (p SlackPost) wrong() string {
 	switch {
-	case p.Channel != SlackChannel && !personID.MatchString(p.Channel):
+	case !strings.HasPrefix(p.Channel, SlackChannel) && !personID.MatchString(p.Channel):
 		return "channel_not_found"
 	case p.Text == "": // Slack takes it, but a notification then says nothing
 		return "no_text"

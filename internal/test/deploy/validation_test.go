@@ -38,6 +38,16 @@ var refusals = []refusal{
 	one("owner_tags", `["Email,,Owner"]`, "owner_tags must be names of tags, such as [\"Email\", \"Owner\"]."),
 	one("slack_tags", `["Slack,"]`, "slack_tags must be names of tags, such as [\"Slack\", \"SlackId\"]."),
 	one("email_domain", `["@example.com"]`, "email_domain must be domains, such as [\"example.com\"]."),
+	{
+		variables: map[string]string{"team_tag": "Team*", "slack_token": "ssm:/token", "slack_channel": "C0123456789"},
+		message:   "team_tag must be the name of a tag, such as Team.",
+	},
+	one("team_tag", "Team", "team_tag needs slack_token, which posts to the channels of teams."),
+	{
+		variables: map[string]string{"team_tag": "Team", "team_channels": `{platform="platform"}`, "slack_token": "ssm:/token", "slack_channel": "C0123456789"},
+		message:   "team_channels must be teams and their channels, such as { platform = \"C0123456789\" }.",
+	},
+	one("team_channels", `{platform="C0123456789"}`, "team_channels needs team_tag."),
 	one("min_notice_days", "-1", "min_notice_days must be a whole number of days from 0 to 36500."),
 	one("remind_at", "[30,0]", "remind_at must be whole numbers of days left from 1 to 36500, such as [30, 14, 7, 3, 1]."),
 	one("concurrency", "0", "concurrency must be a whole number of calls from 1 to 256."),
@@ -240,6 +250,7 @@ var accepted = []map[string]string{
 		"notify_mode": "digest", "accounts": `["organization"]`, "ous": `["r-ab12","ou-ab12-34cdefgh"]`, "exclude_accounts": `["111122223333"]`,
 		"member_role": "path/sleuth", "external_id": "xy", "account_concurrency": "100",
 		"owner_tags": `["Email","Owner Contact"]`, "slack_tags": `["Slack","SlackId"]`, "email_domain": `["example.com","a-b.example.org"]`,
+		"team_tag": "Team", "team_channels": `{platform="C0123456789",data="#data-alerts"}`,
 		"disable_when": `["Tue-Thu 09:00-15:00 Europe/Berlin","Sat 10:00-24:00 Etc/GMT+3"]`, "freeze": `["2026-12-20..2027-01-04","2027-05-01 America/Port-au-Prince"]`,
 		"permissions_boundary": "arn:aws-cn:iam::aws:policy/PowerUserAccess", "schedule_expression": "rate(1 day)",
 		"step_functions": "true", "results_bucket": "results.example", "invocations_at_once": "1000",
@@ -304,6 +315,8 @@ func environmentOf(variables map[string]string) map[string]string {
 		case "rules_source", "rules":
 			environment["SLEUTH_RULES"] = value
 			continue
+		case "team_channels":
+			value = strings.Trim(value, "{}")
 		}
 		environment[settingOf(name)] = strings.Trim(strings.ReplaceAll(value, `"`, ""), "[]")
 	}
