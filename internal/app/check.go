@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,6 +63,8 @@ type CheckResult struct {
 	Text    string `json:"text"`
 	// Suggestions are lines to copy, such as commands.
 	Suggestions []string `json:"suggestions,omitempty"`
+	// Owners are the users with an active key, and who would be notified.
+	Owners []CheckOwner `json:"owners,omitempty"`
 }
 
 // CheckReport is every result, and how many there are.
@@ -112,20 +115,24 @@ func (a *App) Check(ctx context.Context, cfg config.Config, o CheckOptions) erro
 	}
 	k.units(&cfg, e.home.aws)
 	k.permissions(e.home, iampolicy.ForRun(cfg, e.home.place()))
-	lacking := k.accounts(cfg, e, o.Progress)
+	holders := k.accounts(cfg, e, o.Progress)
 	if !cfg.Policy.AutoExpire {
 		k.note("disabling keys", "ENABLE_AUTO_EXPIRE is not true: people are notified, and no key is disabled")
 	}
-	k.channels(cfg, e.home, o.Send, o.SendTo)
+	channels := k.channels(cfg, e.home, o.Send, o.SendTo)
 	k.state(cfg, e.home)
 	k.notTestable(cfg)
-	k.tags(lacking, o, e.home.aws)
+	slices.SortFunc(holders, func(a, b holder) int {
+		return cmp.Or(cmp.Compare(a.account.ID, b.account.ID), cmp.Compare(a.user.Name, b.user.Name))
+	})
+	k.owners(cfg, holders, channels)
+	k.tags(holders, o, e.home.aws)
 	return nil
 }
 
 // accounts tries every account that the settings cover, as a run enters it. It
-// returns the users who lack a tag.
-func (k *checker) accounts(cfg config.Config, e *accountSet, report func(Progress)) []untagged {
+// returns the users with an active key.
+func (k *checker) accounts(cfg config.Config, e *accountSet, report func(Progress)) []holder {
 	members, err := e.members(k.ctx)
 	if err != nil {
 		k.failed("accounts", err)
@@ -137,9 +144,9 @@ func (k *checker) accounts(cfg config.Config, e *accountSet, report func(Progres
 	type result struct {
 		results []CheckResult
 		unread  bool
-		lacking []untagged
+		holders []holder
 	}
-	var lacking []untagged
+	var holders []holder
 	read := newProgress(len(members.Accounts), report)
 	org.ForEachAccount(k.ctx, members.Accounts, cfg.Scope.Concurrency,
 		func(ctx context.Context, account string) *result {
@@ -148,7 +155,7 @@ func (k *checker) accounts(cfg config.Config, e *accountSet, report func(Progres
 			if !members.HomeOnly {
 				one.accountID = account
 			}
-			r.lacking = one.account(cfg, e, account, !members.HomeOnly)
+			r.holders = one.account(cfg, e, account, !members.HomeOnly)
 			r.unread = one.readFailed
 			return &r
 		},
@@ -158,14 +165,14 @@ func (k *checker) accounts(cfg config.Config, e *accountSet, report func(Progres
 				k.each(c)
 			}
 			k.readFailed = k.readFailed || r.unread
-			lacking = append(lacking, r.lacking...)
+			holders = append(holders, r.holders...)
 		})
-	return lacking
+	return holders
 }
 
 // account tries one account. What is allowed there is asked of a member, whose
 // role has permissions of its own.
-func (k *checker) account(cfg config.Config, e *accountSet, account string, isMember bool) []untagged {
+func (k *checker) account(cfg config.Config, e *accountSet, account string, isMember bool) []holder {
 	m, err := e.enter(k.ctx, account, slog.New(slog.DiscardHandler))
 	if err != nil {
 		k.readFailed = true
@@ -175,10 +182,10 @@ func (k *checker) account(cfg config.Config, e *accountSet, account string, isMe
 	if isMember {
 		k.permissions(m, iampolicy.ForMember(cfg, m.place()))
 	}
-	lacking := k.read(m, cfg)
+	holders := k.read(m, cfg)
 	k.groups(m, cfg)
 	k.securityHub(cfg, m.aws)
-	return lacking
+	return holders
 }
 
 // checker tries every part of a deployment and prints what works and what does not.
@@ -211,9 +218,9 @@ func (k *checker) alias(err error) {
 }
 
 // read reads the whole account as an audit does, which takes every permission
-// to read that a run takes. It returns the users who lack a tag.
-func (k *checker) read(m member, cfg config.Config) []untagged {
-	var lacking []untagged
+// to read that a run takes. It returns the users with an active key.
+func (k *checker) read(m member, cfg config.Config) []holder {
+	var holders []holder
 	var firstErr error
 	users, keys, unread := 0, 0, 0
 	err := inventory.Reader{
@@ -232,8 +239,8 @@ func (k *checker) read(m member, cfg config.Config) []untagged {
 			unread++
 		}
 		k.progress.userRead(users)
-		if u, ok := untaggedOf(cfg.Owners, m.Account, s); ok {
-			lacking = append(lacking, u)
+		if h, ok := holderOf(cfg.Owners, m.Account, s); ok {
+			holders = append(holders, h)
 		}
 	})
 	const what = "reading users and keys"
@@ -250,7 +257,7 @@ func (k *checker) read(m member, cfg config.Config) []untagged {
 	default:
 		k.ok(what, text.Count(users, "user")+", "+text.Count(keys, "key"))
 	}
-	return lacking
+	return holders
 }
 
 // units reads the organizational units that rules name.

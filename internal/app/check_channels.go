@@ -19,12 +19,13 @@ import (
 const testText = "This is a test of Sleuth's messages. There is nothing to do."
 
 // channels sets up every channel, and with send posts a test message through
-// each; to is whom those write to that write to one person at a time.
-func (k *checker) channels(cfg config.Config, home member, send bool, to string) {
+// each; to is whom those write to that write to one person at a time. It returns
+// the channels, nil if they could not be set up.
+func (k *checker) channels(cfg config.Config, home member, send bool, to string) []notify.Channel {
 	channels, err := k.openChannels(k.ctx, cfg, home.aws, false)
 	if err != nil {
 		k.failed("channels", err)
-		return
+		return nil
 	}
 	if cfg.Targets.Has("SLEUTH_SLACK_TOKEN") {
 		k.slackApp(cfg, home.aws)
@@ -50,6 +51,7 @@ func (k *checker) channels(cfg config.Config, home member, send bool, to string)
 			k.try(channel, letter)
 		}
 	}
+	return channels
 }
 
 // slackApp asks Slack whose the app's token is, and what it may do.

@@ -18,26 +18,28 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/text"
 )
 
-// untagged is a user with an active key who lacks a tag.
-type untagged struct {
+// holder is a user with an active key.
+type holder struct {
 	account     account.Account
 	user        audit.User
-	slack, name bool // which are lacking
+	slack, name bool // which tags are lacking
 }
 
-func untaggedOf(owners audit.Owners, account account.Account, s inventory.UserKeys) (u untagged, lacks bool) {
+func (h holder) lacksTag() bool { return h.slack || h.name }
+
+func holderOf(owners audit.Owners, account account.Account, s inventory.UserKeys) (h holder, ok bool) {
 	active := slices.ContainsFunc(s.Keys, func(key inventory.Key) bool { return key.Status == audit.Active })
 	if s.Err != nil || !active {
-		return untagged{}, false
+		return holder{}, false
 	}
 	_, mentioned := slack.Mention(s.User.Name, owners.Of(s.User).Slack)
-	u = untagged{account: account, user: s.User, slack: !mentioned, name: s.User.NameTag() == ""}
-	return u, u.slack || u.name
+	return holder{account: account, user: s.User, slack: !mentioned, name: s.User.NameTag() == ""}, true
 }
 
 // tags lists the users whom no message can mention or call by their name, with
 // the tags to give them where Slack knows somebody who must be meant.
-func (k *checker) tags(lacking []untagged, o CheckOptions, home aws.Config) {
+func (k *checker) tags(holders []holder, o CheckOptions, home aws.Config) {
+	lacking := slices.DeleteFunc(slices.Clone(holders), func(h holder) bool { return !h.lacksTag() })
 	if k.readFailed {
 		k.note("tags", "not known of users who could not be read")
 	} else if len(lacking) == 0 {
@@ -46,9 +48,6 @@ func (k *checker) tags(lacking []untagged, o CheckOptions, home aws.Config) {
 	if len(lacking) == 0 {
 		return
 	}
-	slices.SortFunc(lacking, func(a, b untagged) int {
-		return cmp.Or(cmp.Compare(a.account.ID, b.account.ID), cmp.Compare(a.user.Name, b.user.Name))
-	})
 	noSlack, noName := 0, 0
 	for _, u := range lacking {
 		if u.slack {
@@ -80,7 +79,7 @@ func (k *checker) tags(lacking []untagged, o CheckOptions, home aws.Config) {
 
 // suggestions are lines to copy, those of each account below its name if there
 // are several.
-func suggestions(lacking []untagged, directory slackmatch.Index, terraform bool) []string {
+func suggestions(lacking []holder, directory slackmatch.Index, terraform bool) []string {
 	several := lacking[0].account.ID != lacking[len(lacking)-1].account.ID
 	account := ""
 	var lines []string
@@ -96,24 +95,24 @@ func suggestions(lacking []untagged, directory slackmatch.Index, terraform bool)
 
 // suggestion is what to paste in order to give a user the tags that are
 // lacking.
-func (u untagged) suggestion(directory slackmatch.Index, terraform bool) string {
-	person, _ := directory.Find(u.user)
+func (h holder) suggestion(directory slackmatch.Index, terraform bool) string {
+	person, _ := directory.Find(h.user)
 	var tags []audit.Tag
-	if u.name {
+	if h.name {
 		tags = append(tags, audit.Tag{Key: audit.TagName, Value: cmp.Or(tagText(cmp.Or(person.RealName, person.DisplayName)), "...")})
 	}
-	if u.slack {
+	if h.slack {
 		tags = append(tags, audit.Tag{Key: audit.TagSlack, Value: cmp.Or(person.ID, "U...")})
 	}
 	var out strings.Builder
 	if terraform {
-		fmt.Fprintf(&out, "  # into the tags of the aws_iam_user with name = %q\n", u.user.Name)
+		fmt.Fprintf(&out, "  # into the tags of the aws_iam_user with name = %q\n", h.user.Name)
 		for _, tag := range tags {
 			fmt.Fprintf(&out, "  %-5s = %q\n", tag.Key, tag.Value)
 		}
 		return out.String()
 	}
-	fmt.Fprintf(&out, "  aws iam tag-user --user-name %s --tags", shellWord(u.user.Name))
+	fmt.Fprintf(&out, "  aws iam tag-user --user-name %s --tags", shellWord(h.user.Name))
 	for _, tag := range tags {
 		out.WriteString(" " + shellWord("Key="+tag.Key+",Value="+tag.Value))
 	}

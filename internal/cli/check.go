@@ -74,6 +74,9 @@ func checkLines(r app.CheckResult) string {
 	}
 	var lines strings.Builder
 	fmt.Fprintf(&lines, "%-6s%s: %s\n", word, what, r.Text)
+	for _, line := range r.OwnerLines() {
+		fmt.Fprintf(&lines, "      %s\n", line)
+	}
 	for _, suggestion := range r.Suggestions {
 		fmt.Fprintf(&lines, "      %s\n", suggestion)
 	}
