@@ -87,3 +87,16 @@ func TestAnotherRuleIsAChange(t *testing.T) {
 		t.Errorf("changes %+v", found.Changes)
 	}
 }
+
+// TestFindingsNameTheRule of a key, with its limits in the message.
+func TestFindingsNameTheRule(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"ocsf", "sarif"} {
+		text := strings.Join(strings.Fields(string(written(t, format, underRules()))), "")
+		for _, want := range []string{`"rule":"settings"`, `"rule":"machines"`} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s is without %s: %s", format, want, text)
+			}
+		}
+	}
+}

@@ -29,3 +29,21 @@ func TestFindingsSayWhatTheKeyLastDid(t *testing.T) {
 		}
 	}
 }
+
+// TestFindingsNameTheRule whose limits they go by: the finding is from when that warns.
+func TestFindingsNameTheRule(t *testing.T) {
+	t.Parallel()
+	noon := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	key := audit.Key{ID: "AKIACI", Status: audit.Active, Created: noon.AddDate(0, 0, -340)}
+	ages := audit.Rules{ExpirationAge: 365, WarningAge: 335, InactivityAge: 365, InactivityWarningAge: 335}
+	for rule, since := range map[string]string{"machines": "2026-11-19T12:00:00Z", "": "2026-11-19T12:00:00Z"} {
+		v := audit.Limits{Rule: rule, Ages: ages}.Judge(audit.User{Name: "ci"}, key, audit.ExemptionRules{}, noon)
+		f := Home{Account: account.Account{ID: "123456789012"}}.finding(audit.Judged{User: audit.User{Name: "ci"}, Key: key, Verdict: v}, noon)
+		if got, found := f.ProductFields["sleuth/rule"]; got != rule || found != (rule != "") {
+			t.Errorf("the rule is %q, %t; want %q", got, found, rule)
+		}
+		if *f.CreatedAt != since {
+			t.Errorf("due since %s, want %s", *f.CreatedAt, since)
+		}
+	}
+}

@@ -162,6 +162,20 @@ func TestWarningSaysAllThereIs(t *testing.T) {
 	}
 }
 
+// TestAnEventNamesTheRule that the key's limits are from; none if they are the settings'.
+func TestAnEventNamesTheRule(t *testing.T) {
+	t.Parallel()
+	for _, rule := range []string{"machines", ""} {
+		batch := everyKind()
+		batch.Notices = batch.Notices[:1]
+		batch.Notices[0].Rule = rule
+		detail := events(t, quiet(t, startService(t)).Compose(batch))[1]["detail"].(map[string]any)
+		if got, found := detail["rule"]; found != (rule != "") || found && got != rule {
+			t.Errorf("the rule is %v, want %q", got, rule)
+		}
+	}
+}
+
 // TestOnlyWhatFailedIsPutAgain, and once it is taken the message is.
 func TestOnlyWhatFailedIsPutAgain(t *testing.T) {
 	t.Parallel()
