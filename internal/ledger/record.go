@@ -169,6 +169,16 @@ func (r Record) Warnings() audit.History { return r.d.Warnings }
 // QueuedWarning returns the warning that waits for a digest; nil if none does.
 func (r Record) QueuedWarning() *QueuedWarning { return copyOf(r.d.QueuedWarning) }
 
+// QueuedFor returns the run that queued a warning, and the warning. It must not be
+// changed: it is the record's own, of which a digest has very many. Empty and nil if
+// there is none.
+func (r Record) QueuedFor() (run string, warning *notify.Notice) {
+	if r.d.QueuedWarning == nil {
+		return "", nil
+	}
+	return r.d.QueuedWarning.Run, &r.d.QueuedWarning.Notice
+}
+
 // Intent returns the attempt whose outcome is not recorded; nil if there is none.
 func (r Record) Intent() *Intent { return copyOf(r.d.Intent) }
 

@@ -105,18 +105,22 @@ func (b Batch) order(x, y Notice) int {
 		cmp.Compare(x.User, y.User), cmp.Compare(x.KeyID, y.KeyID))
 }
 
+// InOrder returns the batch with its notices in the order in which they are shown.
+func (b Batch) InOrder() Batch {
+	if !slices.IsSortedFunc(b.Notices, b.order) {
+		b.Notices = slices.Clone(b.Notices)
+		slices.SortStableFunc(b.Notices, b.order)
+	}
+	return b
+}
+
 // Sections groups the notices as they are shown: by reason, leaked keys first
 // and then creation age, and within it by kind, warnings first. In a digest a
 // section is an account, with the lists of all reasons. The lists share the
 // notices of the batch if those are in order, as in a digest they are many.
 func (b Batch) Sections() []Section {
-	notices := b.Notices
-	if !slices.IsSortedFunc(notices, b.order) {
-		notices = slices.Clone(notices)
-		slices.SortStableFunc(notices, b.order)
-	}
 	var sections []Section
-	for ofSection := range runsOf(notices, b.inOneSection) {
+	for ofSection := range runsOf(b.InOrder().Notices, b.inOneSection) {
 		section := Section{Heading: Heading{Title: ofSection[0].Account.String()}}
 		if b.Digest == "" {
 			section.Reason = ofSection[0].Reason

@@ -184,8 +184,8 @@ func (p *digestRun) isDueHere(r ledger.Record) bool {
 
 // isQueued reports whether a warning was left for this digest.
 func (p *digestRun) isQueued(r ledger.Record) bool {
-	warning := r.QueuedWarning()
-	return warning != nil && (p.runs[warning.Run] || warning.Run == p.Run || strings.HasPrefix(warning.Run, p.Run+"."))
+	run, warning := r.QueuedFor()
+	return warning != nil && (p.runs[run] || run == p.Run || strings.HasPrefix(run, p.Run+"."))
 }
 
 // load takes in what the ledger has of the accounts, each under its lease.
@@ -241,16 +241,14 @@ func (p *digestRun) takeRecord(record *ledger.Record) {
 	if !p.isQueued(*record) {
 		return
 	}
-	queued := record.QueuedWarning()
-	run := queued.Run // alone, as there may be very many
-	item := outbox.Item{Record: record, Notice: queued.Notice, Delivered: func(r *ledger.Record) error {
+	run, notice := record.QueuedFor()
+	item := outbox.Item{Record: record, Notice: notice, Account: acct, Delivered: func(r *ledger.Record) error {
 		warning := r.QueuedWarning()
 		if warning == nil || warning.Run != run {
 			return ledger.ErrUnchanged // another channel was first, or a later run
 		}
 		return r.MarkQueuedDelivered(p.Now().UTC())
 	}}
-	item.Notice.Account = acct
 	p.items = append(p.items, item)
 }
 

@@ -30,7 +30,11 @@ type Outbox struct {
 // Item is one notice to deliver.
 type Item struct {
 	Record *ledger.Record
-	Notice notify.Notice
+	// Notice may be shared with the record, as a digest has very many; it is not
+	// changed.
+	Notice *notify.Notice
+	// Account is the account of the key, in a digest; elsewhere the batch's.
+	Account account.Account
 	// Delivered is the change of the record once a warning was delivered; nil
 	// for a final notice, which is acknowledged channel by channel.
 	Delivered ledger.Change
@@ -39,9 +43,7 @@ type Item struct {
 // Final is the item of a record's final notice, which is of account in a digest.
 // It must be pending.
 func Final(record *ledger.Record, account account.Account) Item {
-	item := Item{Record: record, Notice: record.Final().Notice}
-	item.Notice.Account = account
-	return item
+	return Item{Record: record, Notice: &record.Final().Notice, Account: account}
 }
 
 // Ref names a key among several accounts.
@@ -137,7 +139,7 @@ func (d *delivery) posts(batch notify.Batch) []notify.Post {
 		b.Notices = make([]notify.Notice, 0, len(d.items))
 		for _, item := range d.items {
 			if item.dueOn(channel) {
-				b.Notices = append(b.Notices, item.Notice)
+				b.Notices = append(b.Notices, item.notice())
 			}
 		}
 		if b.Digest != "" {
@@ -146,6 +148,13 @@ func (d *delivery) posts(batch notify.Batch) []notify.Post {
 		posts = append(posts, notify.Post{Channel: channel, Batch: b, Send: d.Breaker.guarded(channel)})
 	}
 	return posts
+}
+
+// notice is the notice as it is sent.
+func (i Item) notice() notify.Notice {
+	n := *i.Notice
+	n.Account = i.Account
+	return n
 }
 
 // dueOn reports whether a channel is to be handed the item. What a channel is
@@ -171,8 +180,8 @@ func (d *delivery) acknowledge(ctx context.Context, channel notify.Channel, acce
 		ref := refOf(*item.Record)
 		switch {
 		case item.Notice.Kind.Final():
-			finals[ref] = item.Notice
-		case notify.CountsAsWarning(d.Channels, channel, item.Notice):
+			finals[ref] = *item.Notice
+		case notify.CountsAsWarning(d.Channels, channel, item.notice()):
 			warnings[ref] = item
 			d.result.Warned[ref] = true
 		}
@@ -212,7 +221,7 @@ type noticeRef struct {
 func indexOf(items []Item) map[noticeRef][]int {
 	index := make(map[noticeRef][]int, len(items))
 	for i := range items {
-		ref := refOfNotice(items[i].Notice)
+		ref := refOfNotice(items[i].notice())
 		index[ref] = append(index[ref], i)
 	}
 	return index

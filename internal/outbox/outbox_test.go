@@ -141,7 +141,7 @@ func (b *box) final(keyID, user string, due ...string) outbox.Item {
 func (b *box) warning(keyID, user string) outbox.Item {
 	r := ledger.New(acct, keyID, user)
 	return outbox.Item{
-		Record: &r, Notice: notify.Notice{KeyID: keyID, User: user, Kind: notify.Expiring, Reason: audit.CreationAge},
+		Record: &r, Notice: &notify.Notice{KeyID: keyID, User: user, Kind: notify.Expiring, Reason: audit.CreationAge},
 		Delivered: func(r *ledger.Record) error {
 			r.MarkWarned(now, audit.History{Creation: audit.LimitWarning{First: now}})
 			return nil
@@ -460,7 +460,7 @@ func TestDigestItems(t *testing.T) {
 	slack := &channel{name: "slack"}
 	b := newBox(t, slack)
 	item := b.final("K1", "ann", "slack")
-	item.Notice.Account.ID = acct
+	item.Account.ID = acct
 	foreign := ledger.New("999999999999", "K1", "eve")
 	foreign.MarkLeaked(now, "run", "", notify.Notice{KeyID: "K1", User: "eve", Kind: notify.LeakedActive, Reason: audit.Exposure}, ledger.Due{Channels: []string{"other"}})
 	r := b.Deliver(t.Context(), time.Time{}, notify.Batch{Digest: "all"}, []outbox.Item{item, outbox.Final(&foreign, account.Account{ID: "999999999999"})})
@@ -476,7 +476,7 @@ func TestAcceptedInOneAccount(t *testing.T) {
 	slack := picky{&channel{name: "slack", only: []string{"ann"}}}
 	b := newBox(t, slack)
 	item := b.final("K1", "ann", "slack")
-	item.Notice.Account.ID = acct
+	item.Account.ID = acct
 	foreign := ledger.New("999999999999", "K1", "eve")
 	foreign.MarkLeaked(now, "run", "", notify.Notice{KeyID: "K1", User: "eve", Kind: notify.LeakedActive, Reason: audit.Exposure}, ledger.Due{Channels: []string{"slack"}})
 	theirs := outbox.Final(&foreign, account.Account{ID: "999999999999"})
@@ -486,7 +486,7 @@ func TestAcceptedInOneAccount(t *testing.T) {
 	}
 	// One that nobody can reach is named with its account.
 	nobody := b.warning("K2", "eve")
-	nobody.Notice.Account.ID = "999999999999"
+	nobody.Account.ID = "999999999999"
 	r := b.Deliver(t.Context(), time.Time{}, notify.Batch{Digest: "all"}, []outbox.Item{nobody})
 	b.wantProblem(r, "user eve could not be notified about key K2 in account 999999999999: ")
 }

@@ -17,7 +17,7 @@ func (d *delivery) reportUndeliverable() {
 	for _, item := range d.items {
 		elsewhere, reachable := d.dueElsewhere(item), true
 		for _, id := range elsewhere {
-			missing[id] = append(missing[id], item.Notice)
+			missing[id] = append(missing[id], item.notice())
 		}
 		if len(elsewhere) == 0 {
 			reachable = d.reaches(item)
@@ -25,7 +25,7 @@ func (d *delivery) reportUndeliverable() {
 		if !reachable {
 			d.result.Failed++
 			d.problem(item.Notice.User, item.Notice.KeyID, fmt.Errorf("user %s could not be notified about key %s%s: %w",
-				item.Notice.User, item.Notice.KeyID, inAccount(item.Notice), d.whyUnreachable()))
+				item.Notice.User, item.Notice.KeyID, inAccount(item.notice()), d.whyUnreachable()))
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(missing)) {
@@ -42,7 +42,7 @@ func (d *delivery) dueElsewhere(item Item) []string {
 		return nil
 	}
 	return slices.DeleteFunc(item.Record.Final().PendingOn(), func(id string) bool {
-		return slices.ContainsFunc(d.Channels, func(c notify.Channel) bool { return c.ID() == id && notify.Accepts(c, item.Notice) })
+		return slices.ContainsFunc(d.Channels, func(c notify.Channel) bool { return c.ID() == id && notify.Accepts(c, item.notice()) })
 	})
 }
 
@@ -59,7 +59,7 @@ func (d *delivery) reaches(item Item) bool {
 	if !slices.ContainsFunc(d.Channels, notify.Delivers) {
 		return true
 	}
-	return len(notify.Recipients(d.Channels, item.Notice)) > 0
+	return len(notify.Recipients(d.Channels, item.notice())) > 0
 }
 
 var errNoChannel = errors.New("no channel is configured; set one, such as SLACK_URL or SNS_TOPIC")

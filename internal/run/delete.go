@@ -299,7 +299,7 @@ func (p *pass) deletionWarnings() []*retirement {
 // deletionItems are these warnings, as they are delivered.
 func (p *pass) deletionItems(warnings []*retirement) (items []outbox.Item) {
 	for _, r := range warnings {
-		items = append(items, outbox.Item{Record: r.record, Notice: p.deletionWarning(r), Delivered: p.markDeletionWarned(r)})
+		items = append(items, outbox.Item{Record: r.record, Notice: new(p.deletionWarning(r)), Delivered: p.markDeletionWarned(r)})
 	}
 	return items
 }

@@ -56,7 +56,7 @@ func (p *pass) warnings() []*step {
 // warningItems are the warnings, as they are delivered.
 func (p *pass) warningItems(warnings []*step) (items []outbox.Item) {
 	for _, s := range warnings {
-		items = append(items, outbox.Item{Record: p.recordFor(s), Notice: p.warning(s), Delivered: p.markWarned(s)})
+		items = append(items, outbox.Item{Record: p.recordFor(s), Notice: new(p.warning(s)), Delivered: p.markWarned(s)})
 	}
 	return items
 }
@@ -65,7 +65,7 @@ func (p *pass) warningItems(warnings []*step) (items []outbox.Item) {
 func (p *pass) finalItems() (items []outbox.Item) {
 	for _, record := range p.finals {
 		item := outbox.Final(record, account.Account{})
-		item.Notice = p.withUses(item.Notice)
+		item.Notice = new(p.withUses(*item.Notice))
 		items = append(items, item)
 	}
 	return items

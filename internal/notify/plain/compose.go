@@ -34,6 +34,7 @@ func (l Layout) Compose(b notify.Batch) []notify.Message {
 	}
 	title := text.Shorten(l.Escaper(b.Title()), l.MaxBytes/4)
 	maxBody := l.MaxBytes - len(title) - maxPartNumber - len("\n\n\n")
+	b = b.InOrder()
 	c := composer{batch: b, escaper: l.Escaper, maxBody: maxBody, maxRepeated: maxBody / 4}
 	if b.Announcement != "" {
 		c.text(c.lines(b.Announcement))
@@ -58,7 +59,7 @@ func (l Layout) Compose(b notify.Batch) []notify.Message {
 		messages[i] = notify.Message{
 			Subject: subject,
 			Body:    header + "\n\n" + strings.TrimRight(p.body, "\n") + "\n",
-			Notices: p.notices,
+			Notices: b.Notices[p.from:p.to:p.to],
 		}
 	}
 	return messages
@@ -66,8 +67,9 @@ func (l Layout) Compose(b notify.Batch) []notify.Message {
 
 // part is one message without its header.
 type part struct {
-	body    string
-	notices []notify.Notice
+	body string
+	// from and to are where the notices in it are in the batch.
+	from, to int
 }
 
 // composer fills one part after the other, line by line.
@@ -79,9 +81,10 @@ type composer struct {
 	// in a part that continues them, so that there is room for a line below.
 	maxRepeated int
 
-	parts   []part
-	body    strings.Builder
-	notices []notify.Notice
+	parts []part
+	body  strings.Builder
+	// from and to are where the notices in the body are in the batch.
+	from, to int
 	// above is what a further part of the list at hand begins with; fresh is
 	// how much of the body is that.
 	above string
@@ -119,14 +122,14 @@ func (c *composer) end() {
 	body := c.body.String()
 	blank, last := strings.TrimSpace(body[c.fresh:]) == "", len(c.parts)-1
 	switch {
-	case !blank, len(c.notices) > 0 && last < 0:
-		c.parts = append(c.parts, part{body, c.notices})
+	case !blank, c.to > c.from && last < 0:
+		c.parts = append(c.parts, part{body, c.from, c.to})
 	case last >= 0: // the rest of a notice's line may be a space
-		c.parts[last].notices = append(c.parts[last].notices, c.notices...)
+		c.parts[last].to = c.to
 	}
 	c.body.Reset()
 	c.body.WriteString(c.above)
-	c.fresh, c.notices = len(c.above), nil
+	c.fresh, c.from = len(c.above), c.to
 }
 
 // section adds one section: its heading, then list by list, a line each notice.
@@ -149,7 +152,7 @@ func (c *composer) section(s notify.Section) {
 		c.above = c.repeated(s.Heading) + text.Shorten(title, c.maxRepeated) + "\n"
 		for _, n := range list.Notices {
 			c.line(c.batch.Line(n, c.escaper(n.User), c.escaper))
-			c.notices = append(c.notices, n)
+			c.to++
 		}
 		c.above = ""
 		c.line("")
