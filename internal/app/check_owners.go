@@ -101,11 +101,11 @@ func (k *checker) owners(cfg config.Config, holders []holder, channels []notify.
 		}
 	}
 	lists := len(holders) - personal - nobody
-	result.Text = fmt.Sprintf("who would be notified about the keys of %s: of %d a person, a group or a team, of %d only lists of all keys, of %d nobody",
+	result.Text = fmt.Sprintf("owners of the keys of %s: %d reached in person, by group or by team, %d only by lists of all keys, %d not at all",
 		text.Count(len(holders), "user"), personal, lists, nobody)
 	if nobody > 0 {
 		result.Status = CheckNote
-		result.Text += "; their keys would not be disabled"
+		result.Text += ", and the keys of those would not be disabled"
 	}
 	k.each(result)
 }

@@ -409,7 +409,8 @@ func (m Match) covers(other Match) bool {
 		return false
 	}
 	return allCovered(m.Accounts, other.Accounts, same) && allCovered(m.OUs, other.OUs, same) && allCovered(m.Groups, other.Groups, same) &&
-		allCovered(m.Users, other.Users, inAnyCase) && allCovered(m.Paths, other.Paths, below)
+		(slices.Contains(m.Users, "*") || allCovered(m.Users, other.Users, inAnyCase)) &&
+		(slices.Contains(m.Paths, "/") || allCovered(m.Paths, other.Paths, below))
 }
 
 // allCovered reports whether each of narrow is covered by one of wide. An empty

@@ -258,6 +258,15 @@ func TestUnreachableRulesAreNeverChosen(t *testing.T) {
 	if len(covered) != 1 || covered["narrow"] != "wide" {
 		t.Errorf("got %v", covered)
 	}
+	for _, everybody := range []audit.Match{{Users: []string{"*"}}, {Paths: []string{"/"}}} {
+		hidden := audit.UserRules{Rules: []audit.UserRule{
+			{Name: "everybody", Match: everybody},
+			{Name: "machines", Match: audit.Match{Tags: []audit.Tag{{Key: "Kind", Value: "machine"}}}},
+		}}.Unreachable()
+		if hidden["machines"] != "everybody" {
+			t.Errorf("%+v hides %v", everybody, hidden)
+		}
+	}
 }
 
 // No exemption goes beyond the ceiling: it is refused so early that the notice of

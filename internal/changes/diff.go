@@ -44,7 +44,7 @@ func Compare(before, after Document) (*Diff, error) {
 			d.OnlyOld = append(d.OnlyOld, old.Account)
 			continue
 		case old.At.After(found.At):
-			return nil, fmt.Errorf("the first report is of %s and newer than the second, of %s; give the older one first", text.Date(old.At), text.Date(found.At))
+			return nil, fmt.Errorf("the first report is of %s and newer than the second, of %s; give the older one first", old.At.UTC().Format(time.RFC3339), found.At.UTC().Format(time.RFC3339))
 		}
 		d.add(AccountChanges{found.Account, Between(old, *found)})
 	}

@@ -36,11 +36,11 @@ func TestRead(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
-		"no JSON":              {"hello", "not a report of Sleuth as JSON"},
-		"nothing":              {"", "not a report of Sleuth as JSON"},
-		"cut short":            {publishedAs("", row)[:200], "not a report of Sleuth as JSON"},
+		"no JSON":              {"hello", "not a report of Sleuth"},
+		"nothing":              {"", "not a report of Sleuth"},
+		"cut short":            {publishedAs("", row)[:200], "not a report of Sleuth"},
 		"two reports":          {publishedAs("", row) + publishedAs("", row), "more follows"},
-		"a list":               {"[]", "not a report of Sleuth as JSON"},
+		"a list":               {"[]", "not a report of Sleuth"},
 		"another object":       {`{"name":"x"}`, "not a report of Sleuth;"},
 		"a summary of a run":   {`{"schema":1,"run":"R1","account":{"id":"123456789012"},"at":"2026-11-02T09:00:00Z","users":1,"keys":1,"problems":[]}`, "not a report of Sleuth;"},
 		"settings":             {`{"schema":1,"at":"2026-11-02T09:00:00Z"}`, "not a report of Sleuth;"},

@@ -177,10 +177,10 @@ func Read(from io.Reader) (Document, error) {
 	}
 	decoder := json.NewDecoder(from)
 	if err := decoder.Decode(&whole); err != nil {
-		return Document{}, fmt.Errorf("it is not a report of Sleuth as JSON: %w", err)
+		return Document{}, fmt.Errorf("%w (%w)", errNoReport, err)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return Document{}, errors.New("it is not a report of Sleuth as JSON: more follows after the report")
+		return Document{}, fmt.Errorf("%w (more follows after the report)", errNoReport)
 	}
 	switch {
 	case whole.Schema == nil || whole.At == nil:

@@ -31,7 +31,7 @@ type auditCommand struct {
 	Sort     string   `placeholder:"ORDER" complete:"user,age,last-used,days-left,risk,state,-user,-age,-last-used,-days-left,-risk,-state" help:"Sort by user, age, last-used, days-left, risk (with --risk, the gravest first) or state; --sort=-age for the reverse. Default: user; in html and markdown, days-left."`
 	AsOf     string   `placeholder:"DATE|+Nd" help:"Forecast: judge the keys as of a day to come, such as 2027-01-15 or +30d, if none is used or rotated meanwhile."`
 	Since    string   `placeholder:"s3://BUCKET/PREFIX|file:DIR" help:"Also show what changed since the newest evidence of the account here and, in html, twelve months of trend. Compares all keys, whichever are shown."`
-	FailOn   string   `placeholder:"FINDING,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Exit with status 3 if a key that is shown has one of these states."`
+	FailOn   string   `placeholder:"KIND,..." complete:"good,stagnant,old,stagnant_expire,expire,disabled" help:"Exit with status 3 if a key that is shown has one of these states."`
 }
 
 // view is how the audit is to be shown, once checked.

@@ -15,7 +15,7 @@ type diffCommand struct {
 	Old    string `arg:"" help:"The older report: the JSON of an audit, or the evidence of a run."`
 	New    string `arg:"" help:"The newer report, of the same account or accounts."`
 	Output string `short:"o" default:"text" enum:"text,markdown,json" help:"How to show the changes: ${enum}."`
-	FailOn string `placeholder:"FINDING,..." complete:"new,rotated,disabled,enabled,deleted,exemption_given,exemption_ended,owner_changed,rule_changed,limits_changed" help:"Exit with status 3 if there is a change of one of these kinds: new, rotated, disabled, enabled, deleted, exemption_given, exemption_ended, owner_changed, rule_changed, limits_changed."`
+	FailOn string `placeholder:"KIND,..." complete:"new,rotated,disabled,enabled,deleted,exemption_given,exemption_ended,owner_changed,rule_changed,limits_changed" help:"Exit with status 3 if there is a change of one of these kinds: new, rotated, disabled, enabled, deleted, exemption_given, exemption_ended, owner_changed, rule_changed, limits_changed."`
 }
 
 // Run implements the command.

@@ -96,7 +96,12 @@ func guideOf(path string) guide {
 		return guide{"Use it to find out who uses a key, before you rotate or disable it.", []example{
 			{"The last 30 days", "sleuth trace AKIAIOSFODNN7EXAMPLE"},
 			{"As far back as CloudTrail goes", "sleuth trace AKIAIOSFODNN7EXAMPLE --days=90"},
-		}, "leaks.md"}
+		}, "where-used.md"}
+	case "rules":
+		return guide{"Use it to give kinds of users limits of their own.", []example{
+			{"Check a file", "sleuth rules check rules.yaml"},
+			{"See which rule is a user's", "sleuth rules explain ann --rules=rules.yaml"},
+		}, "rules.md"}
 	case "rules check":
 		return guide{"Use it before rules for kinds of users go into force.", []example{
 			{"A file", "sleuth rules check rules.yaml"},

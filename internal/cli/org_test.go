@@ -188,7 +188,7 @@ func TestDryRunOverAnOrganization(t *testing.T) {
 			t.Parallel()
 			m := newManyAccounts(t)
 			status, stdout, _ := m.run("run", "--dry-run", "--notify-mode="+notify)
-			if status != exitIncomplete || !strings.Contains(stdout, "\nwould be warned 7, would be disabled 7, failed 1\n") {
+			if status != exitIncomplete || !strings.Contains(stdout, "\nwould warn 7, disable 7, failed 1\n") {
 				t.Errorf("exit status %d:\n%s", status, stdout)
 			}
 			messages := map[string]int{"account": 7, "digest": 1}[notify]

@@ -18,7 +18,7 @@ import (
 
 // rulesCommand is about the rules for kinds of users.
 type rulesCommand struct {
-	Check   rulesCheckCommand   `cmd:"" help:"Check rules without calling AWS: exit status 2 if they cannot be used, and a warning for each rule that can never match."`
+	Check   rulesCheckCommand   `cmd:"" help:"Check rules without calling AWS: exit status 2 if they cannot be used, and a warning for each rule that one before it hides."`
 	Explain rulesExplainCommand `cmd:"" help:"Show which rule a user's keys are held to, why, and when each key reaches its limits. Reads only."`
 }
 

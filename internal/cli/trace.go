@@ -19,7 +19,7 @@ import (
 // traceCommand shows who uses a key.
 type traceCommand struct {
 	Key             string `arg:"" help:"Id of the key."`
-	Days            int    `default:"30" placeholder:"N" help:"How many days to look back, from 1 to 90."`
+	Days            int    `default:"30" placeholder:"N" help:"How many days to look back, from 1 to 90. Default: 30."`
 	Account         string `placeholder:"ID" help:"The key's account. Default: the one that state knows the key of, or that of the credentials."`
 	Output          string `short:"o" default:"table" enum:"table,json" help:"How to show the answer: ${enum}."`
 	config.Lookups  `group:"tracing"`

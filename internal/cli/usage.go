@@ -37,10 +37,10 @@ func complaints(command string) []complaint {
 		{`(--?\S+): bool value must be .* but got (".*")`, `$1=$2: must be true or false`},
 		{`(--\S+) must be one of "(.*)" but got (".*")`, `$1=$3: must be one of $2`},
 		{`<(\S+)> must be one of "(.*)" but got (".*")`, `unknown $1 $3: must be one of $2`},
-		{`expected "<(\S+?)>( \.\.\.)?"`, `the $1 is missing: write '` + command + ` <$1>$2'`},
+		{`expected "<(\S+?)>( \.\.\.)?"`, `the <$1>$2 is missing: see 'sleuth help` + strings.TrimPrefix(command, "sleuth") + `'`},
 		{`expected one of "(.*)"`, `the command is missing: write '` + command + ` COMMAND', with one of $1`},
 	}
-	if command == "sleuth" || command == "sleuth state" {
+	if command == "sleuth" || command == "sleuth state" || command == "sleuth rules" {
 		return append(known,
 			complaint{`unexpected argument (.*), did you mean (one of )?"(.+)"\?`, `unknown command $1; did you mean $2$3?`},
 			complaint{`unexpected argument (.*)`, `unknown command $1`})

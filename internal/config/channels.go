@@ -18,7 +18,7 @@ type Channels struct {
 	SlackChannel string     `setting:"SLEUTH_SLACK_CHANNEL" placeholder:"CHANNEL" help:"With SLEUTH_SLACK_TOKEN: id or #name of the channel for the list of all keys, for groups, and for people who cannot be reached directly."`
 	TeamsURL     SecretText `name:"teams-url" setting:"SLEUTH_TEAMS_URL" placeholder:"URL" help:"URL of a Microsoft Teams workflow that posts the list of all keys to a channel or chat. May be ssm:/parameter/name or secretsmanager:secret-id."`
 	SNSTopic     string     `name:"sns-topic" setting:"SNS_TOPIC" placeholder:"ARN" help:"SNS topic to publish to."`
-	EmailFrom    string     `setting:"SLEUTH_EMAIL_FROM" placeholder:"ADDRESS" help:"Address from which SES sends each person mail about their own keys. It goes to the address in the Email tag, or to the user name if that is an address."`
+	EmailFrom    string     `setting:"SLEUTH_EMAIL_FROM" placeholder:"ADDRESS" help:"Address from which SES sends each person mail about their own keys. It goes to the owner's address (see SLEUTH_OWNER_TAGS and SLEUTH_EMAIL_DOMAIN)."`
 	NotifyURLs   SecretText `name:"notify-urls" setting:"SLEUTH_NOTIFY_URLS" placeholder:"URL ..." help:"Other services to notify, as shoutrrr URLs separated by spaces or commas: Discord, PagerDuty, Opsgenie, mail, a generic webhook and others. May be ssm:/parameter/name or secretsmanager:secret-id."`
 	EventBus     string     `setting:"SLEUTH_EVENT_BUS" placeholder:"ARN" help:"EventBridge bus to publish an event to for each warning, each key that is disabled or leaked, and each run that fails."`
 	NotifyMode   string     `setting:"SLEUTH_NOTIFY_MODE" default:"account" placeholder:"account|digest" help:"With SLEUTH_ACCOUNTS: send a message for each account, or one digest of all accounts."`

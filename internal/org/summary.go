@@ -197,13 +197,13 @@ func (s Summary) String() string {
 			fmt.Fprintf(&b, ", %d %s", c.n, c.what)
 		}
 	}
-	would := ""
+	warned, disabled, deleted := "warned", "disabled", "deleted"
 	if s.DryRun {
-		would = "would be "
+		warned, disabled, deleted = "would warn", "disable", "delete"
 	}
-	fmt.Fprintf(&b, "\n%s\n%swarned %d, %sdisabled %d", t.Tally, would, t.Warned, would, t.Disabled)
+	fmt.Fprintf(&b, "\n%s\n%s %d, %s %d", t.Tally, warned, t.Warned, disabled, t.Disabled)
 	if t.Deleted > 0 {
-		fmt.Fprintf(&b, ", %sdeleted %d", would, t.Deleted)
+		fmt.Fprintf(&b, ", %s %d", deleted, t.Deleted)
 	}
 	for _, c := range []struct {
 		n    int

@@ -110,10 +110,10 @@ func (r Report) whatStatesMean() [][2]string {
 	unused := func(days int) string { return fmt.Sprintf("not used for %s or more days", text.Grouped(days)) }
 	if r.HasRules() {
 		created = func(days int) string {
-			return fmt.Sprintf("created as many days ago as its rule says, by the settings %s", text.Grouped(days))
+			return fmt.Sprintf("created as long ago as its rule allows (%s days without a rule)", text.Grouped(days))
 		}
 		unused = func(days int) string {
-			return fmt.Sprintf("not used for as many days as its rule says, by the settings %s", text.Grouped(days))
+			return fmt.Sprintf("unused for as long as its rule allows (%s days without a rule)", text.Grouped(days))
 		}
 	}
 	return [][2]string{

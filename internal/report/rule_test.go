@@ -42,7 +42,7 @@ func TestRuleInTables(t *testing.T) {
 	}{
 		"screen": {func(r report.Report) string {
 			return write(func(out *bytes.Buffer) error { return report.WriteText(out, r, report.Screen{}) })
-		}, []string{"created 90 ", "machines: created 365", "–           machines ", "created as many days ago as its rule says, by the settings 80: its owner is warned"}, "machines"},
+		}, []string{"created 90 ", "machines: created 365", "–           machines ", "created as long ago as its rule allows (80 days without a rule): its owner is warned"}, "machines"},
 		"debug": {func(r report.Report) string {
 			return write(func(out *bytes.Buffer) error { return report.WriteTable(out, r.Rows) })
 		}, []string{"Last Access Age  Rule", "  settings\n", "  machines\n"}, "Rule"},
@@ -51,7 +51,7 @@ func TestRuleInTables(t *testing.T) {
 		}, []string{"| Rotation | Rule |", "| settings |", "| machines |"}, "Rule"},
 		"html": {func(r report.Report) string {
 			return write(func(out *bytes.Buffer) error { return report.WriteHTML(out, r) })
-		}, []string{`>Rule</th>`, "<td class=\"rule\">settings</td>", "<td class=\"rule\">machines</td>", "by the settings 80", "limits of the settings"}, ">Rule"},
+		}, []string{`>Rule</th>`, "<td class=\"rule\">settings</td>", "<td class=\"rule\">machines</td>", "80 days without a rule", "limits of the settings"}, ">Rule"},
 	} {
 		shown := table.of(underRules())
 		for _, want := range table.with {

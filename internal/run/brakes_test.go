@@ -265,7 +265,7 @@ func TestDryRun(t *testing.T) {
 		t.Errorf("told %v and %v", w.slack.told, w.sns.told)
 	}
 	s.DryRun = true
-	if s.Disabled != 2 || s.Warned != 4 || !strings.Contains(s.String(), "would be disabled 2") {
+	if s.Disabled != 2 || s.Warned != 4 || !strings.Contains(s.String(), "disable 2") {
 		t.Errorf("the summary is %s", s)
 	}
 	if !strings.HasPrefix(onSlack.String(), "slack message") || !strings.HasPrefix(onSNS.String(), "sns message") {

@@ -141,13 +141,13 @@ func (s Summary) String() string {
 		return b.String()
 	}
 	fmt.Fprintf(&b, "%s\n", s.Tally)
-	would := ""
+	warned, disabled, deleted := "warned", "disabled", "deleted"
 	if s.DryRun {
-		would = "would be "
+		warned, disabled, deleted = "would warn", "disable", "delete"
 	}
-	fmt.Fprintf(&b, "%swarned %d, %sdisabled %d", would, s.Warned, would, s.Disabled)
+	fmt.Fprintf(&b, "%s %d, %s %d", warned, s.Warned, disabled, s.Disabled)
 	if s.Deleted > 0 {
-		fmt.Fprintf(&b, ", %sdeleted %d", would, s.Deleted)
+		fmt.Fprintf(&b, ", %s %d", deleted, s.Deleted)
 	}
 	for _, c := range []struct {
 		n    int
