@@ -74,7 +74,7 @@ func checked(environment map[string]string) (config.Config, error) {
 // isSetting tells the variables that Sleuth is told from those of the
 // deployment itself.
 func (b block) isSetting() bool {
-	return slices.Contains([]string{"settings.tf", "telling.tf", "channels.tf"}, b.file)
+	return slices.Contains([]string{"settings.tf", "messages.tf", "channels.tf"}, b.file)
 }
 
 func TestEverySettingIsAVariableOfTheModule(t *testing.T) {
@@ -92,7 +92,7 @@ func TestEverySettingIsAVariableOfTheModule(t *testing.T) {
 	}
 	slices.Sort(got)
 	if diff := cmp.Diff(settingNames(), got); diff != "" {
-		t.Errorf("variables in terraform/settings.tf, telling.tf and channels.tf (-settings of internal/config +variables):\n%s", diff)
+		t.Errorf("variables in terraform/settings.tf, messages.tf and channels.tf (-settings of internal/config +variables):\n%s", diff)
 	}
 }
 

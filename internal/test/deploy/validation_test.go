@@ -281,7 +281,7 @@ func withVariablesOnly(t *testing.T) workspace {
 	t.Helper()
 	tool(t, "terraform")
 	w := workspace{folder: t.TempDir()}
-	for _, file := range []string{"settings.tf", "telling.tf", "channels.tf", "variables.tf"} {
+	for _, file := range []string{"settings.tf", "messages.tf", "channels.tf", "variables.tf"} {
 		if err := os.WriteFile(filepath.Join(w.folder, file), []byte(read(t, "terraform/"+file)), 0o600); err != nil {
 			t.Fatal(err)
 		}
