@@ -273,17 +273,17 @@ func TestReactivateFromTheSummary(t *testing.T) {
 	m.typed = `{"schema":1,"run":"r","accounts":[
 		{"account":{"id":"300000000001"},"disabled_keys":[{"user":"user1-95","key_id":"AKIA95OF1"}]},
 		{"account":{"id":"300000000002"},"disabled_keys":[{"user":"user2-95","key_id":"AKIA95OF2"}]}]}`
-	status, _, stderr := m.run("reactivate", "--yes", "--report=-")
+	status, _, stderr := m.run("reactivate", "--yes", "--summary=-")
 	if got := m.disabled(); status != exitOK || slices.Contains(got, 1) || slices.Contains(got, 2) || len(got) != len(covered)-2 {
 		t.Errorf("exit status %d, disabled still in %v: %s", status, got, stderr)
 	}
-	for _, report := range []string{
+	for _, summary := range []string{
 		`{"run":"r","accounts":[{"account":{"id":"300000000006"},"disabled_keys":[{"user":"u","key_id":"k"}]}]}`, // excluded
 		`{"run":"r","dry_run":true,"accounts":[{"account":{"id":"300000000001"}}]}`, `{"run":"r","accounts":[]}`, `[]`,
 	} {
-		m.typed = report
-		if status, _, _ := m.run("reactivate", "--yes", "--report=-"); status == exitOK {
-			t.Errorf("it took %s", report)
+		m.typed = summary
+		if status, _, _ := m.run("reactivate", "--yes", "--summary=-"); status == exitOK {
+			t.Errorf("it took %s", summary)
 		}
 	}
 }
