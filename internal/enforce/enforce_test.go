@@ -578,7 +578,7 @@ func TestSettleFindsARenamedUser(t *testing.T) {
 	}
 }
 
-// slow is IAM where reading a key takes its time, and writing waits for ever.
+// slow is an IAM in which reading a key takes time, and writing never returns.
 type slow struct {
 	*aws
 	reading  time.Duration

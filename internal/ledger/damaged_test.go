@@ -183,7 +183,7 @@ func testExpired(t *testing.T, w workshop) {
 		t.Errorf("the writer from before the expiry got %v", err)
 	}
 	wantIDs(t, load(t, w.store, alpha), "1/AKIAEXPIRED", "1/AKIAOWED", "1/AKIARECENT", "1/AKIAUNDATED")
-	// And where nobody else wrote, may go on.
+	// And if nobody else wrote, it may go on.
 	settled.Raw().Changed = today
 	put(t, w.store, settled)
 }

@@ -24,7 +24,7 @@ import (
 const table = "sleuth-state"
 
 // wire is how a client reaches moto. moto judges a condition and writes in two
-// steps, where DynamoDB does both in one: so requests go one at a time.
+// steps, whereas DynamoDB does both in one: so requests go one at a time.
 type wire struct {
 	oneAtATime sync.Mutex
 	base       http.Transport

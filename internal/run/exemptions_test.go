@@ -139,7 +139,7 @@ func TestTheTagIsReadOnceMoreBeforeDisabling(t *testing.T) {
 	for name, c := range map[string]struct{ before, meanwhile string }{
 		"fixed":             {"False", "False until 2026-05-01"},
 		"fixed for the key": {"False", ""},
-		"exempt, ignored":    {"True", "False"},
+		"exempt, ignored":   {"True", "False"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

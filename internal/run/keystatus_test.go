@@ -60,7 +60,7 @@ func TestKnown(t *testing.T) {
 	}
 }
 
-// TestKnownKeysThatStayActive are due where nothing is disabled.
+// TestKnownKeysThatStayActive are due if nothing is disabled.
 func TestKnownKeysThatStayActive(t *testing.T) {
 	t.Parallel()
 	w := known(t)

@@ -71,7 +71,7 @@ func checked(environment map[string]string) (config.Config, error) {
 	return config.Check(given.Settings, config.StateChoice{Kind: config.StateNone})
 }
 
-// isSetting tells the variables that Sleuth is told from those of the
+// isSetting distinguishes the variables for settings of Sleuth from those of the
 // deployment itself.
 func (b block) isSetting() bool {
 	return slices.Contains([]string{"settings.tf", "messages.tf", "channels.tf"}, b.file)
@@ -145,7 +145,7 @@ func TestNoLiteralPartition(t *testing.T) {
 	}
 }
 
-// What is set where CI runs must not decide what a test finds.
+// What is set in the environment of CI must not decide what a test finds.
 func TestNoSettingReachesTheTests(t *testing.T) {
 	t.Parallel()
 	script := read(t, ".ci/run")

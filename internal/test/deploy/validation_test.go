@@ -30,7 +30,7 @@ func strict(r refusal) refusal {
 	return r
 }
 
-// refusals are one for every validation, and more where one has two ends.
+// refusals are one for every validation, and more if one has two ends.
 var refusals = []refusal{
 	one("expiration_age", "0", "expiration_age must be a whole number of days from 1 to 36500."),
 	one("disable_when", `["Tue-Thu 09:00-15:00"]`, "disable_when must be days, hours and a time zone, such as [\"Tue-Thu 09:00-15:00 Europe/Berlin\"]."),
