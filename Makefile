@@ -138,11 +138,11 @@ bench: ## Run every benchmark, and measure whole runs (BENCHFLAGS=-full, -quick,
 	@go run ./internal/tools/bench $(BENCHFLAGS)
 	go test -run '^$$' -bench . -benchmem -benchtime '$(BENCHTIME)' ./...
 
-docs: ## Write the generated parts of docs/ anew
+docs: ## Regenerate the generated parts of docs/
 	go run ./internal/tools/docs
 	go test -count=1 ./internal/test/deploy -run 'Tables$$' -update
 
-pictures: ## Take the pictures in docs/pictures anew (needs Chromium; looks best with the font Inter)
+pictures: ## Take the pictures in docs/pictures again (needs Chromium; looks best with the font Inter)
 	SLEUTH_REQUIRE_ALL=1 SLEUTH_PICTURES='$(CURDIR)/docs/pictures' go test -count=1 -run 'Pictures$$' ./internal/test/browser
 
 clean: ## Remove what the targets above have made

@@ -227,7 +227,7 @@ data "aws_iam_policy_document" "sleuth" {
   }
 
   dynamic "statement" {
-    for_each = local.results_buckets # without it S3 does not tell what is not there from what is forbidden
+    for_each = local.results_buckets # without it S3 answers alike for a missing object and a forbidden one
     content {
       sid       = "FindResults"
       actions   = ["s3:ListBucket"]

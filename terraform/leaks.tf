@@ -5,7 +5,7 @@ locals {
   leaks = [for response in [var.leak_response] : response if response != null && response != ""]
 }
 
-# The events come to one region of a partition, us-east-1 in most: elsewhere
+# The events reach one region of a partition, us-east-1 in most: elsewhere
 # modules/leak-events there sends them on to the bus that this rule is on.
 resource "aws_cloudwatch_event_rule" "leaks" {
   count = length(local.leaks)

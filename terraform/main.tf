@@ -1,8 +1,8 @@
-# The function, what starts it, and where what it could not take goes.
+# The function, what starts it, and the queue for events that it could not handle.
 
 resource "aws_lambda_function" "sleuth" {
   function_name = var.name
-  description   = "Keeps IAM access keys within policy: warns, disables, tells."
+  description   = "Keeps IAM access keys within policy: warns owners and disables keys."
   role          = local.roles.function
   tags          = var.tags
 
@@ -107,7 +107,7 @@ resource "aws_scheduler_schedule" "sleuth" {
   depends_on = [aws_iam_role_policy.schedule]
 }
 
-# Who was warned, what was disabled, what is still owed.
+# Who was warned, what was disabled, what is still pending.
 resource "aws_dynamodb_table" "state" {
   count = var.state == null ? 1 : 0
 

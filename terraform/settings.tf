@@ -1,5 +1,5 @@
-# What Sleuth is told: a variable for each of its settings, here and in
-# telling.tf and channels.tf, and the function's environment that they become.
+# Settings of Sleuth: a variable for each, here and in
+# messages.tf and channels.tf, and the function's environment that they become.
 
 variable "expiration_age" {
   description = "EXPIRATION_AGE: age since creation, in days, at which a key is disabled."

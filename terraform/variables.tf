@@ -1,4 +1,4 @@
-# Where and how Sleuth runs. What it is told is in settings.tf.
+# Where and how Sleuth runs. Its settings are in settings.tf.
 
 variable "name" {
   description = "Name of the function, and the beginning of the names of all else."
@@ -171,7 +171,7 @@ variable "missing_after_days" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs of what the alarms tell, such as an SNS topic of the people who run this. Not the topic that key owners are told through."
+  description = "ARNs of what the alarms notify, such as an SNS topic of the people who run this. Not the topic through which key owners are notified."
   type        = list(string)
   default     = []
   nullable    = false

@@ -37,7 +37,7 @@ func holderOf(owners audit.Owners, account account.Account, s inventory.UserKeys
 }
 
 // tags lists the users whom no message can mention or call by their name, with
-// the tags to give them where Slack knows somebody who must be meant.
+// the tags to give them if Slack has a matching user.
 func (k *checker) tags(holders []holder, o CheckOptions, home aws.Config) {
 	lacking := slices.DeleteFunc(slices.Clone(holders), func(h holder) bool { return !h.lacksTag() })
 	if k.readFailed {

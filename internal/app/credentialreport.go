@@ -12,7 +12,7 @@ import (
 // report; the keys are read meanwhile.
 const credentialReportPatience = 30 * time.Second
 
-// otherCredentials reads the credentials that are no user's access keys, where
+// otherCredentials reads the credentials other than users' access keys, if
 // the settings ask for them.
 func otherCredentials(cfg config.Config, client inventory.ReportIAM) *inventory.CredentialReport {
 	if !cfg.OtherCredentials {
@@ -21,7 +21,7 @@ func otherCredentials(cfg config.Config, client inventory.ReportIAM) *inventory.
 	return &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: slog.New(slog.DiscardHandler), Patience: credentialReportPatience}
 }
 
-// policies reads what users may do, where the settings ask for it.
+// policies reads what users may do, if the settings ask for it.
 func policies(cfg config.Config, client inventory.BulkIAM) inventory.BulkIAM {
 	if !cfg.Risk {
 		return nil

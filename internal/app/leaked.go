@@ -49,7 +49,7 @@ func (a *App) RespondToLeak(ctx context.Context, cfg config.Config, e leak.Event
 	return answer, nil
 }
 
-// withWayOut says what to do where a file of state is taken: every second
+// withWayOut says what to do if a file of state is locked: every second
 // counts, and a run may take its time.
 func withWayOut(err error) error {
 	if _, inUse := errors.AsType[*ledger.InUseError](err); inUse {

@@ -172,13 +172,13 @@ func (r reactivation) findInSummary(keys map[string][]account.KeyRef) error {
 	err := json.NewDecoder(r.o.Summary).Decode(&summary)
 	switch {
 	case err != nil:
-		return refuse("read the report: it is not the JSON summary of a run: %w; %s", err, whatReport)
+		return refuse("read the summary: it is not the JSON summary of a run: %w; %s", err, whatSummary)
 	case summary.Run == "":
-		return refuse("read the report: it is not the JSON summary of a run; %s", whatReport)
+		return refuse("read the summary: it is not the JSON summary of a run; %s", whatSummary)
 	case r.o.OfRun != "" && summary.Run != r.o.OfRun:
-		return refuse("the report is of run %s, not %s; leave out --run, or give the report of that run", summary.Run, r.o.OfRun)
+		return refuse("the summary is of run %s, not %s; leave out --run, or give the summary of that run", summary.Run, r.o.OfRun)
 	case summary.DryRun:
-		return refuse("the report is of a dry run, which disabled nothing; give that of a run that disabled keys")
+		return refuse("the summary is of a dry run, which disabled nothing; give that of a run that disabled keys")
 	}
 	for _, one := range append(summary.Accounts, summary.Summary) {
 		if len(one.DisabledKeys) > 0 {
@@ -186,13 +186,13 @@ func (r reactivation) findInSummary(keys map[string][]account.KeyRef) error {
 		}
 	}
 	if len(keys) == 0 {
-		return refuse("the run of the report disabled no key; %s", whatReport)
+		return refuse("the run of the summary disabled no key; %s", whatSummary)
 	}
 	return nil
 }
 
-// whatReport is what --report takes.
-const whatReport = "give --report the path of a run's JSON summary, such as the Lambda's result, or '-' for standard input"
+// whatSummary is what --summary takes.
+const whatSummary = "give --summary the path of a run's JSON summary, such as the Lambda's result, or '-' for standard input"
 
 func compareRefs(a, b account.KeyRef) int {
 	return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.KeyID, b.KeyID))

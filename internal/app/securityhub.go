@@ -18,7 +18,7 @@ func (s *session) keepsFindings() bool { return s.cfg.SecurityHub && !s.dryRun }
 // goes wrong with that is a problem of the run.
 func (s *session) keepFindings(ctx context.Context, b budget.Budget, m member, runner sleuth.Runner, summary *sleuth.Summary, log *slog.Logger) {
 	known := summary.KeyStatuses
-	summary.KeyStatuses = nil // nobody else has a use for it
+	summary.KeyStatuses = nil // nothing else uses it
 	if !s.keepsFindings() || known == nil || !summary.Started {
 		return
 	}

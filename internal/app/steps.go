@@ -69,9 +69,9 @@ func (s *session) list(ctx context.Context) (_ *Listed, err error) {
 	for _, err := range errs { // each account reports it
 		s.log.ErrorContext(ctx, awserr.Message(err))
 	}
-	shelf := s.runStore(s.id)
+	store := s.runStore(s.id)
 	listing := org.Listing{Members: members, Run: s.id, Began: s.began, DryRun: s.dryRun, OUs: s.cfg.Scope.OUs, RuleOUs: rules.OUs}
-	return &Listed{Listing: listing, Bucket: shelf.Bucket, Key: shelf.ItemsKey()}, shelf.PutListing(ctx, listing)
+	return &Listed{Listing: listing, Bucket: store.Bucket, Key: store.ItemsKey()}, store.PutListing(ctx, listing)
 }
 
 func (s *session) runStore(run string) org.RunStore {
@@ -102,7 +102,7 @@ func (a *App) RunAccount(ctx context.Context, cfg config.Config, step Step, acco
 	s := a.newSession(ctx, cfg, step.Run+"."+randomID(), a.Now(), step.DryRun, budget.Result)
 	working, cancel := s.budget.Context(ctx, budget.Work, a.Now())
 	defer cancel()
-	listing, shelf, err := s.resume(working, step)
+	listing, store, err := s.resume(working, step)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (a *App) RunAccount(ctx context.Context, cfg config.Config, step Step, acco
 	}
 	putting, stop := s.during(ctx, budget.Result)
 	defer stop()
-	if err := shelf.PutResult(putting, summary); err != nil {
+	if err := store.PutResult(putting, summary); err != nil {
 		return &summary, err
 	}
 	if refused {
@@ -129,24 +129,24 @@ func (a *App) RunAccount(ctx context.Context, cfg config.Config, step Step, acco
 // resume finds the accounts of a run that ListAccounts has started, and opens what
 // a session needs. What is kept in the bucket is checked, as it may be another
 // run's, or out of date.
-func (s *session) resume(ctx context.Context, step Step) (listing org.Listing, shelf org.RunStore, err error) {
+func (s *session) resume(ctx context.Context, step Step) (listing org.Listing, store org.RunStore, err error) {
 	if s.accounts, err = s.connectHome(ctx, s.cfg, step.Run); err != nil {
-		return listing, shelf, err
+		return listing, store, err
 	}
 	if s.cfg, err = withRules(ctx, s.cfg, s.accounts.home.aws); err != nil {
-		return listing, shelf, err
+		return listing, store, err
 	}
-	shelf = s.runStore(step.Run)
-	if listing, err = shelf.Listing(ctx); err != nil {
-		return listing, shelf, fmt.Errorf("find the accounts of run %s: %w", step.Run, err)
+	store = s.runStore(step.Run)
+	if listing, err = store.Listing(ctx); err != nil {
+		return listing, store, fmt.Errorf("find the accounts of run %s: %w", step.Run, err)
 	}
 	if err := listing.Check(step.Run, step.Began, s.Now(), s.cfg.Scope); err != nil {
-		return listing, shelf, fmt.Errorf("the list of run %s cannot be used, and nothing was done: %w; start a new run", step.Run, err)
+		return listing, store, fmt.Errorf("the list of run %s cannot be used, and nothing was done: %w; start a new run", step.Run, err)
 	}
 	s.cfg.UserRules, s.ruleErrs = listedUnits(s.cfg.UserRules, listing)
 	s.accounts.names = listing.Names
 	s.began, s.dryRun = listing.Began, s.dryRun || listing.DryRun
-	return listing, shelf, s.open(ctx)
+	return listing, store, s.open(ctx)
 }
 
 // Summarize adds up the runs on the accounts of a listing, delivers what is
@@ -158,12 +158,12 @@ func (a *App) Summarize(ctx context.Context, cfg config.Config, step Step) (summ
 	s := a.newSession(ctx, cfg, step.Run, a.Now(), step.DryRun, pendingPart(cfg), budget.Result)
 	working, cancel := s.budget.Context(ctx, budget.Work, a.Now())
 	defer cancel()
-	listing, shelf, err := s.resume(working, step)
+	listing, store, err := s.resume(working, step)
 	if err != nil {
 		return nil, "", err
 	}
 	defer func() { _ = s.store.Close() }()
-	results, err := shelf.Results(working, listing.Accounts, func(account string) sleuth.Summary {
+	results, err := store.Results(working, listing.Accounts, func(account string) sleuth.Summary {
 		return s.notEntered(account, errors.New("its invocation ended without a result; see the function's log and the state machine's map run"))
 	})
 	if err != nil {
@@ -186,7 +186,7 @@ func (a *App) Summarize(ctx context.Context, cfg config.Config, step Step) (summ
 	s.finish(ctx, listing.Members, summary)
 	putting, stop := s.during(ctx, budget.Result)
 	defer stop()
-	key, err = shelf.PutSummary(putting, summary)
+	key, err = store.PutSummary(putting, summary)
 	if err != nil {
 		return nil, "", err
 	}

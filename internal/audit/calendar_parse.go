@@ -145,7 +145,7 @@ func parseFreeze(text string, zones Zones) (Freeze, error) {
 }
 
 // Check returns an error if keys could not be disabled for more than a year,
-// which is no pause but a mistake.
+// which is a mistake rather than a pause.
 func (c Calendar) Check() error {
 	for _, f := range c.Freezes {
 		next, ever := c.Next(f.First)

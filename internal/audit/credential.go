@@ -2,7 +2,7 @@ package audit
 
 import "time"
 
-// CredentialKind is what a credential is that is no access key of a user.
+// CredentialKind is the kind of a credential other than a user's access key.
 type CredentialKind string
 
 // The kinds of credentials.

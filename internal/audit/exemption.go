@@ -41,9 +41,9 @@ type Exemption struct {
 }
 
 // ExemptionOf reads what the user's tags say of a key. A tag of the key's own,
-// KeyAutoExpire:AKIA..., speaks for it in place of the user's. Where either is
+// KeyAutoExpire:AKIA..., applies to it in place of the user's. If either is
 // unreadable the key is in doubt for as long as the other does not exempt it:
-// somebody meant to say something that we do not understand. A tag whose name
+// the tag is meant to say something that Sleuth does not understand. A tag whose name
 // may be a misspelt KeyAutoExpire is such a tag, whatever its value.
 func ExemptionOf(user User, keyID string) Exemption {
 	users, _ := user.Tags.exemption(keyID, false)
@@ -64,7 +64,7 @@ func ExemptionOf(user User, keyID string) Exemption {
 
 // exemption is what the tags that name the key say of it, or those that speak
 // for all of the user's keys. IAM takes names that differ in surrounding space
-// for two tags: if they contradict each other, nobody knows which was meant.
+// for two tags: if they contradict each other, it is unknown which was meant.
 func (tags Tags) exemption(keyID string, ofKey bool) (e Exemption, found bool) {
 	for _, tag := range tags {
 		if spelt, own := autoExpireName(tag.Key, keyID); spelt != exactName || own != ofKey {

@@ -13,7 +13,7 @@ type Owners struct {
 	// tried.
 	EmailTags, SlackTags []string
 	// Domains are those that mail may go to; none is any. The first completes a
-	// name that is no address.
+	// name that is not an address.
 	Domains []string
 	// TeamTag is the tag that names the team of a user; empty is none. The channel
 	// of a team is the one in TeamChannels or, if that is empty, the one that the

@@ -24,9 +24,9 @@ const (
 	SelfInactive  Rotation = "inactive"       // the key is Inactive, and the other is Active
 	BothInactive  Rotation = "both_inactive"
 	NotSwitched   Rotation = "not_switched" // the newer key shows no use yet
-	Switching     Rotation = "switching"    // the newer key is used, and the key still, or nobody knows
+	Switching     Rotation = "switching"    // the newer key is used, and the key still, or that is unknown
 	Replaced      Rotation = "replaced"     // the newer key is in use, and the key has shown no use for long
-	OlderInUse    Rotation = "older_in_use" // the key is the newer one, and the older one is used, or nobody knows
+	OlderInUse    Rotation = "older_in_use" // the key is the newer one, and the older one is used, or that is unknown
 	OlderReplaced Rotation = "older_replaced"
 )
 

@@ -57,7 +57,7 @@ const (
 	HeldAsOwnKey           // Sleuth signs with this very key
 	HeldForNotice          // SLEUTH_MIN_NOTICE_DAYS have not passed
 	HeldByFreeze           // it is a day of SLEUTH_FREEZE
-	HeldForWindow          // it is no time of SLEUTH_DISABLE_WHEN
+	HeldForWindow          // the time is outside SLEUTH_DISABLE_WHEN
 	HeldAsUnreachable      // no configured channel can reach the owner
 	HeldByCap              // the run would disable more than SLEUTH_MAX_DISABLE
 	HeldAsJustChanged      // Sleuth disabled it moments ago; IAM may lag behind

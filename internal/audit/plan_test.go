@@ -145,49 +145,49 @@ func TestANoticeThatHasNotBegun(t *testing.T) {
 	}
 }
 
-// TestRemindAt is the ladder: each rung is told once.
+// TestRemindAt is the ladder: one warning on each rung.
 func TestRemindAt(t *testing.T) {
 	t.Parallel()
 	ladder := []int{30, 14, 7, 3, 1}
 	// expiring is a key in daily use with so many days left.
 	expiring := func(left int) audit.Key { return keyOf(90-left, 0) }
-	// told is the history after a warning with so many days left.
-	told := func(key audit.Key, left int) audit.History {
+	// warned is the history after a warning with so many days left.
+	warned := func(key audit.Key, left int) audit.History {
 		return audit.History{Creation: audit.LimitWarning{Deadline: key.Created.Add(90 * day), First: in(-9), Last: in(-1), DaysLeft: left}}
 	}
 	for _, c := range []struct {
 		name      string
 		left      int
-		told      int // days left as told last, 0 for never
+		warned    int // days left in the last warning, 0 for never
 		wantWarns bool
 	}{
 		{"above the ladder", 31, 0, false},
 		{"on the highest rung", 30, 0, true},
-		{"on the highest rung, told", 30, 30, false},
-		{"between rungs, the one above was told", 29, 30, false},
-		{"between rungs, the one above was told late", 15, 22, false},
-		{"between rungs, nothing was told", 22, 0, true},
+		{"on the highest rung, warned", 30, 30, false},
+		{"between rungs, warned on the one above", 29, 30, false},
+		{"between rungs, late warning on the one above", 15, 22, false},
+		{"between rungs, not warned", 22, 0, true},
 		{"on the next rung", 14, 30, true},
-		{"on the next rung, told", 14, 14, false},
+		{"on the next rung, warned", 14, 14, false},
 		{"missed a weekend: the rung that fell due", 5, 8, true},
-		{"missed a weekend, told since", 4, 5, false},
-		{"missed two rungs: told once", 2, 14, true},
-		{"missed two rungs, told since", 2, 2, false},
+		{"missed a weekend, warned since", 4, 5, false},
+		{"missed two rungs: warned once", 2, 14, true},
+		{"missed two rungs, warned since", 2, 2, false},
 		{"on the lowest rung", 1, 3, true},
-		{"on the lowest rung, told", 1, 1, false},
+		{"on the lowest rung, warned", 1, 1, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			key, history := expiring(c.left), audit.History{}
-			if c.told != 0 {
-				history = told(key, c.told)
+			if c.warned != 0 {
+				history = warned(key, c.warned)
 			}
 			d := decide(key, history, audit.Policy{AutoExpire: true, RemindAt: ladder})
 			if got := d.Action == audit.Warn; got != c.wantWarns {
 				t.Errorf("warns: %t, want %t (%+v)", got, c.wantWarns, d)
 			}
 			if d.Action != audit.Nothing && d.DaysLeft != c.left {
-				t.Errorf("tells %d days left, want %d", d.DaysLeft, c.left)
+				t.Errorf("shows %d days left, want %d", d.DaysLeft, c.left)
 			}
 		})
 	}
@@ -207,9 +207,9 @@ func TestRemindAtPastTheLimit(t *testing.T) {
 		history audit.History
 		want    audit.Action
 	}{
-		{"never told", audit.History{}, audit.Warn},
-		{"told on the lowest rung", warned(1), audit.Warn},
-		{"told that it is past the limit", warned(0), audit.Nothing},
+		{"never warned", audit.History{}, audit.Warn},
+		{"warned on the lowest rung", warned(1), audit.Warn},
+		{"warned that it is past the limit", warned(0), audit.Nothing},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -235,10 +235,10 @@ func TestRemindAtAMovedDeadlineStartsAgain(t *testing.T) {
 		return audit.History{Inactivity: audit.LimitWarning{Deadline: deadline, First: in(-30), Last: in(-25), DaysLeft: 6}}
 	}
 	if d := decide(key, warned(in(6)), policy); d.Action != audit.Nothing {
-		t.Errorf("told of this deadline at this rung, and told again: %+v", d)
+		t.Errorf("warned of this deadline at this rung, and warned again: %+v", d)
 	}
 	if d := decide(key, warned(in(-15)), policy); d.Action != audit.Warn {
-		t.Errorf("used since it was told, and not told of the new deadline: %+v", d)
+		t.Errorf("used since the warning, and not warned of the new deadline: %+v", d)
 	}
 }
 
@@ -259,7 +259,7 @@ func TestRemindAtLooksAtBothLimits(t *testing.T) {
 		t.Errorf("nothing passed a rung: %+v", d)
 	}
 	if d := decide(key, audit.History{Inactivity: inactivity(7)}, policy); d.Action != audit.Warn {
-		t.Errorf("its age was never told: %+v", d)
+		t.Errorf("there was no warning of its age: %+v", d)
 	}
 }
 
@@ -270,52 +270,52 @@ func TestWarningsAreRecorded(t *testing.T) {
 		name   string
 		key    audit.Key
 		before audit.History
-		told   int // days
+		warned int // days
 		other  int // days to the other limit
 		want   audit.History
 	}{
 		{
-			name: "first of one limit", key: keyOf(60, 1), told: 30,
+			name: "first of one limit", key: keyOf(60, 1), warned: 30,
 			want: audit.History{Creation: audit.LimitWarning{Deadline: in(30), First: now, Last: now, DaysLeft: 30}},
 		},
 		{
-			name: "first of both", key: keyOf(65, 23), told: 25, other: 7,
+			name: "first of both", key: keyOf(65, 23), warned: 25, other: 7,
 			want: audit.History{
 				Creation:   audit.LimitWarning{Deadline: in(25), First: now, Last: now, DaysLeft: 25},
 				Inactivity: audit.LimitWarning{Deadline: in(7), First: now, Last: now, DaysLeft: 7},
 			},
 		},
 		{
-			name: "the other reaches its warning age today", key: keyOf(65, 20), told: 25, other: 10,
+			name: "the other reaches its warning age today", key: keyOf(65, 20), warned: 25, other: 10,
 			want: audit.History{
 				Creation:   audit.LimitWarning{Deadline: in(25), First: now, Last: now, DaysLeft: 25},
 				Inactivity: audit.LimitWarning{Deadline: in(10), First: now, Last: now, DaysLeft: 10},
 			},
 		},
 		{
-			name: "its use is in sight, and its age comes first", key: keyOf(85, 22), told: 5, other: 8,
+			name: "its use is in sight, and its age comes first", key: keyOf(85, 22), warned: 5, other: 8,
 			want: audit.History{Creation: audit.LimitWarning{Deadline: in(5), First: now, Last: now, DaysLeft: 5}},
 		},
 		{
-			name: "again: the first stays", key: keyOf(60, 1), told: 30,
+			name: "again: the first stays", key: keyOf(60, 1), warned: 30,
 			before: audit.History{Creation: audit.LimitWarning{Deadline: in(30), First: earlier, Last: earlier, DaysLeft: 34}},
 			want:   audit.History{Creation: audit.LimitWarning{Deadline: in(30), First: earlier, Last: now, DaysLeft: 30}},
 		},
 		{
-			name: "a moved deadline begins anew", key: keyOf(40, 25), told: 5,
+			name: "a moved deadline starts again", key: keyOf(40, 25), warned: 5,
 			before: audit.History{Inactivity: audit.LimitWarning{Deadline: in(-9), First: earlier, Last: earlier, DaysLeft: 1}},
 			want:   audit.History{Inactivity: audit.LimitWarning{Deadline: in(5), First: now, Last: now, DaysLeft: 5}},
 		},
 		{
-			name: "past the limit", key: keyOf(95, 1), told: 0,
+			name: "past the limit", key: keyOf(95, 1), warned: 0,
 			want: audit.History{Creation: audit.LimitWarning{Deadline: in(-5), First: now, Last: now, DaysLeft: 0}},
 		},
 		{
-			name: "past the limit, with notice to give", key: keyOf(95, 1), told: 7,
+			name: "past the limit, with notice to give", key: keyOf(95, 1), warned: 7,
 			want: audit.History{Creation: audit.LimitWarning{Deadline: in(-5), First: now, Last: now, DaysLeft: 7}},
 		},
 		{
-			name: "the limit out of sight keeps its history", key: keyOf(60, 1), told: 30,
+			name: "the limit out of sight keeps its history", key: keyOf(60, 1), warned: 30,
 			before: audit.History{Inactivity: audit.LimitWarning{Deadline: in(-50), First: earlier, Last: earlier, DaysLeft: 3}},
 			want: audit.History{
 				Creation:   audit.LimitWarning{Deadline: in(30), First: now, Last: now, DaysLeft: 30},
@@ -326,7 +326,7 @@ func TestWarningsAreRecorded(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			v := audit.Judge(c.key, audit.Exemption{}, seed, now)
-			if got := c.before.Add(v, seed, audit.Decision{DaysLeft: c.told, OtherDaysLeft: c.other}, now); got != c.want {
+			if got := c.before.Add(v, seed, audit.Decision{DaysLeft: c.warned, OtherDaysLeft: c.other}, now); got != c.want {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
 		})
@@ -355,13 +355,13 @@ func TestHoldsAndActionsHaveNames(t *testing.T) {
 }
 
 // TestRemindAtAndMinimumNotice: under a minimum notice the ladder counts the
-// days that are told, and the warning that begins the notice is a rung itself.
+// days that warnings show, and the warning that begins the notice is a rung itself.
 func TestRemindAtAndMinimumNotice(t *testing.T) {
 	t.Parallel()
 	policy := audit.Policy{AutoExpire: true, RemindAt: []int{3, 1}, MinNoticeDays: 7}
 	key := keyOf(400, 1)
 	var history audit.History
-	var told []int
+	var warned []int
 	for i := range 10 {
 		at := in(i)
 		v := audit.Judge(key, audit.Exemption{}, seed, at)
@@ -373,12 +373,12 @@ func TestRemindAtAndMinimumNotice(t *testing.T) {
 			break
 		}
 		if d.Action == audit.Warn {
-			told = append(told, d.DaysLeft)
+			warned = append(warned, d.DaysLeft)
 			history = history.Add(v, seed, d, at)
 		}
 	}
-	if want := []int{7, 3, 1}; !slices.Equal(told, want) {
-		t.Errorf("told %v days left, want %v", told, want)
+	if want := []int{7, 3, 1}; !slices.Equal(warned, want) {
+		t.Errorf("warned of %v days left, want %v", warned, want)
 	}
 }
 
@@ -390,7 +390,7 @@ func TestRemindAtCreationPastItsLimit(t *testing.T) {
 	history := audit.History{}.Add(audit.Judge(keyOf(95, 0), audit.Exemption{}, seed, now), seed, audit.Decision{}, now)
 	for _, used := range []int{never, 0, 19, 20, 29, 30, 40} {
 		if d := decide(keyOf(95, used), history, policy); d.Action != audit.Nothing {
-			t.Errorf("last used %d days ago: told again: %+v", used, d)
+			t.Errorf("last used %d days ago: warned again: %+v", used, d)
 		}
 	}
 }
@@ -399,7 +399,7 @@ func TestRemindAtCreationPastItsLimit(t *testing.T) {
 // until the key goes for it, the notice included.
 func TestTheSoonerLimitUnderMinimumNotice(t *testing.T) {
 	t.Parallel()
-	told := func(deadline, first int) audit.LimitWarning {
+	warned := func(deadline, first int) audit.LimitWarning {
 		return audit.LimitWarning{Deadline: in(deadline), First: in(first)}
 	}
 	for _, c := range []struct {
@@ -409,12 +409,12 @@ func TestTheSoonerLimitUnderMinimumNotice(t *testing.T) {
 		left, other int
 		at          time.Time
 	}{
-		{"nothing told yet", keyOf(80, 27), audit.History{}, 10, 7, in(7)},
-		{"told of both 5 days ago", keyOf(80, 27), audit.History{Creation: told(10, -5), Inactivity: told(3, -5)}, 10, 3, in(3)},
-		{"told of its use 2 days ago", keyOf(80, 27), audit.History{Inactivity: told(3, -2)}, 10, 5, in(5)},
+		{"not warned yet", keyOf(80, 27), audit.History{}, 10, 7, in(7)},
+		{"warned of both 5 days ago", keyOf(80, 27), audit.History{Creation: warned(10, -5), Inactivity: warned(3, -5)}, 10, 3, in(3)},
+		{"warned of its use 2 days ago", keyOf(80, 27), audit.History{Inactivity: warned(3, -2)}, 10, 5, in(5)},
 		{"its use not yet in sight", keyOf(50, 15), audit.History{}, 40, 15, in(15)},
-		{"held for its use, its age comes first", keyOf(85, 33), audit.History{Creation: told(5, -20)}, 7, 5, in(5)},
-		{"past its age, its use is of no matter", keyOf(95, 29), audit.History{Inactivity: told(1, -20)}, 7, 7, in(7)},
+		{"held for its use, its age comes first", keyOf(85, 33), audit.History{Creation: warned(5, -20)}, 7, 5, in(5)},
+		{"past its age, its use is of no matter", keyOf(95, 29), audit.History{Inactivity: warned(1, -20)}, 7, 7, in(7)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -76,23 +76,23 @@ func anyPolicy() *rapid.Generator[audit.Policy] {
 	})
 }
 
-// anyHistory is what may have been told of a key: of its limits as they are,
+// anyHistory is what warnings of a key may have said: of its limits as they are,
 // or as they were.
 func anyHistory(v audit.Verdict) *rapid.Generator[audit.History] {
 	warned := func(deadline time.Time) *rapid.Generator[audit.LimitWarning] {
 		return rapid.Custom(func(t *rapid.T) audit.LimitWarning {
-			if rapid.Bool().Draw(t, "never told") {
+			if rapid.Bool().Draw(t, "never warned") {
 				return audit.LimitWarning{}
 			}
-			first := now.Add(-anySpan(60*day).Draw(t, "told ago"))
+			first := now.Add(-anySpan(60*day).Draw(t, "warned ago"))
 			later := now.Add(-day) // no warning of a refusal comes before the first
 			if later.Before(first) {
 				later = first
 			}
 			return audit.LimitWarning{
 				Deadline: deadline.Add(rapid.SampledFrom([]time.Duration{0, 0, -day}).Draw(t, "moved")),
-				First:    first, Last: first, DaysLeft: rapid.IntRange(0, 40).Draw(t, "days told"),
-				Refused: rapid.SampledFrom([]time.Time{{}, first, later}).Draw(t, "told of the refusal"),
+				First:    first, Last: first, DaysLeft: rapid.IntRange(0, 40).Draw(t, "days warned of"),
+				Refused: rapid.SampledFrom([]time.Time{{}, first, later}).Draw(t, "warned of the refusal"),
 			}
 		})
 	}
@@ -127,7 +127,7 @@ func TestLazinessNeverChangesAVerdict(t *testing.T) {
 			t.Errorf("unread: %d days left, read: %d", a.DaysLeft(), b.DaysLeft())
 		}
 		// A limit that comes before the one that the state is named for is
-		// told as well.
+		// warned as well.
 		if a.State.NeedsWarning() && sooner(a) != sooner(b) {
 			t.Errorf("unread: sooner in %d days, read: in %d", sooner(a), sooner(b))
 		}
@@ -193,8 +193,8 @@ func sooner(v audit.Verdict) int { return min(v.ExpiresIn, v.StagnatesIn) }
 
 // TestLazinessNeverChangesAMessage follows a key that is used now and then
 // through its days, once reading its last use only if that is needed and
-// once always, each with what it told before. Whoever owns the key must not be
-// able to tell which of the two is at work.
+// once always, each with its earlier warnings. Whoever owns the key must not be
+// able to see which of the two is running.
 func TestLazinessNeverChangesAMessage(t *testing.T) {
 	t.Parallel()
 	messages := 0
@@ -227,7 +227,7 @@ func TestLazinessNeverChangesAMessage(t *testing.T) {
 		}
 	})
 	if messages == 0 {
-		t.Error("nobody was told anything, so nothing was shown")
+		t.Error("there was no warning, so nothing was shown")
 	}
 }
 
@@ -282,13 +282,13 @@ func TestNoWrongKey(t *testing.T) {
 			}
 		}
 		if exemption.Refusal.Refused() {
-			told, notice := history.Creation, rules.ExpirationAge-rules.WarningAge
+			warned, notice := history.Creation, rules.ExpirationAge-rules.WarningAge
 			if v.State == audit.IdleExpired {
-				told, notice = history.Inactivity, rules.InactivityAge-rules.InactivityWarningAge
+				warned, notice = history.Inactivity, rules.InactivityAge-rules.InactivityWarningAge
 			}
 			notice = max(notice, policy.MinNoticeDays)
-			if told.Refused.IsZero() || told.Refused.After(now.Add(-time.Duration(notice)*day)) {
-				t.Errorf("disables before %d days have passed since it was said that the exemption is ignored: %+v", notice, told)
+			if warned.Refused.IsZero() || warned.Refused.After(now.Add(-time.Duration(notice)*day)) {
+				t.Errorf("disables before %d days have passed since it was said that the exemption is ignored: %+v", notice, warned)
 			}
 		}
 	})
@@ -360,33 +360,33 @@ func TestTheDaysNeverMislead(t *testing.T) {
 			len(policy.Calendar.Windows)+len(policy.Calendar.Freezes) > 0
 		exemption := rapid.SampledFrom([]audit.Exemption{{}, refused}).Draw(t, "exemption")
 		var history audit.History
-		told := map[int]int{} // by day
+		warned := map[int]int{} // by day
 		for i := range 250 {
 			at := now.Add(time.Duration(i) * day)
 			v := audit.Judge(key, exemption, rules, at)
 			d := audit.Decide(key, v, rules, history, policy, at)
 			switch d.Action {
 			case audit.Warn:
-				told[i] = first(d)
+				warned[i] = first(d)
 				history = history.Add(v, rules, d, at)
 			case audit.Disable:
 				ended++
-				for on, left := range told {
+				for on, left := range warned {
 					if on+left > i || on+left < i && !inexact {
-						t.Errorf("on day %d the owner was told of %d days; the key went on day %d", on, left, i)
+						t.Errorf("on day %d the owner was warned of %d days; the key went on day %d", on, left, i)
 					}
 				}
-				if inexact || policy.MinNoticeDays == 0 || len(told) == 0 {
+				if inexact || policy.MinNoticeDays == 0 || len(warned) == 0 {
 					return
 				}
-				// Every rung from the first warning down has been told.
+				// There has been a warning on every rung from the first down.
 				highest := 0
-				for _, left := range told {
+				for _, left := range warned {
 					highest = max(highest, left)
 				}
 				for _, rung := range policy.RemindAt {
-					if _, onRung := told[i-rung]; rung < highest && !onRung {
-						t.Errorf("the rung at %d days was never told: %v, gone on day %d", rung, told, i)
+					if _, onRung := warned[i-rung]; rung < highest && !onRung {
+						t.Errorf("no warning on the rung at %d days: %v, gone on day %d", rung, warned, i)
 					}
 				}
 				return
@@ -403,7 +403,7 @@ func TestTheDaysNeverMislead(t *testing.T) {
 // TestARefusedExemptionGivesNotice follows a key through days on which its
 // exemption is accepted, is not, or is not there, and on which a warning may not
 // get through. While its exemption is ignored the key is disabled only once
-// its owner was told so, with a day, and that day has come; and a key that
+// its owner was notified of that, with a day, and that day has come; and a key that
 // nobody fixes does come to its end.
 func TestARefusedExemptionGivesNotice(t *testing.T) {
 	t.Parallel()
@@ -415,7 +415,7 @@ func TestARefusedExemptionGivesNotice(t *testing.T) {
 		key := audit.Key{ID: "AKIA1", Status: audit.Active, Created: now.Add(-anySpan(180*day).Draw(t, "made ago"))}
 		exemption := refused
 		var history audit.History
-		var told time.Time     // when the owner first heard of the refusal
+		var warned time.Time   // when the owner first heard of the refusal
 		var promised time.Time // the day named then
 		for i := range 400 {
 			at := now.Add(time.Duration(i) * day)
@@ -426,7 +426,7 @@ func TestARefusedExemptionGivesNotice(t *testing.T) {
 			}
 			v := audit.Judge(key, exemption, rules, at)
 			if v.Exempt {
-				history, told = history.WithoutRefusals(), time.Time{}
+				history, warned = history.WithoutRefusals(), time.Time{}
 			}
 			d := audit.Decide(key, v, rules, history, policy, at)
 			switch d.Action {
@@ -434,8 +434,8 @@ func TestARefusedExemptionGivesNotice(t *testing.T) {
 				if i < 150 && rapid.IntRange(0, 3).Draw(t, "lost") == 0 {
 					continue
 				}
-				if v.Refused() && told.IsZero() {
-					told, promised = at, d.At
+				if v.Refused() && warned.IsZero() {
+					warned, promised = at, d.At
 				}
 				history = history.Add(v, rules, d, at)
 			case audit.Disable:
@@ -448,8 +448,8 @@ func TestARefusedExemptionGivesNotice(t *testing.T) {
 					notice = rules.InactivityAge - rules.InactivityWarningAge
 				}
 				notice = max(notice, policy.MinNoticeDays)
-				if told.IsZero() || at.Before(told.AddDate(0, 0, notice)) || at.Before(promised) {
-					t.Errorf("day %d: disabled; told on %v, with %v as the day, and %d days' notice", i, told, promised, notice)
+				if warned.IsZero() || at.Before(warned.AddDate(0, 0, notice)) || at.Before(promised) {
+					t.Errorf("day %d: disabled; warned on %v, with %v as the day, and %d days' notice", i, warned, promised, notice)
 				}
 				return
 			case audit.Nothing:

@@ -25,7 +25,7 @@ func onePage() *securityhub.GetFindingsInput {
 	return &securityhub.GetFindingsInput{MaxResults: aws.Int32(1)}
 }
 
-// hub answers as it is told to, one answer after the other, and the last again.
+// hub answers as set, one answer after the other, and the last again.
 type hub struct {
 	*httptest.Server
 	answers []http.HandlerFunc

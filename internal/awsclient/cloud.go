@@ -29,9 +29,9 @@ const (
 	// costs a retry and not the run.
 	attemptTimeout = 30 * time.Second
 	// firstAttempts is how often the first call is tried: one that does not get
-	// through says that the settings are wrong rather than the weather.
+	// through means wrong settings rather than a transient failure.
 	firstAttempts = 4
-	// fallbackRegion serves where none is set: IAM has one endpoint in the
+	// fallbackRegion is used if none is set: IAM has one endpoint in the
 	// partition, whatever the region.
 	fallbackRegion = "us-east-1"
 )

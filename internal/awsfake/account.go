@@ -10,15 +10,15 @@ import (
 // User is an IAM user. Times are kept in UTC and to the second, as IAM does.
 type User struct {
 	Name             string
-	Path             string            // "/" where empty
-	Created          time.Time         // where zero, when the oldest key was made, else now
+	Path             string            // "/" if empty
+	Created          time.Time         // if zero, when the oldest key was made, else now
 	Tags             map[string]string // listed in the order of their keys
 	Policies         map[string]string // inline ones: the documents by name
 	Attached         []string          // ARNs of managed policies
 	Keys             []Key             // listed in this order
 	PasswordLastUsed time.Time         // zero is never; implies Password
 	Password         bool              // can sign in to the console
-	PasswordChanged  time.Time         // where zero, Created
+	PasswordChanged  time.Time         // if zero, Created
 	Certificates     []Certificate     // known to the report only
 	MFA              bool
 }
@@ -33,11 +33,11 @@ type Certificate struct {
 type Key struct {
 	ID          string // "" gets a new one: AKIA and 16 more
 	Active      bool
-	Created     time.Time // where zero, now
+	Created     time.Time // if zero, now
 	LastUsed    time.Time // zero is never
-	Service     string    // of the last use, "s3" where empty
-	Region      string    // of the last use, "us-east-1" where empty
-	LastRotated time.Time // what the credential report shows; where zero, Created
+	Service     string    // of the last use, "s3" if empty
+	Region      string    // of the last use, "us-east-1" if empty
+	LastRotated time.Time // what the credential report shows; if zero, Created
 }
 
 // Root is what the credential report says of an account's root user.
@@ -78,7 +78,7 @@ type Account struct {
 	topics     map[string]bool // by ARN
 	buses      []string        // ARNs
 	events     []Event
-	findings   map[string]Finding // by id; nil where Security Hub is not turned on
+	findings   map[string]Finding // by id; nil if Security Hub is not enabled
 	published  []Published
 	mailbox    mailbox
 	report     report

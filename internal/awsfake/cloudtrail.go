@@ -30,7 +30,7 @@ const (
 // TrailEvent is a management event in an account's event history.
 type TrailEvent struct {
 	At        time.Time
-	Region    string // "us-east-1" where empty, or the partition's own
+	Region    string // "us-east-1" if empty, or the partition's own
 	KeyID     string // that signed the call
 	User      string
 	Service   string // such as s3

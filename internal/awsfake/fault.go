@@ -9,7 +9,7 @@ import (
 // Fault makes calls go wrong. The first group of fields chooses the calls (""
 // matches all), the second which of the matching calls are hit, the third what
 // happens to them. A fault with nothing in the third group but Do leaves the
-// answer as it is. Calls that the rate limit turns away match no fault; where
+// answer as it is. Calls that the rate limit turns away match no fault; if
 // several faults hit one call, each one's Do runs, the first answers, and without
 // such a one each one's Rewrite runs.
 type Fault struct {
@@ -20,9 +20,9 @@ type Fault struct {
 	KeyID   string
 
 	Nth   int // the first matching call to hit, from 1; zero hits every one
-	Times int // how many calls to hit; zero is one where Nth is set, else all
+	Times int // how many calls to hit; zero is one if Nth is set, else all
 
-	Status      int    // of the answer; where zero, the one usual for Code
+	Status      int    // of the answer; if zero, the one usual for Code
 	Code        string // of the error
 	Message     string
 	Body        string // answered as it is, with Status or 200
@@ -74,7 +74,7 @@ func (f *armedFault) spent() bool {
 	return last > 0 && f.matched >= last
 }
 
-// span is the first and the last matching call to hit; zero is no last.
+// span is the first and the last matching call to hit; zero means without end.
 func (f *armedFault) span() (first, last int) {
 	first = max(f.Nth, 1)
 	switch {

@@ -171,7 +171,7 @@ func (x *xmlWriter) failInJSON(e *apiError) {
 	_ = x.inJSON(map[string]string{"__type": e.code, "Message": e.message}) // always encodes
 }
 
-// organization is the caller's, where the caller may ask about it.
+// organization is the caller's, if the caller may ask about it.
 func (rq *request) organization() (*Organization, *apiError) {
 	o := rq.server.organization
 	switch {

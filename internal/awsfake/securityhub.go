@@ -91,7 +91,7 @@ func (a *Account) sortedFindings() []Finding {
 	return sorted
 }
 
-// securityHub refuses a call where Security Hub is not turned on.
+// securityHub refuses a call if Security Hub is not enabled.
 func (rq *request) securityHub(into any) *apiError {
 	if rq.account.findings == nil {
 		return fail(http.StatusUnauthorized, "InvalidAccessException", "Account %s is not subscribed to AWS Security Hub", rq.account.id)

@@ -153,7 +153,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Length", strconv.Itoa(len(x.buf)))
 	header.Set("X-Amzn-Requestid", requestID(call.Seq))
 	w.WriteHeader(status)
-	_, _ = w.Write(x.buf) // a client that went away is no fault of the server's
+	_, _ = w.Write(x.buf) // the client may have gone, which is not an error of the server
 }
 
 // apply runs the hooks of the faults that hit a call and lets it take effect

@@ -172,7 +172,7 @@ func (s *Server) SetLag(d time.Duration) {
 }
 
 // SetPageLimit lets no page of a list hold more than n items, whatever
-// MaxItems asks for, as IAM is free to do. Zero, the default, is no limit.
+// MaxItems asks for, as IAM is free to do. Zero, the default, means no limit.
 func (s *Server) SetPageLimit(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -65,7 +65,7 @@ func badMail(format string, args ...any) *apiError {
 	return fail(http.StatusBadRequest, "BadRequestException", format, args...)
 }
 
-// createEmailIdentity verifies at once, where SES first writes to an address or
+// createEmailIdentity verifies at once, whereas SES first writes to an address or
 // looks for a domain's records.
 func createEmailIdentity(rq *request, x *xmlWriter) *apiError {
 	var in struct{ EmailIdentity string }

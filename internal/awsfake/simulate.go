@@ -28,7 +28,7 @@ func (a *Account) forbids(service string, call *Call, caller caller) *apiError {
 	return fail(http.StatusForbidden, "AccessDenied", "User: %s is not authorized to perform: %s", caller.arn, action)
 }
 
-// simulatePrincipalPolicy knows only what Forbid was told.
+// simulatePrincipalPolicy knows only what Forbid was given.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 func simulatePrincipalPolicy(rq *request, x *xmlWriter) *apiError {
 	if strings.HasSuffix(rq.params.Get("PolicySourceArn"), ":root") {

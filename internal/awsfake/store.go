@@ -289,7 +289,7 @@ func (s *Server) nextSerial() uint64 {
 
 func (s *Server) newID(prefix string) string { return idFrom(prefix, s.nextSerial()) }
 
-// idFrom is appendID where the id stands alone.
+// idFrom is appendID for an id alone.
 func idFrom(prefix string, serial uint64) string {
 	return string(appendID(make([]byte, 0, 20), prefix, serial))
 }
@@ -310,7 +310,7 @@ func appendID(id []byte, prefix string, serial uint64) []byte {
 	return id
 }
 
-// secretFor is the secret that belongs to an access key id. Nobody checks it.
+// secretFor is the secret that belongs to an access key id. It is not checked.
 func secretFor(id string) string {
 	sum := sha256.Sum256([]byte("secret of " + id))
 	return base64.RawStdEncoding.EncodeToString(sum[:])[:40]

@@ -31,7 +31,7 @@ var (
 	roleARNPattern     = regexp.MustCompile(`^arn:[\w-]+:iam::(\d{12}):role/(?:.*/)?([\w+=,.@-]{1,64})$`)
 )
 
-// Sessions last between 15 minutes and 12 hours, an hour if not told.
+// Sessions last between 15 minutes and 12 hours, an hour by default.
 const (
 	minSession     = 15 * 60
 	maxSession     = 12 * 60 * 60

@@ -18,7 +18,7 @@ type Call struct {
 	User        string // the user the call is about, if it is about one
 	KeyID       string // the access key the call is about, if it is about one
 	Params      url.Values
-	Status      int // zero while unanswered, and where no answer was given
+	Status      int // zero while unanswered, and if no answer was given
 	ErrorCode   string
 }
 
@@ -104,7 +104,7 @@ func (s *Server) SetLatency(d time.Duration) {
 
 // SetRate limits each account's IAM calls with a token bucket of its own;
 // calls over it are answered 400 Throttling, "Rate exceeded". A rate of zero,
-// the default, is no limit.
+// the default, means no limit.
 func (s *Server) SetRate(perSecond float64, burst int) {
 	t := &s.traffic
 	t.mu.Lock()

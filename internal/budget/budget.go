@@ -39,7 +39,7 @@ const (
 // terms is how long a part may take. With a deadline, the time kept for a part
 // is what the parts before it leave alone; a part takes longer if they leave
 // more. A part with a share takes at most that from its own beginning. Without
-// a deadline, open bounds the part; zero is no bound.
+// a deadline, open bounds the part; zero means no bound.
 type terms struct {
 	kept  time.Duration
 	share time.Duration

@@ -56,7 +56,7 @@ type Change struct {
 	New   string `json:"new,omitempty"`
 }
 
-// Unclear is a key that is in one report only, where the other does not show
+// Unclear is a key that is in one report only, if the other does not show
 // whether it was there, as not everything could be read.
 type Unclear struct {
 	User  string `json:"user"`

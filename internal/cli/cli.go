@@ -96,7 +96,7 @@ func (a *console) app() *app.App {
 func (a *console) interrupted() bool { return a.ctx.Err() != nil }
 
 // statusError carries an exit status other than the usual for errors. Its
-// error may be nil where all was said already.
+// error may be nil if all was printed already.
 type statusError struct {
 	status int
 	err    error

@@ -29,7 +29,7 @@ type setting struct {
 	Source string `json:"source"`
 }
 
-// Run implements the command. It shows the settings even where they cannot be
+// Run implements the command. It shows the settings even if they cannot be
 // used, and then says why.
 func (c *configCommand) Run(a *console, line *kong.Context) error {
 	cfg, problems := config.UnknownVariables(a.env).With(config.Check(c.Settings, a.stateOnThisMachine()))

@@ -80,7 +80,7 @@ func TestEventsAndFindingsOfAnOrganization(t *testing.T) {
 }
 
 // TestARunOverAccountsThatFailsBeforeAnyAccount has an event of the account that it is
-// made from, whether it could not begin or its digest was not told.
+// made from, whether it could not begin or its digest was not sent.
 func TestARunOverAccountsThatFailsBeforeAnyAccount(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]awsfake.Fault{
@@ -168,8 +168,8 @@ func TestEventsAndFindingsOnMoto(t *testing.T) {
 		if err := schema.Validate(event); err != nil {
 			t.Errorf("%s: %v", text, err)
 		}
-		whole, _ := event.(map[string]any)
-		types = append(types, fmt.Sprint(whole["detail-type"]))
+		fields, _ := event.(map[string]any)
+		types = append(types, fmt.Sprint(fields["detail-type"]))
 	}
 	slices.Sort(types)
 	if want := []string{"Sleuth Key Disabled", "Sleuth Key Past Limit", "Sleuth Key Warning", "Sleuth Key Warning"}; !slices.Equal(types, want) {

@@ -168,7 +168,7 @@ func (v *victim) gallows(t *testing.T, to, path string) string {
 	return server.URL + path
 }
 
-// start runs the binary, to its end or until it is killed. One that came to its
+// start runs the binary, to its end or until it is killed. One that reached its
 // end has left too little to do: there is more for the next.
 func (v *victim) start(t *testing.T, kill bool) (stdout string, err error) {
 	t.Helper()
@@ -276,7 +276,7 @@ func (v *victim) check(t *testing.T) {
 	}
 	for _, r := range records {
 		if r.Pending() {
-			t.Errorf("still owed: %+v", r)
+			t.Errorf("still pending: %+v", r)
 		}
 	}
 }

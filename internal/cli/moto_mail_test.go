@@ -58,15 +58,15 @@ func TestMailAgainstMoto(t *testing.T) {
 
 	var got []string
 	for _, m := range account.SentMail(t, mototest.Region) {
-		told := []string{m.From, strings.Join(m.To, " ")}
+		parts := []string{m.From, strings.Join(m.To, " ")}
 		for i, user := range made {
 			for j, k := range user.Keys {
 				if strings.Contains(m.Body, k.ID) {
-					told = append(told, fmt.Sprintf("key %d of user %d", j, i))
+					parts = append(parts, fmt.Sprintf("key %d of user %d", j, i))
 				}
 			}
 		}
-		got = append(got, strings.Join(told, ", "))
+		got = append(got, strings.Join(parts, ", "))
 		if !strings.Contains(m.Body, account.ID) || m.Subject == "" {
 			t.Errorf("the mail %q does not name the account:\n%s", m.Subject, m.Body)
 		}

@@ -37,7 +37,7 @@ type estateKey struct {
 	inactive bool
 
 	wantInactive bool
-	// wantLine is what its owner is told: @ stands for the person, KEY for the
+	// wantLine is what its owner receives: @ stands for the person, KEY for the
 	// key's id. "" is nothing.
 	wantLine string
 	// calls is how many calls it takes beyond the one that lists the user's

@@ -145,12 +145,12 @@ func TestRunOverAnOrganization(t *testing.T) {
 		}
 	}
 
-	// Each is told its final notice once; the next run only warns.
+	// Each gets its final notice once; the next run only warns.
 	m.aws.Home().ResetPublished()
 	m.run("run")
 	for _, p := range m.aws.Home().Published() {
 		if strings.Contains(p.Message, "is disabled") {
-			t.Errorf("told twice:\n%s", p.Message)
+			t.Errorf("notified twice:\n%s", p.Message)
 		}
 	}
 }
@@ -196,7 +196,7 @@ func TestDryRunOverAnOrganization(t *testing.T) {
 				t.Errorf("%d messages are shown, want %d:\n%s", got, messages, stdout)
 			}
 			if len(m.disabled()) > 0 || len(m.aws.Home().Published()) > 0 || m.aws.Count("UpdateAccessKey") > 0 {
-				t.Error("a dry run changed or told something")
+				t.Error("a dry run changed or sent something")
 			}
 		})
 	}
@@ -273,17 +273,17 @@ func TestReactivateFromTheSummary(t *testing.T) {
 	m.typed = `{"schema":1,"run":"r","accounts":[
 		{"account":{"id":"300000000001"},"disabled_keys":[{"user":"user1-95","key_id":"AKIA95OF1"}]},
 		{"account":{"id":"300000000002"},"disabled_keys":[{"user":"user2-95","key_id":"AKIA95OF2"}]}]}`
-	status, _, stderr := m.run("reactivate", "--yes", "--report=-")
+	status, _, stderr := m.run("reactivate", "--yes", "--summary=-")
 	if got := m.disabled(); status != exitOK || slices.Contains(got, 1) || slices.Contains(got, 2) || len(got) != len(covered)-2 {
 		t.Errorf("exit status %d, disabled still in %v: %s", status, got, stderr)
 	}
-	for _, report := range []string{
+	for _, summary := range []string{
 		`{"run":"r","accounts":[{"account":{"id":"300000000006"},"disabled_keys":[{"user":"u","key_id":"k"}]}]}`, // excluded
 		`{"run":"r","dry_run":true,"accounts":[{"account":{"id":"300000000001"}}]}`, `{"run":"r","accounts":[]}`, `[]`,
 	} {
-		m.typed = report
-		if status, _, _ := m.run("reactivate", "--yes", "--report=-"); status == exitOK {
-			t.Errorf("it took %s", report)
+		m.typed = summary
+		if status, _, _ := m.run("reactivate", "--yes", "--summary=-"); status == exitOK {
+			t.Errorf("it took %s", summary)
 		}
 	}
 }
@@ -340,6 +340,6 @@ func TestSettingsOfAccountsAreChecked(t *testing.T) {
 	m.env = append(m.env, "SLEUTH_ACCOUNTS=", "SLEUTH_EXCLUDE_ACCOUNTS=300000000001", "SLEUTH_OUS=ou-ab12-34cdefgh", "SLEUTH_MEMBER_ROLE=r", "SLEUTH_EXTERNAL_ID=id", "SLEUTH_ACCOUNT_CONCURRENCY=", "SLEUTH_NOTIFY_MODE=digest")
 	_, _, stderr = m.run("run")
 	if got := strings.Count(stderr, "needs SLEUTH_ACCOUNTS"); got != 5 {
-		t.Errorf("%d settings that would be passed over are named, want 5:\n%s", got, stderr)
+		t.Errorf("%d settings that would be ignored are named, want 5:\n%s", got, stderr)
 	}
 }

@@ -14,8 +14,8 @@ import (
 // reactivateCommand undoes what a run has disabled.
 type reactivateCommand struct {
 	Keys            []string `arg:"" optional:"" name:"key" help:"Ids of the keys to enable again."`
-	OfRun           string   `name:"run" placeholder:"ID" help:"Enable again exactly the keys that this run disabled, from state, or from --report."`
-	Report          string   `placeholder:"FILE" help:"Take the keys from the JSON summary of a run, '-' for standard input."`
+	OfRun           string   `name:"run" placeholder:"ID" help:"Enable again exactly the keys that this run disabled, from state, or from --summary."`
+	Summary         string   `placeholder:"FILE" help:"Take the keys from the JSON summary of a run, '-' for standard input."`
 	Grace           string   `placeholder:"DAYS" help:"Also exempt the users for so many days, such as 7d, with the tag KeyAutoExpire = False until DATE."`
 	Yes             bool     `short:"y" help:"Do not ask."`
 	config.Accounts `group:"accounts"`
@@ -28,8 +28,8 @@ func (c *reactivateCommand) Run(a *console) error {
 	if err != nil {
 		return &statusError{exitUsage, err}
 	}
-	if len(c.Keys) == 0 && c.OfRun == "" && c.Report == "" {
-		return &statusError{exitUsage, errors.New("name the keys, or the run (--run ID), or its report (--report FILE)")}
+	if len(c.Keys) == 0 && c.OfRun == "" && c.Summary == "" {
+		return &statusError{exitUsage, errors.New("name the keys, or the run (--run ID), or its summary (--summary FILE)")}
 	}
 	cfg, err := config.UnknownVariables(a.env).With(config.CheckState(c.Accounts, c.State, a.stateOnThisMachine()))
 	if err != nil {
@@ -39,14 +39,14 @@ func (c *reactivateCommand) Run(a *console) error {
 	if !c.Yes {
 		options.Confirm = a.confirm
 	}
-	switch c.Report {
+	switch c.Summary {
 	case "":
 	case "-":
 		options.Summary = a.stdin
 	default:
-		file, err := os.Open(c.Report) //nolint:gosec // the user's own choice
+		file, err := os.Open(c.Summary) //nolint:gosec // the user's own choice
 		if err != nil {
-			return &statusError{exitUsage, fmt.Errorf("read the report: %w", err)}
+			return &statusError{exitUsage, fmt.Errorf("read the summary: %w", err)}
 		}
 		defer func() { _ = file.Close() }()
 		options.Summary = file

@@ -52,7 +52,7 @@ func (c *stateListCommand) Run(a *console) error {
 }
 
 // showRecords shows records as a table. On a terminal, columns without a value
-// are left out, and where the rest does not fit, a record takes several lines.
+// are left out, and if the rest does not fit, a record takes several lines.
 func (a *console) showRecords(rows [][]string) error {
 	header := stateColumns
 	if a.terminal.stdout && len(rows) > 0 {

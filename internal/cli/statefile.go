@@ -7,7 +7,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/config"
 )
 
-// stateOnThisMachine is where state is kept outside Lambda where SLEUTH_STATE says
+// stateOnThisMachine is where state is kept outside Lambda if SLEUTH_STATE says
 // nothing: a file in the user's state folder.
 // https://specifications.freedesktop.org/basedir-spec/latest/
 func (a *console) stateOnThisMachine() config.StateChoice {

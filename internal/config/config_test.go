@@ -14,7 +14,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/secret"
 )
 
-// inFile is where state is kept where SLEUTH_STATE says nothing.
+// inFile is where state is kept if SLEUTH_STATE is unset.
 var inFile = config.StateChoice{Kind: config.StateFile, Name: "/var/lib/sleuth.db"}
 
 // settings are those of the variables given as name and value in turn; the
@@ -254,7 +254,7 @@ func TestOnlyTrueDisables(t *testing.T) {
 	}
 }
 
-// TestSilenceIsAskedForByName: where keys may be disabled, somebody is notified
+// TestSilenceIsAskedForByName: if keys may be disabled, somebody is notified
 // or SLEUTH_ALLOW_SILENT says that nobody is.
 func TestSilenceIsAskedForByName(t *testing.T) {
 	t.Parallel()

@@ -54,7 +54,7 @@ func (s RulesSource) String() string {
 
 var inlineRules = regexp.MustCompile(`^(\{|---|#|rules *:|ceiling *:)`)
 
-// rulesSource tells from its text where the rules are.
+// rulesSource reads from its text where the rules are.
 func (c *checker) rulesSource(text string) RulesSource {
 	text = strings.TrimSpace(text)
 	parameter, isParameter := strings.CutPrefix(text, "ssm:")

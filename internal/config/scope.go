@@ -40,7 +40,7 @@ func (s Scope) In(home string) Scope {
 }
 
 // Allows reports whether the settings let an account be covered, as far as they
-// alone can tell: which accounts an organization has, only AWS knows.
+// alone can say: which accounts an organization has, only AWS knows.
 func (s Scope) Allows(account string) bool {
 	return !slices.Contains(s.Exclude, account) && (s.Organization || slices.Contains(s.Accounts, account))
 }

@@ -47,7 +47,7 @@ func parseReference(text string) (s Secret, isReference bool, err error) {
 type Fetcher func(ctx context.Context, name string) (secret.Value, error)
 
 // Fetch returns the secret with its value read from where it is kept, and as
-// it is where it was given.
+// it is if it was given directly.
 func (s Secret) Fetch(ctx context.Context, fetchers map[SecretSource]Fetcher) (Secret, error) {
 	if s.Source == "" {
 		return s, nil

@@ -186,7 +186,7 @@ func TestSplitURLs(t *testing.T) {
 	}
 }
 
-// TestExemptionRulesNeedState where keys are disabled, as nobody's key may go
+// TestExemptionRulesNeedState if keys are disabled, as nobody's key may go
 // before they were notified that their exemption is ignored.
 func TestExemptionRulesNeedState(t *testing.T) {
 	t.Parallel()

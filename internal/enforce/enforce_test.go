@@ -162,11 +162,11 @@ func TestDisable(t *testing.T) {
 		err     string // a part of it, "" for none
 		diary   []string
 		active  bool
-		owed    bool // as stored
+		pending bool // as stored
 	}{
 		{
 			name: "the way it should be", outcome: enforce.Disabled,
-			diary: []string{"intent", "read", "write", "disabled"}, owed: true,
+			diary: []string{"intent", "read", "write", "disabled"}, pending: true,
 		},
 		{
 			name: "the intent cannot be written", world: func(a *aws) { a.putErr = map[int]error{1: errDisk} },
@@ -174,7 +174,7 @@ func TestDisable(t *testing.T) {
 		},
 		{
 			name: "the key cannot be read", world: func(a *aws) { a.readErr = errBroken },
-			outcome: enforce.Failed, err: "so it is left active", diary: []string{"intent", "read"}, active: true, owed: true,
+			outcome: enforce.Failed, err: "so it is left active", diary: []string{"intent", "read"}, active: true, pending: true,
 		},
 		{
 			name: "the key is gone", world: func(a *aws) { a.readErr = inventory.ErrKeyGone },
@@ -187,7 +187,7 @@ func TestDisable(t *testing.T) {
 		{
 			name: "the key is gone, and an earlier run may have disabled it", record: leftover(day),
 			world:   func(a *aws) { a.readErr = gone },
-			outcome: enforce.Disabled, diary: []string{"intent", "read", "disabled"}, active: true, owed: true,
+			outcome: enforce.Disabled, diary: []string{"intent", "read", "disabled"}, active: true, pending: true,
 		},
 		{
 			name: "exempted meanwhile", world: func(a *aws) { a.user.Tags = audit.Tags{{Key: "KeyAutoExpire", Value: "False"}} },
@@ -208,20 +208,20 @@ func TestDisable(t *testing.T) {
 		{
 			name: "disabled by an earlier run after all", record: leftover(time.Minute),
 			world:   func(a *aws) { a.key.Status = audit.Inactive },
-			outcome: enforce.Disabled, diary: []string{"intent", "read", "disabled"}, owed: true,
+			outcome: enforce.Disabled, diary: []string{"intent", "read", "disabled"}, pending: true,
 		},
 		{
 			name: "an earlier attempt that came to nothing", record: leftover(day),
-			outcome: enforce.Disabled, diary: []string{"intent", "read", "write", "disabled"}, owed: true,
+			outcome: enforce.Disabled, diary: []string{"intent", "read", "write", "disabled"}, pending: true,
 		},
 		{
 			name: "an earlier attempt, and exempted since: the attempt may yet show", record: leftover(time.Minute),
 			world:   func(a *aws) { a.user.Tags = audit.Tags{{Key: "KeyAutoExpire", Value: "False"}} },
-			outcome: enforce.Pending, diary: []string{"intent", "read"}, active: true, owed: true,
+			outcome: enforce.Pending, diary: []string{"intent", "read"}, active: true, pending: true,
 		},
 		{
 			name: "IAM refuses", world: func(a *aws) { a.writeErr = errBroken },
-			outcome: enforce.Failed, err: "disable key AKIA1 of user bot: broken", diary: []string{"intent", "read", "write"}, active: true, owed: true,
+			outcome: enforce.Failed, err: "disable key AKIA1 of user bot: broken", diary: []string{"intent", "read", "write"}, active: true, pending: true,
 		},
 		{
 			name: "gone between the read and the write", world: func(a *aws) { a.deleted = true },
@@ -229,27 +229,27 @@ func TestDisable(t *testing.T) {
 		},
 		{
 			name: "its user renamed between the read and the write", world: func(a *aws) { a.renamed = "robot" },
-			outcome: enforce.Failed, err: "disable key AKIA1 of user bot", diary: []string{"intent", "read", "write", "read"}, active: true, owed: true,
+			outcome: enforce.Failed, err: "disable key AKIA1 of user bot", diary: []string{"intent", "read", "write", "read"}, active: true, pending: true,
 		},
 		{
 			name: "its user renamed between the read and the write, and an earlier run may have disabled it", record: leftover(day),
 			world:   func(a *aws) { a.renamed = "robot" },
-			outcome: enforce.Failed, err: "disable key AKIA1 of user bot", diary: []string{"intent", "read", "write", "read"}, active: true, owed: true,
+			outcome: enforce.Failed, err: "disable key AKIA1 of user bot", diary: []string{"intent", "read", "write", "read"}, active: true, pending: true,
 		},
 		{
 			name: "its user renamed", world: func(a *aws) { a.user.Name = "robot" },
-			outcome: enforce.Disabled, diary: []string{"intent", "read", "write", "disabled"}, owed: true,
+			outcome: enforce.Disabled, diary: []string{"intent", "read", "write", "disabled"}, pending: true,
 		},
 		{
 			name: "disabled, and that cannot be written down", world: func(a *aws) { a.putErr = map[int]error{2: errDisk} },
-			outcome: enforce.Disabled, err: "its owner may hear of it twice", diary: []string{"intent", "read", "write", "put fails"}, owed: true,
+			outcome: enforce.Disabled, err: "its owner may hear of it twice", diary: []string{"intent", "read", "write", "put fails"}, pending: true,
 		},
 		{
 			name: "not due, and that cannot be written down",
 			world: func(a *aws) {
 				a.key.Created, a.putErr = now.Add(-10*day), map[int]error{2: errDisk}
 			},
-			outcome: enforce.Changed, err: "take back the intent", diary: []string{"intent", "read", "put fails"}, active: true, owed: true,
+			outcome: enforce.Changed, err: "take back the intent", diary: []string{"intent", "read", "put fails"}, active: true, pending: true,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -273,8 +273,8 @@ func TestDisable(t *testing.T) {
 			if got := a.key.Status == audit.Active; got != c.active {
 				t.Errorf("the key is Active: %t, want %t", got, c.active)
 			}
-			if got := a.last().Pending(); got != c.owed {
-				t.Errorf("stored as owed: %t, want %t: %+v", got, c.owed, a.last())
+			if got := a.last().Pending(); got != c.pending {
+				t.Errorf("stored as pending: %t, want %t: %+v", got, c.pending, a.last())
 			}
 			if outcome == enforce.Disabled && a.user.Name != record.User() && a.readErr == nil {
 				t.Errorf("the record is of user %s, want the present name", record.User())
@@ -396,19 +396,19 @@ func TestSettle(t *testing.T) {
 		outcome enforce.Outcome
 		err     string
 		diary   []string
-		owed    bool
+		pending bool
 	}{
 		{
 			name: "it took effect", ago: day, world: func(a *aws) { a.key.Status = audit.Inactive },
-			outcome: enforce.Disabled, diary: []string{"read", "disabled"}, owed: true,
+			outcome: enforce.Disabled, diary: []string{"read", "disabled"}, pending: true,
 		},
 		{
 			name: "it took effect moments ago", ago: time.Second, world: func(a *aws) { a.key.Status = audit.Inactive },
-			outcome: enforce.Disabled, diary: []string{"read", "disabled"}, owed: true,
+			outcome: enforce.Disabled, diary: []string{"read", "disabled"}, pending: true,
 		},
 		{
 			name: "the key is Active, and may not show it yet", ago: enforce.ConsistencyWindow - 1,
-			outcome: enforce.Pending, diary: []string{"read"}, owed: true,
+			outcome: enforce.Pending, diary: []string{"read"}, pending: true,
 		},
 		{
 			name: "the key is Active, and would show it by now", ago: enforce.ConsistencyWindow,
@@ -416,22 +416,22 @@ func TestSettle(t *testing.T) {
 		},
 		{
 			name: "the user is gone", ago: day, world: func(a *aws) { a.readErr = gone },
-			outcome: enforce.Disabled, diary: []string{"read", "disabled"}, owed: true,
+			outcome: enforce.Disabled, diary: []string{"read", "disabled"}, pending: true,
 		},
 		{
 			name: "the key is gone", ago: day, world: func(a *aws) { a.readErr = inventory.ErrKeyGone },
-			outcome: enforce.Disabled, diary: []string{"read", "disabled"}, owed: true,
+			outcome: enforce.Disabled, diary: []string{"read", "disabled"}, pending: true,
 		},
 		{
 			name: "it cannot be known", ago: day, world: func(a *aws) { a.readErr = errBroken },
-			outcome: enforce.Pending, err: "find out whether an earlier run disabled key AKIA1 of user bot: broken", diary: []string{"read"}, owed: true,
+			outcome: enforce.Pending, err: "find out whether an earlier run disabled key AKIA1 of user bot: broken", diary: []string{"read"}, pending: true,
 		},
 		{
 			name: "it took effect, and that cannot be written down", ago: day,
 			world: func(a *aws) {
 				a.key.Status, a.putErr = audit.Inactive, map[int]error{1: errDisk}
 			},
-			outcome: enforce.Disabled, err: "disk full", diary: []string{"read", "put fails"}, owed: true,
+			outcome: enforce.Disabled, err: "disk full", diary: []string{"read", "put fails"}, pending: true,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -449,8 +449,8 @@ func TestSettle(t *testing.T) {
 			if !slices.Equal(a.diary, c.diary) {
 				t.Errorf("did %v, want %v", a.diary, c.diary)
 			}
-			if got := a.last().Pending(); got != c.owed {
-				t.Errorf("stored as owed: %t, want %t", got, c.owed)
+			if got := a.last().Pending(); got != c.pending {
+				t.Errorf("stored as pending: %t, want %t", got, c.pending)
 			}
 			if outcome == enforce.Disabled && (record.Final() == nil || record.Final().Notice.Reason != audit.Inactivity || !record.Final().Notice.At.Equal(now)) {
 				t.Errorf("the notice to give is %+v", record.Final())
@@ -472,7 +472,7 @@ func TestSettleWritesNothingToIAM(t *testing.T) {
 }
 
 // leaked is the record of a key that was found in public, with its owner still
-// to be told.
+// to be notified.
 func leaked() *ledger.Record {
 	r := blank()
 	r.MarkLeaked(now, "run-1", "arn:1", notify.Notice{KeyID: "AKIA1", User: "bot", Kind: notify.LeakedActive, Reason: audit.Exposure}, ledger.Due{Channels: []string{"slack"}})
@@ -551,14 +551,14 @@ func TestALeakIsListedFirst(t *testing.T) {
 	if outcome != enforce.Disabled || err != nil || record.Final().Notice.Kind != notify.LeakedDisabled || record.Final().Notice.Reason != audit.Exposure || record.Disabled().Reason != audit.CreationAge {
 		t.Errorf("outcome %d, %v: %+v", outcome, err, record)
 	}
-	told := leaked()
-	check(t, told.Acknowledge(now, "slack"))
-	if _, err := due().disable(t, told); err != nil || told.Final().Notice.Kind != notify.Disabled || told.Leak() == nil {
-		t.Errorf("of one who was told: %+v", told)
+	notified := leaked()
+	check(t, notified.Acknowledge(now, "slack"))
+	if _, err := due().disable(t, notified); err != nil || notified.Final().Notice.Kind != notify.Disabled || notified.Leak() == nil {
+		t.Errorf("of a key whose owner was notified: %+v", notified)
 	}
 }
 
-// TestSettleFindsARenamedUser: nobody is told that a key is disabled which is
+// TestSettleFindsARenamedUser: nobody is notified that a key is disabled which is
 // Active under the user's new name.
 func TestSettleFindsARenamedUser(t *testing.T) {
 	t.Parallel()
@@ -578,7 +578,7 @@ func TestSettleFindsARenamedUser(t *testing.T) {
 	}
 }
 
-// slow is IAM where reading a key takes its time, and writing waits for ever.
+// slow is an IAM in which reading a key takes time, and writing never returns.
 type slow struct {
 	*aws
 	reading  time.Duration

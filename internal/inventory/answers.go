@@ -39,8 +39,8 @@ func checkDate(t, now time.Time) error {
 }
 
 // errNoList says that IAM's answer lacks its list. With nothing to list there
-// is an empty one; without, as in an answer with no body, which the SDK lets
-// pass, nobody knows: an exempt user would look like one without tags.
+// is an empty one. An answer without, such as one with no body, which the SDK
+// lets pass, says nothing: an exempt user would look like one without tags.
 var errNoList = errors.New("the answer has no list")
 
 // pageEnds checks where each page of one list says that the next one begins.

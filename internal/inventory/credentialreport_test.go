@@ -107,7 +107,7 @@ func TestReportNarrowsTheReading(t *testing.T) {
 	for user, want := range map[string]inventory.Skipped{"keyless": {}, "young": {Active: 2}, "two-fates": {Active: 1, Inactive: 1}} {
 		s := subjects[user]
 		if s.Skipped == nil || *s.Skipped != want || s.Err != nil || len(s.Keys) != 0 {
-			t.Errorf("user %s: %+v, want passed over with %+v", user, s, want)
+			t.Errorf("user %s: %+v, want it ignored with %+v", user, s, want)
 		}
 	}
 	if s := subjects["warned"]; s.Skipped != nil || len(s.Keys) != 2 || !s.User.Created.Equal(daysAgo(400)) || s.User.ARN == "" {

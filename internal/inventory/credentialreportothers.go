@@ -16,7 +16,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/audit"
 )
 
-// OtherCredentials are those of an account that are no user's access keys, as
+// OtherCredentials are an account's credentials other than users' access keys, as
 // its credential report shows them.
 type OtherCredentials struct {
 	// Made (UTC) is when the report was made: what has changed since, it does
@@ -56,7 +56,7 @@ func IsDenied(err error) bool {
 	return false
 }
 
-// ParseOtherCredentials reads the credentials that are no user's access keys from a
+// ParseOtherCredentials reads the credentials other than users' access keys from a
 // credential report. What cannot be understood of one user is a doubt; the
 // error says that the report itself cannot be.
 func ParseOtherCredentials(text []byte) (OtherCredentials, error) {
@@ -171,7 +171,7 @@ func (r *otherRow) passwordAlone() (alone, known bool) {
 	return !mfa, err == nil
 }
 
-// credentials is what the row shows that is no user's access key. Without a
+// credentials returns what the row shows other than access keys. Without a
 // date something in use cannot be judged: that is doubt.
 func (r *otherRow) credentials() []audit.Credential {
 	user := strings.Clone(r.cell("user"))

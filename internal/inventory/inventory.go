@@ -160,9 +160,9 @@ func (r Reader) Read(ctx context.Context, visit func(UserKeys)) error {
 	listed := map[string]bool{}
 	gone, err := r.readEach(ctx, r.candidates(ctx), listed, subjects)
 	if err == nil && gone > 0 {
-		// They were deleted since the report was made, or renamed. Nobody can
-		// tell by the old name, so the users that the report does not have are
-		// read.
+		// They were deleted since the report was made, or renamed. The
+		// old name does not show which, so the users that the report does not
+		// have are read.
 		_, err = r.readEach(ctx, r.listUsers(ctx), listed, subjects)
 	}
 	r.showLastUses(ctx, subjects)

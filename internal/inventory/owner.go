@@ -9,7 +9,7 @@ import (
 )
 
 // Owner finds the user that a key of the account belongs to, by its id alone:
-// "" for a key that is no user's, such as the root user's. IsGone recognizes a key
+// "" for a key of no user, such as the root user's. IsGone recognizes a key
 // that IAM does not know; for one of another account, it denies access.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html
 func (r Reader) Owner(ctx context.Context, keyID string) (string, error) {

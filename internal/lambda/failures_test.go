@@ -30,7 +30,7 @@ func (d *deployed) failures(t *testing.T) (accounts []string) {
 	return accounts
 }
 
-// TestLambdaPublishesAFailedRun, and one that is whole has no such event.
+// TestLambdaPublishesAFailedRun, and one without errors has no such event.
 func TestLambdaPublishesAFailedRun(t *testing.T) {
 	t.Parallel()
 	d := deploy(t, "SLEUTH_EVENT_BUS=arn:aws:events:us-east-1:"+awsfake.DefaultHome+":event-bus/keys")
@@ -38,11 +38,11 @@ func TestLambdaPublishesAFailedRun(t *testing.T) {
 	home.AddBus("keys")
 	home.AddUser(awsfake.User{Name: "locked", Keys: []awsfake.Key{{ID: "KEY1", Active: true, Created: daysAgo(5)}}})
 	if _, failure := d.invoke(t); failure != nil || len(home.Events()) > 0 {
-		t.Fatalf("a run that is whole failed with %v, and has the events %v", failure, home.Events())
+		t.Fatalf("a run without errors failed with %v, and has the events %v", failure, home.Events())
 	}
 	d.aws.Inject(awsfake.Fault{Action: "ListAccessKeys", User: "locked", Code: "AccessDenied"})
 	if _, failure := d.invoke(t); failure == nil {
-		t.Fatal("the run was whole: this tests nothing")
+		t.Fatal("the run had no error: this tests nothing")
 	}
 	if events := home.Events(); len(events) != 1 || events[0].DetailType != "Sleuth Run Failed" || !strings.Contains(events[0].Detail, "user locked") {
 		t.Errorf("the events are %v", events)

@@ -123,7 +123,7 @@ func deploy(t *testing.T, settings ...string) *deployed {
 	}
 	t.Cleanup(func() {
 		stop()
-		_ = process.Wait() // it was told to end
+		_ = process.Wait() // it was asked to end
 		secrets := append(d.slack.Secrets(), strings.TrimPrefix(d.slack.URL(), "http://"), program.Secret)
 		if found := program.SecretIn(d.logs.String(), secrets); found != "" {
 			t.Errorf("the log gives a secret away: %q", found)

@@ -147,7 +147,7 @@ func TestLambdaFailsWhereALeakIsNotAnswered(t *testing.T) {
 	if key, _ := home.Key("AKIAANN0000000000001"); key.Active {
 		t.Error("the key is still active")
 	}
-	// Without state nobody knows that the owner was not told: told once more.
+	// Without state it is unknown that the owner was not notified: notified once more.
 	if result, failure := d.send(t, event); failure != nil {
 		t.Errorf("the third invocation: %v, %v", result, failure)
 	}
@@ -178,7 +178,7 @@ func TestLambdaAnswersForAMember(t *testing.T) {
 		t.Errorf("Slack received %q", messages)
 	}
 
-	// A member that does not let us in is told of, and the event comes again.
+	// A member that cannot be entered is reported, and the event is sent again.
 	account.DenyAssume(true)
 	result, failure := d.send(t, event)
 	if failure == nil || !strings.Contains(failure.Message, "enter account "+member) {

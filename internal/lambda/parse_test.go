@@ -81,7 +81,7 @@ func TestParseEvent(t *testing.T) {
 	}
 }
 
-// FuzzParseEvent: whatever comes in, what comes out is whole, names nothing
+// FuzzParseEvent: whatever comes in, what comes out is complete, names nothing
 // that could be another place, and reads the same once more.
 func FuzzParseEvent(f *testing.F) {
 	for _, seed := range []string{

@@ -139,7 +139,7 @@ func wantOutcomes(t *testing.T, answer leak.Response, disabled, notified int) {
 }
 
 // TestAForgedEventDisablesNoMoreThanTheCap: of 150 exempt keys ten are disabled;
-// the owners of the others are notified, everybody is told, and it is a failure.
+// the owners of the others are notified, a notice goes to everybody, and it is a failure.
 func TestAForgedEventDisablesNoMoreThanTheCap(t *testing.T) {
 	t.Parallel()
 	c := newCapped(150, 10)
@@ -150,7 +150,7 @@ func TestAForgedEventDisablesNoMoreThanTheCap(t *testing.T) {
 	}
 	heard := strings.Join(c.channel.heard, "\n")
 	if n := strings.Count(heard, "is still active. It was not disabled: SLEUTH_LEAK_MAX_DISABLE=10 allows no more"); n != 140 {
-		t.Errorf("%d owners were told that their key is still active, want 140", n)
+		t.Errorf("%d owners were notified that their key is still active, want 140", n)
 	}
 	if n := strings.Count(heard, "SLEUTH_LEAK_MAX_DISABLE=10 is reached"); n != 1 {
 		t.Errorf("the cap was announced %d times, want once", n)
@@ -231,7 +231,7 @@ func TestTheCapCannotBeCounted(t *testing.T) {
 		t.Errorf("%d keys are active; error %v", c.crowd.left(), answer.Err())
 	}
 	if !slices.ContainsFunc(c.channel.heard, func(text string) bool { return strings.Contains(text, "disable it by hand") }) {
-		t.Errorf("nobody was told: %q", c.channel.heard)
+		t.Errorf("nobody was notified: %q", c.channel.heard)
 	}
 }
 

@@ -22,7 +22,7 @@ type Event struct {
 	Account string
 	// Keys are what was found, each key once.
 	Keys []LeakedKey
-	// Unclear is what the event names beside them that is no id of a key, fit
+	// Unclear is what the event names beside them that is not the id of a key, fit
 	// to be shown.
 	Unclear []string
 }

@@ -95,11 +95,11 @@ func (a *responder) attempt(ctx context.Context, f LeakedKey) (Result, error) {
 	}
 	if err != nil {
 		err = fmt.Errorf("read leaked key %s of user %s, so nothing was done about it: %w", f.KeyID, name, err)
-		result, telling := a.notifyOnly(ctx, audit.User{Name: name}, audit.Key{ID: f.KeyID}, notRead)
-		if errors.Is(telling, errStale) {
-			return result, telling
+		result, notifyErr := a.notifyOnly(ctx, audit.User{Name: name}, audit.Key{ID: f.KeyID}, notRead)
+		if errors.Is(notifyErr, errStale) {
+			return result, notifyErr
 		}
-		return Result{User: name, Outcome: Failed, Detail: "it could not be read"}, errors.Join(err, telling)
+		return Result{User: name, Outcome: Failed, Detail: "it could not be read"}, errors.Join(err, notifyErr)
 	}
 	return a.answerRead(ctx, f, user, key)
 }
@@ -123,11 +123,11 @@ func (a *responder) answerRead(ctx context.Context, f LeakedKey, user audit.User
 	}
 	switch reached, err := a.capReached(ctx, f.KeyID); {
 	case err != nil:
-		result, telling := a.notifyOnly(ctx, user, key, notCounted)
-		if errors.Is(telling, errStale) {
-			return result, telling
+		result, notifyErr := a.notifyOnly(ctx, user, key, notCounted)
+		if errors.Is(notifyErr, errStale) {
+			return result, notifyErr
 		}
-		return Result{User: user.Name, Outcome: Failed, Detail: "it was not disabled"}, errors.Join(err, telling)
+		return Result{User: user.Name, Outcome: Failed, Detail: "it was not disabled"}, errors.Join(err, notifyErr)
 	case reached:
 		return a.notifyCapped(ctx, user, key)
 	}

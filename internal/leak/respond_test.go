@@ -198,7 +198,7 @@ func TestTheSameEventAgain(t *testing.T) {
 			t.Errorf("remembered is %+v", r)
 		}
 	})
-	t.Run("of a key that was told of", func(t *testing.T) {
+	t.Run("of a key that was notified about", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, false)
 		outcome, _ := s.word(arn)
@@ -296,7 +296,7 @@ func TestWhatOthersLeft(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a final notice that is owed", func(t *testing.T) {
+	t.Run("a pending final notice", func(t *testing.T) {
 		t.Parallel()
 		s := newScene(t, true)
 		s.put(func(r *ledger.Record) {
@@ -380,7 +380,7 @@ func TestOutOfTime(t *testing.T) {
 	}
 }
 
-// TestEventWithoutKeys: people are told to look.
+// TestEventWithoutKeys: people are asked to look.
 func TestEventWithoutKeys(t *testing.T) {
 	t.Parallel()
 	for _, event := range []leak.Event{{ARN: arn, Account: accountID}, {ARN: arn, Account: accountID, Unclear: []string{`"alice"`}}} {
@@ -391,7 +391,7 @@ func TestEventWithoutKeys(t *testing.T) {
 		}
 		s.channel.down = true
 		if answer := s.responder().Respond(t.Context(), event); answer.Err() == nil {
-			t.Error("nobody was told, and the answer is whole")
+			t.Error("nobody was notified, and the answer has no error")
 		}
 	}
 }

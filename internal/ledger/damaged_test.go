@@ -149,15 +149,15 @@ func testExpired(t *testing.T, w workshop) {
 	longAgo := today.Add(-401 * 24 * time.Hour)
 	expired := warned(alpha, "AKIAEXPIRED")
 	expired.Raw().Changed = longAgo
-	owed := warned(alpha, "AKIAOWED")
-	owed.Raw().Changed, owed.Raw().Final = longAgo, &ledger.Final{}
+	pending := warned(alpha, "AKIAOWED")
+	pending.Raw().Changed, pending.Raw().Final = longAgo, &ledger.Final{}
 	settled := warned(alpha, "AKIASETTLED")
 	settled.Raw().Changed, settled.Raw().Final = longAgo, &ledger.Final{ClosedAt: longAgo}
 	undated := warned(alpha, "AKIAUNDATED")
 	undated.Raw().Changed = time.Time{}
 	recent := warned(alpha, "AKIARECENT")
 	recent.Raw().Changed = today.Add(-399 * 24 * time.Hour)
-	put(t, w.store, expired, owed, settled, undated, recent)
+	put(t, w.store, expired, pending, settled, undated, recent)
 	put(t, w.store, expired, settled) // a second revision
 
 	wantIDs(t, load(t, w.store, alpha), "1/AKIAOWED", "1/AKIARECENT", "1/AKIAUNDATED")
@@ -183,7 +183,7 @@ func testExpired(t *testing.T, w workshop) {
 		t.Errorf("the writer from before the expiry got %v", err)
 	}
 	wantIDs(t, load(t, w.store, alpha), "1/AKIAEXPIRED", "1/AKIAOWED", "1/AKIARECENT", "1/AKIAUNDATED")
-	// And where nobody else wrote, may go on.
+	// And if nobody else wrote, it may go on.
 	settled.Raw().Changed = today
 	put(t, w.store, settled)
 }

@@ -24,7 +24,7 @@ import (
 const table = "sleuth-state"
 
 // wire is how a client reaches moto. moto judges a condition and writes in two
-// steps, where DynamoDB does both in one: so requests go one at a time.
+// steps, whereas DynamoDB does both in one: so requests go one at a time.
 type wire struct {
 	oneAtATime sync.Mutex
 	base       http.Transport
@@ -175,9 +175,9 @@ func TestDynamoDBItems(t *testing.T) {
 	client := newClient()
 	store := onTable(client)
 	settled := warned(alpha, "AKIASETTLED")
-	owed := warned(alpha, "AKIAOWED")
-	owed.Raw().Final = &ledger.Final{}
-	put(t, store, settled, owed)
+	pending := warned(alpha, "AKIAOWED")
+	pending.Raw().Final = &ledger.Final{}
+	put(t, store, settled, pending)
 
 	want := strconv.FormatInt(settled.Expires().Unix(), 10)
 	expires, _ := rawItem(t, client, alpha, "key#AKIASETTLED")["expires"].(*types.AttributeValueMemberN)
@@ -185,11 +185,11 @@ func TestDynamoDBItems(t *testing.T) {
 		t.Errorf("a settled record expires at %v, want %s", expires, want)
 	}
 	if expires, found := rawItem(t, client, alpha, "key#AKIAOWED")["expires"]; found {
-		t.Errorf("a record with something owed expires at %v", expires)
+		t.Errorf("a record with something pending expires at %v", expires)
 	}
 	// Settling gives it an end, and a new debt takes it away again.
-	owed.Raw().Final.ClosedAt = today
-	put(t, store, owed)
+	pending.Raw().Final.ClosedAt = today
+	put(t, store, pending)
 	if _, found := rawItem(t, client, alpha, "key#AKIAOWED")["expires"]; !found {
 		t.Error("a record that was settled never expires")
 	}

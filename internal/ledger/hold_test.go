@@ -18,7 +18,7 @@ const (
 	heldAccount = "123456789012"
 )
 
-// leaser keeps leases in memory, and fails, hangs or changes as it is told.
+// leaser keeps leases in memory, and fails, hangs or changes on demand.
 type leaser struct {
 	*ledger.MemoryStore
 	mu      sync.Mutex

@@ -106,7 +106,7 @@ func (e *DamagedRunError) Error() string {
 
 func (e *DamagedRunError) Unwrap() error { return e.Err }
 
-// decodeRun reads a run; none is no error.
+// decodeRun reads a run; a missing one is not an error.
 func decodeRun(encoded []byte, store fmt.Stringer, account string) (run LastRun, err error) {
 	if encoded == nil {
 		return LastRun{}, nil

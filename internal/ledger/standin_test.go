@@ -53,7 +53,7 @@ func newStandIn(w *wire) func(...func(*dynamodb.Options)) tableClient {
 }
 
 // standInClient is a client that sends a write again whose answer was lost, as
-// the SDK does, unless it was told not to.
+// the SDK does, unless it was configured not to.
 type standInClient struct {
 	*standIn
 	retries bool

@@ -56,7 +56,7 @@ func TestDigestHasAllAccountsOnce(t *testing.T) {
 	if r := w.record(0, "AKIAONE"); r.QueuedWarning() != nil || r.Warnings().Creation.Last.IsZero() {
 		t.Errorf("remembered: %+v", r)
 	}
-	// Told is told: a second digest of the same runs has nothing to say.
+	// Nothing is sent twice: a second digest of the same runs has nothing to say.
 	w.digest().Send(t.Context(), runs)
 	w.wantLines(w.slack)
 }
@@ -121,7 +121,7 @@ func TestARunThatDiedBeforeItsDigest(t *testing.T) {
 }
 
 // TestADigestHasOnlyItsOwnRun: what another run has kept us off, its own
-// digest tells.
+// digest sends.
 func TestADigestHasOnlyItsOwnRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -151,7 +151,7 @@ func TestADigestHasOnlyItsOwnRun(t *testing.T) {
 	w.wantLines(w.slack, "2: ann.b's key expires in 6 days due to creation age.")
 }
 
-// TestADigestThatCannotRemember says so, and is told again.
+// TestADigestThatCannotRemember says so, and is sent again.
 func TestADigestThatCannotRemember(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -256,7 +256,7 @@ func TestNoChannelsNoDigest(t *testing.T) {
 		t.Errorf("delivered %+v", got)
 	}
 	if r := w.record(0, "AKIABOT"); r.Pending() {
-		t.Error("a notice is owed that nobody will ever get")
+		t.Error("a notice is pending that nobody will ever get")
 	}
 }
 
@@ -286,12 +286,12 @@ func TestDigestReachesAPersonAboutEveryAccount(t *testing.T) {
 	w.wantLines(direct.channel, "1: ann's key is disabled due to creation age.", "2: ann's key is disabled due to creation age.")
 	for account, key := range []string{"AKIAFIRST", "AKIASECOND"} {
 		if r := w.record(account, key); r.FinalPending() {
-			t.Errorf("the notice of %s is still owed: %+v", key, r)
+			t.Errorf("the notice of %s is still pending: %+v", key, r)
 		}
 	}
 }
 
-// TestDigestNamesWhomNoChannelReaches: what nobody can be told of is a problem,
+// TestDigestNamesWhomNoChannelReaches: what nobody can be notified of is a problem,
 // and stays pending.
 func TestDigestNamesWhomNoChannelReaches(t *testing.T) {
 	t.Parallel()
@@ -314,7 +314,7 @@ func TestDigestNamesWhomNoChannelReaches(t *testing.T) {
 		t.Errorf("%d notices failed: %+v", delivered.NoticesFailed, delivered.Problems)
 	}
 	if r := w.record(1, "AKIABOT"); !r.Pending() {
-		t.Errorf("the notice that nobody was told is settled: %+v", r)
+		t.Errorf("the notice that nobody was notified of is settled: %+v", r)
 	}
 }
 

@@ -20,7 +20,7 @@ func (w *world) exempt(account int, name, keyID, tag string) {
 
 // TestTheDigestAnnouncesExemptions of all accounts in one: of those that end with
 // every run, of those without an end once a month, and by account if not all
-// were told of.
+// were notified of.
 func TestTheDigestAnnouncesExemptions(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

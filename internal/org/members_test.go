@@ -99,8 +99,8 @@ func TestEnter(t *testing.T) {
 			server := start(t, awsfake.WithPartition(partition))
 			server.Account("200000000001").RequireExternalID("secret handshake")
 			scope := config.Scope{MemberRole: "path/auditor", ExternalID: "secret handshake"}
-			door := org.NewRoleAssumer(as(server, server.Home()), awsfake.DefaultHome, partition, scope, "sleuth-20260302")
-			inside, err := door.Assume(t.Context(), "200000000001")
+			assumer := org.NewRoleAssumer(as(server, server.Home()), awsfake.DefaultHome, partition, scope, "sleuth-20260302")
+			inside, err := assumer.Assume(t.Context(), "200000000001")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,14 +114,14 @@ func TestEnter(t *testing.T) {
 
 			// Into the home account we go as we are.
 			server.ResetCalls()
-			if _, err := door.Assume(t.Context(), awsfake.DefaultHome); err != nil || server.Count("AssumeRole") > 0 {
+			if _, err := assumer.Assume(t.Context(), awsfake.DefaultHome); err != nil || server.Count("AssumeRole") > 0 {
 				t.Errorf("error %v, %d roles assumed", err, server.Count("AssumeRole"))
 			}
 
 			server.Account("200000000002").RequireExternalID("another")
 			server.Account("200000000003").DenyAssume(true)
 			for _, account := range []string{"200000000002", "200000000003"} {
-				_, err := door.Assume(t.Context(), account)
+				_, err := assumer.Assume(t.Context(), account)
 				if err == nil || !strings.Contains(err.Error(), "enter account "+account) || strings.Contains(err.Error(), "handshake") {
 					t.Errorf("account %s: error %v", account, err)
 				}

@@ -29,7 +29,7 @@ type RoleAssumer struct {
 	sts *sts.Client
 }
 
-// NewRoleAssumer returns the door to the accounts of a scope.
+// NewRoleAssumer returns a RoleAssumer for the accounts of a scope.
 func NewRoleAssumer(home aws.Config, homeID, partition string, scope config.Scope, session string) *RoleAssumer {
 	return &RoleAssumer{
 		Home: home, HomeID: homeID, Partition: partition,

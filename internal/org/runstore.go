@@ -36,7 +36,7 @@ type Item struct {
 	Account string `json:"account"`
 }
 
-// ErrNothingThere is returned for what was never put on the shelf.
+// ErrNothingThere is returned for what was never stored.
 var ErrNothingThere = errors.New("it is not there")
 
 func (s RunStore) folder() string { return "runs/" + s.Run + "/" }

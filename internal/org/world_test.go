@@ -50,7 +50,7 @@ func as(server *awsfake.Server, account *awsfake.Account) aws.Config {
 	}
 }
 
-// world is three accounts whose runs leave what they have to tell in one
+// world is three accounts whose runs leave their notices in one
 // store, with a clock that only the test moves.
 type world struct {
 	t        *testing.T
@@ -90,7 +90,7 @@ func (w *world) user(account int, name, slackTag, keyID string, ageDays int) {
 func (w *world) runAll(change ...func(*run.Runner)) []run.Summary {
 	w.t.Helper()
 	w.runs++
-	toldBefore := len(w.slack.told) + len(w.sns.told)
+	sentBefore := len(w.slack.sent) + len(w.sns.sent)
 	var summaries []run.Summary
 	for _, acct := range w.accounts {
 		r := run.Runner{
@@ -114,8 +114,8 @@ func (w *world) runAll(change ...func(*run.Runner)) []run.Summary {
 		summary, _ := r.Run(w.t.Context())
 		summaries = append(summaries, summary)
 	}
-	if len(w.slack.told)+len(w.sns.told) > toldBefore {
-		w.t.Error("a run told somebody, rather than leave it to the digest")
+	if len(w.slack.sent)+len(w.sns.sent) > sentBefore {
+		w.t.Error("a run sent a notice, rather than leave it to the digest")
 	}
 	return summaries
 }
@@ -145,7 +145,7 @@ func (w *world) record(account int, keyID string) ledger.Record {
 
 var errDown = errors.New("the channel is down")
 
-// channel is a channel that remembers what it was told.
+// channel is a channel that remembers what it sent.
 type channel struct {
 	name string
 	err  error // answered by Send, once set
@@ -153,7 +153,7 @@ type channel struct {
 
 	mu        sync.Mutex
 	bulletins []notify.Batch
-	told      []notify.Notice
+	sent      []notify.Notice
 }
 
 func (c *channel) Name() string { return c.name }
@@ -176,25 +176,25 @@ func (c *channel) Send(ctx context.Context, m notify.Message) error {
 	if c.err != nil {
 		return c.err
 	}
-	c.told = append(c.told, m.Notices...)
+	c.sent = append(c.sent, m.Notices...)
 	return nil
 }
 
-// lines is what the channel was told since it was last asked, by account.
+// lines is what the channel sent since it was last asked, by account.
 func (c *channel) lines() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var lines []string
-	for _, n := range c.told {
+	for _, n := range c.sent {
 		lines = append(lines, n.Account.ID[11:]+": "+channeltest.Sentence(n))
 	}
-	c.told, c.bulletins = nil, nil
+	c.sent, c.bulletins = nil, nil
 	return lines
 }
 
 func (w *world) wantLines(c *channel, want ...string) {
 	w.t.Helper()
 	if got := c.lines(); !slices.Equal(got, want) {
-		w.t.Errorf("%s was told\n  %s\nwant\n  %s", c.name, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+		w.t.Errorf("%s sent\n  %s\nwant\n  %s", c.name, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // ParseAfter reads an HTTP Retry-After header, in seconds or as a date, as the
-// wait from now on. A date in the past is no wait at all; ok is false for a
+// wait from now on. A date in the past means no wait; ok is false for a
 // header that is missing or is neither.
 func ParseAfter(header string, now time.Time) (wait time.Duration, ok bool) {
 	header = strings.TrimSpace(header)

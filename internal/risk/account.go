@@ -117,7 +117,7 @@ type Grant struct {
 // Level is what a user may do at worst: an ability, or one of the levels below.
 type Level string
 
-// The levels that are no abilities.
+// The levels that are not abilities.
 const (
 	// NotEvaluated: something could not be read, and nothing that could makes the
 	// user an administrator.

@@ -63,7 +63,7 @@ func TestALastUseBeforeCreation(t *testing.T) {
 }
 
 // TestAUserRenamedAfterAnAttempt: an earlier run tried to disable a key, and its
-// user was renamed and exempted since. Nobody is told that the key is disabled
+// user was renamed and exempted since. Nobody is notified that the key is disabled
 // while it is Active, and the intent comes to its end.
 func TestAUserRenamedAfterAnAttempt(t *testing.T) {
 	t.Parallel()
@@ -118,7 +118,7 @@ func TestAUserWhoMayBeRenamed(t *testing.T) {
 }
 
 // TestAKeyUnderTwoNames, as its user is renamed while the list is read, is
-// planned and told of once, and what the channels took is recorded.
+// planned and notified about once, and what the channels took is recorded.
 func TestAKeyUnderTwoNames(t *testing.T) {
 	t.Parallel()
 	for _, age := range []int{60, 95} { // warned of, and disabled
@@ -136,7 +136,7 @@ func TestAKeyUnderTwoNames(t *testing.T) {
 			t.Errorf("%d keys, error %v", s.Keys, err)
 		}
 		if lines := w.slack.lines(); len(lines) != 7 {
-			t.Errorf("told were %q", lines)
+			t.Errorf("sent %q", lines)
 		}
 		for _, id := range []string{"AKIAA", "AKIAG"} {
 			record, _ := w.record(id)

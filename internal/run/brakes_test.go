@@ -66,13 +66,13 @@ func TestMaxDisable(t *testing.T) {
 				}
 				for _, channel := range []*channel{w.slack, w.sns} {
 					if len(channel.said) != 1 || !strings.Contains(channel.said[0], word) {
-						t.Errorf("%s was told %q, want it to name %q", channel.name, channel.said, word)
+						t.Errorf("%s sent %q, want it to name %q", channel.name, channel.said, word)
 					}
 				}
 			}
 			for _, line := range w.slack.lines() {
 				if strings.Contains(line, "is disabled") || !strings.Contains(line, "past its limit") {
-					t.Errorf("somebody was told: %s", line)
+					t.Errorf("a notice was sent: %s", line)
 				}
 			}
 			// The brake lets go as soon as the setting does.
@@ -84,7 +84,7 @@ func TestMaxDisable(t *testing.T) {
 	}
 }
 
-// diary makes a run a day and notes what one channel was told on each.
+// diary makes a run a day and notes what one channel sent on each.
 func (w *world) diary(days int, change func(*run.Runner)) []string {
 	w.t.Helper()
 	var diary []string
@@ -101,7 +101,7 @@ func (w *world) diary(days int, change func(*run.Runner)) []string {
 func wantDiary(t *testing.T, got []string, want ...string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
-		t.Errorf("told\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+		t.Errorf("sent\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 }
 
@@ -143,16 +143,16 @@ func TestMinNoticeCountsFromADeliveredWarning(t *testing.T) {
 	withBus := func(r *run.Runner) { settings(r); r.Channels = append(r.Channels, bus) }
 	for range 5 {
 		if _, err := w.run(withBus); err == nil {
-			t.Fatal("nobody could be told, and the run was whole")
+			t.Fatal("nobody could be notified, and the run had no error")
 		}
 		w.sleep(day)
 	}
 	if len(bus.lines()) != 5 {
-		t.Fatalf("the bus was told %v: this tests nothing", bus.lines())
+		t.Fatalf("the bus got %v: this tests nothing", bus.lines())
 	}
-	w.sns.err = nil // one channel is enough to have been told
+	w.sns.err = nil // one channel is enough to be notified
 	if _, err := w.run(settings); err == nil {
-		t.Fatal("slack could not be told, and the run was whole")
+		t.Fatal("slack could not be notified, and the run had no error")
 	}
 	wantLines(t, w.sns, "ancient's key expires in 3 days due to creation age.")
 	w.slack.err = nil
@@ -180,7 +180,7 @@ func TestRemindAt(t *testing.T) {
 }
 
 // TestRemindAtOverAMissedWeekend: the rung that fell due while nothing ran is
-// told on the next run, with the days as they are.
+// notified on the next run, with the days as they are.
 func TestRemindAtOverAMissedWeekend(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -261,8 +261,8 @@ func TestDryRun(t *testing.T) {
 			t.Errorf("called %s", call.Action)
 		}
 	}
-	if len(w.slack.told) != 0 || len(w.sns.told) != 0 {
-		t.Errorf("told %v and %v", w.slack.told, w.sns.told)
+	if len(w.slack.sent) != 0 || len(w.sns.sent) != 0 {
+		t.Errorf("sent %v and %v", w.slack.sent, w.sns.sent)
 	}
 	s.DryRun = true
 	if s.Disabled != 2 || s.Warned != 4 || !strings.Contains(s.String(), "disable 2") {
@@ -293,7 +293,7 @@ func TestADryRunLeavesPendingNotices(t *testing.T) {
 	w.user("bot", nil, w.key("AKIAEXPIRE", 95, 1))
 	w.slack.err = errDown
 	if _, err := w.run(); err == nil {
-		t.Fatal("slack was down, and the run was whole")
+		t.Fatal("slack was down, and the run had no error")
 	}
 	w.slack.err = nil
 	w.sleep(day)

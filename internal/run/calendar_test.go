@@ -44,7 +44,7 @@ func TestAKeyIsHeldUntilTheWindowOpens(t *testing.T) {
 	if !strings.Contains(w.log.String(), "because=\""+reason+"\"") {
 		t.Errorf("the log: %s", w.log)
 	}
-	if line := w.slack.told[0].Line("bot"); !strings.HasPrefix(line, "bot's key expires in 1 day due to creation age.") ||
+	if line := w.slack.sent[0].Line("bot"); !strings.HasPrefix(line, "bot's key expires in 1 day due to creation age.") ||
 		!strings.Contains(line, " will be disabled, but not before Tuesday 3 March 2026, 08:00 UTC; it was last used on ") {
 		t.Errorf("the owner heard: %s", line)
 	}

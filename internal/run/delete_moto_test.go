@@ -53,8 +53,8 @@ func TestDeletionOnMoto(t *testing.T) {
 			t.Fatalf("warned %d", s.Warned)
 		}
 	}
-	if s := later(1); s.Deleted != 1 || !strings.Contains(told(w.slack), "ann's key, disabled due to creation age, is deleted. It is key "+anns) {
-		t.Errorf("deleted %d, told %q", s.Deleted, told(w.slack))
+	if s := later(1); s.Deleted != 1 || !strings.Contains(sentBy(w.slack), "ann's key, disabled due to creation age, is deleted. It is key "+anns) {
+		t.Errorf("deleted %d, sent %q", s.Deleted, sentBy(w.slack))
 	}
 	for user, want := range map[string]int{"ann": 0, "bob": 1} {
 		keys, err := client.ListAccessKeys(t.Context(), &iam.ListAccessKeysInput{UserName: &user})

@@ -84,7 +84,7 @@ func TestWhatIsSaidOfADeletedKey(t *testing.T) {
 		if !strings.Contains(s.String(), "disabled 0, deleted 1, notices sent 2") {
 			t.Errorf("the summary says %q", s)
 		}
-		if n := w.slack.told[0]; n.Uses == nil || n.Uses.Callers[0].Source != "203.0.113.7" {
+		if n := w.slack.sent[0]; n.Uses == nil || n.Uses.Callers[0].Source != "203.0.113.7" {
 			t.Errorf("the notice says %+v of who used it", n.Uses)
 		}
 	}
@@ -153,7 +153,7 @@ func TestAKeyIsKept(t *testing.T) {
 				if w.aws.Count("DeleteAccessKey") > 0 {
 					t.Fatalf("it was deleted on day %d", i)
 				}
-				for _, n := range w.slack.told {
+				for _, n := range w.slack.sent {
 					if i > 0 {
 						heard = append(heard, fmt.Sprintf("day %d: %s", i, strings.TrimSuffix(strings.SplitAfter(channeltest.Sentence(n), "deleted in ")[1], ". It is key AKIA1.")))
 					}
@@ -177,7 +177,7 @@ func TestAfterAnExemptionTheWarningsStartOver(t *testing.T) {
 			w.home.SetTag("ann", "KeyAutoExpire", "False until "+w.clock().AddDate(0, 0, 3).Format(time.DateOnly))
 		}
 		w.mustRun(deleting)
-		if len(w.slack.told) > 0 {
+		if len(w.slack.sent) > 0 {
 			days = append(days, i)
 		}
 		w.sleep(day)
@@ -397,7 +397,7 @@ func TestAnInterruptedDeletion(t *testing.T) {
 		t.Errorf("the summary says %+v", s.DeletedKeys)
 	}
 	wantLines(t, w.slack, "ann's key, disabled due to creation age, is deleted. It is key AKIA1.")
-	if s := w.mustRun(deleting); s.Deleted != 0 || len(w.slack.told) > 0 {
+	if s := w.mustRun(deleting); s.Deleted != 0 || len(w.slack.sent) > 0 {
 		t.Errorf("once more: %+v", s)
 	}
 }

@@ -63,9 +63,9 @@ func TestExemptionsOnMoto(t *testing.T) {
 	wantActive("endless", endless, true)
 	wantActive("two", spared, true)
 	wantActive("two", due, false)
-	if said := told(w.slack); !strings.Contains(said, "endless's key expires in 40 days") || !strings.Contains(said, "Its exemption is ignored: it has no end") ||
+	if said := sentBy(w.slack); !strings.Contains(said, "endless's key expires in 40 days") || !strings.Contains(said, "Its exemption is ignored: it has no end") ||
 		!strings.Contains(said, "two's key is disabled due to creation age. It is key "+due+".") || strings.Contains(said, spared) {
-		t.Errorf("told %q", said)
+		t.Errorf("sent %q", said)
 	}
 	day(10)
 	if said := strings.Join(w.slack.said, "\n"); !strings.Contains(said, "key "+spared+" of user two: through "+lastDay.Format("Monday 2 January 2006")+" (UTC); reason: the last build;") {
@@ -79,7 +79,7 @@ func TestExemptionsOnMoto(t *testing.T) {
 	wantActive("endless", endless, true)
 	day(1)
 	wantActive("endless", endless, false)
-	if said := told(w.slack); !strings.Contains(said, "endless's key is disabled due to creation age. Its exemption was ignored") {
-		t.Errorf("told %q", said)
+	if said := sentBy(w.slack); !strings.Contains(said, "endless's key is disabled due to creation age. Its exemption was ignored") {
+		t.Errorf("sent %q", said)
 	}
 }

@@ -19,7 +19,7 @@ import (
 
 func atMost90Days(r *run.Runner) { r.Config.Exemptions = audit.ExemptionRules{MaxDays: 90} }
 
-func told(c *channel) string { return strings.Join(c.lines(), "\n") }
+func sentBy(c *channel) string { return strings.Join(c.lines(), "\n") }
 
 // TestAnExemptionThatIsIgnored: its owner is warned, with the day, and as
 // long before it as the owner of any other key; only a warning that was
@@ -35,7 +35,7 @@ func TestAnExemptionThatIsIgnored(t *testing.T) {
 
 	w.slack.err, w.sns.err = errDown, errDown
 	if _, err := w.run(ladder); err == nil {
-		t.Error("nobody was told, and the run was whole")
+		t.Error("nobody was notified, and the run had no error")
 	}
 	w.sleep(50 * day)
 	w.slack.err = nil
@@ -77,14 +77,14 @@ func TestAnOldWarningBeginsNoNotice(t *testing.T) {
 	w := newWorld(t)
 	w.user("bot", nil, w.key("AKIABOT", 60, 1))
 	w.mustRun()
-	if told(w.slack) == "" {
+	if sentBy(w.slack) == "" {
 		t.Fatal("the owner was not warned")
 	}
 	w.home.SetTag("bot", "KeyAutoExpire", "False")
 	w.sleep(300 * day)
 	w.mustRun(atMost90Days)
-	if !w.active("AKIABOT") || !strings.Contains(told(w.slack), "expires in 40 days") {
-		t.Errorf("active: %t; told %q", w.active("AKIABOT"), told(w.slack))
+	if !w.active("AKIABOT") || !strings.Contains(sentBy(w.slack), "expires in 40 days") {
+		t.Errorf("active: %t; sent %q", w.active("AKIABOT"), sentBy(w.slack))
 	}
 }
 
@@ -106,8 +106,8 @@ func TestNoDayIsNamedWhereNothingIsDisabled(t *testing.T) {
 	w.mustRun(tellOnly)
 	wantLines(t, w.slack)
 	w.mustRun(atMost90Days)
-	if !w.active("AKIABOT") || !strings.Contains(told(w.slack), "expires in 40 days") {
-		t.Errorf("active: %t; told %q", w.active("AKIABOT"), told(w.slack))
+	if !w.active("AKIABOT") || !strings.Contains(sentBy(w.slack), "expires in 40 days") {
+		t.Errorf("active: %t; sent %q", w.active("AKIABOT"), sentBy(w.slack))
 	}
 }
 
@@ -121,14 +121,14 @@ func TestACorrectedExemptionApplies(t *testing.T) {
 	w.sleep(39 * day)
 	w.home.SetTag("bot", "KeyAutoExpire", "False until 2026-06-01")
 	w.mustRun(atMost90Days)
-	if told(w.slack) != "" {
-		t.Errorf("told %q", told(w.slack))
+	if sentBy(w.slack) != "" {
+		t.Errorf("sent %q", sentBy(w.slack))
 	}
 	w.sleep(10 * day)
 	w.home.SetTag("bot", "KeyAutoExpire", "False")
 	w.mustRun(atMost90Days)
-	if !w.active("AKIABOT") || !strings.Contains(told(w.slack), "expires in 40 days") {
-		t.Errorf("active: %t; told %q", w.active("AKIABOT"), told(w.slack))
+	if !w.active("AKIABOT") || !strings.Contains(sentBy(w.slack), "expires in 40 days") {
+		t.Errorf("active: %t; sent %q", w.active("AKIABOT"), sentBy(w.slack))
 	}
 }
 
@@ -137,9 +137,9 @@ func TestACorrectedExemptionApplies(t *testing.T) {
 func TestTheTagIsReadOnceMoreBeforeDisabling(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ before, meanwhile string }{
-		"mended":             {"False", "False until 2026-05-01"},
-		"mended for the key": {"False", ""},
-		"exempt, ignored":    {"True", "False"},
+		"fixed":             {"False", "False until 2026-05-01"},
+		"fixed for the key": {"False", ""},
+		"exempt, ignored":   {"True", "False"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -185,9 +185,9 @@ func TestOpenExemptionsAreAnnouncedOnceAMonth(t *testing.T) {
 	w.slack.err = nil
 	w.mustDryRun()
 	if _, err := w.run(); err == nil {
-		t.Error("sns is down, and the run was whole")
+		t.Error("sns is down, and the run had no error")
 	}
-	wantSaid("once slack can be told", said)
+	wantSaid("once slack can be notified", said)
 	w.sns.err = nil
 	for range 28 {
 		w.sleep(day)
@@ -219,7 +219,7 @@ func (w *world) mustDryRun() {
 	}
 }
 
-// TestOpenExemptionsWithoutState are told of on the first day of a month (UTC).
+// TestOpenExemptionsWithoutState are notified about on the first day of a month (UTC).
 func TestOpenExemptionsWithoutState(t *testing.T) {
 	t.Parallel()
 	for date, want := range map[string]int{"2026-03-31": 0, "2026-04-01": 1, "2026-04-02": 0} {

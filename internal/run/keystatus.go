@@ -12,7 +12,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/inventory"
 )
 
-// KeyStatuses is what a run came to know of an account's keys, for whoever keeps a
+// KeyStatuses is what a run learned about an account's keys, for what keeps a
 // list of those that are due: it also says of which keys nothing can be said.
 type KeyStatuses struct {
 	// Due are the keys past a warning or a limit, exempt ones aside, that are
@@ -39,8 +39,8 @@ const (
 	NotRead                   // the report shows nothing of it; IAM was not asked
 )
 
-// Of returns the status of a key that was one of that user's. A key among
-// those that are due is no question for it.
+// Of returns the status of a key that was one of that user's. Do not ask
+// for keys that are due.
 func (k KeyStatuses) Of(user, keyID string) KeyStatus {
 	read, seen := k.users[user]
 	switch {

@@ -60,7 +60,7 @@ func TestKnown(t *testing.T) {
 	}
 }
 
-// TestKnownKeysThatStayActive are due where nothing is disabled.
+// TestKnownKeysThatStayActive are due if nothing is disabled.
 func TestKnownKeysThatStayActive(t *testing.T) {
 	t.Parallel()
 	w := known(t)
@@ -88,7 +88,7 @@ func TestNothingIsKnownOfWhatWasNotRead(t *testing.T) {
 			w.aws.Inject(test.fault)
 			s, err := w.run(keepingFindings)
 			if err == nil {
-				t.Fatal("the run was whole: this tests nothing")
+				t.Fatal("the run had no error: this tests nothing")
 			}
 			for key, want := range test.want {
 				if got := s.KeyStatuses.Of(key[0], key[1]); got != want {
@@ -117,10 +117,10 @@ func TestNothingIsKnownBehindTheDeadline(t *testing.T) {
 		r.Budget = budget.Account(w.clock().Add(-time.Hour), w.clock().Add(time.Minute), budget.Notify)
 	})
 	if err == nil || !s.TimedOut {
-		t.Fatalf("the run was whole: %v", err)
+		t.Fatalf("the run had enough time: %v", err)
 	}
 	if got := s.KeyStatuses.Of("no such user", "GONE"); got != run.Unknown {
-		t.Errorf("a user that may not have been come to stands at %d, want unsure", got)
+		t.Errorf("a user that may not have been read stands at %d, want unsure", got)
 	}
 }
 

@@ -101,7 +101,7 @@ func TestLastUsesOfTheReportInMessages(t *testing.T) {
 	}
 	w.mustRun(byReport)
 	shown := map[string][2]time.Time{}
-	for _, n := range w.slack.told {
+	for _, n := range w.slack.sent {
 		shown[n.User] = [2]time.Time{n.LastUsed, n.LastUsedAsOf}
 	}
 	want := map[string][2]time.Time{"warned": {before, made}, "disabled": {w.clock(), {}}}

@@ -77,7 +77,7 @@ type Runner struct {
 	// reading begins, and with "" as reading does; both may be nil.
 	Progress func(users int)
 	Stage    func(what string)
-	// Known is what the run came to know, for Look; nil is nothing.
+	// Known is what the run learned, for Look; nil is nothing.
 	Known *KeyStatuses
 }
 

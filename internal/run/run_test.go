@@ -50,7 +50,7 @@ func TestACompleteRun(t *testing.T) {
 	if n := w.aws.Count("UpdateAccessKey"); n != 2 {
 		t.Errorf("%d keys were written to, want 2", n)
 	}
-	told := []string{
+	sent := []string{
 		"bot's key is disabled due to creation age.",
 		"doubtful's key is past its limit due to creation age. It was not disabled: its KeyAutoExpire tag is unreadable.",
 		"idle's key is disabled due to inactivity.",
@@ -58,8 +58,8 @@ func TestACompleteRun(t *testing.T) {
 		"two's key expires in 20 days due to creation age. It is key AKIATWO2. It expires sooner, in 5 days, due to inactivity.",
 		"two's key expires in 30 days due to creation age. It is key AKIATWO1. It expires sooner, in 29 days, due to inactivity.",
 	}
-	wantLines(t, w.slack, told...)
-	wantLines(t, w.sns, told...)
+	wantLines(t, w.slack, sent...)
+	wantLines(t, w.sns, sent...)
 	if got := w.slack.bulletins[0].Account.String(); got != "AWS account 123456789012 (acme)" {
 		t.Errorf("the message is about %q", got)
 	}
@@ -148,7 +148,7 @@ func TestOwnKeyIsNeverDisabled(t *testing.T) {
 	}
 }
 
-// TestWithoutChannels: audits and disables all the same, and owes nothing to
+// TestWithoutChannels: audits and disables all the same, and has nothing pending for
 // a channel that is set up later.
 func TestWithoutChannels(t *testing.T) {
 	t.Parallel()
@@ -215,7 +215,7 @@ func TestOneBadUserNeverStopsTheOthers(t *testing.T) {
 				t.Error("the next run did not disable the key")
 			}
 			if !slices.Contains(w.slack.lines(), "bad's key is disabled due to inactivity.") {
-				t.Errorf("its owner was not told: %q", w.slack.lines())
+				t.Errorf("its owner was not notified: %q", w.slack.lines())
 			}
 		})
 	}
@@ -262,7 +262,7 @@ func TestWhateverHasChangedWins(t *testing.T) {
 		at     string // the last call at which the change is still seen
 		change func(w *world)
 		active bool
-		told   []string
+		sent   []string
 	}{
 		{"exempted", "ListUserTags", func(w *world) { w.home.SetTag("idle", "KeyAutoExpire", "False") }, true, nil},
 		{"the tag made unreadable", "ListUserTags", func(w *world) { w.home.SetTag("idle", "KeyAutoExpire", "nope") }, true, nil},
@@ -279,9 +279,9 @@ func TestWhateverHasChangedWins(t *testing.T) {
 			if got := w.active("AKIAIDLE"); got != c.active {
 				t.Errorf("Active: %t, want %t", got, c.active)
 			}
-			wantLines(t, w.slack, c.told...)
-			if len(c.told) > 0 {
-				if got := w.slack.told[0].SlackTag; got != "UNEW" {
+			wantLines(t, w.slack, c.sent...)
+			if len(c.sent) > 0 {
+				if got := w.slack.sent[0].SlackTag; got != "UNEW" {
 					t.Errorf("the notice mentions %s, want UNEW", got)
 				}
 				return
@@ -290,7 +290,7 @@ func TestWhateverHasChangedWins(t *testing.T) {
 				t.Errorf("%d writes, changed %d, disabled %d; want 0, 1, 0", w.aws.Count("UpdateAccessKey"), s.Changed, s.Disabled)
 			}
 			if r, found := w.record("AKIAIDLE"); found && r.Pending() {
-				t.Errorf("something is still owed: %+v", r)
+				t.Errorf("something is still pending: %+v", r)
 			}
 		})
 	}
@@ -323,7 +323,7 @@ func TestAuditOnlyReads(t *testing.T) {
 		t.Error("the rows are not in order")
 	}
 	if !found.HasState([]audit.State{audit.Expired}) || found.HasState(nil) {
-		t.Error("HasState does not tell what was found")
+		t.Error("HasState does not say what was found")
 	}
 
 	w.aws.Inject(awsfake.Fault{Action: "ListAccessKeys", User: "bot", Code: "AccessDenied"})

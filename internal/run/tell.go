@@ -133,7 +133,7 @@ func (p *pass) warning(s *step) notify.Notice {
 	}
 	at := n.At
 	if n.Kind == notify.PastLimit {
-		at = time.Time{} // nobody knows
+		at = time.Time{} // unknown
 	}
 	n.Note = strings.TrimSpace(n.Note + " " + aboutRefusal(s.verdict, at, n.NotBefore, p.policy.AutoExpire))
 	return n
@@ -174,8 +174,8 @@ func (p *pass) pairOf(s inventory.UserKeys, key audit.Key) audit.Pair {
 	return pair
 }
 
-// finalPair is what the pair says once the key is Inactive. If the other one is to be
-// disabled as well, nobody knows yet.
+// finalPair is what the pair says once the key is Inactive. It is nil if the other one is
+// due as well, as that one may yet stay active.
 func (s *step) finalPair(key audit.Key, now time.Time) *notify.Pair {
 	if s.bothDue {
 		return nil

@@ -18,7 +18,7 @@ import (
 )
 
 // tracePages is the most pages that a run reads of a key in a region: enough to
-// tell who uses it.
+// see who uses it.
 const tracePages = 2
 
 // beginTrace begins to look up who uses keys, beside everything else. Nothing

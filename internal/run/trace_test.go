@@ -99,7 +99,7 @@ func (w *world) withSomethingToSay() []string {
 
 func usesIn(t *testing.T, c *channel, keyID string) callers.Uses {
 	t.Helper()
-	for _, n := range c.told {
+	for _, n := range c.sent {
 		if n.KeyID == keyID {
 			if n.Uses == nil {
 				t.Fatalf("the notice about %s says nothing of its uses", keyID)
@@ -212,7 +212,7 @@ func TestOnlyKeysWithSomethingToSayAreLookedUp(t *testing.T) {
 		t.Errorf("looked up %v", got)
 	}
 	w.mustRun()
-	for _, n := range w.slack.told {
+	for _, n := range w.slack.sent {
 		if n.Uses != nil {
 			t.Errorf("without tracing a notice says %+v", n.Uses)
 		}
@@ -228,7 +228,7 @@ func TestAFailedLookupFailsTheRunAndNoNotice(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "look up who used key AKIADISABLED") || !strings.Contains(err.Error(), "out of order") {
 		t.Errorf("the error is %v", err)
 	}
-	if w.active("AKIADISABLED") || len(w.slack.told) != 1 || s.Disabled != 1 || usesIn(t, w.slack, "AKIADISABLED").LookedUp() {
+	if w.active("AKIADISABLED") || len(w.slack.sent) != 1 || s.Disabled != 1 || usesIn(t, w.slack, "AKIADISABLED").LookedUp() {
 		t.Errorf("the key is not disabled, or its owner not notified: %+v", s)
 	}
 }

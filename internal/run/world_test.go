@@ -146,7 +146,7 @@ func (w *world) run(change ...func(*run.Runner)) (run.Summary, error) {
 	return r.Run(w.t.Context())
 }
 
-// mustRun is run for a run that is to be whole.
+// mustRun is run for a run that is to have no error.
 func (w *world) mustRun(change ...func(*run.Runner)) run.Summary {
 	w.t.Helper()
 	s, err := w.run(change...)
@@ -179,15 +179,15 @@ func (w *world) record(keyID string) (ledger.Record, bool) {
 	return records[i], true
 }
 
-// wantLines checks what a channel was told.
+// wantLines checks the notices that a channel sent.
 func wantLines(t *testing.T, c *channel, want ...string) {
 	t.Helper()
 	if got := c.lines(); !slices.Equal(got, want) {
-		t.Errorf("%s was told\n  %s\nwant\n  %s", c.name, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+		t.Errorf("%s sent\n  %s\nwant\n  %s", c.name, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
 }
 
-// channel is a channel that remembers what it was told.
+// channel is a channel that remembers what it sent.
 type channel struct {
 	name string
 	id   string // its name, if empty
@@ -196,7 +196,7 @@ type channel struct {
 
 	mu        sync.Mutex
 	bulletins []notify.Batch
-	told      []notify.Notice
+	sent      []notify.Notice
 	said      []string // announcements
 }
 
@@ -222,7 +222,7 @@ func (c *channel) Send(ctx context.Context, m notify.Message) error {
 	if c.err != nil {
 		return c.err
 	}
-	c.told = append(c.told, m.Notices...)
+	c.sent = append(c.sent, m.Notices...)
 	if m.Body != "" {
 		c.said = append(c.said, m.Body)
 	}
@@ -232,15 +232,15 @@ func (c *channel) Send(ctx context.Context, m notify.Message) error {
 func (c *channel) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.bulletins, c.told, c.said = nil, nil, nil
+	c.bulletins, c.sent, c.said = nil, nil, nil
 }
 
-// lines is every notice that the channel was told, in order of their texts.
+// lines is every notice that the channel sent, in order of their texts.
 func (c *channel) lines() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var lines []string
-	for _, n := range c.told {
+	for _, n := range c.sent {
 		lines = append(lines, channeltest.Sentence(n))
 	}
 	slices.Sort(lines)

@@ -108,7 +108,7 @@ func (w *world) keep() (securityhub.SyncResult, []account.Problem) {
 	}.Sync(w.t.Context(), *summary.KeyStatuses)
 }
 
-// mustKeep is keep where all has to go well.
+// mustKeep is keep for a call that must succeed.
 func (w *world) mustKeep(sent, archived, same int) {
 	w.t.Helper()
 	kept, problems := w.keep()

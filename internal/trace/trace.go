@@ -83,7 +83,7 @@ type Tracer struct {
 	Budget *Budget
 	// Since is the oldest event that is looked for.
 	Since time.Time
-	// Pages is the most to read of a key in a region; zero is no limit.
+	// Pages is the most to read of a key in a region; zero means no limit.
 	Pages int
 	// Now is the clock, and Sleep waits by it; nil is retry.Sleep.
 	Now   func() time.Time

@@ -168,7 +168,7 @@ func (v *visit) wasQuiet(address string) {
 	}
 }
 
-// do runs actions, and ends the test where one fails.
+// do runs actions, and ends the test if one fails.
 func (v *visit) do(actions ...chromedp.Action[chromedp.Void]) {
 	v.t.Helper()
 	if err := chromedp.Do(v, actions...); err != nil {

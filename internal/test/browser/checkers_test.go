@@ -25,7 +25,7 @@ func kindsOfPages(t *testing.T) map[string][]byte {
 	failed := evidence()
 	failed.Run.Announcement = "No key was disabled"
 	failed.Notes = []string{"something to know"}
-	failed.Problems = []account.Problem{{User: "zoe", Text: "read zoe: AccessDenied"}, {Text: "slack was not told"}}
+	failed.Problems = []account.Problem{{User: "zoe", Text: "read zoe: AccessDenied"}, {Text: "slack was not notified"}}
 	many := make([]person, 250)
 	for i := range many {
 		many[i] = person{name: fmt.Sprintf("member-%03d", i), age: i % 130, idle: i % 50}

@@ -58,7 +58,7 @@ func TestEvidenceFitsAndIsLegible(t *testing.T) {
 			r := evidence()
 			r.Run.Announcement = "No key was disabled"
 			r.Notes = []string{"something to know"}
-			r.Problems = []account.Problem{{Text: "slack was not told"}}
+			r.Problems = []account.Problem{{Text: "slack was not notified"}}
 			v := open(t, r, seen(390, 844, true, "screen", scheme))
 			if wide := ask[int](v, "document.documentElement.scrollWidth"); wide > 390 {
 				t.Errorf("the page is %d pixels wide on a screen of 390", wide)

@@ -182,7 +182,7 @@ func TestForcedColoursShowWhatIsChosen(t *testing.T) {
 	}
 }
 
-// Landmarks that a screen reader lists have names that tell them apart.
+// Landmarks that a screen reader lists have names that distinguish them.
 func TestLandmarksHaveNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	refused := crowded()

@@ -16,7 +16,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/notify"
 )
 
-// newsOfTheDay is what a run in the company has to tell.
+// newsOfTheDay is the notices of a run in the company.
 func newsOfTheDay() notify.Batch {
 	at := func(days int) time.Time { return today.AddDate(0, 0, days) }
 	return notify.Batch{

@@ -23,7 +23,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/test/program"
 )
 
-// TestPictures takes the pictures in docs/pictures again where SLEUTH_PICTURES
+// TestPictures takes the pictures in docs/pictures again if SLEUTH_PICTURES
 // names that folder; 'make pictures' does.
 func TestPictures(t *testing.T) {
 	folder := os.Getenv("SLEUTH_PICTURES")

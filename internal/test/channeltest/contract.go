@@ -43,13 +43,13 @@ type Harness struct {
 	// Line is the line in which people read a notice, which has its account.
 	Line func(notify.Notice) string
 	// About is what every line about a key holds, and no other line; "'s key"
-	// where it is empty, as in the default line.
+	// if it is empty, as in the default line.
 	About string
 	// Address gives a notice of a batch, the one at i, what the channel finds
-	// its owner by. Nil leaves it as it is. It is needed where a channel tells
-	// only some people: it must be one that tells all of what Address returns.
+	// its owner by. Nil leaves it as it is. It is needed if a channel notifies
+	// only some people: it must be one that notifies all of what Address returns.
 	Address func(i int, n notify.Notice) notify.Notice
-	// Many is how many notices make more than one message; 5,000 where it is
+	// Many is how many notices make more than one message; 5,000 if it is
 	// zero. One that writes to each person needs fewer.
 	Many int
 	// Mentions: the service takes an @ in a text for a mention, so that none may
@@ -73,7 +73,7 @@ func (h Harness) addressed(b notify.Batch) notify.Batch {
 
 func (h Harness) many() notify.Batch { return h.crowd(cmp.Or(h.Many, 5_000)) }
 
-// oneMessage is a message of the channel's that tells something.
+// oneMessage is a message of the channel's that has notices.
 func (h Harness) oneMessage(t *testing.T, channel notify.Channel) notify.Message {
 	t.Helper()
 	batch := h.crowd(3)
@@ -246,14 +246,14 @@ func nothing(t *testing.T, h Harness) {
 func splitting(t *testing.T, h Harness) {
 	channel, service, _ := h.start(t)
 	batch := h.many()
-	if told := len(batch.For(channel).Notices); told != len(batch.Notices) {
-		t.Fatalf("the channel tells %d of %d notices: Address is to make it all", told, len(batch.Notices))
+	if taken := len(batch.For(channel).Notices); taken != len(batch.Notices) {
+		t.Fatalf("the channel takes %d of %d notices: Address is to make it all", taken, len(batch.Notices))
 	}
 	messages := channel.Compose(batch)
 	if len(messages) < 2 {
 		t.Fatalf("%d messages for %d notices: this tests nothing", len(messages), len(batch.Notices))
 	}
-	told := map[string]int{}
+	times := map[string]int{}
 	for i, m := range messages {
 		if err := channel.Send(t.Context(), m); err != nil {
 			t.Fatalf("message %d: %v", i, err)
@@ -266,13 +266,13 @@ func splitting(t *testing.T, h Harness) {
 			t.Errorf("message %d does not name the account", i)
 		}
 		for _, n := range m.Notices {
-			told[n.KeyID]++
+			times[n.KeyID]++
 		}
 		wantLines(t, h, received[i], batch.Account, m.Notices)
 	}
 	for _, n := range batch.Notices {
-		if told[n.KeyID] != 1 {
-			t.Errorf("%s is in %d messages, want one", n.KeyID, told[n.KeyID])
+		if times[n.KeyID] != 1 {
+			t.Errorf("%s is in %d messages, want one", n.KeyID, times[n.KeyID])
 		}
 	}
 }
@@ -291,7 +291,7 @@ func wantLines(t *testing.T, h Harness, text string, of account.Account, notices
 	for _, n := range notices {
 		n.Account = of
 		if line := h.Line(n); lines[line] == 0 {
-			t.Errorf("no line %q in a message that is to tell it", line)
+			t.Errorf("no line %q in a message that is to hold it", line)
 		}
 	}
 	if about != len(notices) {
@@ -353,18 +353,18 @@ func long(t *testing.T, h Harness) {
 			t.Parallel()
 			channel, service, _ := h.start(t)
 			batch := h.addressed(batch)
-			told := map[string]int{}
+			times := map[string]int{}
 			for i, m := range channel.Compose(batch.For(channel)) {
 				if err := channel.Send(t.Context(), m); err != nil {
 					t.Fatalf("message %d was refused: %v", i, err)
 				}
 				for _, n := range m.Notices {
-					told[n.KeyID]++
+					times[n.KeyID]++
 				}
 			}
 			for _, n := range batch.Notices {
-				if told[n.KeyID] != 1 {
-					t.Errorf("%s is in %d messages, want one", n.KeyID, told[n.KeyID])
+				if times[n.KeyID] != 1 {
+					t.Errorf("%s is in %d messages, want one", n.KeyID, times[n.KeyID])
 				}
 			}
 			if len(service.Received()) == 0 {
@@ -392,7 +392,7 @@ func oneBadMessage(t *testing.T, h Harness) {
 		t.Errorf("the failure does not name the first message's notices: %d failures", len(delivered.Failures))
 	}
 	if delivered.Notices != len(batch.Notices)-len(messages[0].Notices) {
-		t.Errorf("%d told, want those of all messages but the first", delivered.Notices)
+		t.Errorf("%d notices, want those of all messages but the first", delivered.Notices)
 	}
 }
 

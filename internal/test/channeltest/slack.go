@@ -22,7 +22,7 @@ const (
 	slackText        = 40_000
 )
 
-// SlackOptions are what a SlackServer can be told; each has a default.
+// SlackOptions are the settings of a SlackServer; each has a default.
 type SlackOptions struct {
 	// Interval is the least time between two messages: one that comes sooner is
 	// answered with 429 and Retry-After. Zero lets all through. Slack's own is

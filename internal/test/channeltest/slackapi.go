@@ -26,7 +26,7 @@ const (
 	slackSection = 3_000
 )
 
-// SlackAPIOptions are what a SlackAPI can be told; each has a default.
+// SlackAPIOptions are the settings of a SlackAPI; each has a default.
 type SlackAPIOptions struct {
 	// Interval is the least time between two messages to one conversation, as
 	// SlackOptions has it.
@@ -45,8 +45,8 @@ const SlackScopes = "chat:write,im:write,users:read,users:read.email"
 // the start. It is a member of those as well whose ids begin like that.
 const SlackChannel = "C0STANDIN"
 
-// SlackAPI stands in for the part of Slack's Web API that a Slack app tells
-// people by: chat.postMessage, users.lookupByEmail and auth.test. Its script is
+// SlackAPI stands in for the part of Slack's Web API with which a Slack app
+// notifies people: chat.postMessage, users.lookupByEmail and auth.test. Its script is
 // for chat.postMessage. As the real one it answers 200 where it refuses.
 type SlackAPI struct {
 	Script

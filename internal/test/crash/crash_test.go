@@ -34,7 +34,7 @@ var (
 			onSNS:   "TWIN's key is disabled due to creation age. It is key AKIATWIN000000000001.",
 		},
 	}
-	// lateKey comes to its limit a day after the others.
+	// lateKey reaches its limit a day after the others.
 	lateKey  = "AKIALATE000000000001"
 	lateLine = "LATE's key is disabled due to creation age."
 )
@@ -222,7 +222,7 @@ func crash(t *testing.T, w *world, begun start, where call, how death) {
 	p := &process{w: w, fate: how.at(where, &hit)}
 	_, err := p.run(t.Context())
 	if !hit.Load() {
-		t.Fatalf("the run never came to %s: this tests nothing", where)
+		t.Fatalf("the run never reached %s: this tests nothing", where)
 	}
 	if how.fate.then == dies && err == nil {
 		t.Error("the run died and succeeded")

@@ -82,7 +82,7 @@ func crashADeletion(t *testing.T, where call, how death) {
 	p := &process{w: w, fate: how.at(where, &hit)}
 	_, err := p.run(t.Context())
 	if !hit.Load() {
-		t.Fatalf("the run never came to %s: this tests nothing", where)
+		t.Fatalf("the run never reached %s: this tests nothing", where)
 	}
 	if how.fate.then == dies && err == nil {
 		t.Error("the run died and succeeded")

@@ -143,7 +143,7 @@ func TestDigestAtEveryCall(t *testing.T) {
 						w := digestWorld(t, inMemory, digest)
 						_, _, _ = c.live(t, w, digest)
 						if !hit.Load() {
-							t.Fatalf("it never came to %s: this tests nothing", where)
+							t.Fatalf("it never reached %s: this tests nothing", where)
 						}
 						afterwards(t, w, digest)
 					})

@@ -65,6 +65,6 @@ func meet(t *testing.T, w *world, where call, f fate) {
 	}}
 	_, _ = p.run(t.Context()) // whatever it says: what counts is what comes of it
 	if !met {
-		t.Fatalf("the run never came to %s: this tests nothing", where)
+		t.Fatalf("the run never reached %s: this tests nothing", where)
 	}
 }

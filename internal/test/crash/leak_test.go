@@ -103,7 +103,7 @@ func cutOff(t *testing.T, w *world, where call, how death) {
 	var hit atomic.Bool
 	_, err := (&process{w: w, fate: how.at(where, &hit)}).answer(t.Context(), leakEvent(w))
 	if !hit.Load() {
-		t.Fatalf("the answer never came to %s: this tests nothing", where)
+		t.Fatalf("the answer never reached %s: this tests nothing", where)
 	}
 	if how.fate.then == dies && err == nil {
 		t.Error("the answer died and succeeded")
@@ -197,7 +197,7 @@ func checkAfterRun(t *testing.T, w *world) {
 
 // TestLeakDuringARun: AWS's event comes at every call of a run that is about to
 // disable the same key for its age, and a run begins at every call of the
-// answer. Both may tell; whatever they do to each other, the key is disabled
+// answer. Both may notify; whatever they do to each other, the key is disabled
 // and everybody hears that it was found.
 func TestLeakDuringARun(t *testing.T) {
 	t.Parallel()
@@ -236,7 +236,7 @@ func TestLeakDuringARun(t *testing.T) {
 						}}
 						live(t, w, p, runFirst)
 						if !met {
-							t.Fatalf("it never came to %s: this tests nothing", where)
+							t.Fatalf("it never reached %s: this tests nothing", where)
 						}
 						w.advance(20 * time.Minute)
 						runInPeace(t, w)
@@ -332,7 +332,7 @@ func TestCrashAtAConflict(t *testing.T) {
 					var hit atomic.Bool
 					w, _ := begin(t, nth+1, how.at(where, &hit))
 					if !hit.Load() {
-						t.Fatalf("it never came to %s: this tests nothing", where)
+						t.Fatalf("it never reached %s: this tests nothing", where)
 					}
 					w.advance(20 * time.Minute)
 					runInPeace(t, w)

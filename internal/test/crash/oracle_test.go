@@ -53,7 +53,7 @@ type wish uint8
 const (
 	noWish wish = iota // it may be disabled
 	exempt
-	inDoubt // nobody can say: it may not be disabled either
+	inDoubt // it cannot be known: it may not be disabled either
 )
 
 // wishOf reads a user's tags. It knows the names and the values that these

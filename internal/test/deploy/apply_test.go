@@ -170,14 +170,14 @@ func (p place) runDeployed(t *testing.T, e example, outputs, variables map[strin
 		t.Errorf("the result is %v", a.result)
 	}
 
-	told := strings.Join(slack.Received(), "\n")
+	received := strings.Join(slack.Received(), "\n")
 	for _, mention := range []string{"<@UPML12345>", "<!subteam^SP12345>"} {
-		if !strings.Contains(told, mention) {
-			t.Errorf("Slack was not told of %s: %q", mention, told)
+		if !strings.Contains(received, mention) {
+			t.Errorf("Slack did not receive %s: %q", mention, received)
 		}
 	}
-	if e.disables != strings.Contains(told, "is disabled due to creation age") {
-		t.Errorf("Slack was told: %q", told)
+	if e.disables != strings.Contains(received, "is disabled due to creation age") {
+		t.Errorf("Slack received: %q", received)
 	}
 	if e.receives {
 		p.checkQueue(t, outputs["queue_url"])

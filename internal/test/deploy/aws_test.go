@@ -90,7 +90,7 @@ func (p place) call(t *testing.T, service, method, path, target, body string) ma
 	return answer
 }
 
-// function is a Lambda function's configuration, as AWS tells it.
+// function is a Lambda function's configuration, as AWS returns it.
 func (p place) function(t *testing.T, name string) map[string]any {
 	t.Helper()
 	answer := p.call(t, "lambda", http.MethodGet, "/2015-03-31/functions/"+name, "", "")

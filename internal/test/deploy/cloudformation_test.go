@@ -167,8 +167,8 @@ func TestTemplateIsDeployed(t *testing.T) {
 	if got := statusOf(t, client, "tfunke"); got != types.StatusTypeInactive {
 		t.Errorf("the key of 200 days is %s", got)
 	}
-	if told := strings.Join(slack.Received(), "\n"); !strings.Contains(told, "<@UPML12345>'s key is disabled due to creation age") {
-		t.Errorf("Slack was told: %q", told)
+	if received := strings.Join(slack.Received(), "\n"); !strings.Contains(received, "<@UPML12345>'s key is disabled due to creation age") {
+		t.Errorf("Slack received: %q", received)
 	}
 
 	p.stack(t, "DeleteStack", nil)

@@ -62,8 +62,8 @@ func TestOrganizationExample(t *testing.T) {
 	if got := statusOf(t, iam.NewFromConfig(member.config(t)), "tfunke"); got != types.StatusTypeInactive {
 		t.Errorf("the key of 200 days is %s", got)
 	}
-	if told := strings.Join(slack.Received(), "\n"); !strings.Contains(told, "<@UPML12345>'s key is disabled due to creation age") {
-		t.Errorf("Slack was told: %q", told)
+	if received := strings.Join(slack.Received(), "\n"); !strings.Contains(received, "<@UPML12345>'s key is disabled due to creation age") {
+		t.Errorf("Slack received: %q", received)
 	}
 }
 

@@ -84,17 +84,17 @@ func TestSingleAccountExampleIsTheOriginalsSample(t *testing.T) {
 func TestMigrationPageNamesEveryVariable(t *testing.T) {
 	t.Parallel()
 	page := read(t, "docs/migrate.md")
-	var told []string
+	var rows []string
 	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\|").FindAllStringSubmatch(page, -1) {
-		told = append(told, row[1])
+		rows = append(rows, row[1])
 	}
-	slices.Sort(told)
+	slices.Sort(rows)
 	want := []string{"DEBUG"} // in aws-iam-sleuth's table, not in its sample
 	for variable := range original {
 		want = append(want, variable)
 	}
 	slices.Sort(want)
-	if diff := cmp.Diff(want, told); diff != "" {
+	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Errorf("docs/migrate.md (-variables of aws-iam-sleuth +rows):\n%s", diff)
 	}
 }

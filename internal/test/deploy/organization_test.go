@@ -211,14 +211,14 @@ func (e *estate) invoked(w http.ResponseWriter, payload []byte) {
 func (e *estate) env() []string { return append(e.moto.Env(), "AWS_ENDPOINT_URL="+e.url) }
 
 // found is what became of the organization: whose keys are disabled, and what
-// Slack was told, with the accounts by their numbers.
+// Slack received, with the accounts by their numbers.
 type found struct {
 	Disabled []string
-	Told     []string
+	Received []string
 	Mentions int // of ann
 }
 
-var toldLine = regexp.MustCompile(`(?:<@)?([A-Za-z0-9-]+)>?'s key (is disabled|expires in [0-9]+ days?) due to [a-z ]+\.`)
+var noticeLine = regexp.MustCompile(`(?:<@)?([A-Za-z0-9-]+)>?'s key (is disabled|expires in [0-9]+ days?) due to [a-z ]+\.`)
 
 func (e *estate) found() found {
 	e.t.Helper()
@@ -242,9 +242,9 @@ func (e *estate) found() found {
 	}
 	for _, message := range e.slack.Received() {
 		f.Mentions += strings.Count(message, "<@UANN00001>")
-		f.Told = append(f.Told, toldLine.FindAllString(message, -1)...)
+		f.Received = append(f.Received, noticeLine.FindAllString(message, -1)...)
 	}
-	slices.Sort(f.Told)
+	slices.Sort(f.Received)
 	return f
 }
 
@@ -272,14 +272,14 @@ func (e *estate) wanted() found {
 			switch {
 			case age >= 90:
 				f.Disabled = append(f.Disabled, fmt.Sprintf("%02d %s", i, who))
-				f.Told = append(f.Told, shown+"'s key is disabled due to creation age.")
+				f.Received = append(f.Received, shown+"'s key is disabled due to creation age.")
 			case age >= 80:
-				f.Told = append(f.Told, fmt.Sprintf("%s's key expires in %s due to creation age.", shown, text.Count(90-age, "day")))
+				f.Received = append(f.Received, fmt.Sprintf("%s's key expires in %s due to creation age.", shown, text.Count(90-age, "day")))
 			}
 		}
 	}
 	slices.Sort(f.Disabled)
-	slices.Sort(f.Told)
+	slices.Sort(f.Received)
 	return f
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the tables of terraform/README.md and docs/operate.md anew")
+var update = flag.Bool("update", false, "write the tables of terraform/README.md and docs/operate.md again")
 
 // rewrite holds the part of a page between two marks to what it should be.
 func rewrite(t *testing.T, path, mark, want string) {

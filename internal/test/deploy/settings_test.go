@@ -72,10 +72,10 @@ func checked(environment map[string]string) (config.Config, error) {
 	return config.Check(given.Settings, config.StateChoice{Kind: config.StateNone})
 }
 
-// isSetting tells the variables that Sleuth is told from those of the
+// isSetting distinguishes the variables for settings of Sleuth from those of the
 // deployment itself.
 func (b block) isSetting() bool {
-	return slices.Contains([]string{"settings.tf", "telling.tf", "channels.tf"}, b.file)
+	return slices.Contains([]string{"settings.tf", "messages.tf", "channels.tf"}, b.file)
 }
 
 func TestEverySettingIsAVariableOfTheModule(t *testing.T) {
@@ -93,7 +93,7 @@ func TestEverySettingIsAVariableOfTheModule(t *testing.T) {
 	}
 	slices.Sort(got)
 	if diff := cmp.Diff(settingNames(), got); diff != "" {
-		t.Errorf("variables in terraform/settings.tf, telling.tf and channels.tf (-settings of internal/config +variables):\n%s", diff)
+		t.Errorf("variables in terraform/settings.tf, messages.tf and channels.tf (-settings of internal/config +variables):\n%s", diff)
 	}
 }
 
@@ -151,7 +151,7 @@ func TestNoLiteralPartition(t *testing.T) {
 	}
 }
 
-// What is set where CI runs must not decide what a test finds.
+// What is set in the environment of CI must not decide what a test finds.
 func TestNoSettingReachesTheTests(t *testing.T) {
 	t.Parallel()
 	script := read(t, ".ci/run")

@@ -88,7 +88,7 @@ func newWorkspace(t *testing.T, folder string, environment []string) workspace {
 	return w
 }
 
-// init installs the provider, and skips the test where that cannot be done.
+// init installs the provider, and skips the test if that cannot be done.
 func (w workspace) init(t *testing.T) {
 	t.Helper()
 	arguments := []string{"init"}

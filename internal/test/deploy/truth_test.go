@@ -216,7 +216,7 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 		"evidence of keys alone": {
 			settings: map[string]string{"SLEUTH_EVIDENCE": "s3://{bucket}", "SLEUTH_CREDENTIALS": "access-keys"},
 		},
-		"a leaked key is told of": {
+		"a leaked key is only notified about": {
 			settings: map[string]string{"SLEUTH_STATE": "dynamodb:" + table, "SLACK_URL": "ssm:" + parameter},
 			leaked:   true,
 			spare:    []string{"dynamodb:DeleteItem", "dynamodb:Scan", "iam:ListUsers"}, // a run's

@@ -30,7 +30,7 @@ func strict(r refusal) refusal {
 	return r
 }
 
-// refusals are one for every validation, and more where one has two ends.
+// refusals are one for every validation, and more if one has two ends.
 var refusals = []refusal{
 	one("expiration_age", "0", "expiration_age must be a whole number of days from 1 to 36500."),
 	one("disable_when", `["Tue-Thu 09:00-15:00"]`, "disable_when must be days, hours and a time zone, such as [\"Tue-Thu 09:00-15:00 Europe/Berlin\"]."),
@@ -281,7 +281,7 @@ func withVariablesOnly(t *testing.T) workspace {
 	t.Helper()
 	tool(t, "terraform")
 	w := workspace{folder: t.TempDir()}
-	for _, file := range []string{"settings.tf", "telling.tf", "channels.tf", "variables.tf"} {
+	for _, file := range []string{"settings.tf", "messages.tf", "channels.tf", "variables.tf"} {
 		if err := os.WriteFile(filepath.Join(w.folder, file), []byte(read(t, "terraform/"+file)), 0o600); err != nil {
 			t.Fatal(err)
 		}

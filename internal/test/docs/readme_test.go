@@ -70,7 +70,7 @@ func TestReadmeNamesEveryCommand(t *testing.T) {
 
 func TestReadmeDeploysWithVariablesThatExist(t *testing.T) {
 	t.Parallel()
-	declared := read(t, "terraform/variables.tf") + read(t, "terraform/settings.tf") + read(t, "terraform/telling.tf") + read(t, "terraform/channels.tf")
+	declared := read(t, "terraform/variables.tf") + read(t, "terraform/settings.tf") + read(t, "terraform/messages.tf") + read(t, "terraform/channels.tf")
 	given := 0
 	for _, block := range blocksOf(read(t, "README.md"), "hcl") {
 		for _, argument := range argumentsOfModule(t, block) {

@@ -106,7 +106,7 @@ func (r *Runtime) Env() []string {
 }
 
 // Close ends the service and every connection to it. A function that waits for
-// its next event is thereby told to end.
+// its next event is thereby asked to end.
 func (r *Runtime) Close() {
 	r.closing.Do(func() { close(r.closed) })
 	_ = r.server.Close()

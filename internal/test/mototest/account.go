@@ -32,8 +32,8 @@ type Account struct {
 // User is an IAM user to make. Times are kept to the second, in UTC.
 type User struct {
 	Name    string
-	Path    string    // "/" where empty
-	Created time.Time // where zero, when the oldest key was made, else now
+	Path    string    // "/" if empty
+	Created time.Time // if zero, when the oldest key was made, else now
 	Tags    map[string]string
 	Keys    []Key
 }
@@ -42,10 +42,10 @@ type User struct {
 type Key struct {
 	ID       string // chosen by moto
 	Active   bool
-	Created  time.Time // where zero, now
+	Created  time.Time // if zero, now
 	LastUsed time.Time // zero is never
-	Service  string    // of the last use, "s3" where empty
-	Region   string    // of the last use, Region where empty
+	Service  string    // of the last use, "s3" if empty
+	Region   string    // of the last use, Region if empty
 }
 
 // accountIDs hands out ids that no other test has.

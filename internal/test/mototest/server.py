@@ -145,7 +145,7 @@ class Control(BaseHTTPRequestHandler):
         try:
             with LOCK:
                 status, answer = 200, ACTIONS[self.path](asked)
-        except Exception as err:  # told to the test, which fails
+        except Exception as err:  # reported to the test, which fails
             status, answer = 400, {"error": f"{type(err).__name__}: {err}"}
         body = json.dumps(answer).encode()
         self.send_response(status)

@@ -225,7 +225,7 @@ func (b *bench) measure(ctx context.Context, s scenario) (result, error) {
 		return r, err
 	}
 	if want := (s.users + everyPastLimit - 1) / everyPastLimit * keysPerUser; r.Disabled != want && !s.audits && !s.ruled {
-		return r, fmt.Errorf("%d keys were disabled, want %d: somebody was lost", r.Disabled, want)
+		return r, fmt.Errorf("%d keys were disabled, want %d: a key was lost", r.Disabled, want)
 	}
 	if s.settings == nil && !s.audits { // counted with the default limits
 		r.inside, err = b.allocations(ctx, s)

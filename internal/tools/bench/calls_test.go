@@ -12,7 +12,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/cli"
 )
 
-// asSleuth is set where this program is to be sleuth.
+// asSleuth is set if this program is to be sleuth.
 const asSleuth = "BENCH_TEST_AS_SLEUTH"
 
 func TestMain(m *testing.M) {

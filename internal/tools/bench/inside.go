@@ -25,7 +25,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/run"
 )
 
-// defaults are the limits where no setting says otherwise.
+// defaults are the limits if no setting says otherwise.
 func defaults() audit.Rules {
 	return audit.Rules{ExpirationAge: 90, WarningAge: 80, InactivityAge: 90, InactivityWarningAge: 80}
 }

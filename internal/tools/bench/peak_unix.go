@@ -9,7 +9,7 @@ import (
 )
 
 // peakOf is the most memory that a process that has ended held, in bytes. The
-// system counts this program's own where it starts another: it is kept small.
+// system counts this program's own if it starts another: it is kept small.
 func peakOf(state *os.ProcessState) int64 {
 	usage, ok := state.SysUsage().(*syscall.Rusage)
 	if !ok {

@@ -79,6 +79,6 @@ output "dead_letter_queue_url" {
 }
 
 output "topic_arn" {
-  description = "ARN of the topic that owners are told through."
+  description = "ARN of the topic through which owners are notified."
   value       = aws_sns_topic.keys.arn
 }

@@ -54,7 +54,7 @@ module "sleuth" {
   inactive_notification_title = "Key Usage Instructions to prevent key auto-disable"
   inactive_notification_text  = "Please run.\n ```aws-vault login AWS-PROFILE```"
 
-  # The parameter's name, where aws-iam-sleuth read its value into the state:
+  # The parameter's name; aws-iam-sleuth read its value into the state instead:
   #   aws ssm put-parameter --name /sleuth/slack-url --type SecureString --value file://webhook.txt
   slack_url = "ssm:/sleuth/slack-url"
   sns_topic = ""

@@ -1,4 +1,4 @@
-# Slack and SNS: people are told in Slack, and the same notices go through a
+# Slack and SNS: people are notified in Slack, and the same notices go through a
 # topic to whatever subscribes to it, here a queue. Keys are disabled, carefully.
 
 variable "zip_file" {
@@ -61,7 +61,7 @@ resource "aws_sns_topic_subscription" "keys" {
   raw_message_delivery = true
 }
 
-# Whom the alarms tell. Not the topic above: that one is for key owners.
+# What the alarms notify. Not the topic above: that one is for key owners.
 # CloudWatch cannot use AWS's own key for SNS, so this topic has one that it can.
 resource "aws_sns_topic" "operators" {
   name              = "iam-sleuth-operators"

@@ -34,7 +34,7 @@ variable "name" {
 }
 
 variable "alarm_actions" {
-  description = "ARNs, in this region, of what the alarm tells when an event could not be sent on."
+  description = "ARNs, in this region, of what the alarm notifies when an event could not be sent on."
   type        = list(string)
   default     = []
   nullable    = false

@@ -130,7 +130,7 @@ locals {
 }
 
 # The function's role is named in a condition: as a principal, IAM would refuse
-# it until it exists, and would not know it again once it was made anew.
+# it until it exists, and would not recognize it once it was created again.
 data "aws_iam_policy_document" "trust" {
   statement {
     actions = ["sts:AssumeRole"]

@@ -1,4 +1,4 @@
-# What people are told: settings of Sleuth as in settings.tf. Where, is in channels.tf.
+# What messages say: settings of Sleuth as in settings.tf. The channels are in channels.tf.
 
 variable "expire_notification_title" {
   description = "EXPIRE_NOTIFICATION_TITLE: title above the keys that expire due to creation age."

@@ -13,7 +13,7 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/run"
 )
 
-// TestAFailedChannelGetsTheNoticeInTheNextRun, once, and the other is not told
+// TestAFailedChannelGetsTheNoticeInTheNextRun, once, and the other is not notified
 // again.
 func TestAFailedChannelGetsTheNoticeInTheNextRun(t *testing.T) {
 	t.Parallel()
@@ -24,7 +24,7 @@ func TestAFailedChannelGetsTheNoticeInTheNextRun(t *testing.T) {
 	w.slack.err = errDown
 	s, err := w.run()
 	if err == nil || !strings.Contains(err.Error(), "notify on slack about key AKIAEXPIRE of user bot") {
-		t.Errorf("the error %v does not name what was not told", err)
+		t.Errorf("the error %v does not name what was not delivered", err)
 	}
 	if s.Disabled != 1 || s.NoticesSent != 1 || s.NoticesFailed != 1 {
 		t.Errorf("disabled %d, sent %d, failed %d; want 1 of each", s.Disabled, s.NoticesSent, s.NoticesFailed)
@@ -37,7 +37,7 @@ func TestAFailedChannelGetsTheNoticeInTheNextRun(t *testing.T) {
 
 	w.sleep(day) // still down: still pending
 	if _, err := w.run(); err == nil {
-		t.Error("slack was still not told, and the run was whole")
+		t.Error("slack was still not notified, and the run had no error")
 	}
 	wantLines(t, w.sns)
 
@@ -161,7 +161,7 @@ func TestAKeyEnabledAgainIsEvaluatedAgain(t *testing.T) {
 	}
 }
 
-// TestAKeyEnabledAgainGetsItsNoticeAgain: what its owner was told before is of
+// TestAKeyEnabledAgainGetsItsNoticeAgain: what its owner was notified of before is of
 // the old story.
 func TestAKeyEnabledAgainGetsItsNoticeAgain(t *testing.T) {
 	t.Parallel()
@@ -190,7 +190,7 @@ func TestIAMThatLagsIsNotTakenForAPerson(t *testing.T) {
 	wantLines(t, w.slack)
 }
 
-// TestADamagedRecord: the key is left alone, and the run is not whole.
+// TestADamagedRecord: the key is left alone, and the run reports an error.
 func TestADamagedRecord(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -303,19 +303,19 @@ func TestTwoRunsAtTheSameMoment(t *testing.T) {
 	close(start)
 	wg.Wait()
 	if errs[0] != nil && errs[1] != nil {
-		t.Errorf("neither run was whole: %v; %v", errs[0], errs[1])
+		t.Errorf("both runs failed: %v; %v", errs[0], errs[1])
 	}
 	for _, channel := range []*channel{w.slack, w.sns} {
 		lines := channel.lines()
 		seen := map[string]bool{}
 		for _, line := range lines {
 			if seen[line] {
-				t.Errorf("%s was told twice: %s", channel.name, line)
+				t.Errorf("%s was notified twice: %s", channel.name, line)
 			}
 			seen[line] = true
 		}
 		if len(lines) != 6 {
-			t.Errorf("%s was told %q, want 6 notices", channel.name, lines)
+			t.Errorf("%s sent %q, want 6 notices", channel.name, lines)
 		}
 	}
 	if w.aws.Count("UpdateAccessKey") != 2 {
@@ -324,7 +324,7 @@ func TestTwoRunsAtTheSameMoment(t *testing.T) {
 }
 
 // TestAnAttemptWithItsAnswerLost: the key is Inactive and nobody knows; the
-// next run finds out and tells.
+// next run finds out and notifies.
 func TestAnAttemptWithItsAnswerLost(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -363,7 +363,7 @@ func TestPrintingNotifiesNobody(t *testing.T) {
 }
 
 // TestTheDaysAnnouncedAreTheDaysLeft, both limits and a minimum notice taken
-// together: no owner is told of more days than they have.
+// together: no owner is warned of more days than they have.
 func TestTheDaysAnnouncedAreTheDaysLeft(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -382,28 +382,28 @@ func TestTheDaysAnnouncedAreTheDaysLeft(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.user("owner", nil, w.key("AKIAOWNER", c.created, c.used))
-			told := map[int]int{}
+			warned := map[int]int{}
 			gone := -1
 			for i := 0; gone < 0 && i < 100; i++ {
 				w.mustRun(func(r *run.Runner) { r.Config.Policy.MinNoticeDays = c.notice })
-				for _, n := range w.slack.told {
+				for _, n := range w.slack.sent {
 					switch {
 					case n.Kind == notify.Disabled:
 						gone = i
 					case n.EarlierLimit != nil:
-						told[i] = min(n.DaysLeft, n.EarlierLimit.DaysLeft)
+						warned[i] = min(n.DaysLeft, n.EarlierLimit.DaysLeft)
 					default:
-						told[i] = n.DaysLeft
+						warned[i] = n.DaysLeft
 					}
 				}
 				w.sleep(day)
 			}
-			if len(told) == 0 || gone < 0 {
-				t.Fatalf("told %v, gone on day %d", told, gone)
+			if len(warned) == 0 || gone < 0 {
+				t.Fatalf("warned %v, gone on day %d", warned, gone)
 			}
-			for i, left := range told {
+			for i, left := range warned {
 				if i+left != gone {
-					t.Errorf("on day %d the owner was told of %d days; the key went on day %d", i, left, gone)
+					t.Errorf("on day %d the owner was warned of %d days; the key went on day %d", i, left, gone)
 				}
 			}
 		})
