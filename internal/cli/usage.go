@@ -32,12 +32,13 @@ type complaint struct{ kong, ours string }
 // complaints are those about the command line of a command.
 func complaints(command string) []complaint {
 	known := []complaint{
+		{`expected "(<old> )?<new>"`, `a report is missing: write 'sleuth diff <old> <new>'`},
 		{`unknown flag (-\S+), did you mean (one of )?"(.+)"\?`, `unknown flag $1; did you mean $2$3?`},
 		{`(--?\S+): (expected string value but got|missing value, expecting) .*`, `$1 needs a value: write $1=VALUE`},
 		{`(--?\S+): bool value must be .* but got (".*")`, `$1=$2: must be true or false`},
 		{`(--\S+) must be one of "(.*)" but got (".*")`, `$1=$3: must be one of $2`},
 		{`<(\S+)> must be one of "(.*)" but got (".*")`, `unknown $1 $3: must be one of $2`},
-		{`expected "<(\S+?)>( \.\.\.)?"`, `the <$1>$2 is missing: see 'sleuth help` + strings.TrimPrefix(command, "sleuth") + `'`},
+		{`expected "<(\S+?)>( \.\.\.)?"`, `the $1 is missing: write '` + command + ` <$1>$2'`},
 		{`expected one of "(.*)"`, `the command is missing: write '` + command + ` COMMAND', with one of $1`},
 	}
 	if command == "sleuth" || command == "sleuth state" || command == "sleuth rules" {

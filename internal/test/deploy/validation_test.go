@@ -318,7 +318,7 @@ func environmentOf(variables map[string]string) map[string]string {
 		case "team_channels":
 			value = strings.Trim(value, "{}")
 		}
-		environment[settingOf(name)] = strings.Trim(strings.ReplaceAll(value, `"`, ""), "[]{}")
+		environment[settingOf(name)] = strings.Trim(strings.ReplaceAll(value, `"`, ""), "[]")
 	}
 	if environment["SLEUTH_STATE"] == "" {
 		environment["SLEUTH_STATE"] = "dynamodb:iam-sleuth"
