@@ -96,6 +96,15 @@ data "aws_iam_policy_document" "sleuth" {
   }
 
   dynamic "statement" {
+    for_each = length(local.evidence) > 0 && var.credentials == "all" ? ["*"] : []
+    content {
+      sid       = "ListAPIKeys"
+      actions   = ["iam:ListServiceSpecificCredentials"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
     for_each = local.reads_password ? [local.users] : []
     content {
       sid       = "ReadConsolePasswords"

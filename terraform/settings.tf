@@ -396,7 +396,7 @@ variable "inventory" {
 }
 
 variable "credentials" {
-  description = "SLEUTH_CREDENTIALS: which credentials audit and the reports show: access-keys only, or all, which adds root access keys, old console passwords and signing certificates from the account's credential report. Those are only shown, never changed."
+  description = "SLEUTH_CREDENTIALS: which credentials audit and the reports show: access-keys only, or all, which adds root access keys, old console passwords and signing certificates from the account's credential report, and API keys of services. Those are only shown, never changed."
   type        = string
   default     = "all"
   nullable    = false

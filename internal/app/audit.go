@@ -87,6 +87,7 @@ func (a *App) auditOf(ctx context.Context, m member, cfg config.Config, ruleErrs
 		Explain:          o.Explain,
 		Forecast:         !o.AsOf.IsZero(),
 		OtherCredentials: otherCredentials(cfg, client),
+		APIKeys:          apiKeys(cfg, client),
 		Risk:             policies(cfg, client),
 		Reader: inventory.Reader{
 			IAM:         client,

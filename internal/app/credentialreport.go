@@ -21,6 +21,15 @@ func otherCredentials(cfg config.Config, client inventory.ReportIAM) *inventory.
 	return &inventory.CredentialReport{IAM: client, Sleep: inventory.Sleep, Log: slog.New(slog.DiscardHandler), Patience: credentialReportPatience}
 }
 
+// apiKeys lists service-specific credentials, if the settings ask for credentials
+// other than access keys.
+func apiKeys(cfg config.Config, client inventory.APIKeyIAM) inventory.APIKeyIAM {
+	if !cfg.OtherCredentials {
+		return nil
+	}
+	return client
+}
+
 // policies reads what users may do, if the settings ask for it.
 func policies(cfg config.Config, client inventory.BulkIAM) inventory.BulkIAM {
 	if !cfg.Risk {

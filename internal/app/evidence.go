@@ -60,6 +60,7 @@ func (s *session) leavesEvidence() bool { return s.archive != nil && !s.dryRun }
 type besidesIAM interface {
 	inventory.ReportIAM
 	inventory.BulkIAM
+	inventory.APIKeyIAM
 }
 
 // startCredentialReport begins to read what evidence shows beside keys.
@@ -69,10 +70,12 @@ func (s *session) startCredentialReport(ctx context.Context, b budget.Budget, cl
 	}
 	ctx, stop := b.Context(ctx, budget.Record, s.Now())
 	addOthers, addRisk := sleuth.StartCredentialReport(ctx, otherCredentials(s.cfg, client)), sleuth.StartRisk(ctx, policies(s.cfg, client))
+	addAPIKeys := sleuth.StartAPIKeys(ctx, apiKeys(s.cfg, client), s.Now().UTC())
 	return func(found *report.Report) {
 		defer stop()
 		addRisk(found)
 		addOthers(found)
+		addAPIKeys(found)
 	}
 }
 

@@ -30,6 +30,11 @@ func TestJudgeCredential(t *testing.T) {
 		{"a certificate, of whose use nothing is known", audit.Credential{Kind: audit.SigningCertificate, Active: true, Changed: ago(79)}, audit.Good, true, false},
 		{"an old certificate", audit.Credential{Kind: audit.SigningCertificate, Active: true, Changed: ago(80)}, audit.Aging, true, false},
 		{"a certificate past its limit", audit.Credential{Kind: audit.SigningCertificate, Active: true, Changed: ago(90)}, audit.Expired, true, false},
+		{"an API key, of whose use nothing is known", audit.Credential{Kind: audit.APIKey, Active: true, Changed: ago(79)}, audit.Good, true, false},
+		{"an API key past its limit", audit.Credential{Kind: audit.APIKey, Active: true, Changed: ago(90)}, audit.Expired, true, false},
+		{"an API key that is off", audit.Credential{Kind: audit.APIKey, Changed: ago(90)}, audit.Disabled, true, false},
+		{"an API key past its own end", audit.Credential{Kind: audit.APIKey, Active: true, Changed: ago(90), Expires: ago(0)}, audit.Disabled, true, false},
+		{"an API key before its own end", audit.Credential{Kind: audit.APIKey, Active: true, Changed: ago(90), Expires: ago(-1)}, audit.Expired, true, false},
 		{"a certificate that is off", audit.Credential{Kind: audit.SigningCertificate, Changed: ago(90)}, audit.Disabled, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -39,5 +44,22 @@ func TestJudgeCredential(t *testing.T) {
 				t.Errorf("%s, shown %t, urgent %t", v.State, c.of.Shown(v), c.of.Urgent())
 			}
 		})
+	}
+}
+
+func TestNeverExpires(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		audit.Credential
+		want bool
+	}{
+		{audit.Credential{Kind: audit.APIKey, Active: true}, true},
+		{audit.Credential{Kind: audit.APIKey}, false},
+		{audit.Credential{Kind: audit.APIKey, Active: true, Expires: time.Now()}, false},
+		{audit.Credential{Kind: audit.ConsolePassword, Active: true}, false},
+	} {
+		if got := c.NeverExpires(); got != c.want {
+			t.Errorf("%+v: %t", c.Credential, got)
+		}
 	}
 }

@@ -31,6 +31,7 @@ type IAM struct {
 	getLoginProfile                call[iam.GetLoginProfileInput, iam.GetLoginProfileOutput, iam.Options]
 	listAccessKeys                 call[iam.ListAccessKeysInput, iam.ListAccessKeysOutput, iam.Options]
 	listAccountAliases             call[iam.ListAccountAliasesInput, iam.ListAccountAliasesOutput, iam.Options]
+	listServiceSpecificCredentials call[iam.ListServiceSpecificCredentialsInput, iam.ListServiceSpecificCredentialsOutput, iam.Options]
 	listUserTags                   call[iam.ListUserTagsInput, iam.ListUserTagsOutput, iam.Options]
 	listUsers                      call[iam.ListUsersInput, iam.ListUsersOutput, iam.Options]
 	simulatePrincipalPolicy        call[iam.SimulatePrincipalPolicyInput, iam.SimulatePrincipalPolicyOutput, iam.Options]
@@ -51,6 +52,7 @@ func NewIAM(cfg aws.Config, options ...func(*iam.Options)) *IAM {
 		getLoginProfile:                c.GetLoginProfile,
 		listAccessKeys:                 c.ListAccessKeys,
 		listAccountAliases:             c.ListAccountAliases,
+		listServiceSpecificCredentials: c.ListServiceSpecificCredentials,
 		listUserTags:                   c.ListUserTags,
 		listUsers:                      c.ListUsers,
 		simulatePrincipalPolicy:        c.SimulatePrincipalPolicy,
@@ -98,6 +100,11 @@ func (c *IAM) ListAccessKeys(ctx context.Context, in *iam.ListAccessKeysInput, o
 // ListAccountAliases makes the call of that name.
 func (c *IAM) ListAccountAliases(ctx context.Context, in *iam.ListAccountAliasesInput, options ...func(*iam.Options)) (*iam.ListAccountAliasesOutput, error) {
 	return c.listAccountAliases(ctx, in, options...)
+}
+
+// ListServiceSpecificCredentials makes the call of that name.
+func (c *IAM) ListServiceSpecificCredentials(ctx context.Context, in *iam.ListServiceSpecificCredentialsInput, options ...func(*iam.Options)) (*iam.ListServiceSpecificCredentialsOutput, error) {
+	return c.listServiceSpecificCredentials(ctx, in, options...)
 }
 
 // ListUserTags makes the call of that name.

@@ -21,6 +21,16 @@ type User struct {
 	PasswordChanged  time.Time         // if zero, Created
 	Certificates     []Certificate     // known to the report only
 	MFA              bool
+	ServiceKeys      []ServiceKey // service-specific credentials
+}
+
+// ServiceKey is a service-specific credential.
+type ServiceKey struct {
+	ID      string // "" gets a new one
+	Service string // such as bedrock.amazonaws.com
+	Active  bool
+	Created time.Time
+	Expires time.Time // zero is never
 }
 
 // Certificate is an X.509 certificate that signs requests.
@@ -142,6 +152,10 @@ func (a *Account) AddUser(u User) User {
 		added.policies = append(added.policies, tag{name, u.Policies[name]})
 	}
 	added.attached = slices.Clone(u.Attached)
+	for _, k := range u.ServiceKeys {
+		k.ID = cmp.Or(k.ID, "ACCA"+s.newKey(Key{}, now).id[4:])
+		added.serviceKeys = append(added.serviceKeys, k)
+	}
 	if len(u.Keys) > 0 {
 		added.keys = make([]key, 0, len(u.Keys))
 	}

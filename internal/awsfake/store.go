@@ -24,6 +24,7 @@ type user struct {
 	tags             []tag // by key
 	policies         []tag // inline, by name
 	attached         []string
+	serviceKeys      []ServiceKey
 	keys             []key
 }
 
@@ -96,7 +97,7 @@ func (u *user) export() User {
 		Name: u.name, Path: u.path, Created: u.created.time(),
 		PasswordLastUsed: u.passwordLastUsed.time(), Password: u.password, MFA: u.mfa,
 		PasswordChanged: u.passwordChanged.time(), Certificates: slices.Clone(u.certificates),
-		Attached: slices.Clone(u.attached),
+		Attached: slices.Clone(u.attached), ServiceKeys: slices.Clone(u.serviceKeys),
 	}
 	if len(u.tags) > 0 {
 		out.Tags = make(map[string]string, len(u.tags))

@@ -61,6 +61,8 @@ func iamActions() map[string]action {
 
 		"GetAccountAuthorizationDetails": getAccountAuthorizationDetails,
 
+		"ListServiceSpecificCredentials": listServiceSpecificCredentials,
+
 		"SimulatePrincipalPolicy": simulatePrincipalPolicy,
 	}
 }

@@ -26,9 +26,9 @@ func showFiles(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // otherCredential takes in a line about what is no access key of a user:
-// root-key, password or certificate. It reports whether the line is one.
+// root-key, password, certificate or api-key. It reports whether the line is one.
 func otherCredential(words []string, users []awsfake.User, root *awsfake.Root, key func([]string) (awsfake.Key, error)) (bool, error) {
-	if words[0] != "root-key" && (len(users) == 0 || words[0] != "password" && words[0] != "certificate") {
+	if words[0] != "root-key" && (len(users) == 0 || words[0] != "password" && words[0] != "certificate" && words[0] != "api-key") {
 		return false, nil
 	}
 	described, err := key(words[1:])
@@ -36,6 +36,9 @@ func otherCredential(words []string, users []awsfake.User, root *awsfake.Root, k
 		return true, err
 	}
 	switch words[0] {
+	case "api-key":
+		user := &users[len(users)-1]
+		user.ServiceKeys = append(user.ServiceKeys, awsfake.ServiceKey{ID: described.ID, Service: "bedrock.amazonaws.com", Active: described.Active, Created: described.Created})
 	case "root-key":
 		root.Keys = append(root.Keys, described)
 	case "password":

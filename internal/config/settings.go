@@ -121,7 +121,7 @@ type Owners struct {
 // Inventory is how an account is read.
 type Inventory struct {
 	Inventory   string `setting:"SLEUTH_INVENTORY" default:"live" placeholder:"live|credential-report" help:"How a run finds the users to read: live reads every user's keys, credential-report only those of the users whose keys may be due according to the account's credential report. audit and DEBUG, which show every key, always read live."`
-	Credentials string `setting:"SLEUTH_CREDENTIALS" default:"all" placeholder:"all|access-keys" help:"Which credentials audit and the reports show: access-keys only, or all, which adds root access keys, old console passwords and signing certificates from the account's credential report. Those are only shown, never changed."`
+	Credentials string `setting:"SLEUTH_CREDENTIALS" default:"all" placeholder:"all|access-keys" help:"Which credentials audit and the reports show: access-keys only, or all, which adds root access keys, old console passwords and signing certificates from the account's credential report, and API keys of services. Those are only shown, never changed."`
 	Risk        Switch `setting:"SLEUTH_RISK" default:"false" help:"Also read the policies of users, and show in audit and evidence what the user of each key may do: administrate, change permissions, create credentials, pass roles, read data. It changes no verdict."`
 	Concurrency string `setting:"SLEUTH_CONCURRENCY" default:"32" placeholder:"N" help:"The most IAM calls to make at once, from 1 to 256."`
 }

@@ -74,6 +74,9 @@ func ForMember(cfg config.Config, place Target) Document {
 // acting is all that is done in an account whose keys are covered.
 func acting(cfg config.Config, place Target) Document {
 	doc := reading(place)
+	if cfg.Evidence.IsSet() {
+		doc.listingAPIKeys(cfg)
+	}
 	doc.byRules(place, cfg)
 	if cfg.Policy.AutoExpire || cfg.LeakDisables {
 		doc.allow("DisableKeys", place.users(), "iam:UpdateAccessKey")
@@ -90,6 +93,14 @@ func acting(cfg config.Config, place Target) Document {
 		doc.allow("KeepFindings", place.arn("securityhub", "product/"+place.Account+"/default"), "securityhub:BatchImportFindings")
 	}
 	return doc
+}
+
+// listingAPIKeys is reading the service-specific credentials of all users, for which
+// no resource is known that would narrow it.
+func (d *Document) listingAPIKeys(cfg config.Config) {
+	if cfg.OtherCredentials {
+		d.allow("ListAPIKeys", "*", "iam:ListServiceSpecificCredentials")
+	}
 }
 
 // byRules is reading what decides in an account which rule is a user's.
@@ -135,6 +146,7 @@ func (d *Document) covering(place Target, scope config.Scope) {
 func ForAudit(cfg config.Config, place Target) Document {
 	place = place.settled("")
 	doc := reading(place)
+	doc.listingAPIKeys(cfg)
 	doc.byRules(place, cfg)
 	doc.readingUnits(cfg)
 	doc.readingRules(place, cfg.RulesFrom)

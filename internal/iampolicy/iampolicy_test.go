@@ -37,6 +37,9 @@ var always = []string{
 	"sts:GetCallerIdentity *",
 }
 
+// listAPIKeys is what audit and evidence need to show credentials other than access keys.
+const listAPIKeys = "iam:ListServiceSpecificCredentials *"
+
 // grants is a policy as "action resource", in order.
 func grants(doc iampolicy.Document) []string {
 	var lines []string
@@ -238,7 +241,8 @@ func TestForRun(t *testing.T) {
 			cfg: config.Config{OtherCredentials: true},
 		},
 		"other credentials are in the evidence": {
-			cfg: config.Config{OtherCredentials: true, UseCredentialReport: true, Evidence: config.Evidence{Dir: "/var/lib/sleuth"}},
+			cfg:  config.Config{OtherCredentials: true, UseCredentialReport: true, Evidence: config.Evidence{Dir: "/var/lib/sleuth"}},
+			want: []string{listAPIKeys},
 		},
 	}
 	for name, tt := range tests {
@@ -301,6 +305,10 @@ func TestForAuditWritesNothing(t *testing.T) {
 	if diff := cmp.Diff(slices.Sorted(slices.Values(always)), grants(iampolicy.ForAudit(config.Config{}, place))); diff != "" {
 		t.Errorf("allowed (-want +got):\n%s", diff)
 	}
+	want := slices.Sorted(slices.Values(append(slices.Clone(always), listAPIKeys)))
+	if diff := cmp.Diff(want, grants(iampolicy.ForAudit(config.Config{OtherCredentials: true}, place))); diff != "" {
+		t.Errorf("with all credentials, allowed (-want +got):\n%s", diff)
+	}
 }
 
 // TestEveryChannelIsAllowed: whatever channel is declared, its secret may be
@@ -351,7 +359,7 @@ func TestForMember(t *testing.T) {
 	settings.OtherCredentials, settings.LeakDisables, settings.SecurityHub, settings.Trace = true, true, true, true
 	want := slices.Sorted(slices.Values(slices.Concat(always, []string{
 		"account:ListRegions arn:aws:account::123456789012:account", "cloudtrail:LookupEvents *",
-		"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*",
+		"iam:UpdateAccessKey arn:aws:iam::123456789012:user/*", listAPIKeys,
 		"securityhub:BatchImportFindings arn:aws:securityhub:eu-west-1:123456789012:product/123456789012/default",
 		"securityhub:GetFindings arn:aws:securityhub:eu-west-1:123456789012:hub/default",
 	})))

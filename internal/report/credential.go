@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -32,6 +33,12 @@ type Credential struct {
 	Kind audit.CredentialKind `json:"kind"`
 	// User is its owner; <root_account> for the root user.
 	User string `json:"user"`
+	// ID and Service name an API key and the service that it opens; ExpiresAt is
+	// when it ends by itself, and NeverExpires that it is in use and does not.
+	ID           string     `json:"id,omitempty"`
+	Service      string     `json:"service,omitempty"`
+	ExpiresAt    *time.Time `json:"expires_at,omitempty"`
+	NeverExpires bool       `json:"never_expires,omitempty"`
 	// Number distinguishes the two that a user may have of a kind.
 	Number int `json:"number,omitempty"`
 	// State is what a key of these ages would be; that of an active access key
@@ -64,6 +71,12 @@ func CredentialsOf(all []audit.Credential, rules audit.Rules, at time.Time) []Cr
 	return shown
 }
 
+// AddCredentials evaluates more credentials, and adds those that a report names.
+func (r *Report) AddCredentials(more []audit.Credential) {
+	r.Credentials = append(r.Credentials, CredentialsOf(more, audit.Rules(r.Rules), r.At)...)
+	slices.SortFunc(r.Credentials, byUrgency)
+}
+
 // byUrgency puts the urgent first, then the worst state.
 func byUrgency(a, b Credential) int {
 	rank := func(c Credential) int {
@@ -75,14 +88,18 @@ func byUrgency(a, b Credential) int {
 		}
 		return 1 + int(audit.Disabled) - int(c.State)
 	}
-	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.User, b.User), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Number, b.Number))
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.User, b.User), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Number, b.Number), cmp.Compare(a.ID, b.ID))
 }
 
 func credentialOf(c audit.Credential, v audit.Verdict) Credential {
 	shown := Credential{Kind: c.Kind, User: c.User, Number: c.Number, State: v.State, Urgent: c.Urgent(), Reason: v.State.Reason()}
+	shown.ID, shown.Service, shown.NeverExpires = c.ID, c.Service, c.NeverExpires()
+	if !c.Expires.IsZero() {
+		shown.ExpiresAt = &c.Expires
+	}
 	if !c.Changed.IsZero() {
 		shown.Changed, shown.Age = &c.Changed, &v.Age
-		if c.Kind != audit.SigningCertificate {
+		if c.Kind != audit.SigningCertificate && c.Kind != audit.APIKey {
 			shown.IdleAge = &v.IdleAge
 		}
 	}
@@ -107,6 +124,7 @@ func credentialOf(c audit.Credential, v audit.Verdict) Credential {
 func (c Credential) Title() string {
 	title := map[audit.CredentialKind]string{
 		audit.RootAccessKey: "root access key", audit.ConsolePassword: "console password", audit.SigningCertificate: "signing certificate",
+		audit.APIKey: c.service() + " API key",
 	}[c.Kind]
 	if c.Number > 0 {
 		title += " " + strconv.Itoa(c.Number)
@@ -118,11 +136,33 @@ func (c Credential) Title() string {
 func (c Credential) shortTitle() string {
 	title := map[audit.CredentialKind]string{
 		audit.RootAccessKey: "root key", audit.ConsolePassword: "password", audit.SigningCertificate: "certificate",
+		audit.APIKey: c.service() + " key",
 	}[c.Kind]
+	if c.NeverExpires {
+		title += ", no end"
+	}
 	if c.Number > 0 {
 		title += " " + strconv.Itoa(c.Number)
 	}
 	return title
+}
+
+// service is the short name of what an API key opens, such as bedrock.
+func (c Credential) service() string {
+	name, _, _ := strings.Cut(c.Service, ".")
+	return onOneLine(name)
+}
+
+// ExpiryText is what is known of the end of an API key, for people; "" of other
+// credentials.
+func (c Credential) ExpiryText() string {
+	switch {
+	case c.NeverExpires:
+		return "never expires"
+	case c.ExpiresAt != nil:
+		return "expires " + c.ExpiresAt.Format(time.DateOnly)
+	}
+	return ""
 }
 
 // AgeText is the days since it was changed, for people.
@@ -152,12 +192,17 @@ func (r Report) warning() string {
 	return ""
 }
 
-// credentialsAsOf says when AWS made the credential report.
+// credentialsAsOf says when AWS made the credential report, and which credentials are
+// not from it.
 func (r Report) credentialsAsOf() string {
 	if r.CredentialsAsOf == nil {
 		return ""
 	}
-	return "As of " + inWords(*r.CredentialsAsOf) + ", when AWS made the credential report."
+	said := "As of " + inWords(*r.CredentialsAsOf) + ", when AWS made the credential report"
+	if slices.ContainsFunc(r.Credentials, func(c Credential) bool { return c.Kind == audit.APIKey }) {
+		said += "; API keys were read with the access keys"
+	}
+	return said + "."
 }
 
 // writeCredentials writes the other credentials and the notes as text, below
@@ -194,10 +239,11 @@ func writeCredentials(w io.Writer, r Report, screen Screen) error {
 // credentialCells fits the other credentials into a width: if they do not fit,
 // ages are left out and users' names cut.
 func credentialCells(credentials []Credential, width int) (header []string, rows [][]string) {
-	const (
-		others = 13 + gap + 15 + gap // the widest kind and state
-		ages   = gap + 4 + gap + 6
-	)
+	others := gap + 15 + gap // and the widest state
+	for _, c := range credentials {
+		others = max(others, gap+15+gap+text.StringWidth(c.shortTitle()))
+	}
+	const ages = gap + 4 + gap + 6
 	header = []string{auditColumns[atUser].heading, "Credential", auditColumns[atState].heading}
 	withAges := width <= 0 || width >= others+ages+shortNames
 	if withAges {
@@ -224,6 +270,18 @@ func credentialCells(credentials []Credential, width int) (header []string, rows
 	return header, rows
 }
 
+// inMarkdown is the title, with the id and the end of an API key.
+func (c Credential) inMarkdown() string {
+	title := strings.TrimSpace(c.Title() + " " + codeSpan(c.ID))
+	if c.Kind == audit.APIKey {
+		title = strings.TrimSpace(codeSpan(c.service()) + " API key " + codeSpan(c.ID))
+	}
+	if expiry := c.ExpiryText(); expiry != "" {
+		title += ", " + expiry
+	}
+	return title
+}
+
 func credentialsInMarkdown(out io.Writer, r Report) {
 	if len(r.Credentials) > 0 {
 		fmt.Fprintf(out, "## Other credentials\n\n%s Sleuth shows them and never changes them.\n\n", r.credentialsAsOf())
@@ -233,7 +291,7 @@ func credentialsInMarkdown(out io.Writer, r Report) {
 			if c.State.PastLimit() {
 				state = "**" + state + "**"
 			}
-			cells[i] = []string{codeSpan(c.User), c.Title(), state, c.AgeText(), c.IdleText(), c.LeftText()}
+			cells[i] = []string{codeSpan(c.User), c.inMarkdown(), state, c.AgeText(), c.IdleText(), c.LeftText()}
 		}
 		markdownTable(out, []string{"User", "Credential", "State", "Age", "Unused for", "Days left"}, "lllrrr", cells)
 	}

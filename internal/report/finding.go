@@ -1,9 +1,11 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -61,6 +63,10 @@ func findingRules() []findingRule {
 		{audit.Expired.String(), "PastTheLimitByAge", "A credential is older than allowed", rotateHelp, false, true, "8.0"},
 		{audit.IdleExpired.String(), "PastTheLimitByUse", "A credential has not been used for longer than allowed", "Delete what is not needed. " + rotateHelp, false, true, "7.5"},
 		{audit.Aging.String(), "NearTheLimitByAge", "A credential comes near the age that is allowed", rotateHelp, false, false, "5.0"},
+		{
+			"api_key_never_expires", "APIKeyNeverExpires", "A long-term API key never expires",
+			"Make API keys with an end, or use short-term ones, and delete this one.", false, false, "5.5",
+		},
 		{audit.Idle.String(), "NearTheLimitByUse", "A credential has not been used for long", "Delete what is not needed. " + rotateHelp, false, false, "4.5"},
 	}
 }
@@ -90,6 +96,9 @@ func findingsIn(reports []Report, withExempt bool) []finding {
 		for _, c := range r.Credentials {
 			if c.Urgent || c.State.PastLimit() || c.State.NeedsWarning() {
 				all = append(all, r.credentialFinding(c))
+			}
+			if c.NeverExpires {
+				all = append(all, r.neverExpires(c))
 			}
 		}
 	}
@@ -131,14 +140,17 @@ func (r Report) keyFinding(row Row) finding {
 func (r Report) credentialFinding(c Credential) finding {
 	f := finding{
 		account: r.Account, at: r.At, forecast: r.Forecast, rule: ruleOf(c.State.String()), state: c.State,
-		user: onOneLine(c.User), resource: strings.ReplaceAll(c.Title(), " ", "-") + "/" + c.User,
+		user: onOneLine(c.User), resource: cmp.Or(c.ID, strings.ReplaceAll(c.Title(), " ", "-")+"/"+c.User),
 		kind: map[audit.CredentialKind]string{
-			audit.RootAccessKey: "AWS::IAM::AccessKey", audit.ConsolePassword: "AWS::IAM::LoginProfile", audit.SigningCertificate: "AWS::IAM::SigningCertificate",
+			audit.RootAccessKey: "AWS::IAM::AccessKey", audit.ConsolePassword: "AWS::IAM::LoginProfile", audit.SigningCertificate: "AWS::IAM::SigningCertificate", audit.APIKey: "AWS::IAM::ServiceSpecificCredential",
 		}[c.Kind],
 		details: map[string]any{
 			"state": c.State, "user": c.User, "credential": c.Kind, "age_days": c.Age, "last_access_age_days": c.IdleAge,
 			"days_left": c.DaysLeft, "changed": c.Changed, "last_used": c.LastUsed,
 		},
+	}
+	if c.Kind == audit.APIKey {
+		maps.Copy(f.details, map[string]any{"id": c.ID, "service": c.Service, "expires_at": c.ExpiresAt, "never_expires": c.NeverExpires})
 	}
 	if c.Urgent {
 		f.rule = ruleOf("root_access_key")
@@ -156,8 +168,26 @@ func (r Report) credentialFinding(c Credential) finding {
 	if c.DaysLeft != nil {
 		limit = r.At.AddDate(0, 0, *c.DaysLeft)
 	}
-	f.describe(fmt.Sprintf("%s of user %s in %s", upperFirst(c.Title()), f.user, r.Account), r.Rules, age, idle, limit)
+	f.describe(fmt.Sprintf("%s of user %s in %s", c.named(), f.user, r.Account), r.Rules, age, idle, limit)
 	return f
+}
+
+// neverExpires is the finding that no date ends an API key, whatever its age.
+func (r Report) neverExpires(c Credential) finding {
+	f := r.credentialFinding(c)
+	f.rule, f.resource = ruleOf("api_key_never_expires"), f.resource+"/never-expires"
+	f.title = fmt.Sprintf("%s of user %s in %s never expires", c.named(), f.user, r.Account)
+	f.message = f.forecastMark() + f.title + "."
+	f.title = f.forecastMark() + f.title
+	return f
+}
+
+// named is the credential's title at the start of a sentence, with its id.
+func (c Credential) named() string {
+	if c.ID == "" {
+		return upperFirst(c.Title())
+	}
+	return upperFirst(c.Title()) + " " + onOneLine(c.ID)
 }
 
 // describe says in words what the finding is about what.

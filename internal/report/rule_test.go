@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/changes"
 	"github.com/iam-sleuth/sleuth/internal/report"
@@ -85,6 +87,11 @@ func TestAnotherRuleIsAChange(t *testing.T) {
 	found := changes.Between(before.Snapshot(), underRules().Snapshot())
 	if len(found.Changes) != 2 || found.Changes[0].Kind != changes.RuleChanged || found.Changes[0].Old != "settings" || found.Changes[0].New != "machines" {
 		t.Errorf("changes %+v", found.Changes)
+	}
+	later := underRules()
+	later.AddHistory(&readBack(t, before).Snapshots[0], nil)
+	if diff := cmp.Diff(found.Changes, later.Changes.Changes); diff != "" {
+		t.Errorf("since evidence, changes (-direct +got):\n%s", diff)
 	}
 }
 

@@ -28,6 +28,8 @@ type Auditor struct {
 	// Forecast says that Now is a moment to come, of which nothing is said of pairs: a
 	// key may be used until then.
 	Forecast bool
+	// APIKeys lists service-specific credentials; nil leaves them out.
+	APIKeys inventory.APIKeyIAM
 	// Risk reads what users may do; nil leaves it out.
 	Risk inventory.BulkIAM
 	// Progress is called after each user read; may be nil.
@@ -45,6 +47,7 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 		found.Problems = append(found.Problems, said.of(err)...)
 	}
 	addOthers, addRisk := StartCredentialReport(ctx, a.OtherCredentials), StartRisk(ctx, a.Risk)
+	addAPIKeys := StartAPIKeys(ctx, a.APIKeys, a.Reader.Now)
 	a.Reader.Everything = true
 	err := a.Reader.Read(ctx, func(s inventory.UserKeys) {
 		found.Users++
@@ -79,6 +82,7 @@ func (a Auditor) Audit(ctx context.Context) (report.Report, error) {
 	found.NoteLastUses()
 	addRisk(&found)
 	addOthers(&found)
+	addAPIKeys(&found)
 	found.Sort()
 	return found, found.Err()
 }

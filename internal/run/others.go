@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
 	"github.com/iam-sleuth/sleuth/internal/audit"
@@ -87,5 +88,39 @@ func StartRisk(ctx context.Context, from inventory.BulkIAM) (add func(*report.Re
 		}
 		r.Problems = append(r.Problems, account.Problem{Text: why})
 		r.AddRisk(func(string) risk.Risk { return risk.Unknown("the policies could not be read") })
+	}
+}
+
+// StartAPIKeys begins to read the service-specific credentials of all users. What it
+// returns waits for them, judges them as of the report's moment and adds them. Nil
+// leaves them out. That we may not ask for them is a note; what else goes wrong is
+// a problem.
+func StartAPIKeys(ctx context.Context, from inventory.APIKeyIAM, now time.Time) (add func(*report.Report)) {
+	if from == nil {
+		return func(*report.Report) {}
+	}
+	var (
+		keys   []audit.Credential
+		doubts []error
+		err    error
+		done   = make(chan struct{})
+	)
+	go func() {
+		defer close(done)
+		keys, doubts, err = inventory.ReadAPIKeys(ctx, from, now)
+	}()
+	return func(r *report.Report) {
+		<-done
+		const missing = "API keys of services are not shown"
+		switch {
+		case inventory.IsDenied(err):
+			r.Notes = append(r.Notes, missing+"; allow iam:ListServiceSpecificCredentials, or set SLEUTH_CREDENTIALS=access-keys")
+		case err != nil:
+			r.Problems = append(r.Problems, account.Problem{Text: missing + " completely: " + awserr.Message(err)})
+		}
+		for _, doubt := range doubts {
+			r.Problems = append(r.Problems, account.Problem{Text: doubt.Error()})
+		}
+		r.AddCredentials(keys)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
+	"github.com/iam-sleuth/sleuth/internal/audit"
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/test/npm"
 )
@@ -26,6 +27,11 @@ func kindsOfPages(t *testing.T) map[string][]byte {
 	failed.Run.Announcement = "No key was disabled"
 	failed.Notes = []string{"something to know"}
 	failed.Problems = []account.Problem{{User: "zoe", Text: "read zoe: AccessDenied"}, {Text: "slack was not notified"}}
+	apiKeys := evidence()
+	apiKeys.AddCredentials([]audit.Credential{
+		{Kind: audit.APIKey, User: "chen.wei", ID: "ACCAEXAMPLE1234567890", Service: "bedrock.amazonaws.com", Active: true, Changed: daysAgo(40)},
+		{Kind: audit.APIKey, User: "sftp-bridge", ID: "ACCAEXAMPLE1234567891", Service: "codecommit.amazonaws.com", Active: true, Changed: daysAgo(140), Expires: daysAgo(-40)},
+	})
 	many := make([]person, 250)
 	for i := range many {
 		many[i] = person{name: fmt.Sprintf("member-%03d", i), age: i % 130, idle: i % 50}
@@ -40,6 +46,7 @@ func kindsOfPages(t *testing.T) map[string][]byte {
 		"evidence":           pageOf(t, evidence()),
 		"evidence, failed":   pageOf(t, failed),
 		"compared":           pageOf(t, compared(reportOf(company(), today))),
+		"API keys":           pageOf(t, apiKeys),
 		"risk":               pageOf(t, risky(reportOf(company(), today))),
 		"accounts, risk":     accountsPage(t, risky(reportOf(company(), today)), risky(crowded())),
 		"accounts":           severalAccounts(t),

@@ -468,7 +468,7 @@ func TestMemberRole(t *testing.T) {
 
 		stacked := place{moto.Account(t), mototest.Region}
 		form := url.Values{"Action": {"CreateStack"}, "Version": {"2010-05-15"}, "StackName": {"member"}, "TemplateBody": {read(t, memberTemplate)}, "Capabilities.member.1": {"CAPABILITY_NAMED_IAM"}}
-		for i, parameter := range [][2]string{{"FunctionRoleArn", homeRole}, {"ExternalId", "handshake"}, {"DisableLeaked", fmt.Sprint(all)}, {"EnableAutoExpire", fmt.Sprint(all)}, {"DeleteDisabled", fmt.Sprint(all)}, {"SecurityHubRegion", region}, {"Trace", fmt.Sprint(all)}, {"Rules", fmt.Sprint(all)}, {"RolePath", path}, {"PermissionsBoundary", boundary}} {
+		for i, parameter := range [][2]string{{"FunctionRoleArn", homeRole}, {"ExternalId", "handshake"}, {"DisableLeaked", fmt.Sprint(all)}, {"EnableAutoExpire", fmt.Sprint(all)}, {"DeleteDisabled", fmt.Sprint(all)}, {"SecurityHubRegion", region}, {"Trace", fmt.Sprint(all)}, {"ListApiKeys", fmt.Sprint(all)}, {"Rules", fmt.Sprint(all)}, {"RolePath", path}, {"PermissionsBoundary", boundary}} {
 			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterKey", i+1), parameter[0])
 			form.Set(fmt.Sprintf("Parameters.member.%d.ParameterValue", i+1), parameter[1])
 		}
@@ -482,7 +482,7 @@ func TestMemberRole(t *testing.T) {
 		if boundary != "" {
 			given = append(given, "-var=permissions_boundary="+boundary)
 		}
-		w.run(t, append(given, fmt.Sprintf("-var=disable_leaked=%t", all), fmt.Sprintf("-var=enable_auto_expire=%t", all), fmt.Sprintf("-var=delete_disabled=%t", all), "-var=security_hub_region="+region, fmt.Sprintf("-var=trace=%t", all), fmt.Sprintf("-var=rules=%t", all))...)
+		w.run(t, append(given, fmt.Sprintf("-var=disable_leaked=%t", all), fmt.Sprintf("-var=enable_auto_expire=%t", all), fmt.Sprintf("-var=delete_disabled=%t", all), "-var=security_hub_region="+region, fmt.Sprintf("-var=trace=%t", all), fmt.Sprintf("-var=list_api_keys=%t", all), fmt.Sprintf("-var=rules=%t", all))...)
 		if got, want := w.outputs(t)["member_role"], strings.TrimPrefix(path, "/")+"sleuth-member"; got != want {
 			t.Errorf("SLEUTH_MEMBER_ROLE is to be %q, want %q", got, want)
 		}

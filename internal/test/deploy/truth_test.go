@@ -331,7 +331,7 @@ func TestPolicyOfCommandsIsWhatTheyCall(t *testing.T) {
 	cfg, err := checked(settings)
 	check(t, err)
 	command("audit")
-	w.compare(t, iampolicy.ForAudit(config.Config{}, iampolicy.Target{}), inBulk[0])
+	w.compare(t, iampolicy.ForAudit(cfg, iampolicy.Target{}), inBulk[0])
 
 	*w = witness{}
 	statePutter := ledger.NewDynamoDB(dynamodb.NewFromConfig(p.config(t)), table)

@@ -21,7 +21,9 @@ try:
     from moto.awslambda.models import lambda_backends
     from moto.core.base_backend import AccountSpecificBackend, BackendDict
     from moto.core.config import default_user_config
+    from moto.core.responses import ActionResult
     from moto.iam.models import AccessKeyLastUsed, iam_backends
+    from moto.iam.responses import IamResponse
     from moto.server import ThreadedMotoServer
     from moto.ses.models import ses_backends
     from moto.sts.models import sts_backends
@@ -30,6 +32,12 @@ except ImportError as err:
     sys.exit(MISSING)
 
 REGION = "us-east-1"
+
+# moto knows no service-specific credentials. As in most accounts, there are none.
+if not hasattr(IamResponse, "list_service_specific_credentials"):
+    IamResponse.list_service_specific_credentials = lambda self: ActionResult(
+        {"ServiceSpecificCredentials": [], "IsTruncated": False}
+    )
 
 # moto walks through its accounts while other requests add to them, and Python
 # ends such a walk with an error. A walk through a copy goes on.

@@ -53,16 +53,16 @@ func TestCallsOfAFullAccount(t *testing.T) {
 			scenario{note: "audit", audits: true},
 			[]map[string]int{
 				list, tags, report, {"GenerateCredentialReport": 1, "GetCredentialReport": 1}, {"ListAccessKeys": users},
-				{"GetCallerIdentity": 1, "ListAccountAliases": 1},
-			}, 5027,
+				{"GetCallerIdentity": 1, "ListAccountAliases": 1, "ListServiceSpecificCredentials": 1},
+			}, 5028,
 		},
 		{
 			// There is one group, and no policy; a page holds 1,000 users and groups.
 			scenario{note: "audit, risk", audits: true, settings: []string{"SLEUTH_RISK=true"}},
 			[]map[string]int{
 				list, tags, report, {"GenerateCredentialReport": 1, "GetCredentialReport": 1}, {"ListAccessKeys": users},
-				{"GetCallerIdentity": 1, "ListAccountAliases": 1}, {"GetAccountAuthorizationDetails": 6},
-			}, 5033,
+				{"GetCallerIdentity": 1, "ListAccountAliases": 1, "ListServiceSpecificCredentials": 1}, {"GetAccountAuthorizationDetails": 6},
+			}, 5034,
 		},
 		{
 			scenario{note: "live, inactivity", settings: []string{"INACTIVITY_AGE=30", "INACTIVITY_WARNING_AGE=20"}},

@@ -71,6 +71,13 @@ variable "trace" {
   nullable    = false
 }
 
+variable "list_api_keys" {
+  description = "Whether API keys of services are listed: SLEUTH_EVIDENCE of the deployment is set and its SLEUTH_CREDENTIALS is all, or the role is used by audit."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "rules" {
   description = "Whether the deployment has SLEUTH_RULES that go by groups or console passwords."
   type        = bool
@@ -163,6 +170,15 @@ data "aws_iam_policy_document" "sleuth" {
     sid       = "ReadKeys"
     actions   = ["iam:GetAccessKeyLastUsed", "iam:ListAccessKeys", "iam:ListUserTags"]
     resources = [local.users]
+  }
+
+  dynamic "statement" {
+    for_each = var.list_api_keys ? ["*"] : []
+    content {
+      sid       = "ListAPIKeys"
+      actions   = ["iam:ListServiceSpecificCredentials"]
+      resources = [statement.value]
+    }
   }
 
   dynamic "statement" {
