@@ -333,6 +333,9 @@ func (p *pass) deletionNotice(r *retirement) enforce.DeletionNotice {
 func (p *pass) aboutRetired(r *retirement, user audit.User, key audit.Key) notify.Notice {
 	n := notify.About(user, key, p.Config.Owners.Of(user))
 	n.ShowKeyID, n.Reason = true, r.record.Disabled().Reason
+	if final := r.record.Final(); final != nil {
+		n.Partition = final.Notice.Partition // reading one key shows no ARN
+	}
 	if uses := r.record.Uses(); uses.LookedUp() {
 		n.Uses = &uses // of when the key was in use
 	}

@@ -454,3 +454,18 @@ func TestInactiveKeysNeedNoPassword(t *testing.T) {
 		t.Error("it was not deleted")
 	}
 }
+
+// TestLinksOfADeletion lead to the console of the key's partition, as those of the
+// final notice do.
+func TestLinksOfADeletion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awsfake.WithPartition("aws-us-gov"))
+	w.user("ann", nil, w.key("AKIA1", 90, 1))
+	for _, days := range []int{0, 16, 13, 1} {
+		w.sleep(time.Duration(days) * day)
+		w.mustRun(deleting)
+		if n := w.slack.told[0]; n.Partition != "aws-us-gov" {
+			t.Errorf("%s: the partition is %q", n.Kind, n.Partition)
+		}
+	}
+}
