@@ -18,6 +18,8 @@ const (
 	deletionLapse = 7 * day
 	// settlingTime is how long after a key was disabled IAM may still accept it.
 	settlingTime = 15 * time.Minute
+	// deliveryTime is how long after it was written a warning is usually delivered.
+	deliveryTime = time.Hour
 )
 
 // Disabling is how Sleuth disabled a key, by its own record. Confirmed is set if
@@ -49,6 +51,19 @@ func (w DeletionWarnings) Add(d Deletion, now time.Time) DeletionWarnings {
 		return w
 	}
 	return DeletionWarnings{First: warning}
+}
+
+// DeliveredAt is the warnings if the newest, which waited for a digest, was delivered
+// at a moment: if that is late, the deletion is as much later.
+func (w DeletionWarnings) DeliveredAt(at time.Time) DeletionWarnings {
+	newest := &w.First
+	if !w.Last.Delivered.IsZero() {
+		newest = &w.Last
+	}
+	if late := at.Sub(newest.Delivered); late > deliveryTime {
+		newest.Delivered, newest.Deletes = newest.Delivered.Add(late), newest.Deletes.Add(late)
+	}
+	return w
 }
 
 // validAt is what of the warnings counts at now, for a key that was disabled so.

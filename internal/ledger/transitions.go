@@ -252,7 +252,7 @@ func (r *Record) MarkQueuedDelivered(at time.Time) error {
 	case queued == nil:
 		return r.forbidden("mark a queued warning as delivered")
 	case queued.Deletion != nil:
-		return r.MarkDeletionWarned(at, *queued.Deletion)
+		return r.MarkDeletionWarned(at, queued.Deletion.DeliveredAt(at))
 	}
 	r.MarkWarned(at, queued.Warnings)
 	return nil

@@ -38,3 +38,28 @@ func TestDigestOfDeletions(t *testing.T) {
 		t.Errorf("the record is %+v", r)
 	}
 }
+
+// TestALateDigestOfDeletions: a warning that is delivered hours after the run that
+// left it gives the owner the time that it promises from then.
+func TestALateDigestOfDeletions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user(0, "ann", "U1", "AKIAONE", 95)
+	deleting := func(r *run.Runner) { r.Config.Policy.DeleteAfterDays = 30 }
+	for _, days := range []int{0, 16, 13} {
+		w.now = w.now.Add(time.Duration(days) * day)
+		runs := w.runAll(deleting)
+		if days == 13 {
+			w.now = w.now.Add(20 * time.Hour) // such as a step that is made again
+		}
+		w.digest().Send(t.Context(), runs)
+	}
+	w.now = w.now.Add(4 * time.Hour)
+	if runs := w.runAll(deleting); runs[0].Deleted != 0 {
+		t.Error("it was deleted 4 hours after the last warning")
+	}
+	w.now = w.now.Add(day)
+	if runs := w.runAll(deleting); runs[0].Deleted != 1 {
+		t.Errorf("a day later, %d were deleted", runs[0].Deleted)
+	}
+}

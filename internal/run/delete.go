@@ -127,7 +127,7 @@ func (p *pass) decideDeletion(ctx context.Context, r *retirement) {
 		return
 	}
 	var err error
-	r.user, r.key, err = p.reader.ReadKey(ctx, audit.User{Name: user}, keyID)
+	r.user, r.key, err = p.readerOfInactive().ReadKey(ctx, audit.User{Name: user}, keyID)
 	gone := inventory.IsGone(err)
 	if err != nil && !gone {
 		p.problem(account.Problem{User: user, KeyID: keyID, Text: fmt.Sprintf("read key %s of user %s, which may be due to be deleted: %s", keyID, user, awserr.Message(err))})
@@ -270,7 +270,17 @@ func deletedKeyOf(record ledger.Record) report.DeletedKey {
 }
 
 func (p *pass) deleter() enforce.Deleter {
-	return enforce.Deleter{Enforcer: p.enforcer(), Keys: p.IAM, Decide: p.judgeDeletion}
+	enforcer := p.enforcer()
+	enforcer.Reader = p.readerOfInactive()
+	return enforce.Deleter{Enforcer: enforcer, Keys: p.IAM, Decide: p.judgeDeletion}
+}
+
+// readerOfInactive reads keys whose limits no longer matter. What only decides which
+// rule is a user's, such as the console password, need not be readable for that.
+func (p *pass) readerOfInactive() inventory.Reader {
+	reader := p.reader
+	reader.UserRules = audit.UserRules{}
+	return reader
 }
 
 // settleDeletion finds out the outcome of an attempt of an earlier run to delete a
@@ -323,6 +333,9 @@ func (p *pass) deletionNotice(r *retirement) enforce.DeletionNotice {
 func (p *pass) aboutRetired(r *retirement, user audit.User, key audit.Key) notify.Notice {
 	n := notify.About(user, key, p.Config.Owners.Of(user))
 	n.ShowKeyID, n.Reason = true, r.record.Disabled().Reason
+	if final := r.record.Final(); final != nil {
+		n.Partition = final.Notice.Partition // reading one key shows no ARN
+	}
 	if uses := r.record.Uses(); uses.LookedUp() {
 		n.Uses = &uses // of when the key was in use
 	}

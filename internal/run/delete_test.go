@@ -416,3 +416,56 @@ func (f forgetful) Put(ctx context.Context, records ...*ledger.Record) error {
 	}
 	return f.Store.Put(ctx, records...)
 }
+
+// TestInactiveKeysNeedNoPassword: rules that depend on the console password decide
+// nothing about a key that is Inactive, so that its owner is notified, and it is
+// deleted, even if passwords cannot be read.
+func TestInactiveKeysNeedNoPassword(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user("ann", nil, w.key("AKIA1", 90, 1))
+	rules := func(r *run.Runner) {
+		under(t, rulesOf(`{name: people, match: {console_password: true}, expiration_age: 60, warning_age: 50}`))(r)
+		deleting(r)
+	}
+	w.mustRun(rules) // begins the notice
+	w.sleep(8 * day)
+	w.aws.Inject(awsfake.Fault{Action: "UpdateAccessKey", AfterEffect: true, Drop: true})
+	if _, err := w.run(rules); err == nil || w.active("AKIA1") {
+		t.Fatalf("the answer was to be lost: %v", err)
+	}
+	w.aws.ClearFaults()
+	w.aws.Inject(awsfake.Fault{Action: "GetLoginProfile", Code: "AccessDenied"})
+	w.sleep(day)
+	w.mustRun(rules)
+	wantLines(t, w.slack, "ann's key is disabled due to creation age.")
+
+	w.aws.ClearFaults()
+	w.user("bob", nil, w.key("AKIA2", 90, 1))
+	w.mustRun(rules)
+	w.sleep(8 * day)
+	w.mustRun(rules)
+	w.aws.Inject(awsfake.Fault{Action: "GetLoginProfile", Code: "AccessDenied"})
+	for _, days := range []int{16, 13, 1} {
+		w.sleep(time.Duration(days) * day)
+		w.mustRun(rules)
+	}
+	if w.exists("AKIA2") {
+		t.Error("it was not deleted")
+	}
+}
+
+// TestLinksOfADeletion lead to the console of the key's partition, as those of the
+// final notice do.
+func TestLinksOfADeletion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, awsfake.WithPartition("aws-us-gov"))
+	w.user("ann", nil, w.key("AKIA1", 90, 1))
+	for _, days := range []int{0, 16, 13, 1} {
+		w.sleep(time.Duration(days) * day)
+		w.mustRun(deleting)
+		if n := w.slack.told[0]; n.Partition != "aws-us-gov" {
+			t.Errorf("%s: the partition is %q", n.Kind, n.Partition)
+		}
+	}
+}

@@ -250,7 +250,9 @@ func (p *pass) settle(ctx context.Context) {
 
 // settleIntent finds out the outcome of an attempt of an earlier run.
 func (p *pass) settleIntent(ctx context.Context, record *ledger.Record) {
-	outcome, err := p.enforcer().Settle(ctx, record)
+	enforcer := p.enforcer()
+	enforcer.Reader = p.readerOfInactive()
+	outcome, err := enforcer.Settle(ctx, record)
 	switch {
 	case err != nil:
 		p.problem(account.Problem{User: record.User(), KeyID: record.KeyID(), Text: awserr.Message(err)})

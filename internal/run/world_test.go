@@ -51,13 +51,13 @@ type world struct {
 	http    *http.Client
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, options ...awsfake.Option) *world {
 	t.Helper()
 	w := &world{
 		t: t, store: ledger.NewMemory(), slack: &channel{name: "slack"}, sns: &channel{name: "sns"}, log: &bytes.Buffer{},
 		now: time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC),
 	}
-	server, err := awsfake.Start(awsfake.WithClock(w.clock))
+	server, err := awsfake.Start(append(options, awsfake.WithClock(w.clock))...)
 	if err != nil {
 		t.Fatal(err)
 	}
