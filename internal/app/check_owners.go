@@ -101,7 +101,7 @@ func (k *checker) owners(cfg config.Config, holders []holder, channels []notify.
 		}
 	}
 	lists := len(holders) - personal - nobody
-	result.Text = fmt.Sprintf("owners of the keys of %s: %d reached in person, by group or by team, %d only by lists of all keys, %d not at all",
+	result.Text = fmt.Sprintf("%s with an active key: %d reached in person, by group or by team, %d only by lists of all keys, %d not at all",
 		text.Count(len(holders), "user"), personal, lists, nobody)
 	if nobody > 0 {
 		result.Status = CheckNote

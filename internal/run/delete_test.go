@@ -464,7 +464,7 @@ func TestLinksOfADeletion(t *testing.T) {
 	for _, days := range []int{0, 16, 13, 1} {
 		w.sleep(time.Duration(days) * day)
 		w.mustRun(deleting)
-		if n := w.slack.told[0]; n.Partition != "aws-us-gov" {
+		if n := w.slack.sent[0]; n.Partition != "aws-us-gov" {
 			t.Errorf("%s: the partition is %q", n.Kind, n.Partition)
 		}
 	}
