@@ -208,6 +208,11 @@ func (c *checker) teams(o Owners, hasApp bool) (tag string, channels map[string]
 			c.add("SLEUTH_TEAM_CHANNELS", text, "must be teams and their channels, such as platform=C0123456789,data=#data-alerts")
 			return tag, nil
 		}
+		for other := range channels {
+			if strings.EqualFold(team, other) {
+				c.add("SLEUTH_TEAM_CHANNELS", text, "names team %s twice", team)
+			}
+		}
 		channels[team] = channel
 	}
 	return tag, channels

@@ -99,8 +99,8 @@ func (r Runner) Run(ctx context.Context) (Summary, error) {
 		p.recordEnabled(ctx)
 		p.recordAcceptedAgain(ctx)
 		p.plan(ctx)
-		p.planDeletions(ctx)
 		p.enforce(ctx)
+		p.planDeletions(ctx) // after the keys that are due, as it takes of their time
 		p.deleteKeys(ctx)
 		p.notify(ctx)
 		p.endTrace(ctx)
