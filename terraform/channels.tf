@@ -46,7 +46,7 @@ variable "sns_topic" {
 }
 
 variable "email_from" {
-  description = "SLEUTH_EMAIL_FROM: address from which SES sends each person mail about their own keys. It goes to the owner's address (see SLEUTH_OWNER_TAGS and SLEUTH_EMAIL_DOMAIN)."
+  description = "SLEUTH_EMAIL_FROM: address from which SES sends each person mail about their own keys. It goes to the owner's address (see owner_tags and email_domain)."
   type        = string
   default     = null
 
