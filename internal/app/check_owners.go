@@ -126,7 +126,7 @@ func ownerOf(owners audit.Owners, h holder, channels []notify.Channel) CheckOwne
 	return shown
 }
 
-// recipient is whom a channel writes to that accepts the notices about an owner's
+// recipient is the person or list that a channel writes to about an owner's
 // keys.
 func recipient(channel string, owners audit.Owners, found audit.Owner) CheckRecipient {
 	_, mentioned := slack.Mention("", found.Slack)

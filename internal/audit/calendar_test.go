@@ -157,7 +157,7 @@ func TestNextIsTheFirstMoment(t *testing.T) {
 		}
 		closed++
 		if next.Before(from) || !next.Equal(next.Truncate(time.Minute)) {
-			t.Fatalf("%s is no beginning after %s", next, from)
+			t.Fatalf("%s is not a beginning after %s", next, from)
 		}
 		for at := from; at.Before(next); at = at.Truncate(time.Minute).Add(time.Minute) {
 			if c.At(at) == audit.NotClosed {

@@ -100,7 +100,7 @@ func TestDecideDeletion(t *testing.T) {
 }
 
 // TestUseWhileTheDisablingSettles: IAM may accept a key for a moment after it was
-// disabled, which is no sign that it was enabled.
+// disabled, which does not show that it was enabled.
 func TestUseWhileTheDisablingSettles(t *testing.T) {
 	t.Parallel()
 	key := retired(60)

@@ -9,7 +9,7 @@ import "time"
 // has no limits of its own, creation always gets there first.
 //
 // Known is a use of the key that is known already, if only from a report of
-// some hours ago; zero means none. The last use is no earlier, so a key that is
+// some hours ago; zero means none. The last use is not earlier, so a key that is
 // good by the known one is good. A key that is warned about by its creation is
 // read even so, as messages to its owner show the last use.
 func NeedsLastUse(key Key, known time.Time, rules Rules, now time.Time) bool {

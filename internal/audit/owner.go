@@ -22,13 +22,13 @@ type Owners struct {
 	TeamChannels map[string]string
 }
 
-// Owner is whom a user's keys belong to, as far as the tags and the name of the
+// Owner is the person or team that a user's keys belong to, as far as the tags and the name of the
 // user say.
 type Owner struct {
 	// Email is the person's address, and EmailFrom the name of the tag that it is
 	// from, or UserName; empty if there is none.
 	Email, EmailFrom string
-	// Slack is whom to mention, unchecked, and SlackFrom the name of the tag.
+	// Slack is the id to mention, unchecked, and SlackFrom the name of the tag.
 	Slack, SlackFrom string
 	// Refused are the addresses outside the domains.
 	Refused []RefusedAddress

@@ -36,22 +36,7 @@ func getGroup(rq *request, x *xmlWriter) *apiError {
 	x.text("Arn", "arn:"+rq.account.server.partition+":iam::"+rq.account.id+":group/"+name)
 	x.text("CreateDate", "2020-01-01T00:00:00Z")
 	x.close("Group")
-	x.open("Users")
-	shown, last, more := 0, "", false
-	for _, u := range rq.account.seenUsers(rq.now) {
-		if !slices.Contains(members, u.name) || u.name <= after {
-			continue
-		}
-		if more = shown == limit; more {
-			break
-		}
-		x.open("member")
-		x.user(u)
-		x.close("member")
-		shown, last = shown+1, u.name
-	}
-	x.close("Users")
-	x.pageEnd(more, last)
+	x.pageOfUsers(rq.account.seenUsers(rq.now), limit, func(u *user) bool { return slices.Contains(members, u.name) && u.name > after })
 	return nil
 }
 

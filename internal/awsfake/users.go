@@ -91,10 +91,17 @@ func listUsers(rq *request, x *xmlWriter) *apiError {
 	prefix := rq.params.Get("PathPrefix")
 
 	x.openResult()
+	x.pageOfUsers(users[from:], limit, func(u *user) bool { return strings.HasPrefix(u.path, prefix) })
+	return nil
+}
+
+// pageOfUsers writes the first of the users who are wanted, and where the next page
+// begins.
+func (x *xmlWriter) pageOfUsers(users []*user, limit int, wanted func(*user) bool) {
 	x.open("Users")
 	shown, last, more := 0, "", false
-	for _, u := range users[from:] {
-		if !strings.HasPrefix(u.path, prefix) {
+	for _, u := range users {
+		if !wanted(u) {
 			continue
 		}
 		if more = shown == limit; more {
@@ -107,7 +114,6 @@ func listUsers(rq *request, x *xmlWriter) *apiError {
 	}
 	x.close("Users")
 	x.pageEnd(more, last)
-	return nil
 }
 
 func getUser(rq *request, x *xmlWriter) *apiError {

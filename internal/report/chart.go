@@ -87,6 +87,25 @@ const (
 	plotRight   = 12
 )
 
+// scale draws the lines that the columns are read by, and returns the height of a
+// number of keys. A column is made of parts.
+func (c *chart) scale(columns []map[string]int) (y func(int) float64) {
+	highest := 0
+	for _, parts := range columns {
+		total := 0
+		for _, n := range parts {
+			total += n
+		}
+		highest = max(highest, total)
+	}
+	ceiling, every := niceCeiling(highest)
+	y = func(n int) float64 { return c.Base - (c.Base-c.Top)*float64(n)/float64(ceiling) }
+	for n := 0; n <= ceiling; n += every {
+		c.Lines = append(c.Lines, gridLine{Y: round(y(n)), Label: text.Grouped(n)})
+	}
+	return y
+}
+
 // draw counts the Active keys by age, and lays the columns out. The plot
 // reaches half as far again as the limit; what is older is one column at its
 // end.
@@ -109,19 +128,7 @@ func (h histogram) draw(rows []Row) chart {
 		ID: h.id, Title: h.title, Width: h.width, Height: chartHeight,
 		Left: plotLeft, Right: float64(h.width - plotRight), Top: plotTop, Base: plotBase,
 	}
-	highest := 0
-	for _, bin := range counts {
-		total := 0
-		for _, n := range bin {
-			total += n
-		}
-		highest = max(highest, total)
-	}
-	ceiling, every := niceCeiling(highest)
-	y := func(n int) float64 { return c.Base - (c.Base-c.Top)*float64(n)/float64(ceiling) }
-	for n := 0; n <= ceiling; n += every {
-		c.Lines = append(c.Lines, gridLine{Y: round(y(n)), Label: text.Grouped(n)})
-	}
+	y := c.scale(counts)
 
 	// The last column stands apart, as its ages have no end.
 	slot := (c.Right - c.Left) / (float64(bins) + 1.5)

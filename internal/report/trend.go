@@ -90,19 +90,7 @@ func (s *series) draw(count func(int) string) chart {
 		Left: plotLeft, Right: float64(s.width - plotRight), Top: 12, Base: plotBase - plotTop,
 		Text: strings.Join(s.said, "; ") + ".",
 	}
-	highest := 0
-	for _, parts := range s.parts {
-		total := 0
-		for _, n := range parts {
-			total += n
-		}
-		highest = max(highest, total)
-	}
-	ceiling, every := niceCeiling(highest)
-	y := func(n int) float64 { return c.Base - (c.Base-c.Top)*float64(n)/float64(ceiling) }
-	for n := 0; n <= ceiling; n += every {
-		c.Lines = append(c.Lines, gridLine{Y: round(y(n)), Label: text.Grouped(n)})
-	}
+	y := c.scale(s.parts)
 	last := s.months[len(s.months)-1].At
 	slot := (c.Right - c.Left) / trendMonths
 	for i, p := range s.months {

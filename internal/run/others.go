@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/iam-sleuth/sleuth/internal/account"
@@ -13,6 +14,13 @@ import (
 	"github.com/iam-sleuth/sleuth/internal/report"
 	"github.com/iam-sleuth/sleuth/internal/risk"
 )
+
+// begin starts to read something. What it returns waits for it.
+func begin[T any](read func() (T, error)) (wait func() (T, error)) {
+	wait = sync.OnceValues(read)
+	go func() { _, _ = wait() }()
+	return wait
+}
 
 // StartCredentialReport begins to read the credentials other than users' access keys, as
 // a credential report may take AWS some seconds to make. What it returns waits
@@ -25,17 +33,9 @@ func StartCredentialReport(ctx context.Context, from *inventory.CredentialReport
 	if from == nil {
 		return func(r *report.Report) { r.Scope = report.AccessKeysOnly }
 	}
-	var (
-		found inventory.OtherCredentials
-		err   error
-		done  = make(chan struct{})
-	)
-	go func() {
-		defer close(done)
-		found, err = from.OtherCredentials(ctx)
-	}()
+	read := begin(func() (inventory.OtherCredentials, error) { return from.OtherCredentials(ctx) })
 	return func(r *report.Report) {
-		<-done
+		found, err := read()
 		r.Scope = report.AllCredentials
 		const missing = "root access keys, console passwords and signing certificates are not shown"
 		switch {
@@ -66,17 +66,9 @@ func StartRisk(ctx context.Context, from inventory.BulkIAM) (add func(*report.Re
 	if from == nil {
 		return func(*report.Report) {}
 	}
-	var (
-		found *risk.Account
-		err   error
-		done  = make(chan struct{})
-	)
-	go func() {
-		defer close(done)
-		found, err = inventory.ReadPolicies(ctx, from)
-	}()
+	read := begin(func() (*risk.Account, error) { return inventory.ReadPolicies(ctx, from) })
 	return func(r *report.Report) {
-		<-done
+		found, err := read()
 		if err == nil {
 			r.AddRisk(found.Of)
 			return
@@ -99,18 +91,13 @@ func StartAPIKeys(ctx context.Context, from inventory.APIKeyIAM, now time.Time) 
 	if from == nil {
 		return func(*report.Report) {}
 	}
-	var (
-		keys   []audit.Credential
-		doubts []error
-		err    error
-		done   = make(chan struct{})
-	)
-	go func() {
-		defer close(done)
+	var doubts []error
+	read := begin(func() (keys []audit.Credential, err error) {
 		keys, doubts, err = inventory.ReadAPIKeys(ctx, from, now)
-	}()
+		return keys, err
+	})
 	return func(r *report.Report) {
-		<-done
+		keys, err := read()
 		const missing = "API keys of services are not shown"
 		switch {
 		case inventory.IsDenied(err):

@@ -73,17 +73,21 @@ func contractOf(t *testing.T, h channeltest.Harness, open func(*slack.App) notif
 	channeltest.Contract(t, h)
 }
 
+// lineOfNamed is the line of a notice whose owner is named in the list, as a message
+// of their own mentions them.
+func lineOfNamed(n notify.Notice) string {
+	mention, _ := slack.Mention(n.User, n.SlackTag)
+	if strings.HasPrefix(mention, "<@") {
+		mention = slack.Escape(n.User)
+	}
+	n.Note, n.Account.Alias = slack.Escape(n.Note), slack.Escape(n.Account.Alias)
+	return n.Line(mention)
+}
+
 func TestChannelContract(t *testing.T) {
 	t.Parallel()
 	contractOf(t, channeltest.Harness{
-		Line: func(n notify.Notice) string {
-			mention, _ := slack.Mention(n.User, n.SlackTag)
-			if strings.HasPrefix(mention, "<@") {
-				mention = slack.Escape(n.User)
-			}
-			n.Note, n.Account.Alias = slack.Escape(n.Note), slack.Escape(n.Account.Alias)
-			return n.Line(mention)
-		},
+		Line: lineOfNamed,
 	}, func(app *slack.App) notify.Channel { return app.Channel(channeltest.SlackChannel) })
 }
 

@@ -18,14 +18,7 @@ func TestTeamContract(t *testing.T) {
 			n.TeamChannel = channeltest.SlackChannel + "TEAM"
 			return n
 		},
-		Line: func(n notify.Notice) string {
-			mention, _ := slack.Mention(n.User, n.SlackTag)
-			if strings.HasPrefix(mention, "<@") {
-				mention = slack.Escape(n.User)
-			}
-			n.Note, n.Account.Alias = slack.Escape(n.Note), slack.Escape(n.Account.Alias)
-			return n.Line(mention)
-		},
+		Line: lineOfNamed,
 	}, func(app *slack.App) notify.Channel { return app.Team(channeltest.SlackChannel) })
 }
 
